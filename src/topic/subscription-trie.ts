@@ -1,0 +1,99 @@
+interface TrieNode<T> {
+  children: Map<string, TrieNode<T>>;
+  values: Set<T> | undefined;
+}
+
+const newNode = <T>(): TrieNode<T> => ({ children: new Map(), values: undefined });
+
+/** Matches of this many distinct topic names are remembered before the cache starts over. */
+const MAX_CACHED_TOPICS = 10_000;
+
+/**
+ * Values by topic filter, found by topic name: wildcards `+` and `#`, empty levels, and `$`-topics hidden from
+ * leading wildcards [MQTT-4.7.2-1]. Matching does not depend on how many filters there are.
+ */
+export class SubscriptionTrie<T> {
+  readonly #root = newNode<T>();
+  readonly #cache = new Map<string, readonly T[]>();
+  #size = 0;
+
+  /** How many (filter, value) pairs are held. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds a value under a valid filter; a value already there is kept once. */
+  add(filter: string, value: T): void {
+    let node = this.#root;
+    for (const level of filter.split('/')) {
+      let child = node.children.get(level);
+      if (child === undefined) {
+        child = newNode();
+        node.children.set(level, child);
+      }
+      node = child;
+    }
+    node.values ??= new Set();
+    if (node.values.has(value)) return;
+    node.values.add(value);
+    this.#size++;
+    this.#cache.clear();
+  }
+
+  /** Removes a value from a filter and says whether it was there. */
+  delete(filter: string, value: T): boolean {
+    const levels = filter.split('/');
+    const path = [this.#root];
+    for (const level of levels) {
+      const child = path[path.length - 1]?.children.get(level);
+      if (child === undefined) return false;
+      path.push(child);
+    }
+    const leaf = path[levels.length] as TrieNode<T>;
+    if (leaf.values?.delete(value) !== true) return false;
+    this.#size--;
+    this.#cache.clear();
+    if (leaf.values.size === 0) leaf.values = undefined;
+    for (let depth = levels.length; depth > 0; depth--) {
+      const node = path[depth] as TrieNode<T>;
+      if (node.values !== undefined || node.children.size > 0) break;
+      path[depth - 1]?.children.delete(levels[depth - 1] as string);
+    }
+    return true;
+  }
+
+  /** Each value whose filters match the topic name, once. The array is shared with the cache: do not change it. */
+  match(topic: string): readonly T[] {
+    const cached = this.#cache.get(topic);
+    if (cached !== undefined) return cached;
+    const found = new Set<T>();
+    let nodes = [this.#root];
+    // Level by level instead of recursively: a topic may have 65,535 levels.
+    for (const [index, level] of topic.split('/').entries()) {
+      const wildcards = index > 0 || !topic.startsWith('$');
+      const next: TrieNode<T>[] = [];
+      for (const node of nodes) {
+        if (wildcards) addAll(node.children.get('#')?.values, found);
+        const exact = node.children.get(level);
+        if (exact !== undefined) next.push(exact);
+        const plus = wildcards ? node.children.get('+') : undefined;
+        if (plus !== undefined) next.push(plus);
+      }
+      nodes = next;
+      if (nodes.length === 0) break;
+    }
+    for (const node of nodes) {
+      addAll(node.values, found);
+      // "sport/#" also matches "sport" itself [MQTT-4.7.1-2].
+      addAll(node.children.get('#')?.values, found);
+    }
+    const result = [...found];
+    if (this.#cache.size >= MAX_CACHED_TOPICS) this.#cache.clear();
+    this.#cache.set(topic, result);
+    return result;
+  }
+}
+
+function addAll<T>(values: Set<T> | undefined, found: Set<T>): void {
+  if (values !== undefined) for (const value of values) found.add(value);
+}
