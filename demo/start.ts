@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
-const userDir = join(root, '.demo');
+const userDir = resolve(process.env.DEMO_USER_DIR ?? join(root, '.demo'));
 const editorPort = Number(process.env.PORT ?? 1880);
 const children: ChildProcess[] = [];
 
@@ -29,7 +29,7 @@ function prepareUserDir(brokerPort: number): void {
   symlinkSync(root, link, process.platform === 'win32' ? 'junction' : 'dir');
   writeFileSync(
     join(userDir, 'package.json'),
-    `${JSON.stringify({ name: 'demo', private: true, dependencies: { '@mqtt-ros/node-red-mqtt-ros': 'file:..' } })}\n`,
+    `${JSON.stringify({ name: 'demo', private: true, dependencies: { '@mqtt-ros/node-red-mqtt-ros': `file:${root}` } })}\n`,
   );
   const saved = join(userDir, 'flows.json');
   const flows: Array<{ type: string; port?: unknown }> = JSON.parse(
@@ -90,7 +90,7 @@ async function main(): Promise<void> {
             (any MQTT client will do: 127.0.0.1:${brokerPort}, MQTT 3.1.1 or 5, no password)
   ROS 2     a ROS 2 on this machine sees /chatter and /robot1/pose in domain 0; for the network, open the
             "ROS 2" node, choose the discovery range "subnet" and clear its interfaces
-  Stop      Ctrl-C. Your changes are kept in .demo/; delete that folder to start afresh.
+  Stop      Ctrl-C. Your changes are kept in ${relative(process.cwd(), userDir)}; delete that folder to start afresh.
 `);
   });
 }
