@@ -1,0 +1,142 @@
+/** CDR that is truncated, malformed or of a representation that is not plain CDR. */
+export class CdrError extends Error {
+  override readonly name = 'CdrError';
+}
+
+/** Longest CDR that is read or written, in bytes. */
+export const MAX_CDR_BYTES = 128 * 1024 * 1024;
+
+/** Bytes of the encapsulation header; alignment counts from behind it (RTPS 10.2). */
+const HEADER = 4;
+
+/**
+ * Reads plain CDR (XCDR version 1, both byte orders) behind its encapsulation header. Each read aligns itself, and
+ * throws CdrError where the buffer ends too early. Source: OMG DDS-XTypes 1.3 section 7.4.1, RTPS 2.5 section 10.
+ */
+export class CdrReader {
+  readonly buffer: Buffer;
+  readonly #view: DataView;
+  readonly #littleEndian: boolean;
+  #at = HEADER;
+
+  constructor(buffer: Buffer) {
+    if (buffer.length < HEADER) {
+      throw new CdrError(`CDR of ${buffer.length} bytes is shorter than its header of ${HEADER}`);
+    }
+    if (buffer.length > MAX_CDR_BYTES) throw new CdrError(`CDR is longer than ${MAX_CDR_BYTES} bytes`);
+    const representation = buffer.readUInt16BE(0);
+    if (representation > 1) {
+      const shown = representation.toString(16).padStart(4, '0');
+      throw new CdrError(`CDR representation 0x${shown} is not plain CDR (0x0000, 0x0001)`);
+    }
+    this.buffer = buffer;
+    this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+    this.#littleEndian = representation === 1;
+  }
+
+  bool(): boolean {
+    return this.uint8() !== 0;
+  }
+
+  int8(): number {
+    return this.#view.getInt8(this.#take(1));
+  }
+
+  uint8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  int16(): number {
+    return this.#view.getInt16(this.#take(2), this.#littleEndian);
+  }
+
+  uint16(): number {
+    return this.#view.getUint16(this.#take(2), this.#littleEndian);
+  }
+
+  int32(): number {
+    return this.#view.getInt32(this.#take(4), this.#littleEndian);
+  }
+
+  uint32(): number {
+    return this.#view.getUint32(this.#take(4), this.#littleEndian);
+  }
+
+  /** A number where it is exact, else a bigint. */
+  int64(): number | bigint {
+    const at = this.#take(8);
+    const high = this.#view.getInt32(this.#littleEndian ? at + 4 : at, this.#littleEndian);
+    return this.#exact(high, at) ?? this.#view.getBigInt64(at, this.#littleEndian);
+  }
+
+  /** A number where it is exact, else a bigint. */
+  uint64(): number | bigint {
+    const at = this.#take(8);
+    const high = this.#view.getUint32(this.#littleEndian ? at + 4 : at, this.#littleEndian);
+    return this.#exact(high, at) ?? this.#view.getBigUint64(at, this.#littleEndian);
+  }
+
+  float32(): number {
+    return this.#view.getFloat32(this.#take(4), this.#littleEndian);
+  }
+
+  float64(): number {
+    return this.#view.getFloat64(this.#take(8), this.#littleEndian);
+  }
+
+  /**
+   * Skips a string and returns how many bytes of text it has without its NUL; they end at `position - 1`.
+   * @param bound most bytes that the text may have
+   */
+  string(bound: number): number {
+    const length = this.uint32();
+    if (length === 0) throw new CdrError(`string without its NUL at byte ${this.#at}`);
+    const end = this.#at + length;
+    if (end > this.buffer.length) this.#fail(length);
+    if (this.buffer[end - 1] !== 0) throw new CdrError(`string at byte ${this.#at} does not end with NUL`);
+    if (length - 1 > bound) throw new CdrError(`string of ${length - 1} bytes exceeds its bound of ${bound}`);
+    this.#at = end;
+    return length - 1;
+  }
+
+  /**
+   * The number of elements of a sequence, which is at most `bound` and for which enough bytes remain.
+   * @param elementSize fewest bytes that one element takes
+   */
+  sequence(elementSize: number, bound: number): number {
+    const count = this.uint32();
+    if (count > bound) throw new CdrError(`sequence of ${count} elements exceeds its bound of ${bound}`);
+    if (count * elementSize > this.buffer.length - this.#at) this.#fail(count * elementSize);
+    return count;
+  }
+
+  /** Skips `length` octets; they end at `position`. */
+  octets(length: number): void {
+    this.#take(1, length);
+  }
+
+  /** Where the next byte is read, in bytes from the start of the buffer. */
+  get position(): number {
+    return this.#at;
+  }
+
+  #exact(high: number, at: number): number | undefined {
+    const low = this.#view.getUint32(this.#littleEndian ? at : at + 4, this.#littleEndian);
+    const value = high * 2 ** 32 + low;
+    return Number.isSafeInteger(value) ? value : undefined;
+  }
+
+  /** Aligns to `size`, a power of two, and steps over `length` bytes; returns where they start. */
+  #take(size: number, length = size): number {
+    const at = this.#at + ((HEADER - this.#at) & (size - 1));
+    if (at + length > this.buffer.length) this.#fail(length);
+    this.#at = at + length;
+    return at;
+  }
+
+  #fail(length: number): never {
+    throw new CdrError(
+      `CDR ends at byte ${this.buffer.length}: ${length} bytes expected at byte ${this.#at}`,
+    );
+  }
+}

@@ -1,0 +1,110 @@
+import { isUtf8 } from 'node:buffer';
+import { CdrError, CdrReader } from './cdr-reader';
+import { CdrWriter } from './cdr-writer';
+import type { InterfaceLibrary } from './interface-library';
+import { JsonText } from './json-text';
+import { compileDecoder, type MessageDecoder } from './message-decoder';
+import { compileEncoder, type MessageEncoder } from './message-encoder';
+import { layOut, UnknownTypeError } from './message-layout';
+import { PayloadError } from './payload-error';
+
+export { CdrError, PayloadError, UnknownTypeError };
+
+const codecs = new WeakMap<InterfaceLibrary, Map<string, MessageCodec>>();
+
+// Shared by all codecs of the thread. Taken while in use, because a getter in an encoded value may encode too.
+let spareText: JsonText | undefined;
+let spareWriter: CdrWriter | undefined;
+
+/**
+ * Converts messages of one interface type between CDR, as ROS 2 carries them, and JSON:
+ * time and duration are `{sec, nanosec}`; 64-bit integers a number where that is exact, else a decimal string; NaN and
+ * infinities the strings `"NaN"`, `"Infinity"`, `"-Infinity"`; arrays of uint8, byte and char base64.
+ */
+export class MessageCodec {
+  readonly type: string;
+  readonly #decoder: MessageDecoder;
+  readonly #encoder: MessageEncoder;
+
+  private constructor(library: InterfaceLibrary, type: string) {
+    const layout = layOut(library, type);
+    this.type = type;
+    this.#decoder = compileDecoder(layout);
+    this.#encoder = compileEncoder(layout);
+    try {
+      this.encode({});
+    } catch (error) {
+      throw new UnknownTypeError(`type ${type} has an invalid default: ${(error as Error).message}`);
+    }
+  }
+
+  /**
+   * The codec of a type (`sensor_msgs/msg/Imu`); made once per library. Throws UnknownTypeError when the library does
+   * not know the type or one that it contains.
+   */
+  static for(library: InterfaceLibrary, type: string): MessageCodec {
+    let known = codecs.get(library);
+    if (known === undefined) {
+      known = new Map();
+      codecs.set(library, known);
+    }
+    let codec = known.get(type);
+    if (codec === undefined) {
+      codec = new MessageCodec(library, type);
+      known.set(type, codec);
+    }
+    return codec;
+  }
+
+  /**
+   * The JSON text of a message.
+   * @param cdr plain CDR of either byte order with its encapsulation header; bytes after the message are ignored,
+   *   because writers pad it
+   * @throws CdrError when the CDR is truncated or malformed
+   */
+  decodeToJson(cdr: Buffer): string {
+    const text = spareText ?? new JsonText();
+    spareText = undefined;
+    try {
+      this.#decoder(new CdrReader(cdr), text);
+      return text.take();
+    } catch (error) {
+      text.clear();
+      if (error instanceof CdrError) throw new CdrError(`${this.type}: ${error.message}`);
+      throw error;
+    } finally {
+      spareText = text;
+    }
+  }
+
+  /**
+   * The CDR, little endian and with its encapsulation header, of a message in JSON.
+   * @throws PayloadError, which names the path, when the text is not JSON or does not fit the type
+   */
+  encodeFromJson(json: Buffer | string): Buffer {
+    let value: unknown;
+    if (typeof json !== 'string' && !isUtf8(json)) throw new PayloadError('not valid JSON: invalid UTF-8');
+    try {
+      value = JSON.parse(json.toString());
+    } catch (error) {
+      throw new PayloadError(`not valid JSON: ${(error as Error).message}`);
+    }
+    return this.encode(value);
+  }
+
+  /**
+   * The same from a value: what JSON can hold, and also bigints, typed arrays, and bytes where the type has octets.
+   * @throws PayloadError, which names the path, when the value does not fit the type
+   */
+  encode(value: unknown): Buffer {
+    const writer = spareWriter ?? new CdrWriter();
+    spareWriter = undefined;
+    try {
+      writer.clear();
+      this.#encoder(writer, value);
+      return writer.take();
+    } finally {
+      spareWriter = writer;
+    }
+  }
+}

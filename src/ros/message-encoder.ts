@@ -1,0 +1,98 @@
+import type { CdrWriter } from './cdr-writer';
+import { GeneratedCode } from './generated-code';
+import { isFixedSizePrimitive, isOctet, type MessageField } from './message-definition';
+import type { MessageLayout } from './message-layout';
+import { PayloadError, refuse } from './payload-error';
+
+/** Writes one message from a value of any origin. Throws PayloadError. */
+export type MessageEncoder = (writer: CdrWriter, value: unknown) => void;
+
+/**
+ * Generates the encoder of a type: one function per message type in it, in which `w` is the writer, `m` the message,
+ * `v` the value of the present field, `k` the field's number and `i` the index in its array (-1 outside of one), `s`
+ * how many fields were there. A Vector3 becomes
+ *
+ *     function e0(w,m){ check(m,"geometry_msgs/msg/Vector3");let v,n,k=0,i=-1,s=0;try{
+ *       v=m.x;if(v===undefined)v=0;else s++;w.float64(v);
+ *       k=1;v=m.y;…
+ *     }catch(e){throw locate(e,names,k,i)}if(s!==Object.keys(m).length)refuseUnknown(m,names)}
+ */
+export function compileEncoder(layout: MessageLayout): MessageEncoder {
+  const code = new GeneratedCode();
+  const functions = new Map<string, string>();
+  const support = {
+    check: code.constant(checkMessage),
+    locate: code.constant(locate),
+    refuseUnknown: code.constant(refuseUnknown),
+    own: code.constant(own),
+  };
+  for (const definition of layout.definitions) {
+    const name = `e${functions.size}`;
+    const names = code.constant(definition.fields.map((field) => field.name));
+    code.add(`function ${name}(w,m){${support.check}(m,${code.constant(definition.name)});
+let v,n,k=0,i=-1,s=0;try{${definition.fields.map((field, number) => `k=${number};${fieldCode(field)}`).join('\n')}
+}catch(e){throw ${support.locate}(e,${names},k,i)}
+if(s!==Object.keys(m).length)${support.refuseUnknown}(m,${names});
+${definition.fields.length === 0 ? 'w.uint8(0);' : ''}}`);
+    functions.set(definition.name, name);
+  }
+  return code.compile(`e${functions.size - 1}`) as MessageEncoder;
+
+  function fieldCode(field: MessageField): string {
+    const { name, type, array } = field;
+    // What an object inherits is not a field of the message.
+    const read = name in Object.prototype ? `${support.own}(m,${code.constant(name)})` : `m.${name}`;
+    const fallback = code.constant(defaultOf(field));
+    const value = `v=${read};if(v===undefined)v=${fallback};else s++;`;
+    if (array === undefined) return value + elementCode(field, 'v');
+    const limit = array.length ?? array.bound ?? 0xffffffff;
+    if (isOctet(type))
+      return `${value}w.${array.length === undefined ? 'octetSequence' : 'fixedOctets'}(v,${limit});`;
+    const open = `${value}v=w.${array.length === undefined ? 'sequence' : 'fixed'}(v,${limit});n=v.length;`;
+    return `${open}for(i=0;i<n;i++){${elementCode(field, 'v[i]')}}i=-1;`;
+  }
+
+  function elementCode({ type, stringBound }: MessageField, value: string): string {
+    if (type === 'string') return `w.string(${value},${stringBound ?? 0xffffffff});`;
+    if (!isFixedSizePrimitive(type)) return `${functions.get(type)}(w,${value});`;
+    return `w.${type === 'byte' || type === 'char' ? 'uint8' : type}(${value});`;
+  }
+}
+
+/** What a missing field means. */
+function defaultOf(field: MessageField): unknown {
+  if (field.default !== undefined) return field.default;
+  const { type, array } = field;
+  const element = type === 'bool' ? false : type === 'string' ? '' : isFixedSizePrimitive(type) ? 0 : {};
+  if (array === undefined) return element;
+  return new Array(array.length ?? 0).fill(element);
+}
+
+function checkMessage(value: unknown, type: string): void {
+  // A Map or a Date has no fields either, and would otherwise pass for a message with nothing but defaults.
+  const plain =
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    (Object.keys(value).length > 0 || Object.prototype.toString.call(value) === '[object Object]');
+  if (!plain) refuse(`an object (${type})`, value);
+}
+
+function locate(error: unknown, names: readonly string[], field: number, index: number): unknown {
+  if (!(error instanceof PayloadError)) return error;
+  const inArray = index < 0 ? error : error.within(`[${index}]`);
+  return inArray.within(names[field] as string);
+}
+
+/** Called when a message has other keys than its type has fields. */
+function refuseUnknown(message: object, names: readonly string[]): void {
+  for (const key of Object.keys(message)) {
+    if (names.includes(key)) continue;
+    const shown = key.length > 40 ? `${key.slice(0, 40)}…` : key;
+    throw new PayloadError(`unknown field ${JSON.stringify(shown)}; known are ${names.join(', ') || 'none'}`);
+  }
+}
+
+function own(message: object, name: string): unknown {
+  return Object.getOwnPropertyDescriptor(message, name)?.value;
+}
