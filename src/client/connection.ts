@@ -1,0 +1,250 @@
+import { topicFilterFault } from '../topic/topic-filter';
+import { topicNameFault } from '../topic/topic-name';
+import type {
+  ConnectionSettings,
+  ConnectionStatus,
+  PublishOptions,
+  SubscribeOptions,
+} from './connection-settings';
+import { PublishError, SubscribeError } from './errors';
+import { FilterSubscription, type Member, SLOTS, type SubscriptionListener } from './filter-subscription';
+import { MqttSession } from './mqtt-session';
+import { SessionSubscriptions } from './session-subscriptions';
+
+export type {
+  ConnectionSettings,
+  ConnectionState,
+  ConnectionStatus,
+  Endpoint,
+  MessageProperties,
+  PublishOptions,
+  QoS,
+  ReceivedMessage,
+  SubscribeOptions,
+  Will,
+} from './connection-settings';
+export type { SubscriptionListener } from './filter-subscription';
+
+const MAIN = 1;
+/** Sessions that overlapping filters may take where the broker does not identify subscriptions. */
+const MAX_SESSIONS = 8;
+const TOO_MANY_SESSIONS = `it overlaps others, the broker does not tell subscriptions apart, and ${MAX_SESSIONS} sessions are in use`;
+/** How long a filter stays subscribed after its last listener has left, in ms: a redeployed node takes it up again. */
+const LINGER_MS = 500;
+
+/** A listener's place on a filter. */
+export interface Subscription {
+  /** Nothing is delivered after this call. The filter is unsubscribed soon, unless another listener is on it. */
+  close(): void;
+}
+
+interface Place {
+  readonly subscription: FilterSubscription;
+  readonly session: number;
+}
+
+/**
+ * A shared connection to one MQTT broker: any number of users publish and subscribe over it, and each listener gets
+ * each message that matches its filter exactly once, whatever other filters there are and whatever the broker does
+ * with overlapping ones.
+ *
+ * On MQTT 5 that is one session, with a subscription identifier per filter. On MQTT 3.1.1, and on MQTT 5 brokers
+ * without subscription identifiers, a broker may send one copy per overlapping subscription [MQTT-3.3.5-1], and a copy
+ * cannot be told from a genuine repetition. There a filter that overlaps one already subscribed gets another session
+ * (client id with "-2", "-3", ...), so that no session ever has two filters for one topic.
+ */
+export class Connection {
+  readonly #settings: ConnectionSettings;
+  readonly #sessions = new Map<number, SessionSubscriptions>();
+  readonly #byFilter = new Map<string, Place>();
+  readonly #slots = new Set<number>();
+  readonly #statusListeners = new Set<(status: ConnectionStatus) => void>();
+  #identified: boolean;
+  #state: 'new' | 'open' | 'closed' = 'new';
+
+  constructor(settings: ConnectionSettings) {
+    this.#settings = settings;
+    this.#identified = settings.protocolVersion === 5;
+    this.#sessions.set(MAIN, this.#newSession(MAIN));
+  }
+
+  get status(): ConnectionStatus {
+    return this.#session(MAIN).session.status;
+  }
+
+  /** Messages that came for subscriptions which the broker kept from an earlier run and nobody wants any more. */
+  get unrouted(): number {
+    let sum = 0;
+    for (const { unrouted } of this.#sessions.values()) sum += unrouted;
+    return sum;
+  }
+
+  /** Calls the listener with the present status at once and with each change; returns what removes it. */
+  onStatus(listener: (status: ConnectionStatus) => void): () => void {
+    this.#statusListeners.add(listener);
+    listener(this.status);
+    return () => this.#statusListeners.delete(listener);
+  }
+
+  /** Starts connecting and keeps connected until close(). */
+  open(): void {
+    if (this.#state !== 'new') return;
+    this.#state = 'open';
+    for (const { session } of this.#sessions.values()) session.open();
+  }
+
+  /** Waits a bounded time for what is being published, rejects the rest, disconnects. It cannot be opened again. */
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    for (const { subscription } of this.#byFilter.values()) clearTimeout(subscription.lingering);
+    await Promise.all([...this.#sessions.values()].map(({ session }) => session.close()));
+  }
+
+  /**
+   * Publishes one message. Resolves after PUBACK (QoS 1), PUBCOMP (QoS 2) or when it is written (QoS 0).
+   * Rejects with PublishError or NotConnectedError: an invalid topic name, the broker's refusal, no connection within
+   * 10 s, more than 1,000 messages or 16 MiB waiting, or the connection closed before the acknowledgement.
+   */
+  publish(topic: string, payload: Buffer | string, options: PublishOptions): Promise<void> {
+    const fault = topicNameFault(topic);
+    if (fault !== undefined) return Promise.reject(new PublishError(topic, fault));
+    return this.#session(MAIN).session.publish(topic, payload, options);
+  }
+
+  /**
+   * Subscribes now and again after each reconnect. `listener.result` hears what came of it: nothing after SUBACK,
+   * or a SubscribeError for a bad filter, options that cannot be had, or the broker's refusal.
+   */
+  subscribe(filter: string, options: SubscribeOptions, listener: SubscriptionListener): Subscription {
+    const fault = this.#subscribeFault(filter, options);
+    const place =
+      fault === undefined
+        ? (this.#byFilter.get(filter) ?? this.#place(new FilterSubscription(filter, this.#slotFor(filter))))
+        : undefined;
+    if (place === undefined) {
+      queueMicrotask(() => listener.result?.(new SubscribeError(filter, fault ?? TOO_MANY_SESSIONS)));
+      return { close() {} };
+    }
+    const { subscription, session } = place;
+    clearTimeout(subscription.lingering);
+    const member: Member = { options, listener, generation: undefined };
+    subscription.members.add(member);
+    this.#session(session).request(subscription);
+    return { close: () => this.#leave(subscription, member) };
+  }
+
+  #subscribeFault(filter: string, options: SubscribeOptions): string | undefined {
+    if (this.#settings.protocolVersion !== 5 && (options.noLocal || options.retainAsPublished)) {
+      return 'No Local and Retain As Published need MQTT 5';
+    }
+    return topicFilterFault(filter) ?? this.#byFilter.get(filter)?.subscription.conflict(options);
+  }
+
+  #leave(subscription: FilterSubscription, member: Member): void {
+    if (!subscription.members.delete(member) || subscription.members.size > 0) return;
+    // A closed connection leaves a session that is to be kept its subscriptions.
+    if (this.#state === 'closed') return;
+    subscription.lingering = setTimeout(() => this.#drop(subscription), LINGER_MS);
+  }
+
+  #drop(subscription: FilterSubscription): void {
+    const { filter } = subscription;
+    const number = this.#byFilter.get(filter)?.session ?? MAIN;
+    const home = this.#session(number);
+    home.delete(subscription);
+    this.#byFilter.delete(filter);
+    this.#slots.delete(subscription.slot);
+    void home.session.unsubscribe(filter).then(() => {
+      if (number === MAIN || home.all.size > 0 || this.#sessions.get(number) !== home) return undefined;
+      this.#sessions.delete(number);
+      return home.session.close();
+    });
+  }
+
+  /** Gives a filter its session, or none when it would take too many. */
+  #place(subscription: FilterSubscription): Place | undefined {
+    let session = MAIN;
+    while (!this.#identified && this.#sessions.get(session)?.overlaps(subscription.topicFilter) === true)
+      session++;
+    if (session > MAX_SESSIONS) return undefined;
+    if (!this.#sessions.has(session)) {
+      const added = this.#newSession(session);
+      this.#sessions.set(session, added);
+      if (this.#state === 'open') added.session.open();
+    }
+    this.#session(session).add(subscription);
+    this.#slots.add(subscription.slot);
+    const place = { subscription, session };
+    this.#byFilter.set(subscription.filter, place);
+    return place;
+  }
+
+  // A number that depends on the filter, so that what a kept session has queued finds its filter after a restart.
+  #slotFor(filter: string): number {
+    let hash = 0x811c9dc5;
+    for (const byte of Buffer.from(filter)) hash = Math.imul(hash ^ byte, 0x01000193);
+    let slot = (hash >>> 0) % SLOTS;
+    while (slot === 0 || this.#slots.has(slot)) slot = (slot + 1) % SLOTS;
+    return slot;
+  }
+
+  #newSession(number: number): SessionSubscriptions {
+    const { will, ...settings } = this.#settings;
+    const session: MqttSession = new MqttSession(
+      number === MAIN ? this.#settings : { ...settings, clientId: `${settings.clientId}-${number}` },
+      {
+        status: (status) =>
+          number === MAIN ? this.#onStatus(status) : this.#onExtraStatus(subscriptions, status),
+        ready: (resumed) => {
+          if (number === MAIN) this.#noteIdentifiers();
+          subscriptions.ready(resumed);
+        },
+        message: (packet) => subscriptions.route(packet),
+      },
+    );
+    const subscriptions = new SessionSubscriptions(session, () => this.#identified);
+    return subscriptions;
+  }
+
+  #session(number: number): SessionSubscriptions {
+    const session = this.#sessions.get(number);
+    if (session === undefined) throw new RangeError(`the connection has no session ${number}`);
+    return session;
+  }
+
+  /** An MQTT 5 broker has said in CONNACK that it knows no subscription identifiers: overlapping filters part. */
+  #noteIdentifiers(): void {
+    const main = this.#session(MAIN);
+    if (!this.#identified || main.session.brokerProperties.subscriptionIdentifiersAvailable !== false) return;
+    this.#identified = false;
+    const present = [...main.all];
+    for (const subscription of present) main.delete(subscription);
+    for (const subscription of present) {
+      const place = this.#place(subscription);
+      if (place?.session === MAIN) continue;
+      if (subscription.acknowledged) void main.session.unsubscribe(subscription.filter);
+      subscription.acknowledged = false;
+      for (const member of subscription.members) {
+        member.generation = undefined;
+        if (place === undefined)
+          member.listener.result?.(new SubscribeError(subscription.filter, TOO_MANY_SESSIONS));
+      }
+    }
+  }
+
+  #onStatus(status: ConnectionStatus): void {
+    for (const listener of [...this.#statusListeners]) listener(status);
+  }
+
+  /** What a second session cannot do is the trouble of its subscriptions alone. */
+  #onExtraStatus(home: SessionSubscriptions, { state, reason }: ConnectionStatus): void {
+    if (state !== 'error') return;
+    for (const { filter, members } of home.all) {
+      const error = new SubscribeError(
+        filter,
+        `the further session that overlapping filters need: ${reason}`,
+      );
+      for (const { listener } of members) listener.result?.(error);
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import type { IPublishPacket } from 'mqtt';
+import { SubscriptionTrie } from '../topic/subscription-trie';
+import { SubscribeError } from './errors';
+import { filtersOverlap } from './filter-overlap';
+import { type FilterSubscription, type Member, slotOf } from './filter-subscription';
+import type { MqttSession } from './mqtt-session';
+
+/**
+ * The subscriptions of one session: makes them, makes them again when the broker has lost them, and routes what comes.
+ *
+ * With subscription identifiers each copy of a message names the subscriptions it is for, so that overlapping filters
+ * are safe whether the broker sends one copy or one per filter. Without them the caller keeps overlapping filters out
+ * of one session (`overlaps`): copies cannot be told from genuine repetitions.
+ */
+export class SessionSubscriptions {
+  readonly session: MqttSession;
+  readonly #subscriptions = new Set<FilterSubscription>();
+  readonly #bySlot = new Map<number, FilterSubscription>();
+  readonly #trie = new SubscriptionTrie<FilterSubscription>();
+  readonly #identified: () => boolean;
+  /** Messages for subscriptions that the broker still has from an earlier run, and nobody wants. */
+  unrouted = 0;
+
+  constructor(session: MqttSession, identified: () => boolean) {
+    this.session = session;
+    this.#identified = identified;
+  }
+
+  get all(): ReadonlySet<FilterSubscription> {
+    return this.#subscriptions;
+  }
+
+  overlaps(topicFilter: string): boolean {
+    for (const other of this.#subscriptions) if (filtersOverlap(other.topicFilter, topicFilter)) return true;
+    return false;
+  }
+
+  add(subscription: FilterSubscription): void {
+    this.#subscriptions.add(subscription);
+    this.#bySlot.set(subscription.slot, subscription);
+    this.#trie.add(subscription.topicFilter, subscription);
+  }
+
+  delete(subscription: FilterSubscription): void {
+    this.#subscriptions.delete(subscription);
+    this.#bySlot.delete(subscription.slot);
+    this.#trie.delete(subscription.topicFilter, subscription);
+  }
+
+  /** The session is connected: what it does not have is subscribed. */
+  ready(resumed: boolean): void {
+    for (const subscription of this.#subscriptions) {
+      if (resumed && subscription.acknowledged) continue;
+      subscription.acknowledged = false;
+      for (const member of subscription.members) member.generation = undefined;
+      if (subscription.pending) continue;
+      subscription.pending = true;
+      // At once: what waits to be published may be meant for our own subscriptions.
+      void this.#subscribe(subscription);
+    }
+  }
+
+  /** Asks for a SUBSCRIBE that covers the members who have had none; those who join during one turn of the loop share it. */
+  request(subscription: FilterSubscription): void {
+    if (subscription.pending || this.session.status.state !== 'connected') return;
+    subscription.pending = true;
+    queueMicrotask(() => void this.#subscribe(subscription));
+  }
+
+  route(packet: IPublishPacket): void {
+    const identifiers = packet.properties?.subscriptionIdentifier;
+    const matching = this.#trie.match(packet.topic);
+    let routed = false;
+    if (identifiers === undefined) {
+      for (const subscription of matching) {
+        routed = true;
+        subscription.deliver(packet, undefined);
+      }
+    } else {
+      for (const identifier of Array.isArray(identifiers) ? identifiers : [identifiers]) {
+        const subscription = this.#bySlot.get(slotOf(identifier));
+        // A session from an earlier run may use the number for another filter.
+        if (subscription === undefined || !matching.includes(subscription)) continue;
+        routed = true;
+        subscription.deliver(packet, identifier);
+      }
+    }
+    if (!routed) this.unrouted++;
+  }
+
+  async #subscribe(subscription: FilterSubscription): Promise<void> {
+    const joining = [...subscription.members].filter((member) => member.generation === undefined);
+    if (joining.length === 0) {
+      subscription.pending = false;
+      return;
+    }
+    const options = subscription.nextGeneration(joining);
+    const identifier = this.#identified() ? subscription.identifier : undefined;
+    let error: Error | undefined;
+    try {
+      await this.session.subscribe(subscription.filter, options, identifier);
+      subscription.acknowledged = true;
+    } catch (thrown) {
+      if (thrown instanceof SubscribeError) error = thrown;
+      // The connection ended; ready() comes again.
+      else for (const member of joining) member.generation = undefined;
+      if (error === undefined) joining.length = 0;
+    }
+    subscription.pending = false;
+    for (const member of joining) report(member, error);
+    this.request(subscription);
+  }
+}
+
+function report(member: Member, error: Error | undefined): void {
+  if (error === undefined) member.listener.result?.();
+  else member.listener.result?.(error);
+}

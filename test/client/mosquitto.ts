@@ -1,0 +1,90 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { counterpart, freePort } from '../counterparts';
+
+/** A mosquitto of the test's own, on a free port of 127.0.0.1. */
+export class Mosquitto {
+  #process: ChildProcess | undefined;
+
+  private constructor(
+    readonly port: number,
+    readonly folder: string,
+    readonly program: string,
+  ) {}
+
+  /** @param extra further lines of mosquitto.conf; @param users opens a password file with these */
+  static async start(
+    test: Mocha.Context,
+    extra: string[] = [],
+    users: Record<string, string> = {},
+  ): Promise<Mosquitto> {
+    const program = counterpart(test, 'mosquitto');
+    const folder = mkdtempSync(join(tmpdir(), 'mosquitto-'));
+    const broker = new Mosquitto(await freePort(), folder, program);
+    const passwords = join(folder, 'passwords');
+    const authentication = ['allow_anonymous true'];
+    if (Object.keys(users).length > 0) {
+      writeFileSync(passwords, '');
+      for (const [name, password] of Object.entries(users)) {
+        execFileSync('mosquitto_passwd', ['-b', passwords, name, password], { stdio: 'ignore' });
+      }
+      authentication.splice(0, 1, 'allow_anonymous false', `password_file ${passwords}`);
+    }
+    const user = process.getuid?.() === 0 ? ['user root'] : [];
+    const lines = [...user, ...authentication, ...extra, `listener ${broker.port} 127.0.0.1`, 'log_type all'];
+    writeFileSync(join(folder, 'mosquitto.conf'), `${lines.join('\n')}\n`);
+    await broker.run();
+    return broker;
+  }
+
+  get url(): string {
+    return `mqtt://127.0.0.1:${this.port}`;
+  }
+
+  /** What it logs, line by line. */
+  log: string[] = [];
+
+  async run(): Promise<void> {
+    const child = spawn(this.program, ['-c', join(this.folder, 'mosquitto.conf')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#process = child;
+    this.log = [];
+    const lines = createInterface({ input: child.stderr });
+    await new Promise<void>((resolve, reject) => {
+      lines.on('line', (line) => {
+        this.log.push(line);
+        if (line.endsWith(' running')) resolve();
+      });
+      child.once('error', reject);
+      child.once('exit', () => reject(new Error(`mosquitto ended:\n${this.log.join('\n')}`)));
+    });
+  }
+
+  /** Ends it as a crash would. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  /** Stops it from answering without closing anything; resume() lets it go on. */
+  suspend(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
