@@ -15,7 +15,7 @@ export function textFault(kind: string, text: string): string | undefined {
   if (text === '') return `${kind} is empty`;
   if (text.includes('\0')) return `${kind} contains a NUL character`;
   if (!isWellFormed(text)) return `${kind} is not well-formed Unicode (a lone surrogate)`;
-  if (text.length > MAX_TOPIC_BYTES / 3 && Buffer.byteLength(text) > MAX_TOPIC_BYTES) {
+  if (text.length > MAX_TOPIC_BYTES / 3 && new TextEncoder().encode(text).length > MAX_TOPIC_BYTES) {
     return `${kind} is longer than ${MAX_TOPIC_BYTES} bytes`;
   }
   return undefined;

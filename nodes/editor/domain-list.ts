@@ -1,0 +1,104 @@
+import { RosTopicMapping } from '../../src/topic/ros-topic';
+import type { EditorNode } from './editor-api';
+import { showFault } from './form-fault';
+import { domainFault } from './route-list';
+
+/** One row of a bridge's domains, as the flow file keeps it; an empty alias is none. */
+export interface Domain {
+  id: number;
+  alias: string;
+}
+
+/** The aliases in the shape that the topic mapping takes. */
+export function aliasesOf(domains: readonly Domain[]): Record<string, number> {
+  return Object.fromEntries(domains.filter(({ alias }) => alias !== '').map(({ id, alias }) => [alias, id]));
+}
+
+/** Why a list of domains is refused, naming the row. */
+export function domainsFault(node: EditorNode, domains: readonly Domain[]): string | undefined {
+  const ids = new Set<number>();
+  const aliases = new Set<string>();
+  for (const [index, { id, alias }] of domains.entries()) {
+    const reason =
+      domainFault(node, id) ??
+      aliasFault(alias) ??
+      (ids.has(id) ? node._('ros-bridge.fault.domainTwice', { id }) : undefined) ??
+      (alias !== '' && aliases.has(alias) ? node._('ros-bridge.fault.aliasTwice', { alias }) : undefined);
+    if (reason !== undefined) return node._('ros-bridge.fault.domainRow', { row: index + 1, reason });
+    ids.add(id);
+    aliases.add(alias);
+  }
+  return undefined;
+}
+
+function aliasFault(alias: string): string | undefined {
+  if (alias === '') return undefined;
+  try {
+    new RosTopicMapping({ aliases: { [alias]: 0 } });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The editable list of a bridge's domains and their aliases. */
+export class DomainList {
+  readonly #list: JQuery;
+  readonly #node: EditorNode;
+  readonly #changed: () => void;
+
+  constructor(list: JQuery, node: EditorNode, changed: () => void) {
+    this.#list = list;
+    this.#node = node;
+    this.#changed = changed;
+  }
+
+  open(domains: readonly Domain[]): void {
+    this.#list.editableList({
+      addButton: this.#node._('ros-bridge.label.addDomain'),
+      removable: true,
+      height: 'auto',
+      addItem: (row: JQuery, _index: number, domain: Partial<Domain>) =>
+        this.#addRow(row, domain.id, domain.alias ?? ''),
+      removeItem: () => this.#changed(),
+    });
+    this.#list.editableList('addItems', [...domains]);
+  }
+
+  domains(): Domain[] {
+    const domains: Domain[] = [];
+    this.#list.editableList('items').each((_index: number, row: HTMLElement) => {
+      domains.push(domainOf($(row)));
+    });
+    return domains;
+  }
+
+  #addRow(row: JQuery, id: number | undefined, alias: string): void {
+    const text = (key: string) => this.#node._(`ros-bridge.${key}`);
+    const line = $('<div class="mqttros-route-line">').appendTo(row);
+    $('<input type="text" class="mqttros-domain-id">')
+      .attr({ placeholder: text('placeholder.domain'), 'aria-label': text('label.domain') })
+      .val(id ?? '')
+      .appendTo(line);
+    $('<input type="text" class="mqttros-domain-alias">')
+      .attr({ placeholder: text('placeholder.alias'), 'aria-label': text('label.alias') })
+      .val(alias)
+      .appendTo(line);
+    const check = () => {
+      const { id: entered, alias: name } = domainOf(row);
+      showFault(row.find('.mqttros-domain-id'), domainFault(this.#node, entered));
+      showFault(row.find('.mqttros-domain-alias'), aliasFault(name));
+      this.#changed();
+    };
+    row.find('input').on('change keyup paste', check);
+    check();
+  }
+}
+
+function domainOf(row: JQuery): Domain {
+  const id = String(row.find('.mqttros-domain-id').val() ?? '').trim();
+  return {
+    id: id === '' ? Number.NaN : Number(id),
+    alias: String(row.find('.mqttros-domain-alias').val() ?? '').trim(),
+  };
+}

@@ -1,0 +1,48 @@
+import { topicFilterFault } from '../src/topic/topic-filter';
+import type {} from './editor/editor-api';
+import { brokerFault, refusedBy } from './editor/form-fault';
+import { chooseOnlyBroker, completeTopics } from './editor/topic-field';
+
+interface Fields {
+  name: string;
+  broker: string;
+  topicFilter: string;
+  qos: '0' | '1' | '2';
+  output: 'auto' | 'json' | 'string' | 'buffer';
+}
+
+RED.nodes.registerType<Fields>('mqtt-sub', {
+  category: 'MQTT ROS',
+  color: '#C9B6E4',
+  defaults: {
+    name: { value: '' },
+    broker: {
+      value: '',
+      type: 'mqtt-broker-config',
+      required: true,
+      validate: refusedBy((node, value) => brokerFault(node, value, 'mqtt-sub.fault')),
+    },
+    topicFilter: {
+      value: '',
+      required: true,
+      validate: refusedBy((_node, value) => topicFilterFault(String(value))),
+    },
+    qos: { value: '1' },
+    output: { value: 'auto' },
+  },
+  inputs: 0,
+  outputs: 1,
+  icon: 'mqtt-sub.svg',
+  label() {
+    return this.name || this.topicFilter || 'mqtt-sub';
+  },
+  labelStyle() {
+    return this.name ? 'node_label_italic' : '';
+  },
+  onadd() {
+    chooseOnlyBroker(this);
+  },
+  oneditprepare() {
+    completeTopics($('#node-input-topicFilter'), this);
+  },
+});

@@ -1,0 +1,141 @@
+import { RosTopicMapping } from '../src/topic/ros-topic';
+import { aliasesOf, type Domain, DomainList, domainsFault } from './editor/domain-list';
+import type { EditorNode } from './editor/editor-api';
+import { brokerFault, isWholeNumber, refusedBy } from './editor/form-fault';
+import { type Route, RouteList, routesFault } from './editor/route-list';
+
+interface Fields {
+  name: string;
+  broker: string;
+  prefix: string;
+  discoveryRange: 'localhost' | 'subnet' | 'off';
+  interfaces: string;
+  peers: string;
+  domains: Domain[];
+  routes: Route[];
+}
+
+const isIPv4 = (text: string) =>
+  /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => isWholeNumber(part, 0, 255));
+
+function isPeer(text: string): boolean {
+  const [address, port, ...more] = text.split(':');
+  return (
+    more.length === 0 &&
+    isIPv4(address ?? '') &&
+    (port === undefined || (isWholeNumber(port, 1, 65535) && port !== ''))
+  );
+}
+
+/** The first entry of a comma-separated list that is not of the wanted form. */
+function wrongEntry(list: unknown, isRight: (entry: string) => boolean): string | undefined {
+  const entries = String(list)
+    .split(',')
+    .map((entry) => entry.trim());
+  return entries.length === 1 && entries[0] === '' ? undefined : entries.find((entry) => !isRight(entry));
+}
+
+function prefixFault(prefix: string): string | undefined {
+  try {
+    new RosTopicMapping({ prefix });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function addressFault(
+  node: EditorNode,
+  list: unknown,
+  isRight: (entry: string) => boolean,
+): string | undefined {
+  const entry = wrongEntry(list, isRight);
+  return entry === undefined ? undefined : node._('ros-bridge.fault.address', { entry });
+}
+
+// One form is open at a time: the lists of the open one.
+let routeList: RouteList;
+let domainList: DomainList;
+
+RED.nodes.registerType<Fields>('ros-bridge', {
+  category: 'MQTT ROS',
+  color: '#9FC0E6',
+  defaults: {
+    name: { value: '' },
+    broker: {
+      value: '',
+      type: 'mqtt-broker-config',
+      required: false,
+      validate: refusedBy((node, value) =>
+        value === '' || value === '_ADD_' ? undefined : brokerFault(node, value, 'ros-bridge.fault'),
+      ),
+    },
+    prefix: { value: 'ros', validate: refusedBy((_node, value) => prefixFault(String(value))) },
+    discoveryRange: { value: 'localhost' },
+    interfaces: {
+      value: '',
+      validate: refusedBy((node, value) => addressFault(node, value, isIPv4)),
+    },
+    peers: { value: '', validate: refusedBy((node, value) => addressFault(node, value, isPeer)) },
+    domains: {
+      value: [{ id: 0, alias: '' }],
+      validate: refusedBy((node, value) => domainsFault(node, value as Domain[])),
+    },
+    routes: {
+      value: [{ domain: 0, rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' }],
+      validate: refusedBy((node, value) => routesFault(node, value as Route[])),
+    },
+  },
+  inputs: 1,
+  outputs: 1,
+  icon: 'ros-bridge.svg',
+  label() {
+    return this.name || 'ros-bridge';
+  },
+  labelStyle() {
+    return this.name ? 'node_label_italic' : '';
+  },
+  inputLabels() {
+    return this._('ros-bridge.label.input');
+  },
+  outputLabels() {
+    return this._('ros-bridge.label.output');
+  },
+  oneditprepare() {
+    const pages = $('.mqttros-bridge-pages').children();
+    const tabs = RED.tabs.create({
+      element: $('.mqttros-bridge-tabs'),
+      onchange: ({ id }) => pages.hide().filter(`#${id}`).show(),
+    });
+    for (const page of ['routes', 'discovery']) {
+      tabs.addTab({ id: `mqttros-bridge-${page}`, label: this._(`ros-bridge.tab.${page}`) });
+    }
+
+    const prefix = $('#node-input-prefix');
+    const topicOf = (domain: number, rosName: string) => {
+      try {
+        const aliases = aliasesOf(domainList.domains());
+        return new RosTopicMapping({ prefix: String(prefix.val()), aliases }).toMqtt(domain, rosName);
+      } catch {
+        return undefined;
+      }
+    };
+    const routes = new RouteList($('#mqttros-bridge-route-list'), this, topicOf);
+    const domains = new DomainList($('#mqttros-bridge-domain-list'), this, () => routes.refresh());
+    routeList = routes;
+    domainList = domains;
+    routes.open([]);
+    domains.open(this.domains);
+    $('#mqttros-bridge-route-list').editableList('addItems', [...this.routes]);
+    prefix.on('change keyup paste', () => routes.refresh());
+  },
+  oneditsave() {
+    this.domains = domainList.domains();
+    this.routes = routeList.routes();
+  },
+  oneditresize({ height }) {
+    const above = $('.mqttros-bridge-above').toArray();
+    const taken = above.reduce((sum, row) => sum + ($(row).outerHeight(true) ?? 0), 0);
+    routeList.resize(Math.max(160, height - taken - 60));
+  },
+});
