@@ -38,31 +38,38 @@ export class CdrWriter {
 
   bool(value: unknown): void {
     if (typeof value !== 'boolean') refuse('true or false', value);
-    this.#view.setUint8(this.#take(1), value ? 1 : 0);
+    const at = this.#take(1);
+    this.#view.setUint8(at, value ? 1 : 0);
   }
 
   int8(value: unknown): void {
-    this.#view.setInt8(this.#take(1), integer(value, -128, 127));
+    const at = this.#take(1);
+    this.#view.setInt8(at, integer(value, -128, 127));
   }
 
   uint8(value: unknown): void {
-    this.#view.setUint8(this.#take(1), integer(value, 0, 255));
+    const at = this.#take(1);
+    this.#view.setUint8(at, integer(value, 0, 255));
   }
 
   int16(value: unknown): void {
-    this.#view.setInt16(this.#take(2), integer(value, -32768, 32767), true);
+    const at = this.#take(2);
+    this.#view.setInt16(at, integer(value, -32768, 32767), true);
   }
 
   uint16(value: unknown): void {
-    this.#view.setUint16(this.#take(2), integer(value, 0, 65535), true);
+    const at = this.#take(2);
+    this.#view.setUint16(at, integer(value, 0, 65535), true);
   }
 
   int32(value: unknown): void {
-    this.#view.setInt32(this.#take(4), integer(value, -2147483648, 2147483647), true);
+    const at = this.#take(4);
+    this.#view.setInt32(at, integer(value, -2147483648, 2147483647), true);
   }
 
   uint32(value: unknown): void {
-    this.#view.setUint32(this.#take(4), integer(value, 0, 4294967295), true);
+    const at = this.#take(4);
+    this.#view.setUint32(at, integer(value, 0, 4294967295), true);
   }
 
   int64(value: unknown): void {
@@ -82,12 +89,14 @@ export class CdrWriter {
   float32(value: unknown): void {
     const number = typeof value === 'number' ? value : float(value);
     if (!Number.isFinite(Math.fround(number)) && Number.isFinite(number)) refuse('a float32', value);
-    this.#view.setFloat32(this.#take(4), number, true);
+    const at = this.#take(4);
+    this.#view.setFloat32(at, number, true);
   }
 
   float64(value: unknown): void {
     const number = typeof value === 'number' ? value : float(value);
-    this.#view.setFloat64(this.#take(8), number, true);
+    const at = this.#take(8);
+    this.#view.setFloat64(at, number, true);
   }
 
   /** @param bound most bytes of UTF-8 that the string may have */
@@ -111,7 +120,8 @@ export class CdrWriter {
     const array = arrayLike(value);
     if (array.length > bound)
       throw new PayloadError(`expected at most ${bound} elements, got ${array.length}`);
-    this.#view.setUint32(this.#take(4), array.length, true);
+    const at = this.#take(4);
+    this.#view.setUint32(at, array.length, true);
     return array;
   }
 
@@ -139,7 +149,8 @@ export class CdrWriter {
   #octets(value: unknown): number {
     if (typeof value === 'string') return this.#base64(value);
     if (types.isUint8Array(value)) {
-      this.#bytes.set(value, this.#take(1, value.length));
+      const at = this.#take(1, value.length);
+      this.#bytes.set(value, at);
       return value.length;
     }
     if (!Array.isArray(value)) refuse('base64 or an array of bytes', value);
@@ -168,7 +179,10 @@ export class CdrWriter {
     this.#view.setInt32(at + 4, Math.floor(value / 2 ** 32), true);
   }
 
-  /** Aligns to `size`, a power of two, and makes room for `length` bytes; returns where they start. */
+  /**
+   * Aligns to `size`, a power of two, and makes room for `length` bytes; returns where they start. It may replace the
+   * buffer and its view, so take before naming them.
+   */
   #take(size: number, length = size): number {
     let at = this.#at;
     if (at + size + length > this.#bytes.length) this.#grow(at + size + length);

@@ -1,11 +1,14 @@
 import { CdrError } from './cdr-reader';
 
-/** Longest JSON text that is made, in characters: no MQTT packet can carry more bytes [MQTT-1.5.5]. */
-const MAX_TEXT_LENGTH = 268_435_455;
+/** Longest JSON text that is made, in bytes: the longest MQTT packet [MQTT-1.5.5]. */
+const MAX_TEXT_BYTES = 268_435_455;
 
-const CAPACITY = 64 * 1024;
-/** A base64 text up to this length is copied into the scratch buffer, where it costs less than another string. */
-const SHORT_BASE64 = 1024;
+const FIRST_CAPACITY = 64 * 1024;
+/** A buffer that grew beyond this for one message is not kept for the next. */
+const KEPT_CAPACITY = 4 * 1024 * 1024;
+
+/** Octets that become base64 at once: a multiple of three, and small enough for V8's cheapest kind of string. */
+const BASE64_PIECE = 12 * 1024;
 
 const MINUS = 0x2d;
 const POINT = 0x2e;
@@ -23,26 +26,30 @@ const INFINITY = ascii('"Infinity"');
 const NEGATIVE_INFINITY = ascii('"-Infinity"');
 
 /**
- * Writes JSON text. ASCII, which is nearly all of it, is collected in a buffer of fixed size; that is several times
- * faster than joining one string per number. Throws CdrError when the text becomes longer than an MQTT packet.
+ * Writes JSON text as bytes, which is several times faster than joining one string per number. Throws CdrError when
+ * the text becomes longer than an MQTT packet.
  */
 export class JsonText {
-  readonly #bytes = Buffer.alloc(CAPACITY);
+  #bytes = Buffer.alloc(FIRST_CAPACITY);
   #at = 0;
-  #text = '';
+  #ascii = true;
 
-  /** The text written since it was last taken. */
-  take(): string {
-    this.#flush();
-    const text = this.#text;
-    this.#text = '';
-    return text;
+  /** What was written since the last `clear`. */
+  toString(): string {
+    // One byte per character is faster to read, and is the same where all is ASCII.
+    return this.#bytes.toString(this.#ascii ? 'latin1' : 'utf8', 0, this.#at);
   }
 
-  /** Drops what was written since the text was last taken. */
+  /** A copy of what was written since the last `clear`, in UTF-8. */
+  toBuffer(): Buffer {
+    return Buffer.from(this.#bytes.subarray(0, this.#at));
+  }
+
+  /** Starts a new text. */
   clear(): void {
     this.#at = 0;
-    this.#text = '';
+    this.#ascii = true;
+    if (this.#bytes.length > KEPT_CAPACITY) this.#bytes = Buffer.alloc(FIRST_CAPACITY);
   }
 
   /** Writes a constant piece of ASCII text. */
@@ -66,7 +73,7 @@ export class JsonText {
 
   /** Writes an integer below 2^53 as a number, a bigint as a decimal string. */
   integer(value: number | bigint): void {
-    if (typeof value === 'bigint') this.#ascii(`"${value}"`);
+    if (typeof value === 'bigint') this.#characters(`"${value}"`);
     else if (value < 0) {
       this.character(MINUS);
       this.#digits(-value);
@@ -81,7 +88,7 @@ export class JsonText {
       // A decimal of at most 15 digits that reads back is the only one, so it is the shortest.
       const scaled = Math.round(magnitude * 1e6);
       if (scaled / 1e6 === magnitude) this.#decimal(scaled, 6);
-      else this.#ascii(String(magnitude));
+      else this.#characters(String(magnitude));
     } else this.#special(magnitude, value);
   }
 
@@ -106,41 +113,38 @@ export class JsonText {
    * does it: JSON has no place for other bytes, and refusing the message would lose all of it.
    */
   string(source: Buffer, start: number, length: number): void {
-    if (length + 2 <= CAPACITY) {
-      const begin = this.#reserve(length + 2);
-      const bytes = this.#bytes;
-      const end = start + length;
-      let at = begin;
-      bytes[at++] = QUOTE;
-      let index = start;
-      for (; index < end; index++) {
-        const code = source[index] as number;
-        if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) break;
-        bytes[at++] = code;
+    let at = this.#reserve(length + 2);
+    const bytes = this.#bytes;
+    const end = start + length;
+    bytes[at++] = QUOTE;
+    for (let index = start; index < end; index++) {
+      const code = source[index] as number;
+      if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) {
+        return this.#escaped(source.toString('utf8', start, end));
       }
-      if (index === end) {
-        bytes[at++] = QUOTE;
-        this.#at = at;
-        return;
-      }
+      bytes[at++] = code;
     }
-    this.#flush();
-    this.#append(JSON.stringify(source.toString('utf8', start, start + length)));
+    bytes[at++] = QUOTE;
+    this.#at = at;
   }
 
   /** Writes `length` bytes at `start` as a string of base64. */
   base64(source: Buffer, start: number, length: number): void {
-    const text = source.toString('base64', start, start + length);
-    if (text.length <= SHORT_BASE64) {
-      this.character(QUOTE);
-      this.#ascii(text);
-      this.character(QUOTE);
-      return;
+    this.character(QUOTE);
+    const end = start + length;
+    for (let from = start; from < end; from += BASE64_PIECE) {
+      const text = source.toString('base64', from, Math.min(from + BASE64_PIECE, end));
+      const at = this.#reserve(text.length);
+      this.#at = at + this.#bytes.write(text, at, 'latin1');
     }
     this.character(QUOTE);
-    this.#flush();
-    this.#append(text);
-    this.character(QUOTE);
+  }
+
+  #escaped(text: string): void {
+    const quoted = JSON.stringify(text);
+    const at = this.#reserve(quoted.length * 3);
+    this.#at = at + this.#bytes.write(quoted, at, 'utf8');
+    this.#ascii = false;
   }
 
   /** Writes the sign of a number, also of -0, and returns its magnitude. */
@@ -151,7 +155,7 @@ export class JsonText {
   }
 
   #special(magnitude: number, value: number, shortest: (magnitude: number) => string = String): void {
-    if (magnitude < Number.POSITIVE_INFINITY) this.#ascii(shortest(magnitude));
+    if (magnitude < Number.POSITIVE_INFINITY) this.#characters(shortest(magnitude));
     else if (value > 0) this.literal(INFINITY);
     else this.literal(value < 0 ? NEGATIVE_INFINITY : NAN);
   }
@@ -194,7 +198,7 @@ export class JsonText {
     this.#at = begin + count;
   }
 
-  #ascii(text: string): void {
+  #characters(text: string): void {
     let at = this.#reserve(text.length);
     const bytes = this.#bytes;
     for (let index = 0; index < text.length; index++) bytes[at++] = text.charCodeAt(index);
@@ -203,21 +207,17 @@ export class JsonText {
 
   /** Makes room for `length` bytes and returns where they go. */
   #reserve(length: number): number {
-    if (this.#at + length > CAPACITY) this.#flush();
+    if (this.#at + length > this.#bytes.length) this.#grow(this.#at + length);
     return this.#at;
   }
 
-  #flush(): void {
-    if (this.#at === 0) return;
-    this.#append(this.#bytes.toString('latin1', 0, this.#at));
-    this.#at = 0;
-  }
-
-  #append(text: string): void {
-    if (this.#text.length + text.length > MAX_TEXT_LENGTH) {
-      throw new CdrError(`the JSON text of the message is longer than ${MAX_TEXT_LENGTH} characters`);
+  #grow(needed: number): void {
+    if (needed > MAX_TEXT_BYTES) {
+      throw new CdrError(`the JSON text of the message is longer than ${MAX_TEXT_BYTES} bytes`);
     }
-    this.#text += text;
+    const old = this.#bytes;
+    this.#bytes = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, old.length * 2), MAX_TEXT_BYTES));
+    this.#bytes.set(old.subarray(0, this.#at));
   }
 }
 
