@@ -1,0 +1,35 @@
+import type { ProtocolVersion } from './codec/packet-type';
+
+/** What happens to the broker's clients. */
+export type BrokerEvent =
+  | {
+      type: 'connected';
+      clientId: string;
+      /** `host:port` of the peer, or `in-process`. */
+      address: string;
+      protocolVersion: ProtocolVersion;
+      sessionPresent: boolean;
+    }
+  | {
+      type: 'disconnected';
+      clientId: string;
+      address: string;
+      /** In words; of the broker where it ended the connection, else of the client or the network. */
+      reason: string;
+      /** MQTT 5.0 section 2.4; absent when the network ended the connection. */
+      reasonCode?: number;
+    }
+  | {
+      /** A connection that never became a client's. */
+      type: 'refused';
+      /** Empty when no CONNECT said it. */
+      clientId: string;
+      address: string;
+      reason: string;
+      reasonCode: number;
+    }
+  | {
+      /** So many events came faster than they could be told one by one. */
+      type: 'omitted';
+      count: number;
+    };

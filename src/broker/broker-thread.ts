@@ -1,0 +1,195 @@
+import { EventEmitter } from 'node:events';
+import { Duplex } from 'node:stream';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { PortStream } from '../client/port-stream';
+import type { BrokerEvent } from './broker-event';
+import { type Limits, limitsOf } from './limits';
+import type { ListenerAddress } from './listeners/tcp-listener';
+import type { BrokerStatistics } from './statistics';
+import type { FromWorker, ToWorker, WorkerSettings } from './thread-message';
+
+export interface BrokerSettings {
+  /** None is fine: clients of the same process need none. */
+  listeners: ListenerAddress[];
+  /** Lets clients of other machines in without a password; otherwise only loopback addresses are listened on. */
+  allowAnonymousBeyondLoopback?: boolean;
+  /** What differs from the defaults. */
+  limits?: Partial<Limits>;
+}
+
+export interface BrokerThreadStatus {
+  state: 'starting' | 'running' | 'restarting' | 'stopped' | 'error';
+  /** Why it is restarting or failed. */
+  reason?: string;
+  /** With the real ports, while it runs. */
+  listeners: ListenerAddress[];
+}
+
+interface BrokerThreadEvents {
+  status: [BrokerThreadStatus];
+  /** Once a second while they change. */
+  statistics: [BrokerStatistics];
+  event: [BrokerEvent];
+}
+
+const FIRST_RESTART_DELAY = 250;
+const LONGEST_RESTART_DELAY = 30_000;
+/** A broker that ran this long starts again with the first delay, ms. */
+const STABLE_TIME = 60_000;
+/** How long a stop may take before the thread is ended, ms. */
+const STOP_TIMEOUT = 4000;
+
+/**
+ * A broker in a worker thread of its own, so that neither flows nor the traffic of its clients delay each other. When the
+ * thread dies it is reported and restarted, first at once and then ever later; its sessions are in memory and so are lost.
+ */
+export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
+  readonly #settings: BrokerSettings;
+  #status: BrokerThreadStatus = { state: 'stopped', listeners: [] };
+  #worker: Worker | undefined;
+  #addresses: ListenerAddress[];
+  #restartDelay = FIRST_RESTART_DELAY;
+  #restartTimer: NodeJS.Timeout | undefined;
+
+  constructor(settings: BrokerSettings) {
+    super();
+    this.#settings = settings;
+    this.#addresses = settings.listeners;
+  }
+
+  get status(): BrokerThreadStatus {
+    return this.#status;
+  }
+
+  /**
+   * Resolves when the broker listens.
+   * @throws RangeError a limit is out of its range
+   * @throws Error a listener cannot be opened; the status is then `error`
+   */
+  async start(): Promise<void> {
+    if (this.#status.state !== 'stopped' && this.#status.state !== 'error') {
+      throw new Error(`broker cannot be started: it is ${this.#status.state}`);
+    }
+    this.#addresses = this.#settings.listeners;
+    this.#restartDelay = FIRST_RESTART_DELAY;
+    this.#set({ state: 'starting', listeners: [] });
+    try {
+      await this.#launch();
+    } catch (error) {
+      if (this.status.state === 'starting') {
+        this.#set({ state: 'error', reason: messageOf(error), listeners: [] });
+      }
+      throw error;
+    }
+  }
+
+  /** Disconnects all clients and resolves when the thread has ended. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#restartTimer);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    this.#set({ state: 'stopped', listeners: [] });
+    if (worker === undefined) return;
+    const ended = new Promise((resolve) => worker.once('exit', resolve));
+    post(worker, { type: 'stop' });
+    const timer = setTimeout(() => void worker.terminate(), STOP_TIMEOUT);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** A new connection from this process. While the broker does not run it fails with the reason. */
+  openStream(): Duplex {
+    if (this.#worker === undefined) {
+      const { state, reason } = this.#status;
+      const error = new Error(`embedded broker is ${state}${reason === undefined ? '' : `: ${reason}`}`);
+      return new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback(error) }).destroy(
+        error,
+      );
+    }
+    const { port1, port2 } = new MessageChannel();
+    this.acceptPort(port2);
+    return new PortStream(port1);
+  }
+
+  /** A new connection over the other end of this port. While the broker does not run the port is closed. */
+  acceptPort(port: MessagePort): void {
+    if (this.#worker === undefined) port.close();
+    else post(this.#worker, { type: 'accept', port }, [port]);
+  }
+
+  /** Starts a worker and resolves when it listens. */
+  #launch(): Promise<void> {
+    const worker = this.#newWorker();
+    this.#worker = worker;
+    return new Promise((resolve, reject) => {
+      let startedAt: number | undefined;
+      let failure: string | undefined;
+      worker.on('message', (message: FromWorker) => {
+        switch (message.type) {
+          case 'running':
+            startedAt = performance.now();
+            // A port that the system chose stays the same over restarts, so that clients find it again.
+            this.#addresses = message.listeners;
+            if (this.#worker === worker) this.#set({ state: 'running', listeners: message.listeners });
+            resolve();
+            break;
+          case 'failed':
+            failure = message.reason;
+            break;
+          case 'statistics':
+            this.emit('statistics', message.statistics);
+            break;
+          case 'events':
+            for (const event of message.events) this.emit('event', event);
+            break;
+        }
+      });
+      worker.on('error', (error) => {
+        failure = messageOf(error);
+      });
+      worker.on('exit', (code) => {
+        const reason = failure ?? `broker thread ended with code ${code}`;
+        if (startedAt === undefined) {
+          if (this.#worker === worker) this.#worker = undefined;
+          reject(new Error(reason));
+        } else if (this.#worker === worker) {
+          this.#worker = undefined;
+          if (performance.now() - startedAt > STABLE_TIME) this.#restartDelay = FIRST_RESTART_DELAY;
+          this.#restartLater(reason);
+        }
+      });
+    });
+  }
+
+  #newWorker(): Worker {
+    const workerData: WorkerSettings = {
+      listeners: this.#addresses,
+      allowAnonymousBeyondLoopback: this.#settings.allowAnonymousBeyondLoopback ?? false,
+      limits: limitsOf(this.#settings.limits ?? {}),
+    };
+    return new Worker(require.resolve('./broker-worker'), { workerData });
+  }
+
+  #restartLater(reason: string): void {
+    this.#set({ state: 'restarting', reason, listeners: [] });
+    this.#restartTimer = setTimeout(() => {
+      this.#launch().catch((error: unknown) => {
+        if (this.#status.state === 'restarting') this.#restartLater(messageOf(error));
+      });
+    }, this.#restartDelay);
+    this.#restartDelay = Math.min(this.#restartDelay * 2, LONGEST_RESTART_DELAY);
+  }
+
+  #set(status: BrokerThreadStatus): void {
+    this.#status = status;
+    this.emit('status', status);
+  }
+}
+
+function post(worker: Worker, message: ToWorker, transfer: MessagePort[] = []): void {
+  worker.postMessage(message, transfer);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,107 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { PortStream } from '../client/port-stream';
+import { Broker } from './broker';
+import type { BrokerEvent } from './broker-event';
+import { Connections } from './connections';
+import { TcpListener } from './listeners/tcp-listener';
+import { newStatistics } from './statistics';
+import type { FromWorker, ToWorker, WorkerSettings } from './thread-message';
+
+/** Events are sent in groups: a crowd of clients must not become a crowd of messages to the main thread. */
+const EVENT_INTERVAL = 50;
+const EVENTS_PER_GROUP = 500;
+const STATISTICS_INTERVAL = 1000;
+
+/** The broker as it runs in its worker thread. */
+class BrokerWorker {
+  readonly #parent: MessagePort;
+  readonly #settings: WorkerSettings;
+  readonly #statistics = newStatistics();
+  readonly #connections: Connections;
+  readonly #listeners: TcpListener[] = [];
+  #events: BrokerEvent[] = [];
+  #omitted = 0;
+  #eventTimer: NodeJS.Timeout | undefined;
+  #statisticsTimer: NodeJS.Timeout | undefined;
+  #sentStatistics = '';
+
+  constructor(parent: MessagePort, settings: WorkerSettings) {
+    this.#parent = parent;
+    this.#settings = settings;
+    this.#connections = new Connections(
+      new Broker(settings.limits, this.#statistics),
+      () => performance.now(),
+      (event) => this.#report(event),
+    );
+  }
+
+  async start(): Promise<void> {
+    this.#connections.start();
+    const { listeners, allowAnonymousBeyondLoopback } = this.#settings;
+    const addresses = [];
+    for (const address of listeners) {
+      const listener = new TcpListener(address, (socket, peer) => this.#connections.accept(socket, peer));
+      this.#listeners.push(listener);
+      addresses.push(await listener.open(allowAnonymousBeyondLoopback));
+    }
+    this.#parent.on('message', (message: ToWorker) => {
+      if (message.type === 'accept') this.#connections.accept(new PortStream(message.port), 'in-process');
+      else void this.stop();
+    });
+    this.#statisticsTimer = setInterval(() => this.#sendStatistics(), STATISTICS_INTERVAL);
+    this.#send({ type: 'running', listeners: addresses });
+  }
+
+  /** Ends all connections; the thread ends with its last handle. */
+  async stop(): Promise<void> {
+    for (const listener of this.#listeners) listener.close();
+    await this.#connections.stop();
+    clearInterval(this.#statisticsTimer);
+    clearTimeout(this.#eventTimer);
+    this.#sendEvents();
+    this.#sendStatistics();
+    this.#parent.close();
+  }
+
+  #report(event: BrokerEvent): void {
+    if (this.#events.length === EVENTS_PER_GROUP) {
+      this.#omitted++;
+      return;
+    }
+    this.#events.push(event);
+    this.#eventTimer ??= setTimeout(() => this.#sendEvents(), EVENT_INTERVAL);
+  }
+
+  #sendEvents(): void {
+    this.#eventTimer = undefined;
+    if (this.#events.length === 0) return;
+    if (this.#omitted > 0) this.#events.push({ type: 'omitted', count: this.#omitted });
+    this.#send({ type: 'events', events: this.#events });
+    this.#events = [];
+    this.#omitted = 0;
+  }
+
+  #sendStatistics(): void {
+    const text = JSON.stringify(this.#statistics);
+    if (text === this.#sentStatistics) return;
+    this.#sentStatistics = text;
+    this.#send({ type: 'statistics', statistics: this.#statistics });
+  }
+
+  #send(message: FromWorker): void {
+    this.#parent.postMessage(message);
+  }
+}
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const worker = new BrokerWorker(port, workerData as WorkerSettings);
+  worker.start().catch((error: unknown) => {
+    const failed: FromWorker = {
+      type: 'failed',
+      reason: error instanceof Error ? error.message : String(error),
+    };
+    port.postMessage(failed);
+    void worker.stop();
+  });
+}

@@ -1,0 +1,298 @@
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Broker, ConnectedClient } from './broker';
+import type { BrokerEvent } from './broker-event';
+import { encodeConnack } from './codec/connack-packet';
+import type { WillFields } from './codec/connect-packet';
+import { encodeDisconnect } from './codec/disconnect-packet';
+import { PacketFramer } from './codec/packet-framer';
+import { PacketType, type ProtocolVersion, packetTypeOf } from './codec/packet-type';
+import { ProtocolError } from './codec/protocol-error';
+import { PublishView } from './codec/publish-packet';
+import { connectReturnCode, ReasonCode } from './codec/reason-code';
+import { ConnectionOutput, type FlushSchedule } from './connection-output';
+import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from './handlers/acknowledgement';
+import { handleAuth } from './handlers/auth';
+import { handleConnect } from './handlers/connect';
+import { handleDisconnect } from './handlers/disconnect';
+import { handlePingreq } from './handlers/pingreq';
+import { handlePublish } from './handlers/publish';
+import { handleSubscribe } from './handlers/subscribe';
+import { handleUnsubscribe } from './handlers/unsubscribe';
+import type { TopicEntry } from './routing-table';
+import type { Session } from './session/session';
+
+/** Largest CONNECT: who has not said who they are gets no more memory than that. */
+const MAX_CONNECT_BYTES = 512 * 1024;
+/** How long the last packet may take to reach a peer that does not close, ms. */
+const LINGER = 2000;
+
+/** A topic that the client has given a number [MQTT-3.3.2.3.4]. */
+export interface TopicAlias {
+  entry: TopicEntry;
+  /** The topic name as it came. */
+  bytes: Buffer;
+}
+
+/** What CONNECT settled. */
+export interface ConnectedState {
+  session: Session;
+  /** Seconds, 0 for none. */
+  keepAlive: number;
+  /** Seconds that the session outlives the connection. */
+  sessionExpiry: number;
+  will: WillFields | undefined;
+}
+
+/** What a connection needs of its surroundings. */
+export interface ConnectionEnvironment {
+  broker: Broker;
+  schedule: FlushSchedule;
+  /** Milliseconds of a clock that does not jump. */
+  clock: () => number;
+  report: (event: BrokerEvent) => void;
+  /** The stream is closed. */
+  closed: (connection: ClientConnection) => void;
+}
+
+/**
+ * One network connection: cuts what comes into packets, hands each to the handler of its type, and ends the connection
+ * with the reason that the specification gives. Whatever goes wrong here stays here.
+ */
+export class ClientConnection implements ConnectedClient {
+  readonly broker: Broker;
+  readonly address: string;
+  readonly output: ConnectionOutput;
+  /** One for all packets of the connection. */
+  readonly view = new PublishView();
+  readonly topicAliases = new Map<number, TopicAlias>();
+  /** Time of the chunk that is being handled. */
+  now: number;
+  version: ProtocolVersion = 4;
+  clientId = '';
+  readonly #environment: ConnectionEnvironment;
+  readonly #stream: Duplex;
+  readonly #framer: PacketFramer;
+  #state: ConnectedState | undefined;
+  #connectSeen = false;
+  #ended = false;
+  /** When the connection is closed unless something comes before. */
+  #deadline: number;
+
+  constructor(stream: Duplex, address: string, environment: ConnectionEnvironment) {
+    const { broker, schedule, clock } = environment;
+    this.#environment = environment;
+    this.#stream = stream;
+    this.broker = broker;
+    this.address = address;
+    this.now = clock();
+    this.#deadline = this.now + broker.limits.connectTimeout;
+    this.#framer = new PacketFramer(
+      Math.min(MAX_CONNECT_BYTES, broker.limits.packetSize),
+      (header, bytes, packetStart, start, end) => this.#receive(header, bytes, packetStart, start, end),
+    );
+    this.output = new ConnectionOutput(
+      stream,
+      stream instanceof Socket,
+      schedule,
+      broker.limits.outputBytes,
+      broker.statistics,
+      () => this.#onDrained(),
+    );
+  }
+
+  /** Starts reading. */
+  open(): void {
+    this.#stream.on('data', (chunk: Buffer) => this.#onData(chunk));
+    let failure: Error | undefined;
+    this.#stream.on('error', (error) => {
+      failure = error;
+    });
+    const gone = () => this.#leave(undefined, failure?.message ?? 'connection closed by the peer');
+    this.#stream.on('end', gone);
+    this.#stream.on('close', () => {
+      gone();
+      this.#environment.closed(this);
+    });
+  }
+
+  /** The session of the client. */
+  get session(): Session {
+    return this.state.session;
+  }
+
+  /**
+   * What CONNECT settled; handlers of later packets may change it.
+   * @throws ProtocolError there was no CONNECT [MQTT-3.1.0-1]
+   */
+  get state(): ConnectedState {
+    if (this.#state === undefined) {
+      throw new ProtocolError(ReasonCode.protocolError, 'the first packet is not CONNECT');
+    }
+    return this.#state;
+  }
+
+  /** CONNECT is accepted: from here on its packets count as those of a client. */
+  accept(state: ConnectedState, sessionPresent: boolean): void {
+    this.#state = state;
+    this.#framer.maximumPacketSize = this.broker.limits.packetSize;
+    this.#environment.report({
+      type: 'connected',
+      clientId: this.clientId,
+      address: this.address,
+      protocolVersion: this.version,
+      sessionPresent,
+    });
+  }
+
+  /**
+   * Ends the connection and tells an MQTT 5 peer why; an older one has no packet for it. Then reads and discards until
+   * the peer closes or two seconds have passed: closing at once would make the network drop what was said.
+   */
+  end(reasonCode: ReasonCode, reason: string): void {
+    if (this.#ended) return;
+    let last: Buffer | undefined;
+    if (this.#state === undefined) {
+      last = this.#refusal(reasonCode, reason);
+    } else if (this.version === 5) {
+      last = encodeDisconnect({ type: 'disconnect', reasonCode, properties: { reasonString: reason } }, 5);
+      if (last.length > this.output.maximumPacketSize) {
+        last = encodeDisconnect({ type: 'disconnect', reasonCode, properties: {} }, 5); // [MQTT-3.14.2-3]
+      }
+    }
+    this.#leave(reasonCode, reason);
+    this.output.close(last);
+    this.#stream.end();
+    this.#stream.resume();
+  }
+
+  /** DISCONNECT of the client: ends without an answer. */
+  left(reasonCode: number, reason: string): void {
+    this.#leave(reasonCode, reason);
+    this.output.close(undefined);
+    this.#stream.end();
+  }
+
+  /** Ends what has stayed silent too long. */
+  checkDeadline(now: number): void {
+    if (now < this.#deadline) return;
+    if (this.#ended) this.#stream.destroy();
+    else if (this.#state === undefined)
+      this.end(ReasonCode.maximumConnectTime, 'no CONNECT within the time for it');
+    else this.end(ReasonCode.keepAliveTimeout, 'nothing came within one and a half times the keep alive'); // [MQTT-3.1.2-22]
+  }
+
+  /** The client, its session and its will part; `reasonCode` is absent when the network ended the connection. */
+  #leave(reasonCode: number | undefined, reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const now = this.#environment.clock();
+    this.#deadline = now + LINGER;
+    const state = this.#state;
+    const { clientId, address } = this;
+    if (state === undefined) {
+      const code = reasonCode ?? ReasonCode.unspecifiedError;
+      this.#environment.report({ type: 'refused', clientId, address, reason, reasonCode: code });
+      return;
+    }
+    this.#state = undefined;
+    this.topicAliases.clear();
+    this.broker.disconnect(state.session, state.sessionExpiry, state.will, now);
+    this.#environment.report({
+      type: 'disconnected',
+      clientId,
+      address,
+      reason,
+      ...(reasonCode !== undefined && { reasonCode }),
+    });
+  }
+
+  /** CONNACK of a refusal, when a CONNECT said in which form. */
+  #refusal(reasonCode: ReasonCode, reason: string): Buffer | undefined {
+    if (!this.#connectSeen) return undefined;
+    const v5 = this.version === 5;
+    return encodeConnack(
+      {
+        type: 'connack',
+        sessionPresent: false,
+        reasonCode: v5 ? reasonCode : connectReturnCode(reasonCode),
+        properties: { reasonString: reason },
+      },
+      this.version,
+    );
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#ended) return;
+    this.now = this.#environment.clock();
+    this.broker.statistics.bytesReceived += chunk.length;
+    try {
+      this.#framer.push(chunk);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    const state = this.#state;
+    if (state === undefined) return;
+    this.#deadline = state.keepAlive === 0 ? Number.POSITIVE_INFINITY : this.now + state.keepAlive * 1500;
+    // Answers are never dropped, so who asks without reading the answers is not read on.
+    const { outputBytes, packetSize } = this.broker.limits;
+    if (this.output.pendingBytes > outputBytes + packetSize) this.#stream.pause();
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof ProtocolError) this.end(error.reasonCode, error.message);
+    // A fault of ours ends the connection that met it, not the broker.
+    else this.end(ReasonCode.implementationSpecificError, `internal error: ${String(error)}`);
+  }
+
+  #onDrained(): void {
+    const state = this.#state;
+    if (state === undefined) return;
+    state.session.drain(this.#environment.clock());
+    if (this.#stream.isPaused()) this.#stream.resume();
+  }
+
+  /** One packet; false when nothing more must be read. */
+  #receive(header: number, bytes: Buffer, packetStart: number, start: number, end: number): boolean {
+    // PUBLISH first: nearly all packets are.
+    if (header >> 4 === PacketType.publish) handlePublish(this, bytes, packetStart, start, end);
+    else this.#dispatch(packetTypeOf(header), bytes, start, end);
+    return !this.#ended;
+  }
+
+  #dispatch(type: PacketType, bytes: Buffer, start: number, end: number): void {
+    if (this.#state === undefined) {
+      if (type !== PacketType.connect) {
+        throw new ProtocolError(ReasonCode.protocolError, 'the first packet is not CONNECT'); // [MQTT-3.1.0-1]
+      }
+      this.#connectSeen = true;
+      handleConnect(this, bytes, start, end);
+      return;
+    }
+    switch (type) {
+      case PacketType.connect:
+        throw new ProtocolError(ReasonCode.protocolError, 'a second CONNECT'); // [MQTT-3.1.0-2]
+      case PacketType.puback:
+        return handlePuback(this, bytes, start, end);
+      case PacketType.pubrec:
+        return handlePubrec(this, bytes, start, end);
+      case PacketType.pubrel:
+        return handlePubrel(this, bytes, start, end);
+      case PacketType.pubcomp:
+        return handlePubcomp(this, bytes, start, end);
+      case PacketType.subscribe:
+        return handleSubscribe(this, bytes, start, end);
+      case PacketType.unsubscribe:
+        return handleUnsubscribe(this, bytes, start, end);
+      case PacketType.pingreq:
+        return handlePingreq(this, start, end);
+      case PacketType.disconnect:
+        return handleDisconnect(this, bytes, start, end);
+      case PacketType.auth:
+        return handleAuth(this);
+      default:
+        throw new ProtocolError(ReasonCode.protocolError, `packet type ${type} is for servers to send only`);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import type { ClientConnection, TopicAlias } from '../client-connection';
+import { PacketType } from '../codec/packet-type';
+import { ProtocolError } from '../codec/protocol-error';
+import type { PublishView } from '../codec/publish-packet';
+import { ReasonCode } from '../codec/reason-code';
+import type { TopicEntry } from '../routing-table';
+
+const PUBACK = PacketType.puback << 4;
+const PUBREC = PacketType.pubrec << 4;
+
+/** Routes a message and acknowledges it (MQTT 5.0 sections 3.3.4, 4.3). */
+export function handlePublish(
+  connection: ClientConnection,
+  bytes: Buffer,
+  packetStart: number,
+  start: number,
+  end: number,
+): void {
+  const { broker, view, version, now, session, output } = connection;
+  view.parse(bytes, packetStart, start, end, version === 5);
+  broker.statistics.messagesReceived++;
+  let alias: TopicAlias | undefined;
+  let entry: TopicEntry;
+  if (view.topicAlias === 0) {
+    entry = broker.topicAt(bytes, view.topicStart, view.topicEnd);
+  } else {
+    alias = resolveAlias(connection, view);
+    entry = alias.entry;
+  }
+  if (view.qos === 2 && !session.receive(view.packetId, broker.limits.receiveMaximum)) {
+    output.acknowledge(PUBREC, view.packetId, ReasonCode.success);
+    return;
+  }
+  broker.publish(view, entry, alias?.bytes, session, version === 5, now);
+  if (view.qos > 0) {
+    output.acknowledge(view.qos === 1 ? PUBACK : PUBREC, view.packetId, ReasonCode.success);
+  }
+}
+
+/**
+ * The topic that an alias stands for, which a packet with a topic name sets anew.
+ * @throws ProtocolError the alias is above the maximum [MQTT-3.3.2-9] or was never set
+ */
+function resolveAlias({ broker, topicAliases }: ClientConnection, view: PublishView): TopicAlias {
+  const { topicAlias, bytes, topicStart, topicEnd } = view;
+  if (topicAlias > broker.limits.topicAliases) {
+    throw new ProtocolError(
+      ReasonCode.topicAliasInvalid,
+      `topic alias ${topicAlias} is above the maximum of ${broker.limits.topicAliases}`,
+    );
+  }
+  if (topicEnd > topicStart) {
+    const alias = {
+      entry: broker.topicAt(bytes, topicStart, topicEnd),
+      bytes: Buffer.from(bytes.subarray(topicStart, topicEnd)),
+    };
+    topicAliases.set(topicAlias, alias);
+    return alias;
+  }
+  const known = topicAliases.get(topicAlias);
+  if (known === undefined) {
+    throw new ProtocolError(ReasonCode.protocolError, `topic alias ${topicAlias} was never set`);
+  }
+  return known;
+}

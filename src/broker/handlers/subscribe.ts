@@ -1,0 +1,37 @@
+import type { ClientConnection } from '../client-connection';
+import { encodeSuback } from '../codec/suback-packet';
+import { decodeSubscribe } from '../codec/subscribe-packet';
+
+/** The only failure that SUBACK of MQTT 3.1.1 knows. */
+const FAILURE = 0x80;
+
+/**
+ * Subscribes to each topic filter or says why not (MQTT 5.0 section 3.8.4). A filter that is not valid fails alone: the
+ * others of the packet, and the connection, are not disturbed.
+ */
+export function handleSubscribe(
+  connection: ClientConnection,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): void {
+  const { broker, session, output, version, now } = connection;
+  const packet = decodeSubscribe(bytes, start, end, version);
+  const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0;
+  const results = packet.subscriptions.map((request) => broker.subscribe(session, request, identifier));
+  const reasonCodes = results.map(({ reasonCode }) => reasonCode);
+  output.packet(
+    encodeSuback(
+      {
+        type: 'suback',
+        packetId: packet.packetId,
+        reasonCodes: version === 5 ? reasonCodes : reasonCodes.map((code) => Math.min(code, FAILURE)),
+        properties: {},
+      },
+      version,
+    ),
+  );
+  for (const { wantsRetained } of results) {
+    if (wantsRetained !== undefined) broker.replay(wantsRetained, now);
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Bounds on all that traffic from outside can grow, with what happens at each.
+ * Sizes in bytes, times in milliseconds.
+ */
+export interface Limits {
+  /** Connections at once, with or without CONNECT; a further one is closed at once and reported as refused. */
+  connections: number;
+  /** Time from the opening of a connection to its CONNECT; then it is closed. */
+  connectTimeout: number;
+  /** Largest packet accepted, with its fixed header; a larger one ends the connection (0x95). */
+  packetSize: number;
+  /** Levels of a topic name or filter; more are refused (0x90, 0x8F). */
+  topicLevels: number;
+  /** Bytes of a topic name or filter; more are refused (0x90, 0x8F). */
+  topicLength: number;
+  /** QoS 2 messages that a client may have open towards the broker (Receive Maximum); one more ends it (0x93). */
+  receiveMaximum: number;
+  /** Topic aliases that a client may set (Topic Alias Maximum). */
+  topicAliases: number;
+  /** QoS 1 and 2 messages in flight towards one client; further ones wait in its session's queue. */
+  inFlight: number;
+  /** Messages waiting in one session; a further one is dropped and counted. */
+  queuedMessages: number;
+  /** Bytes of the messages waiting in one session; a further message is dropped and counted. */
+  queuedBytes: number;
+  /** Bytes waiting for one slow reader, beyond which QoS 0 messages to it are dropped and counted. */
+  outputBytes: number;
+  /** Sessions of clients that are away; the one that has been away longest is discarded and counted. */
+  offlineSessions: number;
+  /** Longest session expiry granted, in seconds; a client that asks for more is told (MQTT 5) and gets this. */
+  sessionExpiry: number;
+  /** Subscriptions of one session; a further one is refused (0x97). */
+  subscriptions: number;
+  /** Retained messages; a further topic's message is delivered but not kept, and counted as dropped. */
+  retainedMessages: number;
+  /** Bytes of all retained messages, with the same policy. */
+  retainedBytes: number;
+}
+
+export const defaultLimits: Limits = {
+  connections: 10_000,
+  connectTimeout: 10_000,
+  packetSize: 16 * 1024 * 1024,
+  topicLevels: 128,
+  topicLength: 4096,
+  // What MQTT 3.1.1 clients may do in any case; MQTT.js does not heed a lower one and would be cut off.
+  receiveMaximum: 65_535,
+  topicAliases: 32,
+  inFlight: 100,
+  queuedMessages: 1000,
+  queuedBytes: 16 * 1024 * 1024,
+  outputBytes: 8 * 1024 * 1024,
+  offlineSessions: 10_000,
+  sessionExpiry: 7 * 24 * 3600,
+  subscriptions: 10_000,
+  retainedMessages: 100_000,
+  retainedBytes: 256 * 1024 * 1024,
+};
+
+const largest: Partial<Record<keyof Limits, number>> = {
+  packetSize: 268_435_460,
+  topicLength: 65_535,
+  receiveMaximum: 65_535,
+  topicAliases: 65_535,
+  inFlight: 65_535,
+  sessionExpiry: 4_294_967_295,
+};
+
+/**
+ * The defaults with the given limits in their place.
+ * @throws RangeError a limit is not a whole number in its range
+ */
+export function limitsOf(given: Partial<Limits>): Limits {
+  const limits = { ...defaultLimits, ...given };
+  for (const name of Object.keys(defaultLimits) as Array<keyof Limits>) {
+    const value = limits[name];
+    const lowest = name === 'topicAliases' || name === 'sessionExpiry' || name === 'offlineSessions' ? 0 : 1;
+    const highest = largest[name] ?? Number.MAX_SAFE_INTEGER;
+    if (!Number.isInteger(value) || value < lowest || value > highest) {
+      throw new RangeError(
+        `broker limit ${name} is ${value}, expected a whole number from ${lowest} to ${highest}`,
+      );
+    }
+  }
+  return limits;
+}

@@ -1,0 +1,119 @@
+import type { Message } from './message';
+
+interface RetainedNode {
+  children: Map<string, RetainedNode>;
+  message: Message | undefined;
+}
+
+const newNode = (): RetainedNode => ({ children: new Map(), message: undefined });
+
+/** The last retained message of each topic, found by topic filter. Bounded in number and bytes. */
+export class RetainedMessages {
+  readonly #root = newNode();
+  readonly #maximumCount: number;
+  readonly #maximumBytes: number;
+  readonly #expiring = new Set<Message>();
+  #count = 0;
+  #bytes = 0;
+
+  constructor(maximumCount: number, maximumBytes: number) {
+    this.#maximumCount = maximumCount;
+    this.#maximumBytes = maximumBytes;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Keeps the message in place of its topic's last one; an empty payload only removes that [MQTT-3.3.1-6, -7].
+   * @returns false when the limits leave no room: nothing is then retained for the topic, as the last one is outdated
+   */
+  set(message: Message): boolean {
+    const levels = message.topic.split('/');
+    this.#remove(levels);
+    if (message.payloadEnd === message.payloadStart) return true;
+    if (this.#count >= this.#maximumCount || this.#bytes + message.size > this.#maximumBytes) return false;
+    let node = this.#root;
+    for (const level of levels) {
+      let child = node.children.get(level);
+      if (child === undefined) {
+        child = newNode();
+        node.children.set(level, child);
+      }
+      node = child;
+    }
+    node.message = message;
+    if (message.expiresAt !== Number.POSITIVE_INFINITY) this.#expiring.add(message);
+    this.#count++;
+    this.#bytes += message.size;
+    return true;
+  }
+
+  /** The messages whose topic matches a valid filter and that have not expired. */
+  match(filter: string, now: number): Message[] {
+    const levels = filter.split('/');
+    let nodes = [this.#root];
+    for (const [index, level] of levels.entries()) {
+      if (level === '#') {
+        // "sport/#" also matches "sport" itself [MQTT-4.7.1-2].
+        const found = index === 0 ? visibleChildren(this.#root) : nodes;
+        return collectBelow(found, now);
+      }
+      const next: RetainedNode[] = [];
+      for (const node of nodes) {
+        if (level === '+') {
+          for (const child of index === 0 ? visibleChildren(node) : node.children.values()) next.push(child);
+        } else {
+          const child = node.children.get(level);
+          if (child !== undefined) next.push(child);
+        }
+      }
+      nodes = next;
+    }
+    return nodes.flatMap(({ message }) =>
+      message !== undefined && message.expiresAt > now ? [message] : [],
+    );
+  }
+
+  /** Removes what has expired. */
+  expire(now: number): void {
+    for (const { expiresAt, topic } of this.#expiring) {
+      if (expiresAt <= now) this.#remove(topic.split('/'));
+    }
+  }
+
+  #remove(levels: readonly string[]): void {
+    const path = [this.#root];
+    for (const level of levels) {
+      const child = path[path.length - 1]?.children.get(level);
+      if (child === undefined) return;
+      path.push(child);
+    }
+    const leaf = path[levels.length] as RetainedNode;
+    if (leaf.message === undefined) return;
+    this.#count--;
+    this.#bytes -= leaf.message.size;
+    this.#expiring.delete(leaf.message);
+    leaf.message = undefined;
+    for (let depth = levels.length; depth > 0; depth--) {
+      const node = path[depth] as RetainedNode;
+      if (node.message !== undefined || node.children.size > 0) break;
+      path[depth - 1]?.children.delete(levels[depth - 1] as string);
+    }
+  }
+}
+
+// A leading wildcard does not match topics that begin with $ [MQTT-4.7.2-1].
+function visibleChildren(root: RetainedNode): RetainedNode[] {
+  return [...root.children].flatMap(([level, child]) => (level.startsWith('$') ? [] : [child]));
+}
+
+// Recursive: the levels of a topic are bounded.
+function collectBelow(nodes: Iterable<RetainedNode>, now: number, found: Message[] = []): Message[] {
+  for (const { message, children } of nodes) {
+    if (message !== undefined && message.expiresAt > now) found.push(message);
+    collectBelow(children.values(), now, found);
+  }
+  return found;
+}

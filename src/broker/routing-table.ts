@@ -1,0 +1,101 @@
+import { SubscriptionTrie } from '../topic/subscription-trie';
+import { topicNameFault } from '../topic/topic-name';
+import { ProtocolError } from './codec/protocol-error';
+import { ReasonCode } from './codec/reason-code';
+import { checkUtf8 } from './codec/utf8';
+import type { Limits } from './limits';
+import { type Recipient, recipientsOf, type Subscription } from './subscription';
+
+/** A topic name that was found valid, and who gets what is published to it. */
+export interface TopicEntry {
+  readonly topic: string;
+  recipients: readonly Recipient[];
+  /** Of the table when `recipients` was found. */
+  version: number;
+}
+
+/** Bytes of topic names that are remembered before the cache starts over. */
+const CACHED_BYTES = 4 * 1024 * 1024;
+/** What an entry costs beyond its name, roughly. */
+const ENTRY_BYTES = 128;
+
+/**
+ * The subscriptions of all sessions, and the topics lately published to with their recipients: decoding and checking a
+ * name, walking the trie and joining overlapping filters happen once per topic, not once per message.
+ */
+export class RoutingTable {
+  readonly #trie = new SubscriptionTrie<Subscription>();
+  readonly #limits: Limits;
+  // By the name's bytes as latin1, which takes no decoding.
+  readonly #entries = new Map<string, TopicEntry>();
+  #cachedBytes = 0;
+  #version = 0;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#trie.size;
+  }
+
+  add(subscription: Subscription): void {
+    this.#trie.add(subscription.filter, subscription);
+    this.#version++;
+  }
+
+  remove(subscription: Subscription): void {
+    this.#trie.delete(subscription.filter, subscription);
+    this.#version++;
+  }
+
+  /**
+   * The entry of a topic name that stands in a packet, with its recipients up to date.
+   * @throws ProtocolError the name is not valid or beyond the limits
+   */
+  entryAt(bytes: Buffer, start: number, end: number): TopicEntry {
+    const key = bytes.toString('latin1', start, end);
+    const entry = this.#entries.get(key) ?? this.#newEntry(key, bytes, start, end);
+    this.refresh(entry);
+    return entry;
+  }
+
+  /** Brings an entry's recipients up to date, one that the cache may have forgotten as well. */
+  refresh(entry: TopicEntry): void {
+    if (entry.version === this.#version) return;
+    entry.recipients = recipientsOf(this.#trie.match(entry.topic));
+    entry.version = this.#version;
+  }
+
+  #newEntry(key: string, bytes: Buffer, start: number, end: number): TopicEntry {
+    checkUtf8(bytes, start, end, 'topic name');
+    const topic = bytes.toString('utf8', start, end);
+    const fault = topicNameFault(topic) ?? topicSizeFault('topic name', topic, end - start, this.#limits);
+    if (fault !== undefined) throw new ProtocolError(ReasonCode.topicNameInvalid, fault);
+    const entry: TopicEntry = { topic, recipients: [], version: -1 };
+    if (this.#cachedBytes > CACHED_BYTES) {
+      this.#entries.clear();
+      this.#cachedBytes = 0;
+    }
+    this.#entries.set(key, entry);
+    this.#cachedBytes += ENTRY_BYTES + 2 * key.length;
+    return entry;
+  }
+}
+
+/** Says which limit a topic name or filter exceeds, or `undefined`. */
+export function topicSizeFault(
+  kind: string,
+  text: string,
+  bytes: number,
+  limits: Limits,
+): string | undefined {
+  if (bytes > limits.topicLength) {
+    return `${kind} of ${bytes} bytes is longer than the limit of ${limits.topicLength}`;
+  }
+  let levels = 1;
+  for (let at = text.indexOf('/'); at !== -1; at = text.indexOf('/', at + 1)) levels++;
+  return levels > limits.topicLevels
+    ? `${kind} of ${levels} levels has more than the limit of ${limits.topicLevels}`
+    : undefined;
+}

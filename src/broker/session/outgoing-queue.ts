@@ -1,0 +1,64 @@
+import type { QoS } from '../codec/packet-type';
+import type { Message } from '../message';
+import type { Delivery } from '../subscription';
+
+/** A message on its way to one client. */
+export interface OutgoingMessage {
+  /** Absent once PUBREC said that the client has it: only the packet identifier is then still needed. */
+  message: Message | undefined;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly identifiers: Delivery['identifiers'];
+  /** A retained message that a new subscription asked for: bounded by what is retained, not by the queue's limits. */
+  readonly replayed: boolean;
+  /** 0 until it is sent. */
+  packetId: number;
+}
+
+/** First in, first out, in constant time. */
+export class OutgoingQueue {
+  #items: Array<OutgoingMessage | undefined> = [];
+  #head = 0;
+  #replayed = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** How many of them are replayed retained messages. */
+  get replayed(): number {
+    return this.#replayed;
+  }
+
+  push(item: OutgoingMessage): void {
+    this.#items.push(item);
+    if (item.replayed) this.#replayed++;
+  }
+
+  peek(): OutgoingMessage | undefined {
+    return this.#items[this.#head];
+  }
+
+  shift(): OutgoingMessage | undefined {
+    const item = this.#items[this.#head];
+    if (item === undefined) return undefined;
+    this.#items[this.#head++] = undefined;
+    if (item.replayed) this.#replayed--;
+    if (this.#head > 32 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+
+  /** Takes out all that the predicate says, keeping the order of the rest. */
+  removeWhere(predicate: (item: OutgoingMessage) => boolean): OutgoingMessage[] {
+    const removed: OutgoingMessage[] = [];
+    const kept: OutgoingMessage[] = [];
+    for (let item = this.shift(); item !== undefined; item = this.shift()) {
+      (predicate(item) ? removed : kept).push(item);
+    }
+    for (const item of kept) this.push(item);
+    return removed;
+  }
+}

@@ -1,0 +1,107 @@
+import type { WillFields } from '../codec/connect-packet';
+import type { Limits } from '../limits';
+import type { BrokerStatistics } from '../statistics';
+import { Session } from './session';
+
+interface OfflineSession {
+  session: Session;
+  /** On the broker's clock, ms. */
+  expiresAt: number;
+  will: { fields: WillFields; publishAt: number } | undefined;
+}
+
+/** What the registry tells the broker. */
+export interface SessionRegistryListener {
+  /** The session is over: its subscriptions must go. */
+  ended(session: Session): void;
+  /** A will is due. */
+  willDue(fields: WillFields, session: Session, now: number): void;
+}
+
+/**
+ * The sessions by client identifier: which are resumed, how long those of absent clients are kept, and when a will that
+ * waits for its delay is due (MQTT 5.0 sections 3.1.2.11.2, 3.1.3.2.2).
+ */
+export class SessionRegistry {
+  readonly #limits: Limits;
+  readonly #statistics: BrokerStatistics;
+  readonly #listener: SessionRegistryListener;
+  readonly #online = new Map<string, Session>();
+  // In the order in which the clients left.
+  readonly #offline = new Map<string, OfflineSession>();
+
+  constructor(limits: Limits, statistics: BrokerStatistics, listener: SessionRegistryListener) {
+    this.#limits = limits;
+    this.#statistics = statistics;
+    this.#listener = listener;
+  }
+
+  /**
+   * The session for a client that connects; one that is connected already must be detached first. A will that waits is
+   * dropped when its session goes on [MQTT-3.1.3-9] and published when a clean start ends it.
+   */
+  open(clientId: string, cleanStart: boolean, now: number): { session: Session; present: boolean } {
+    const offline = this.#offline.get(clientId);
+    if (offline !== undefined) {
+      this.#offline.delete(clientId);
+      if (!cleanStart) {
+        this.#online.set(clientId, offline.session);
+        return { session: offline.session, present: true };
+      }
+      this.#end(offline, now);
+    }
+    const session = new Session(clientId, this.#limits, this.#statistics);
+    this.#online.set(clientId, session);
+    return { session, present: false };
+  }
+
+  /**
+   * The session's client is gone.
+   * @param expiry seconds that the session is kept
+   * @param will when the client left without saying so
+   */
+  detach(session: Session, expiry: number, will: WillFields | undefined, now: number): void {
+    session.detach();
+    this.#online.delete(session.clientId);
+    const delay = Math.min(will?.properties.willDelayInterval ?? 0, expiry);
+    const offline: OfflineSession = {
+      session,
+      expiresAt: now + expiry * 1000,
+      will: will === undefined ? undefined : { fields: will, publishAt: now + delay * 1000 },
+    };
+    if (expiry === 0) {
+      this.#end(offline, now);
+      return;
+    }
+    this.#offline.set(session.clientId, offline);
+    if (will !== undefined && delay === 0) this.#publishWill(offline, now);
+    for (const oldest of this.#offline.values()) {
+      if (this.#offline.size <= this.#limits.offlineSessions) break;
+      this.#offline.delete(oldest.session.clientId);
+      this.#statistics.dropped += oldest.session.queued;
+      this.#end(oldest, now);
+    }
+  }
+
+  /** Publishes the wills and ends the sessions whose time has come. */
+  expire(now: number): void {
+    for (const offline of this.#offline.values()) {
+      if (offline.will !== undefined && offline.will.publishAt <= now) this.#publishWill(offline, now);
+      if (offline.expiresAt > now) continue;
+      this.#offline.delete(offline.session.clientId);
+      this.#end(offline, now);
+    }
+  }
+
+  #publishWill(offline: OfflineSession, now: number): void {
+    const { will, session } = offline;
+    offline.will = undefined;
+    if (will !== undefined) this.#listener.willDue(will.fields, session, now);
+  }
+
+  #end(offline: OfflineSession, now: number): void {
+    // The end of the session makes its will due, whatever is left of the delay [MQTT-3.1.2-8].
+    this.#publishWill(offline, now);
+    this.#listener.ended(offline.session);
+  }
+}

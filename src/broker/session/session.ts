@@ -1,0 +1,315 @@
+import { PacketType, type QoS } from '../codec/packet-type';
+import { ProtocolError } from '../codec/protocol-error';
+import type { MessageParts, PublishView } from '../codec/publish-packet';
+import { ReasonCode } from '../codec/reason-code';
+import type { Limits } from '../limits';
+import type { Message } from '../message';
+import type { BrokerStatistics } from '../statistics';
+import type { Delivery, Subscription } from '../subscription';
+import { type OutgoingMessage, OutgoingQueue } from './outgoing-queue';
+
+/** Where a session puts the packets for its client while the client is connected. */
+export interface SessionOutput {
+  readonly v5: boolean;
+  /** The reader is behind: nothing more should be added until the session is told to `drain`. */
+  readonly congested: boolean;
+  /** Passes a received PUBLISH on as it stands. Returns false when it is larger than the client accepts. */
+  forward(view: PublishView): boolean;
+  /** Returns false when the packet would be larger than the client accepts [MQTT-3.1.2-24]. */
+  publish(
+    parts: MessageParts,
+    header: number,
+    packetId: number,
+    expiry: number,
+    identifiers: readonly number[],
+  ): boolean;
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP. */
+  acknowledge(header: number, packetId: number, reasonCode: ReasonCode): void;
+}
+
+const PUBLISH = PacketType.publish << 4;
+const PUBREL = (PacketType.pubrel << 4) | 2;
+const DUP = 8;
+
+/**
+ * What the broker keeps for one client identifier (MQTT 5.0 section 4.1): subscriptions, the messages waiting for the
+ * client and those in flight both ways. It has no socket and no clock: packets go to its output, times come in (ms).
+ */
+export class Session {
+  readonly clientId: string;
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly #limits: Limits;
+  readonly #statistics: BrokerStatistics;
+  readonly #queue = new OutgoingQueue();
+  /** Sent and not acknowledged to the end, in the order they were first sent. */
+  readonly #inFlight = new Map<number, OutgoingMessage>();
+  /** What was in flight when the client came back and is still to be sent again. */
+  #resend: OutgoingMessage[] = [];
+  /** QoS 2 messages received and not yet released by PUBREL. */
+  readonly #received = new Set<number>();
+  #output: SessionOutput | undefined;
+  #heldBytes = 0;
+  #lastPacketId = 0;
+  /** PUBLISH packets that may still be sent before one is acknowledged (section 4.9). */
+  #sendQuota = 0;
+  #initialQuota = 0;
+
+  constructor(clientId: string, limits: Limits, statistics: BrokerStatistics) {
+    this.clientId = clientId;
+    this.#limits = limits;
+    this.#statistics = statistics;
+  }
+
+  /** Messages that wait for the client, besides those in flight. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** The client is connected: sends again what it has not acknowledged, then what waits [MQTT-4.4.0-1]. */
+  attach(output: SessionOutput, receiveMaximum: number, now: number): void {
+    this.#output = output;
+    this.#initialQuota = Math.min(receiveMaximum, this.#limits.inFlight);
+    this.#sendQuota = this.#initialQuota;
+    this.#resend = [];
+    for (const outgoing of this.#inFlight.values()) {
+      if (outgoing.message !== undefined) this.#resend.push(outgoing);
+      else output.acknowledge(PUBREL, outgoing.packetId, ReasonCode.success);
+    }
+    this.drain(now);
+  }
+
+  /** The client is gone: what was meant for a connected client only is forgotten. */
+  detach(): void {
+    this.#output = undefined;
+    this.#resend = [];
+    for (const outgoing of this.#queue.removeWhere(({ qos }) => qos === 0)) this.#release(outgoing);
+  }
+
+  /**
+   * Delivers a received message at QoS 0, straight from its packet where nothing has to change. Returns false when the
+   * message must wait its turn and so needs bytes of its own: `deliver` it then.
+   */
+  forward(view: PublishView, delivery: Delivery, v5: boolean): boolean {
+    const output = this.#output;
+    if (output === undefined) return true;
+    if (this.#queue.replayed > 0) return false;
+    if (output.congested) {
+      this.#statistics.dropped++;
+      return true;
+    }
+    const retain = view.retain && delivery.retainAsPublished;
+    const unchanged =
+      view.qos === 0 && view.retain === retain && v5 === output.v5 && delivery.identifiers.length === 0;
+    const sent = unchanged
+      ? output.forward(view)
+      : output.publish(view, PUBLISH | (retain ? 1 : 0), 0, -1, delivery.identifiers);
+    this.#count(sent);
+    return true;
+  }
+
+  /** Delivers a message now, or queues it: at QoS 1 and 2, and where retained messages are still to be replayed. */
+  deliver(message: Message, qos: QoS, retain: boolean, delivery: Delivery, now: number): void {
+    if (qos === 0) {
+      if (this.#output === undefined) return;
+      if (this.#queue.replayed === 0) {
+        if (this.#output.congested) this.#statistics.dropped++;
+        else this.#count(this.#publish(this.#output, message, PUBLISH | (retain ? 1 : 0), 0, delivery, now));
+        return;
+      }
+    }
+    if (
+      this.#queue.length - this.#queue.replayed >= this.#limits.queuedMessages ||
+      (this.#heldBytes > 0 && this.#heldBytes + message.size > this.#limits.queuedBytes)
+    ) {
+      this.#statistics.dropped++;
+      return;
+    }
+    this.#heldBytes += message.size;
+    this.#enqueue(message, qos, retain, delivery, false, now);
+  }
+
+  /** Sends a retained message for a new subscription; unlike others it waits for a slow reader also at QoS 0. */
+  replay(message: Message, delivery: Delivery, now: number): void {
+    if (this.#queue.replayed >= this.#limits.retainedMessages) this.#statistics.dropped++;
+    else this.#enqueue(message, delivery.qos, true, delivery, true, now);
+  }
+
+  /** Sends what waits, as far as the reader and its Receive Maximum allow. */
+  drain(now: number): void {
+    const output = this.#output;
+    if (output === undefined) return;
+    while (!output.congested) {
+      if (this.#resend.length > 0) {
+        if (this.#sendQuota === 0) return;
+        this.#sendAgain(output, this.#resend.shift() as OutgoingMessage, now);
+        continue;
+      }
+      const next = this.#queue.peek();
+      if (next === undefined) return;
+      if (next.qos > 0 && (this.#sendQuota === 0 || this.#inFlight.size >= this.#limits.inFlight)) return;
+      this.#queue.shift();
+      this.#send(output, next, now);
+    }
+  }
+
+  /**
+   * PUBACK of the client.
+   * @throws ProtocolError the message is not one of QoS 1
+   */
+  acknowledged(packetId: number, now: number): void {
+    const outgoing = this.#inFlight.get(packetId);
+    // One that was acknowledged before [MQTT-4.3.2-5]; the identifier may be free for long.
+    if (outgoing === undefined) return;
+    if (outgoing.qos !== 1) throw wrongAcknowledgement('PUBACK', packetId, outgoing);
+    this.#finish(packetId, outgoing, now);
+  }
+
+  /**
+   * PUBREC of the client: answers with PUBREL, or ends the delivery when the client refuses the message.
+   * @throws ProtocolError the message is not one of QoS 2
+   */
+  receivedByClient(packetId: number, reasonCode: number, now: number): void {
+    const outgoing = this.#inFlight.get(packetId);
+    if (outgoing !== undefined && outgoing.qos !== 2)
+      throw wrongAcknowledgement('PUBREC', packetId, outgoing);
+    if (reasonCode >= 0x80) {
+      if (outgoing !== undefined) this.#finish(packetId, outgoing, now);
+      return;
+    }
+    if (outgoing !== undefined) this.#release(outgoing);
+    this.#output?.acknowledge(
+      PUBREL,
+      packetId,
+      outgoing === undefined ? ReasonCode.packetIdentifierNotFound : ReasonCode.success,
+    );
+  }
+
+  /**
+   * PUBCOMP of the client.
+   * @throws ProtocolError there was no PUBREC before it
+   */
+  completed(packetId: number, now: number): void {
+    const outgoing = this.#inFlight.get(packetId);
+    if (outgoing === undefined) return;
+    if (outgoing.message !== undefined) throw wrongAcknowledgement('PUBCOMP', packetId, outgoing);
+    this.#finish(packetId, outgoing, now);
+  }
+
+  /**
+   * Notes a QoS 2 message of the client and says whether it is new: one sent again before its PUBREL must not be
+   * delivered again [MQTT-4.3.3-10].
+   * @throws ProtocolError more than the Receive Maximum are open [MQTT-3.3.4-7]
+   */
+  receive(packetId: number, receiveMaximum: number): boolean {
+    if (this.#received.has(packetId)) return false;
+    if (this.#received.size >= receiveMaximum) {
+      throw new ProtocolError(
+        ReasonCode.receiveMaximumExceeded,
+        `more than ${receiveMaximum} QoS 2 messages are open`,
+      );
+    }
+    this.#received.add(packetId);
+    return true;
+  }
+
+  /** PUBREL of the client: false when no such message is open. */
+  releaseReceived(packetId: number): boolean {
+    return this.#received.delete(packetId);
+  }
+
+  #enqueue(
+    message: Message,
+    qos: QoS,
+    retain: boolean,
+    { identifiers }: Delivery,
+    replayed: boolean,
+    now: number,
+  ): void {
+    this.#queue.push({ message, qos, retain, identifiers, replayed, packetId: 0 });
+    this.drain(now);
+  }
+
+  #send(output: SessionOutput, outgoing: OutgoingMessage, now: number): void {
+    const message = outgoing.message as Message;
+    if (message.expiresAt <= now) {
+      this.#release(outgoing); // [MQTT-3.3.2-5]
+      return;
+    }
+    const header = PUBLISH | (outgoing.qos << 1) | (outgoing.retain ? 1 : 0);
+    if (outgoing.qos === 0) {
+      this.#count(this.#publish(output, message, header, 0, outgoing, now));
+      this.#release(outgoing);
+      return;
+    }
+    const packetId = this.#nextPacketId();
+    const sent = this.#publish(output, message, header, packetId, outgoing, now);
+    this.#count(sent);
+    if (!sent) {
+      this.#release(outgoing);
+      return;
+    }
+    outgoing.packetId = packetId;
+    this.#inFlight.set(packetId, outgoing);
+    this.#sendQuota--;
+  }
+
+  #sendAgain(output: SessionOutput, outgoing: OutgoingMessage, now: number): void {
+    const { message, packetId } = outgoing;
+    if (message === undefined || this.#inFlight.get(packetId) !== outgoing) return;
+    const header = PUBLISH | DUP | (outgoing.qos << 1) | (outgoing.retain ? 1 : 0);
+    const sent = this.#publish(output, message, header, packetId, outgoing, now);
+    this.#count(sent);
+    if (sent) this.#sendQuota--;
+    else {
+      // The client came back with a smaller Maximum Packet Size: it must count as delivered.
+      this.#inFlight.delete(packetId);
+      this.#release(outgoing);
+    }
+  }
+
+  #publish(
+    output: SessionOutput,
+    message: Message,
+    header: number,
+    packetId: number,
+    { identifiers }: Pick<Delivery, 'identifiers'>,
+    now: number,
+  ): boolean {
+    return output.publish(message, header, packetId, message.remainingExpiry(now), identifiers);
+  }
+
+  #count(sent: boolean): void {
+    if (sent) this.#statistics.messagesSent++;
+    else this.#statistics.dropped++;
+  }
+
+  #finish(packetId: number, outgoing: OutgoingMessage, now: number): void {
+    this.#inFlight.delete(packetId);
+    this.#release(outgoing);
+    // A PUBREL sent again after a reconnect took nothing from the quota (section 4.9).
+    if (this.#sendQuota < this.#initialQuota) this.#sendQuota++;
+    this.drain(now);
+  }
+
+  /** Lets go of a message's bytes. */
+  #release(outgoing: OutgoingMessage): void {
+    if (outgoing.message !== undefined && !outgoing.replayed) this.#heldBytes -= outgoing.message.size;
+    outgoing.message = undefined;
+  }
+
+  // Ends: never called with all identifiers taken, as `inFlight` is less than their number.
+  #nextPacketId(): number {
+    do {
+      this.#lastPacketId = (this.#lastPacketId % 65_535) + 1;
+    } while (this.#inFlight.has(this.#lastPacketId));
+    return this.#lastPacketId;
+  }
+}
+
+function wrongAcknowledgement(packet: string, packetId: number, outgoing: OutgoingMessage): ProtocolError {
+  const state = outgoing.message === undefined ? 'after PUBREC' : 'before PUBREC';
+  return new ProtocolError(
+    ReasonCode.protocolError,
+    `${packet} for packet identifier ${packetId}, a QoS ${outgoing.qos} message ${outgoing.qos === 2 ? state : 'in flight'}`,
+  );
+}

@@ -1,0 +1,22 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { BrokerEvent } from './broker-event';
+import type { Limits } from './limits';
+import type { ListenerAddress } from './listeners/tcp-listener';
+import type { BrokerStatistics } from './statistics';
+
+/** What the broker's worker is started with. */
+export interface WorkerSettings {
+  listeners: ListenerAddress[];
+  allowAnonymousBeyondLoopback: boolean;
+  limits: Limits;
+}
+
+/** From the main thread to the worker. */
+export type ToWorker = { type: 'accept'; port: MessagePort } | { type: 'stop' };
+
+/** From the worker to the main thread. */
+export type FromWorker =
+  | { type: 'running'; listeners: ListenerAddress[] }
+  | { type: 'failed'; reason: string }
+  | { type: 'statistics'; statistics: BrokerStatistics }
+  | { type: 'events'; events: BrokerEvent[] };
