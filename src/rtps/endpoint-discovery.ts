@@ -1,0 +1,197 @@
+import { decodeEndpointData, type EndpointData, encodeEndpointData } from './endpoint-data';
+import { EntityId, guidOf, prefixOf } from './guid';
+import { MalformedError } from './malformed-error';
+import type { MessageReceiver } from './message-receiver';
+import type { Outbox } from './outbox';
+import { Pid } from './parameter-list';
+import { BuiltinEndpoint, decodeDisposal, encodeDisposal } from './participant-data';
+import type { FoundParticipant } from './participant-discovery';
+import { StatefulReader } from './stateful-reader';
+import { StatefulWriter } from './stateful-writer';
+import type { Statistics } from './statistics';
+import type { ReceivedChange } from './writer-proxy';
+
+export interface EndpointDiscoveryListener {
+  endpointFound(endpoint: EndpointData): void;
+  endpointLost(endpoint: EndpointData): void;
+  /** Whether the participant was found and not lost. */
+  knowsParticipant(prefix: string): boolean;
+}
+
+/** Built-in endpoints keep each endpoint's last announcement, by removing the one before. */
+const BUILTIN_PROTOCOL = { reliable: true, transientLocal: true, depth: Number.POSITIVE_INFINITY };
+const MAX_ENDPOINTS_PER_PARTICIPANT = 1024;
+const MAX_ENDPOINTS = 8192;
+
+/** One of the two directions of endpoint discovery: of all writers, or of all readers. */
+interface Side {
+  readonly kind: EndpointData['kind'];
+  readonly writer: StatefulWriter;
+  readonly reader: StatefulReader;
+  readonly announcer: number;
+  readonly detector: number;
+}
+
+/**
+ * The Simple Endpoint Discovery Protocol (RTPS 8.5.4): tells every participant of our endpoints and learns theirs,
+ * over reliable transient-local built-in endpoints.
+ */
+export class EndpointDiscovery {
+  readonly #receiver: MessageReceiver;
+  readonly #statistics: Statistics;
+  readonly #listener: EndpointDiscoveryListener;
+  readonly #sides: readonly Side[];
+  /** The sequence numbers of our endpoints' announcements. */
+  readonly #announced = new Map<string, number>();
+  /** By participant, then by GUID. */
+  readonly #remote = new Map<string, Map<string, EndpointData>>();
+  #remoteCount = 0;
+
+  constructor(
+    outbox: Outbox,
+    receiver: MessageReceiver,
+    statistics: Statistics,
+    listener: EndpointDiscoveryListener,
+  ) {
+    this.#receiver = receiver;
+    this.#statistics = statistics;
+    this.#listener = listener;
+    const side = (
+      kind: Side['kind'],
+      writerId: number,
+      readerId: number,
+      announcer: number,
+      detector: number,
+    ) => ({
+      kind,
+      announcer,
+      detector,
+      writer: new StatefulWriter(writerId, BUILTIN_PROTOCOL, outbox, ownStatistics),
+      reader: new StatefulReader(readerId, BUILTIN_PROTOCOL, outbox, ownStatistics, (change) =>
+        this.#receive(kind, change),
+      ),
+    });
+    this.#sides = [
+      side(
+        'writer',
+        EntityId.publicationsWriter,
+        EntityId.publicationsReader,
+        BuiltinEndpoint.publicationsAnnouncer,
+        BuiltinEndpoint.publicationsDetector,
+      ),
+      side(
+        'reader',
+        EntityId.subscriptionsWriter,
+        EntityId.subscriptionsReader,
+        BuiltinEndpoint.subscriptionsAnnouncer,
+        BuiltinEndpoint.subscriptionsDetector,
+      ),
+    ];
+    for (const { writer } of this.#sides) receiver.addWriter(writer);
+  }
+
+  /** All endpoints of other participants. */
+  *endpoints(): IterableIterator<EndpointData> {
+    for (const endpoints of this.#remote.values()) yield* endpoints.values();
+  }
+
+  knows(guid: string): boolean {
+    return this.#remote.get(prefixOf(guid))?.has(guid) === true;
+  }
+
+  /** Tells of an endpoint of ours. */
+  announce(endpoint: Pick<EndpointData, 'guid' | 'kind' | 'topic' | 'type' | 'qos' | 'userData'>): void {
+    const writer = this.#sideOf(endpoint.kind).writer;
+    this.#announced.set(endpoint.guid, writer.write(encodeEndpointData(endpoint)));
+  }
+
+  /** Tells that an endpoint of ours is gone. */
+  withdraw(endpoint: Pick<EndpointData, 'guid' | 'kind'>): void {
+    const sequence = this.#announced.get(endpoint.guid);
+    if (sequence === undefined) return;
+    this.#announced.delete(endpoint.guid);
+    const { writer } = this.#sideOf(endpoint.kind);
+    writer.remove(sequence);
+    const { key, inlineQos } = encodeDisposal(Pid.endpointGuid, endpoint.guid);
+    writer.dispose(key, inlineQos);
+  }
+
+  /** Matches the built-in endpoints with those that the participant says it has. */
+  connect({ data: { prefix, builtinEndpoints }, locator }: FoundParticipant): void {
+    const protocol = { prefix, locator, reliable: true, transientLocal: true };
+    for (const { writer, reader, announcer, detector } of this.#sides) {
+      if ((builtinEndpoints & detector) !== 0) writer.matchReader({ ...protocol, entityId: reader.entityId });
+      if ((builtinEndpoints & announcer) !== 0)
+        this.#receiver.connect(reader, { ...protocol, entityId: writer.entityId }).open();
+    }
+  }
+
+  /** Forgets the participant's endpoints. */
+  disconnect(prefix: string): void {
+    for (const { writer, reader } of this.#sides) {
+      writer.unmatchReader(guidOf(prefix, reader.entityId));
+      this.#receiver.disconnect(reader, guidOf(prefix, writer.entityId));
+    }
+    for (const endpoint of this.#remote.get(prefix)?.values() ?? []) this.#lose(endpoint.guid);
+  }
+
+  close(): void {
+    for (const { writer, reader } of this.#sides) {
+      writer.close();
+      reader.close();
+    }
+  }
+
+  #receive(kind: EndpointData['kind'], change: ReceivedChange): void {
+    try {
+      if (change.status === 0) this.#find(decodeEndpointData(change.payload, kind));
+      else this.#lose(decodeDisposal(Pid.endpointGuid, change.payload, change.keyHash));
+    } catch (error) {
+      // Not thrown on: the message around it is sound, and the samples behind this one must not be lost with it.
+      if (!(error instanceof MalformedError)) throw error;
+      this.#statistics.announcementsRefused++;
+    }
+  }
+
+  #find(endpoint: EndpointData): void {
+    const prefix = prefixOf(endpoint.guid);
+    const ofParticipant = this.#remote.get(prefix) ?? new Map<string, EndpointData>();
+    const known = ofParticipant.get(endpoint.guid);
+    if (known !== undefined) {
+      if (isSame(known, endpoint)) return;
+      this.#lose(endpoint.guid);
+    }
+    if (
+      !this.#listener.knowsParticipant(prefix) ||
+      ofParticipant.size >= MAX_ENDPOINTS_PER_PARTICIPANT ||
+      this.#remoteCount >= MAX_ENDPOINTS
+    ) {
+      this.#statistics.announcementsRefused++;
+      return;
+    }
+    ofParticipant.set(endpoint.guid, endpoint);
+    this.#remote.set(prefix, ofParticipant);
+    this.#remoteCount++;
+    this.#listener.endpointFound(endpoint);
+  }
+
+  #lose(guid: string): void {
+    const prefix = prefixOf(guid);
+    const ofParticipant = this.#remote.get(prefix);
+    const endpoint = ofParticipant?.get(guid);
+    if (ofParticipant === undefined || endpoint === undefined) return;
+    ofParticipant.delete(guid);
+    if (ofParticipant.size === 0) this.#remote.delete(prefix);
+    this.#remoteCount--;
+    this.#listener.endpointLost(endpoint);
+  }
+
+  #sideOf(kind: EndpointData['kind']): Side {
+    return this.#sides.find((side) => side.kind === kind) as Side;
+  }
+}
+
+function isSame(a: EndpointData, b: EndpointData): boolean {
+  const fixed = ({ userData, ...rest }: EndpointData) => JSON.stringify([rest, userData?.toString('hex')]);
+  return fixed(a) === fixed(b);
+}

@@ -1,0 +1,173 @@
+import { EarlyTraffic } from './early-traffic';
+import { EntityId, guidOf, isUserEntity, isWriter, prefixOf } from './guid';
+import { readMessage, type SubmessageHandler } from './message-reader';
+import { Pid } from './parameter-list';
+import type { StatefulReader } from './stateful-reader';
+import type { StatefulWriter } from './stateful-writer';
+import type { Statistics } from './statistics';
+import type {
+  AckNackSubmessage,
+  DataFragSubmessage,
+  DataSubmessage,
+  GapSubmessage,
+  HeartbeatSubmessage,
+  MessageContext,
+} from './submessage';
+import type { ReceivedChange, WriterProxy, WriterTarget } from './writer-proxy';
+
+/** What the receiver asks of discovery. */
+export interface ReceiverDiscovery {
+  /** What a participant announces of itself. */
+  participantData(change: ReceivedChange): void;
+  /** Anything came from this participant. */
+  alive(prefix: string): void;
+  /** Whether this writer was discovered, matched or not. */
+  knowsWriter(guid: string): boolean;
+}
+
+/** Hands each submessage of a datagram to the endpoints of ours that it is for (RTPS 8.3.4). */
+export class MessageReceiver implements SubmessageHandler {
+  readonly #ownPrefix: string;
+  readonly #statistics: Statistics;
+  readonly #discovery: ReceiverDiscovery;
+  readonly #early: EarlyTraffic;
+  readonly #writers = new Map<number, StatefulWriter>();
+  /** By the remote writer's prefix and entity id: the proxies of the readers of ours that it is matched with. */
+  readonly #proxies = new Map<string, Map<number, WriterProxy[]>>();
+
+  constructor(ownPrefix: string, statistics: Statistics, discovery: ReceiverDiscovery) {
+    this.#ownPrefix = ownPrefix;
+    this.#statistics = statistics;
+    this.#discovery = discovery;
+    this.#early = new EarlyTraffic(statistics);
+  }
+
+  receive(datagram: Buffer): void {
+    this.#statistics.datagramsReceived++;
+    if (readMessage(datagram, this) !== undefined) this.#statistics.datagramsMalformed++;
+  }
+
+  addWriter(writer: StatefulWriter): void {
+    this.#writers.set(writer.entityId, writer);
+  }
+
+  removeWriter(writer: StatefulWriter): void {
+    this.#writers.delete(writer.entityId);
+  }
+
+  /** Matches the reader with the remote writer; `replay` or `open` of the proxy begins their exchange. */
+  connect(reader: StatefulReader, target: WriterTarget): WriterProxy {
+    const proxy = reader.matchWriter(target);
+    const ofParticipant = this.#proxies.get(target.prefix) ?? new Map<number, WriterProxy[]>();
+    this.#proxies.set(target.prefix, ofParticipant);
+    ofParticipant.set(target.entityId, [...(ofParticipant.get(target.entityId) ?? []), proxy]);
+    return proxy;
+  }
+
+  disconnect(reader: StatefulReader, writerGuid: string): void {
+    const proxy = reader.unmatchWriter(writerGuid);
+    if (proxy === undefined) return;
+    const { entityId } = proxy.target;
+    const ofParticipant = this.#proxies.get(prefixOf(writerGuid));
+    const others = ofParticipant?.get(entityId)?.filter((other) => other !== proxy) ?? [];
+    if (others.length > 0) ofParticipant?.set(entityId, others);
+    else ofParticipant?.delete(entityId);
+    if (ofParticipant?.size === 0) this.#proxies.delete(prefixOf(writerGuid));
+  }
+
+  /** Gives the proxies of a writer just discovered what it sent before. */
+  replay(proxies: readonly WriterProxy[], writerGuid: string): void {
+    const early = this.#early.take(writerGuid);
+    for (const proxy of proxies) {
+      for (const { readerId, change } of early?.changes ?? [])
+        if (readerId === EntityId.unknown || readerId === proxy.readerId) proxy.data(change);
+      const heartbeat = early?.heartbeat;
+      if (heartbeat !== undefined)
+        proxy.heartbeat(heartbeat.first, heartbeat.last, heartbeat.count, heartbeat.final);
+      proxy.open();
+    }
+  }
+
+  /** Drops what is kept of writers that were not discovered in time. */
+  expire(): void {
+    this.#early.expire();
+  }
+
+  data(context: MessageContext, data: DataSubmessage): void {
+    if (!this.#isForUs(context)) return;
+    const { inlineQos, readerId, writerId } = data;
+    const change: ReceivedChange = {
+      sequence: data.sequence,
+      timestamp: context.timestamp,
+      payload: data.payload,
+      // The status is an array of octets, not a number in the byte order of the submessage (RTPS 9.6.4.9).
+      status: inlineQos?.bytes(Pid.statusInfo, 4)?.readUInt8(3) ?? 0,
+      keyHash: inlineQos?.guid(Pid.keyHash),
+    };
+    if (writerId === EntityId.participantWriter) {
+      this.#discovery.participantData(change);
+      return;
+    }
+    const proxies = this.#proxiesOf(context, writerId);
+    if (proxies === undefined) {
+      const guid = guidOf(context.sourcePrefix, writerId);
+      if (this.#isEarly(guid, writerId)) this.#early.addChange(guid, readerId, change);
+      return;
+    }
+    for (const proxy of proxies) if (concerns(readerId, proxy)) proxy.data(change);
+  }
+
+  dataFrag(context: MessageContext, { readerId, writerId, sequence }: DataFragSubmessage): void {
+    if (!this.#isForUs(context)) return;
+    this.#statistics.fragmentsDropped++;
+    for (const proxy of this.#proxiesOf(context, writerId) ?? [])
+      if (concerns(readerId, proxy)) proxy.lose(sequence);
+  }
+
+  heartbeat(context: MessageContext, heartbeat: HeartbeatSubmessage): void {
+    if (!this.#isForUs(context)) return;
+    const { readerId, writerId } = heartbeat;
+    const proxies = this.#proxiesOf(context, writerId);
+    if (proxies === undefined) {
+      const guid = guidOf(context.sourcePrefix, writerId);
+      if (this.#isEarly(guid, writerId)) this.#early.setHeartbeat(guid, heartbeat);
+      return;
+    }
+    for (const proxy of proxies)
+      if (concerns(readerId, proxy))
+        proxy.heartbeat(heartbeat.first, heartbeat.last, heartbeat.count, heartbeat.final);
+  }
+
+  gap(context: MessageContext, gap: GapSubmessage): void {
+    if (!this.#isForUs(context)) return;
+    for (const proxy of this.#proxiesOf(context, gap.writerId) ?? [])
+      if (concerns(gap.readerId, proxy)) proxy.gap(gap.start, gap.base, gap.numbers);
+  }
+
+  ackNack(context: MessageContext, ackNack: AckNackSubmessage): void {
+    if (!this.#isForUs(context)) return;
+    this.#writers.get(ackNack.writerId)?.ackNack(guidOf(context.sourcePrefix, ackNack.readerId), ackNack);
+  }
+
+  skipped(): void {
+    this.#statistics.submessagesSkipped++;
+  }
+
+  #isForUs({ sourcePrefix, destinationPrefix }: MessageContext): boolean {
+    if (sourcePrefix === this.#ownPrefix) return false;
+    this.#discovery.alive(sourcePrefix);
+    return destinationPrefix === undefined || destinationPrefix === this.#ownPrefix;
+  }
+
+  #proxiesOf(context: MessageContext, writerId: number): readonly WriterProxy[] | undefined {
+    return this.#proxies.get(context.sourcePrefix)?.get(writerId);
+  }
+
+  #isEarly(guid: string, writerId: number): boolean {
+    return isUserEntity(writerId) && isWriter(writerId) && !this.#discovery.knowsWriter(guid);
+  }
+}
+
+function concerns(readerId: number, proxy: WriterProxy): boolean {
+  return readerId === EntityId.unknown || readerId === proxy.readerId;
+}

@@ -1,0 +1,188 @@
+import { EntityId, guidOf, prefixOf } from './guid';
+import type { Locator } from './locator';
+import { MalformedError } from './malformed-error';
+import { type Change, dataBytes, MessageWriter } from './message-writer';
+import { Pid } from './parameter-list';
+import {
+  ALL_BUILTIN_ENDPOINTS,
+  decodeDisposal,
+  decodeParticipantData,
+  encodeDisposal,
+  encodeParticipantData,
+  type ParticipantData,
+} from './participant-data';
+import type { Statistics } from './statistics';
+import { MESSAGE_HEADER_BYTES } from './submessage';
+import { now } from './time';
+import type { UdpTransport } from './udp-transport';
+import type { ReceivedChange } from './writer-proxy';
+
+/** What this participant says of itself; its locators come from the transport. */
+export type OwnParticipant = Pick<
+  ParticipantData,
+  'prefix' | 'vendorId' | 'leaseDuration' | 'name' | 'userData'
+> & {
+  readonly domain: number;
+};
+
+/** A participant that was found, and is alive as far as is known. */
+export interface FoundParticipant {
+  readonly data: ParticipantData;
+  /** Where its discovery traffic goes. */
+  readonly locator: Locator;
+}
+
+export interface ParticipantDiscoveryListener {
+  participantFound(participant: FoundParticipant): void;
+  participantLost(participant: FoundParticipant): void;
+}
+
+/** The first announcements follow each other quickly: one that is lost must not cost a whole period. */
+const FIRST_PERIOD_MS = 50;
+const LAST_PERIOD_MS = 3000;
+const LEASE_CHECK_MS = 250;
+const MAX_PARTICIPANTS = 256;
+/** Announced and disposed: the writer of participant data has two changes in its life. */
+const ANNOUNCEMENT = 1;
+const DISPOSAL = 2;
+
+/**
+ * The Simple Participant Discovery Protocol (RTPS 8.5.3): announces this participant, finds others, and loses them
+ * when they say so or when their lease runs out.
+ */
+export class ParticipantDiscovery {
+  readonly #own: OwnParticipant;
+  readonly #transport: UdpTransport;
+  readonly #statistics: Statistics;
+  readonly #listener: ParticipantDiscoveryListener;
+  readonly #found = new Map<string, FoundParticipant & { lastSeen: number }>();
+  #announceTimer: NodeJS.Timeout | undefined;
+  #leaseTimer: NodeJS.Timeout | undefined;
+  #period = FIRST_PERIOD_MS;
+
+  constructor(
+    own: OwnParticipant,
+    transport: UdpTransport,
+    statistics: Statistics,
+    listener: ParticipantDiscoveryListener,
+  ) {
+    this.#own = own;
+    this.#transport = transport;
+    this.#statistics = statistics;
+    this.#listener = listener;
+  }
+
+  start(): void {
+    this.#announce();
+    this.#leaseTimer = setInterval(() => this.#expire(), LEASE_CHECK_MS);
+  }
+
+  /** Tells the others that this participant is gone. */
+  stop(): void {
+    clearTimeout(this.#announceTimer);
+    clearInterval(this.#leaseTimer);
+    const { key, inlineQos } = encodeDisposal(
+      Pid.participantGuid,
+      guidOf(this.#own.prefix, EntityId.participant),
+    );
+    const disposal: Change = { sequence: DISPOSAL, timestamp: now(), payload: key, keyOnly: true, inlineQos };
+    this.#transport.announce(this.#message(disposal));
+    for (const participant of this.#found.values()) this.#sendTo(participant, disposal);
+    this.#found.clear();
+  }
+
+  get participants(): FoundParticipant[] {
+    return [...this.#found.values()];
+  }
+
+  get(prefix: string): FoundParticipant | undefined {
+    return this.#found.get(prefix);
+  }
+
+  /** Anything that a participant sends renews its lease. */
+  alive(prefix: string): void {
+    const found = this.#found.get(prefix);
+    if (found !== undefined) found.lastSeen = performance.now();
+  }
+
+  /** Takes an announcement or a disposal. */
+  receive(change: ReceivedChange): void {
+    try {
+      this.#receive(change);
+    } catch (error) {
+      // Not thrown on: the message around it is sound.
+      if (!(error instanceof MalformedError)) throw error;
+      this.#statistics.announcementsRefused++;
+    }
+  }
+
+  #receive(change: ReceivedChange): void {
+    if (change.status !== 0) {
+      this.#lose(prefixOf(decodeDisposal(Pid.participantGuid, change.payload, change.keyHash)));
+      return;
+    }
+    const data = decodeParticipantData(change.payload);
+    const { prefix } = data;
+    if (prefix === this.#own.prefix || (data.domain ?? this.#own.domain) !== this.#own.domain) return;
+    const locator = this.#transport.choose(data.metatrafficLocators);
+    const known = this.#found.get(prefix);
+    if (known !== undefined) {
+      if (known.locator.key === locator?.key) return;
+      // It moved to another address: what was matched there is matched anew.
+      this.#lose(prefix);
+    }
+    if (locator === undefined || this.#found.size >= MAX_PARTICIPANTS) {
+      this.#statistics.announcementsRefused++;
+      return;
+    }
+    const found = { data, locator, lastSeen: performance.now() };
+    this.#found.set(prefix, found);
+    // It may have started after our last announcement, and must know us before it takes our endpoints.
+    this.#sendTo(found, this.#announcement());
+    this.#listener.participantFound(found);
+  }
+
+  #announce(): void {
+    this.#transport.announce(this.#message(this.#announcement()));
+    this.#announceTimer = setTimeout(() => this.#announce(), this.#period);
+    this.#period = Math.min(2 * this.#period, LAST_PERIOD_MS, this.#own.leaseDuration / 3);
+  }
+
+  #announcement(): Change {
+    const payload = encodeParticipantData({
+      ...this.#own,
+      builtinEndpoints: ALL_BUILTIN_ENDPOINTS,
+      metatrafficLocators: this.#transport.metatrafficLocators,
+      userLocators: this.#transport.userLocators,
+    });
+    return { sequence: ANNOUNCEMENT, timestamp: now(), payload, keyOnly: false, inlineQos: undefined };
+  }
+
+  #sendTo({ data, locator }: FoundParticipant, change: Change): void {
+    this.#transport.send(this.#message(change, data.prefix), locator, () => {});
+  }
+
+  #message(change: Change, destinationPrefix?: string): Buffer {
+    const writer = new MessageWriter(
+      this.#own.prefix,
+      Buffer.allocUnsafe(MESSAGE_HEADER_BYTES + dataBytes(change)),
+    );
+    if (destinationPrefix !== undefined) writer.destination(destinationPrefix);
+    const readerId = destinationPrefix === undefined ? EntityId.unknown : EntityId.participantReader;
+    writer.data(readerId, EntityId.participantWriter, change);
+    return writer.message;
+  }
+
+  #expire(): void {
+    const moment = performance.now();
+    for (const { data, lastSeen } of this.#found.values())
+      if (moment - lastSeen > data.leaseDuration) this.#lose(data.prefix);
+  }
+
+  #lose(prefix: string): void {
+    const found = this.#found.get(prefix);
+    if (found === undefined) return;
+    this.#found.delete(prefix);
+    this.#listener.participantLost(found);
+  }
+}

@@ -1,0 +1,314 @@
+import { EventEmitter } from 'node:events';
+import type { EndpointData } from './endpoint-data';
+import { EndpointDiscovery } from './endpoint-discovery';
+import {
+  EntityId,
+  guidOf,
+  newGuidPrefix,
+  prefixOf,
+  READER_KIND_NO_KEY,
+  VENDOR_ID,
+  WRITER_KIND_NO_KEY,
+} from './guid';
+import { type EndpointPair, Matching } from './matching';
+import { MessageReceiver } from './message-receiver';
+import { Outbox } from './outbox';
+import type { ParticipantData } from './participant-data';
+import { type FoundParticipant, ParticipantDiscovery } from './participant-discovery';
+import { MAX_DOMAIN } from './port-mapping';
+import { checkQos } from './qos';
+import { Reader, type Sample } from './reader';
+import { type RemoteEndpoint, remoteEndpointOf } from './remote-endpoint';
+import { StatefulReader } from './stateful-reader';
+import { StatefulWriter } from './stateful-writer';
+import { Statistics } from './statistics';
+import { type DiscoveryRange, UdpTransport } from './udp-transport';
+import { type EndpointOptions, Writer } from './writer';
+
+export interface ParticipantOptions {
+  /** 0..232. */
+  readonly domain: number;
+  readonly range: DiscoveryRange;
+  /** IPv4 addresses of this host; default: all. */
+  readonly interfaces?: readonly string[];
+  /** IPv4 addresses, each with or without `:port`, to announce to where multicast does not reach. */
+  readonly peers?: readonly string[];
+  readonly name?: string;
+  readonly userData?: Buffer;
+  /** Milliseconds without a sign of us after which others give us up; default 10,000. */
+  readonly leaseDuration?: number;
+}
+
+/** A participant that was found. */
+export interface RemoteParticipant {
+  readonly guid: string;
+  /** As in the RTPS header, e.g. 0x0110. */
+  readonly vendorId: number;
+  readonly name?: string;
+  readonly userData?: Buffer;
+}
+
+export interface ParticipantEvents {
+  participant: [RemoteParticipant];
+  'participant-lost': [RemoteParticipant];
+  endpoint: [RemoteEndpoint];
+  'endpoint-lost': [RemoteEndpoint];
+  matched: [EndpointPair];
+  unmatched: [EndpointPair];
+  /** Same topic, but `policy` (`type`, `reliability`, `durability`) keeps the two from matching. */
+  incompatible: [EndpointPair & { readonly policy: string }];
+  /** Something that the user can repair, in words. */
+  warning: [string];
+}
+
+/** A participant's option is out of range. */
+export class ParticipantOptionError extends Error {
+  override name = 'ParticipantOptionError';
+}
+
+const DEFAULT_LEASE_MS = 10_000;
+const MIN_LEASE_MS = 500;
+const MAX_ENTITY_KEY = 0xffffff;
+const MAX_NAME_LENGTH = 1024;
+const EXPIRY_MS = 1000;
+
+/**
+ * A DDS participant on RTPS over UDPv4: finds others in its domain, and exchanges samples of topics without a key
+ * with their endpoints. Payloads are opaque.
+ */
+export class Participant extends EventEmitter<ParticipantEvents> {
+  readonly #statistics = new Statistics();
+  readonly #prefix = newGuidPrefix();
+  readonly #transport: UdpTransport;
+  readonly #outbox: Outbox;
+  readonly #receiver: MessageReceiver;
+  readonly #participants: ParticipantDiscovery;
+  readonly #endpoints: EndpointDiscovery;
+  readonly #matching: Matching;
+  readonly #local = new Set<Writer | Reader>();
+  #lastEntityKey = 0;
+  #expiryTimer: NodeJS.Timeout | undefined;
+  #state: 'new' | 'started' | 'closed' = 'new';
+
+  /** @throws ParticipantOptionError, TransportError */
+  constructor(options: ParticipantOptions) {
+    super();
+    const { domain, leaseDuration = DEFAULT_LEASE_MS } = options;
+    if (!Number.isInteger(domain) || domain < 0 || domain > MAX_DOMAIN)
+      throw new ParticipantOptionError(`domain: expected an integer from 0 to ${MAX_DOMAIN}, got ${domain}`);
+    if (!(leaseDuration >= MIN_LEASE_MS))
+      throw new ParticipantOptionError(
+        `leaseDuration: expected at least ${MIN_LEASE_MS} ms, got ${leaseDuration}`,
+      );
+    this.#transport = new UdpTransport(
+      { domain, range: options.range, interfaces: options.interfaces, peers: options.peers ?? [] },
+      {
+        datagram: (datagram) => this.#receiver.receive(datagram),
+        warning: (text) => this.emit('warning', text),
+      },
+      this.#statistics,
+    );
+    this.#outbox = new Outbox(this.#prefix, this.#transport);
+    this.#receiver = new MessageReceiver(this.#prefix, this.#statistics, {
+      participantData: (change) => this.#participants.receive(change),
+      alive: (prefix) => this.#participants.alive(prefix),
+      knowsWriter: (guid) => this.#endpoints.knows(guid),
+    });
+    this.#participants = new ParticipantDiscovery(
+      {
+        prefix: this.#prefix,
+        vendorId: VENDOR_ID,
+        domain,
+        leaseDuration,
+        name: options.name,
+        userData: options.userData,
+      },
+      this.#transport,
+      this.#statistics,
+      {
+        participantFound: (participant) => this.#participantFound(participant),
+        participantLost: (participant) => this.#participantLost(participant),
+      },
+    );
+    this.#endpoints = new EndpointDiscovery(this.#outbox, this.#receiver, this.#statistics, {
+      endpointFound: (endpoint) => this.#endpointFound(endpoint),
+      endpointLost: (endpoint) => this.#endpointLost(endpoint),
+      knowsParticipant: (prefix) => this.#participants.get(prefix) !== undefined,
+    });
+    this.#matching = new Matching(this.#receiver, {
+      matched: (pair) => {
+        this.emit('matched', pair);
+        if (pair.local instanceof Writer) pair.local.emit('matched', pair.remote);
+      },
+      unmatched: (pair) => {
+        this.emit('unmatched', pair);
+        if (pair.local instanceof Writer) pair.local.emit('unmatched', pair.remote);
+      },
+      incompatible: (pair, policy) => this.emit('incompatible', { ...pair, policy }),
+    });
+  }
+
+  get guid(): string {
+    return guidOf(this.#prefix, EntityId.participant);
+  }
+
+  get statistics(): Readonly<Statistics> {
+    return this.#statistics;
+  }
+
+  /** The participants known at present. */
+  get participants(): RemoteParticipant[] {
+    return this.#participants.participants.map(({ data }) => remoteParticipantOf(data));
+  }
+
+  /** The endpoints of other participants known at present. */
+  get endpoints(): RemoteEndpoint[] {
+    return [...this.#endpoints.endpoints()].map(remoteEndpointOf);
+  }
+
+  /** Binds the ports and begins discovery. @throws TransportError, or the system's error when a socket is refused */
+  async start(): Promise<void> {
+    if (this.#state !== 'new') throw new Error(`a participant is started once; this one is ${this.#state}`);
+    this.#state = 'started';
+    try {
+      await this.#transport.open();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    // Closed while the sockets were being bound.
+    if ((this.#state as string) === 'closed') return;
+    this.#participants.start();
+    this.#expiryTimer = setInterval(() => this.#receiver.expire(), EXPIRY_MS);
+  }
+
+  /** Tells the others that this participant is gone, and closes its sockets. Emits nothing any more. */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    const started = this.#state === 'started';
+    this.#state = 'closed';
+    clearInterval(this.#expiryTimer);
+    this.removeAllListeners();
+    for (const endpoint of [...this.#local]) endpoint.close();
+    this.#outbox.flush();
+    if (started) this.#participants.stop();
+    this.#endpoints.close();
+    await this.#transport.close();
+  }
+
+  /** @throws QosError, ParticipantOptionError */
+  createWriter(options: EndpointOptions): Writer {
+    this.#checkEndpoint(options);
+    const entityId = this.#newEntityId(WRITER_KIND_NO_KEY);
+    const { reliability, durability, depth } = options.qos;
+    const protocol = new StatefulWriter(
+      entityId,
+      { reliable: reliability === 'reliable', transientLocal: durability === 'transient-local', depth },
+      this.#outbox,
+      this.#statistics,
+    );
+    const writer = new Writer(guidOf(this.#prefix, entityId), options, protocol, () => {
+      this.#remove(writer);
+      this.#receiver.removeWriter(protocol);
+      protocol.close();
+    });
+    this.#receiver.addWriter(protocol);
+    this.#add(writer);
+    this.#matching.addLocal({ endpoint: writer, protocol });
+    return writer;
+  }
+
+  /**
+   * @param onSample called for each sample, in order per writer; it must not throw
+   * @throws QosError, ParticipantOptionError
+   */
+  createReader(options: EndpointOptions, onSample: (sample: Sample) => void): Reader {
+    this.#checkEndpoint(options);
+    const entityId = this.#newEntityId(READER_KIND_NO_KEY);
+    const { reliability, durability } = options.qos;
+    const protocol = new StatefulReader(
+      entityId,
+      { reliable: reliability === 'reliable', transientLocal: durability === 'transient-local' },
+      this.#outbox,
+      this.#statistics,
+      (change, { prefix, entityId: writerId }) => {
+        // Without a payload it says that the writer or its instance is gone, which discovery tells better.
+        if (change.status !== 0 || change.payload.length === 0) return;
+        this.#statistics.samplesReceived++;
+        onSample({
+          payload: change.payload,
+          writerGuid: guidOf(prefix, writerId),
+          sequence: change.sequence,
+          sourceTimestamp: change.timestamp,
+        });
+      },
+    );
+    const reader = new Reader(guidOf(this.#prefix, entityId), options, protocol, () => {
+      this.#remove(reader);
+      protocol.close();
+    });
+    this.#add(reader);
+    this.#matching.addLocal({ endpoint: reader, protocol });
+    return reader;
+  }
+
+  #checkEndpoint({ topic, type, qos }: EndpointOptions): void {
+    if (this.#state === 'closed') throw new ParticipantOptionError('the participant is closed');
+    for (const [field, value] of Object.entries({ topic, type }))
+      if (value === '' || value.length > MAX_NAME_LENGTH || value.includes('\0'))
+        throw new ParticipantOptionError(
+          `${field}: expected 1 to ${MAX_NAME_LENGTH} characters without NUL, got ${JSON.stringify(value)}`,
+        );
+    checkQos(qos);
+  }
+
+  #newEntityId(kind: number): number {
+    if (this.#lastEntityKey >= MAX_ENTITY_KEY)
+      throw new ParticipantOptionError('the participant has no entity id left');
+    return ((++this.#lastEntityKey << 8) | kind) >>> 0;
+  }
+
+  #add(endpoint: Writer | Reader): void {
+    this.#local.add(endpoint);
+    this.#endpoints.announce(endpoint);
+  }
+
+  #remove(endpoint: Writer | Reader): void {
+    if (!this.#local.delete(endpoint)) return;
+    this.#endpoints.withdraw(endpoint);
+    this.#matching.removeLocal(endpoint);
+  }
+
+  #participantFound(participant: FoundParticipant): void {
+    this.#endpoints.connect(participant);
+    this.emit('participant', remoteParticipantOf(participant.data));
+  }
+
+  #participantLost({ data }: FoundParticipant): void {
+    this.#endpoints.disconnect(data.prefix);
+    this.emit('participant-lost', remoteParticipantOf(data));
+  }
+
+  #endpointFound(data: EndpointData): void {
+    this.emit('endpoint', remoteEndpointOf(data));
+    const participant = this.#participants.get(prefixOf(data.guid));
+    const locator =
+      this.#transport.choose(data.locators) ?? this.#transport.choose(participant?.data.userLocators ?? []);
+    if (locator !== undefined) this.#matching.addRemote(data, locator);
+    else this.#statistics.announcementsRefused++;
+  }
+
+  #endpointLost(data: EndpointData): void {
+    this.#matching.removeRemote(data.guid);
+    this.emit('endpoint-lost', remoteEndpointOf(data));
+  }
+}
+
+function remoteParticipantOf({ prefix, vendorId, name, userData }: ParticipantData): RemoteParticipant {
+  return {
+    guid: guidOf(prefix, EntityId.participant),
+    vendorId,
+    ...(name !== undefined && { name }),
+    ...(userData && { userData }),
+  };
+}

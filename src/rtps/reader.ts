@@ -1,0 +1,51 @@
+import type { EndpointQos } from './qos';
+import type { StatefulReader } from './stateful-reader';
+import type { EndpointOptions } from './writer';
+
+/** One received sample. */
+export interface Sample {
+  /** CDR with its 4-byte encapsulation header; the receiver's own. */
+  readonly payload: Buffer;
+  /** 32 hexadecimal digits. */
+  readonly writerGuid: string;
+  readonly sequence: number;
+  /** Nanoseconds since the epoch by the writer's clock, where it says. */
+  readonly sourceTimestamp: bigint | undefined;
+}
+
+/** A reader of a topic, made by `Participant.createReader`. */
+export class Reader {
+  readonly kind = 'reader';
+  readonly guid: string;
+  readonly topic: string;
+  readonly type: string;
+  readonly qos: EndpointQos;
+  readonly userData: Buffer | undefined;
+  readonly #protocol: StatefulReader;
+  readonly #close: (reader: Reader) => void;
+
+  constructor(
+    guid: string,
+    options: EndpointOptions,
+    protocol: StatefulReader,
+    close: (reader: Reader) => void,
+  ) {
+    this.guid = guid;
+    this.topic = options.topic;
+    this.type = options.type;
+    this.qos = options.qos;
+    this.userData = options.userData;
+    this.#protocol = protocol;
+    this.#close = close;
+  }
+
+  /** Writers matched at present. */
+  get matchedCount(): number {
+    return this.#protocol.matchedCount;
+  }
+
+  /** Withdraws the reader: no sample is delivered afterwards. */
+  close(): void {
+    this.#close(this);
+  }
+}

@@ -1,0 +1,83 @@
+import { EventEmitter } from 'node:events';
+import type { EndpointQos } from './qos';
+import type { StatefulWriter } from './stateful-writer';
+
+export interface EndpointOptions {
+  readonly topic: string;
+  readonly type: string;
+  readonly qos: EndpointQos;
+  /** Announced with the endpoint. */
+  readonly userData?: Buffer;
+}
+
+/** A sample that is larger than one datagram carries. */
+export class PayloadTooLargeError extends Error {
+  override name = 'PayloadTooLargeError';
+  readonly limit: number;
+
+  constructor(topic: string, length: number, limit: number) {
+    super(
+      `topic ${JSON.stringify(topic)}: a sample of ${length} bytes, at most ${limit} fit into a datagram`,
+    );
+    this.limit = limit;
+  }
+}
+
+/** With the headers below 65,500 octets: Fast DDS drops larger datagrams, UDP ends at 65,507. */
+export const MAX_PAYLOAD_BYTES = 65_000;
+
+/**
+ * A writer of a topic, made by `Participant.createWriter`.
+ *
+ * Events: `matched` and `unmatched` with the `RemoteEndpoint`.
+ */
+export class Writer extends EventEmitter {
+  readonly kind = 'writer';
+  readonly guid: string;
+  readonly topic: string;
+  readonly type: string;
+  readonly qos: EndpointQos;
+  readonly userData: Buffer | undefined;
+  readonly #protocol: StatefulWriter;
+  readonly #close: (writer: Writer) => void;
+
+  constructor(
+    guid: string,
+    options: EndpointOptions,
+    protocol: StatefulWriter,
+    close: (writer: Writer) => void,
+  ) {
+    super();
+    this.guid = guid;
+    this.topic = options.topic;
+    this.type = options.type;
+    this.qos = options.qos;
+    this.userData = options.userData;
+    this.#protocol = protocol;
+    this.#close = close;
+  }
+
+  /** Readers matched at present. */
+  get matchedCount(): number {
+    return this.#protocol.matchedCount;
+  }
+
+  /**
+   * Sends a sample to all matched readers. It leaves at the end of this turn of the event loop; the payload must not
+   * change afterwards where the writer is reliable or transient local, because it may be sent again.
+   *
+   * @param payload CDR with its 4-byte encapsulation header
+   * @returns the sample's sequence number
+   * @throws PayloadTooLargeError
+   */
+  write(payload: Buffer): number {
+    if (payload.length > MAX_PAYLOAD_BYTES)
+      throw new PayloadTooLargeError(this.topic, payload.length, MAX_PAYLOAD_BYTES);
+    return this.#protocol.write(payload);
+  }
+
+  /** Withdraws the writer; its readers are told. */
+  close(): void {
+    this.#close(this);
+  }
+}
