@@ -56,6 +56,8 @@ export class EndpointDiscovery {
     this.#receiver = receiver;
     this.#statistics = statistics;
     this.#listener = listener;
+    // Counted apart: a participant's statistics are about its user's samples.
+    const ownStatistics = new Statistics();
     const side = (
       kind: Side['kind'],
       writerId: number,
