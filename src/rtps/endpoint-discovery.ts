@@ -8,7 +8,7 @@ import { BuiltinEndpoint, decodeDisposal, encodeDisposal } from './participant-d
 import type { FoundParticipant } from './participant-discovery';
 import { StatefulReader } from './stateful-reader';
 import { StatefulWriter } from './stateful-writer';
-import type { Statistics } from './statistics';
+import { Statistics } from './statistics';
 import type { ReceivedChange } from './writer-proxy';
 
 export interface EndpointDiscoveryListener {
