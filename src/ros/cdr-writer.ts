@@ -24,13 +24,13 @@ export class CdrWriter {
   #view = viewOf(this.#bytes);
   #at = BODY;
 
-  /** A copy of what was written since the last `clear`, with its header. */
-  take(): Buffer {
+  /** A copy of what was written, with its header. */
+  toBuffer(): Buffer {
     this.#bytes.writeUInt32BE(0x00010000, BODY - HEADER);
     return Buffer.from(this.#bytes.subarray(BODY - HEADER, this.#at));
   }
 
-  /** Starts a new message. */
+  /** Drops what was written, and the memory that only a large message needs. */
   clear(): void {
     this.#at = BODY;
     if (this.#bytes.length > KEPT_CAPACITY) this.#resize(FIRST_CAPACITY);

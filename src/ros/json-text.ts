@@ -34,18 +34,18 @@ export class JsonText {
   #at = 0;
   #ascii = true;
 
-  /** What was written since the last `clear`. */
+  /** What was written. */
   toString(): string {
     // One byte per character is faster to read, and is the same where all is ASCII.
     return this.#bytes.toString(this.#ascii ? 'latin1' : 'utf8', 0, this.#at);
   }
 
-  /** A copy of what was written since the last `clear`, in UTF-8. */
+  /** A copy of what was written, in UTF-8. */
   toBuffer(): Buffer {
     return Buffer.from(this.#bytes.subarray(0, this.#at));
   }
 
-  /** Starts a new text. */
+  /** Drops what was written, and the memory that only a large text needs. */
   clear(): void {
     this.#at = 0;
     this.#ascii = true;
@@ -99,12 +99,11 @@ export class JsonText {
     else if (magnitude >= 1e-3 && magnitude < 1e6) {
       // Six digits always identify a decimal, nine always a float32.
       let decimals = decimalsOfSixDigits(magnitude);
-      for (;;) {
-        const power = POWERS_OF_TEN[decimals] as number;
-        const scaled = (magnitude * power + 0.5) | 0;
-        if (Math.fround(scaled / power) === magnitude) return this.#decimal(scaled, decimals);
-        decimals++;
+      let scaled = scale(magnitude, decimals);
+      while (Math.fround(scaled / (POWERS_OF_TEN[decimals] as number)) !== magnitude) {
+        scaled = scale(magnitude, ++decimals);
       }
+      this.#decimal(scaled, decimals);
     } else this.#special(magnitude, value, shortestFloat32);
   }
 
@@ -120,7 +119,8 @@ export class JsonText {
     for (let index = start; index < end; index++) {
       const code = source[index] as number;
       if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) {
-        return this.#escaped(source.toString('utf8', start, end));
+        this.#escaped(source.toString('utf8', start, end));
+        return;
       }
       bytes[at++] = code;
     }
@@ -142,7 +142,7 @@ export class JsonText {
 
   #escaped(text: string): void {
     const quoted = JSON.stringify(text);
-    const at = this.#reserve(quoted.length * 3);
+    const at = this.#reserve(Buffer.byteLength(quoted));
     this.#at = at + this.#bytes.write(quoted, at, 'utf8');
     this.#ascii = false;
   }
@@ -221,6 +221,11 @@ export class JsonText {
   }
 }
 
+/** The integer nearest to `value * 10^decimals`, which is below 2^31. */
+function scale(value: number, decimals: number): number {
+  return (value * (POWERS_OF_TEN[decimals] as number) + 0.5) | 0;
+}
+
 function digitCount(value: number): number {
   if (value < 1e4) return value < 100 ? (value < 10 ? 1 : 2) : value < 1000 ? 3 : 4;
   if (value < 1e6) return value < 1e5 ? 5 : 6;
@@ -235,7 +240,8 @@ function decimalsOfSixDigits(value: number): number {
 }
 
 function shortestFloat32(magnitude: number): string {
-  for (let digits = 6; digits < 9; digits++) {
+  // Six digits always survive a float32, so fewer are not shorter; subnormal ones hold less.
+  for (let digits = magnitude < 2 ** -126 ? 1 : 6; digits < 9; digits++) {
     const shorter = Number(magnitude.toPrecision(digits));
     if (Math.fround(shorter) === magnitude) return String(shorter);
   }

@@ -94,10 +94,10 @@ export class MessageCodec {
     const writer = spareWriter ?? new CdrWriter();
     spareWriter = undefined;
     try {
-      writer.clear();
       this.#encoder(writer, value);
-      return writer.take();
+      return writer.toBuffer();
     } finally {
+      writer.clear();
       spareWriter = writer;
     }
   }
@@ -106,13 +106,13 @@ export class MessageCodec {
     const text = spareText ?? new JsonText();
     spareText = undefined;
     try {
-      text.clear();
       this.#decoder(new CdrReader(cdr), text);
       return take(text);
     } catch (error) {
       if (error instanceof CdrError) throw new CdrError(`${this.type}: ${error.message}`);
       throw error;
     } finally {
+      text.clear();
       spareText = text;
     }
   }

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { InterfaceLibrary } from '../../src/ros/interface-library';
+import { MessageCodec, UnknownTypeError } from '../../src/ros/message-codec';
+import type { MessageDefinition, MessageField } from '../../src/ros/message-definition';
+
+const message = (name: string, ...fields: MessageField[]): MessageDefinition => ({
+  name,
+  fields,
+  constants: [],
+});
+
+describe('InterfaceLibrary', () => {
+  const library = InterfaceLibrary.bundled();
+
+  it('has the common interfaces under their canonical names', () => {
+    assert.ok(library.names().length >= 151);
+    assert.equal(library.get('std_msgs/String'), undefined);
+    assert.equal(library.get('constructor'), undefined);
+    assert.deepEqual(library.get('std_msgs/msg/Header'), {
+      name: 'std_msgs/msg/Header',
+      fields: [
+        { name: 'stamp', type: 'builtin_interfaces/msg/Time' },
+        { name: 'frame_id', type: 'string' },
+      ],
+      constants: [],
+    });
+    assert.deepEqual(library.get('sensor_msgs/msg/Imu')?.fields[2], {
+      name: 'orientation_covariance',
+      type: 'float64',
+      array: { length: 9 },
+    });
+    assert.deepEqual(library.get('shape_msgs/msg/SolidPrimitive')?.fields[1], {
+      name: 'dimensions',
+      type: 'float64',
+      array: { bound: 3 },
+    });
+    assert.deepEqual(library.get('geometry_msgs/msg/Quaternion')?.fields[3], {
+      name: 'w',
+      type: 'float64',
+      default: 1,
+    });
+    assert.deepEqual(
+      library.get('visualization_msgs/msg/Marker')?.constants.find(({ name }) => name === 'SPHERE'),
+      { name: 'SPHERE', type: 'int32', value: 2 },
+    );
+  });
+
+  it('has what the .msg files of the same package say', () => {
+    const root = 'node_modules/@foxglove/rosmsg-msgs-common/msgdefs/ros2jazzy';
+    let compared = 0;
+    for (const path of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
+      if (!path.endsWith('.msg')) continue;
+      const definition = library.get(path.slice(0, -'.msg'.length));
+      // A file has the messages that its message contains behind a line of "=".
+      const own = readFileSync(`${root}/${path}`, 'utf8').split(/^=+$/m)[0] as string;
+      const fields = own
+        .split('\n')
+        .map((line) => line.replace(/#.*/, '').trim())
+        .filter((line) => line !== '' && !/^\S+\s+\w+\s*=/.test(line))
+        .map((line) => line.split(/\s+/).slice(0, 2).join(' '));
+      const found = definition?.fields.map(({ name, type, array, stringBound }) => {
+        const bound = array?.bound === undefined ? '' : `<=${array.bound}`;
+        const suffix = array === undefined ? '' : `[${array.length ?? bound}]`;
+        return `${type.replace('/msg/', '/')}${stringBound === undefined ? '' : `<=${stringBound}`}${suffix} ${name}`;
+      });
+      const folder = path.split('/')[0] as string;
+      const expected = fields.map((field) => {
+        const [type, name] = field.split(' ') as [string, string];
+        const base = type.replace(/[[<].*/, '');
+        const suffix = type.slice(base.length);
+        const plain = base === 'byte' || base === 'char' ? 'uint8' : base;
+        if (plain === 'time' || plain === 'duration') {
+          return `builtin_interfaces/${plain === 'time' ? 'Time' : 'Duration'}${suffix} ${name}`;
+        }
+        return `${/^[A-Z]/.test(plain) ? `${plain === 'Header' ? 'std_msgs' : folder}/` : ''}${plain}${suffix} ${name}`;
+      });
+      assert.deepEqual(found, expected, path);
+      compared++;
+    }
+    assert.equal(compared, library.names().length);
+  });
+
+  it('takes more definitions, for itself only', () => {
+    const mine = InterfaceLibrary.bundled();
+    const definition = message('my_msgs/msg/Named', { name: 'where', type: 'geometry_msgs/msg/Point' });
+    mine.add(definition);
+    mine.add(structuredClone(definition));
+    assert.deepEqual(mine.get('my_msgs/msg/Named'), definition);
+    assert.equal(library.get('my_msgs/msg/Named'), undefined);
+    assert.ok(mine.names().includes('my_msgs/msg/Named'));
+    assert.throws(() => mine.add(message('my_msgs/msg/Named')), /already defined differently/);
+    assert.throws(() => mine.add(message('std_msgs/msg/String')), /already defined differently/);
+  });
+
+  it('refuses definitions from which no code may be generated', () => {
+    const mine = InterfaceLibrary.bundled();
+    const field = (more: Partial<MessageField>) => message('a/msg/T', { name: 'x', type: 'int8', ...more });
+    for (const [definition, fault] of [
+      [message('a/T'), /"a\/T" is not an interface type/],
+      [field({ name: 'x;process.exit()' }), /is not a field name/],
+      [field({ name: '__proto__' }), /is not a field name/],
+      [field({ type: 'a/msg/T;x' }), /is not an interface type/],
+      [field({ type: 'int128' }), /is not an interface type/],
+      [field({ type: 'constructor' }), /is not an interface type/],
+      [field({ type: 'wstring' }), /wstring is not supported/],
+      [field({ array: { length: 0 } }), /0 is not a valid length/],
+      [field({ array: { length: 1.5 } }), /1.5 is not a valid length/],
+      [field({ array: { bound: -1 } }), /-1 is not a valid length/],
+      [field({ stringBound: 3 }), /only strings/],
+      [message('a/msg/T', { name: 'x', type: 'int8' }, { name: 'x', type: 'int8' }), /"x" is there twice/],
+    ] as const) {
+      assert.throws(() => mine.add(definition), fault);
+      assert.equal(mine.get('a/msg/T'), undefined);
+    }
+  });
+});
+
+describe('Types without a codec', () => {
+  const refuses = (definitions: MessageDefinition[], fault: RegExp) => {
+    const library = InterfaceLibrary.bundled();
+    for (const definition of definitions) library.add(definition);
+    const type = (definitions[0] as MessageDefinition).name;
+    assert.throws(
+      () => MessageCodec.for(library, type),
+      (error) => error instanceof UnknownTypeError && fault.test(error.message),
+    );
+  };
+
+  it('are unknown ones, also inside of known ones', () => {
+    assert.throws(() => MessageCodec.for(InterfaceLibrary.bundled(), 'a/msg/B'), UnknownTypeError);
+    refuses(
+      [message('a/msg/T', { name: 'x', type: 'a/msg/U' })],
+      /no definition of type a\/msg\/U \(a\/msg\/T, x\)/,
+    );
+  });
+
+  it('are those that contain themselves', () => {
+    refuses([message('a/msg/T', { name: 'x', type: 'a/msg/T', array: {} })], /a\/msg\/T contains itself/);
+    refuses(
+      [
+        message('a/msg/T', { name: 'x', type: 'a/msg/U' }),
+        message('a/msg/U', { name: 'x', type: 'a/msg/T' }),
+      ],
+      /contains itself/,
+    );
+  });
+
+  it('are those that are too deep or too big', () => {
+    const nested = (depth: number, array?: MessageField['array']) =>
+      Array.from({ length: depth }, (_, index) =>
+        message(`a/msg/T${index}`, {
+          name: 'x',
+          type: index === depth - 1 ? 'int8' : `a/msg/T${index + 1}`,
+          ...(array === undefined ? {} : { array }),
+        }),
+      );
+    refuses(nested(65), /nests more than 64/);
+    refuses(nested(5, { length: 1000 }), /has more than/);
+  });
+
+  it('are those with defaults that do not fit', () => {
+    refuses(
+      [message('a/msg/T', { name: 'x', type: 'int8', default: 200 })],
+      /invalid default: x: expected an integer from -128 to 127, got 200/,
+    );
+  });
+});
