@@ -1,0 +1,322 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { EndpointPair } from '../../src/rtps/matching';
+import {
+  BEST_EFFORT,
+  Cast,
+  decodeString,
+  encodeString,
+  freshDomain,
+  freshTopic,
+  Inbox,
+  numberedTexts,
+  RELIABLE,
+  STRING,
+  TRANSIENT_LOCAL,
+} from './fixture';
+
+describe('a participant and Cyclone DDS', function () {
+  this.timeout(30_000);
+  const cast = new Cast();
+  afterEach(() => cast.leave());
+
+  for (const profile of ['loopback', 'loopback-unicast'] as const) {
+    for (const [name, rel, qos] of [
+      ['reliable', 'r', RELIABLE],
+      ['best-effort', 'b', BEST_EFFORT],
+    ] as const) {
+      it(`hears a ${name} talker (${profile})`, async function () {
+        const domain = freshDomain();
+        const topic = freshTopic();
+        const participant = await cast.participant({ domain });
+        const inbox = new Inbox();
+        participant.createReader({ topic, type: STRING, qos }, inbox.take);
+        const talker = cast.peer(this, 'pub', {
+          profile,
+          args: { domain, topic, rel, count: 50, rate: 200 },
+        });
+        await inbox.until(50);
+        assert.deepEqual(inbox.texts, numberedTexts(50));
+        assert.deepEqual(
+          inbox.samples.map(({ sequence }) => sequence),
+          numberedTexts(50).map((_, index) => index + 1),
+        );
+        assert.equal(await talker.exited(), 0);
+      });
+
+      it(`talks to a ${name} listener (${profile})`, async function () {
+        const domain = freshDomain();
+        const topic = freshTopic();
+        const participant = await cast.participant({ domain });
+        const writer = participant.createWriter({ topic, type: STRING, qos });
+        const listener = cast.peer(this, 'sub', {
+          profile,
+          args: { domain, topic, rel, count: 50, depth: 100 },
+        });
+        await Promise.all([
+          listener.until(({ matched }) => matched === 1),
+          writer.matchedCount === 1 || once(writer, 'matched'),
+        ]);
+        for (const text of numberedTexts(50)) writer.write(encodeString(text));
+        assert.equal(await listener.exited(), 0);
+        assert.deepEqual(
+          listener.messages,
+          numberedTexts(50).map((data) => ({ data })),
+        );
+      });
+    }
+  }
+
+  it('gives the time at which a sample was written', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const inbox = new Inbox();
+    participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+    const before = BigInt(Date.now() - 1) * 1_000_000n;
+    cast.peer(this, 'pub', { args: { domain, topic, count: 1 } });
+    const [sample] = await inbox.until(1);
+    const after = BigInt(Date.now() + 1) * 1_000_000n;
+    assert.ok(sample?.sourceTimestamp !== undefined);
+    assert.ok(before <= sample.sourceTimestamp && sample.sourceTimestamp <= after);
+  });
+
+  it('carries a larger type both ways byte for byte', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const type = 'sensor_msgs::msg::dds_::Imu_';
+    const participant = await cast.participant({ domain });
+    const inbox = new Inbox();
+    participant.createReader({ topic, type, qos: RELIABLE }, inbox.take);
+    cast.peer(this, 'pub', { args: { domain, topic, type: 'imu', count: 3, rate: 0 } });
+    await inbox.until(3);
+    const echoTopic = freshTopic();
+    const writer = participant.createWriter({ topic: echoTopic, type, qos: RELIABLE });
+    const listener = cast.peer(this, 'sub', { args: { domain, topic: echoTopic, type: 'imu', count: 3 } });
+    await Promise.all([listener.until(({ matched }) => matched === 1), once(writer, 'matched')]);
+    for (const { payload } of inbox.samples) writer.write(payload);
+    assert.equal(await listener.exited(), 0);
+    const vector = (z: number) => ({ x: 0, y: 0, z });
+    assert.deepEqual(
+      listener.messages,
+      [1, 2, 3].map((number) => ({
+        header: { stamp: { sec: number, nanosec: 500_000_000 }, frame_id: `message ${number}` },
+        orientation: { x: 0, y: 0, z: 0, w: 1 },
+        orientation_covariance: [-1, 0, 0, 0, 0, 0, 0, 0, 0],
+        angular_velocity: vector(number / 16),
+        angular_velocity_covariance: [0, 0, 0, 0, 0.25, 0, 0, 0, 0],
+        linear_acceleration: vector(9.8125),
+        linear_acceleration_covariance: [0, 0, 0, 0, 0, 0, 0, 0, 0.125],
+      })),
+    );
+  });
+
+  it('keeps two domains apart', async function () {
+    const topic = freshTopic();
+    const domains = [freshDomain(), freshDomain()];
+    const inboxes = await Promise.all(
+      domains.map(async (domain) => {
+        const participant = await cast.participant({ domain });
+        const inbox = new Inbox();
+        participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+        return inbox;
+      }),
+    );
+    for (const domain of domains)
+      cast.peer(this, 'pub', { args: { domain, topic, text: `of ${domain}: `, count: 20, rate: 100 } });
+    await Promise.all(inboxes.map((inbox) => inbox.until(20)));
+    for (const [index, inbox] of inboxes.entries())
+      assert.deepEqual(
+        inbox.texts,
+        numberedTexts(20).map((text) => text.replace('message ', `of ${domains[index]}: `)),
+      );
+  });
+
+  it('finds unicast peers that it is told, without multicast', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain, range: 'subnet', peers: ['127.0.0.1'] });
+    const inbox = new Inbox();
+    participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+    // Without multicast and without peers of its own, the talker finds nobody: it has to be found.
+    const configuration =
+      '<General><AllowMulticast>false</AllowMulticast></General>' +
+      '<Discovery><ParticipantIndex>auto</ParticipantIndex></Discovery>';
+    cast.peer(this, 'pub', { configuration, args: { domain, topic, count: 5 } });
+    await inbox.until(5);
+    assert.deepEqual(inbox.texts, numberedTexts(5));
+  });
+
+  it('loses a killed talker after its lease, and hears the one started after it', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const inbox = new Inbox();
+    const reader = participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+    const configuration = '<Discovery><LeaseDuration>1s</LeaseDuration></Discovery>';
+    const args = { domain, topic, count: 0, rate: 50 };
+    const first = cast.peer(this, 'pub', { configuration, args: { ...args, text: 'first ' } });
+    await inbox.until(5);
+    const guid = participant.participants[0]?.guid;
+    const lost = once(participant, 'participant-lost');
+    const unmatched = once(participant, 'unmatched');
+    await first.stop('SIGKILL');
+    assert.equal((await lost)[0].guid, guid);
+    await unmatched;
+    assert.equal(reader.matchedCount, 0);
+    assert.deepEqual(participant.endpoints, []);
+    const before = inbox.samples.length;
+    cast.peer(this, 'pub', { configuration, args: { ...args, text: 'second ' } });
+    await inbox.until(before + 5);
+    assert.deepEqual(inbox.texts.slice(before, before + 5), [
+      'second 1',
+      'second 2',
+      'second 3',
+      'second 4',
+      'second 5',
+    ]);
+    assert.equal(reader.matchedCount, 1);
+  });
+
+  it('is missed at once when it leaves', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain, leaseDuration: 3_600_000 });
+    participant.createWriter({ topic, type: STRING, qos: RELIABLE });
+    const listener = cast.peer(this, 'sub', { args: { domain, topic, count: 0, timeout: 30 } });
+    await listener.until(({ matched }) => matched === 1);
+    await participant.close();
+    await listener.until(({ matched }) => matched === 0);
+  });
+
+  it('tells a listener that one of its writers is gone, and another has come', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const writer = participant.createWriter({ topic, type: STRING, qos: RELIABLE });
+    const listener = cast.peer(this, 'sub', { args: { domain, topic, count: 1, timeout: 30 } });
+    await listener.until(({ matched }) => matched === 1);
+    writer.close();
+    await listener.until(({ matched }) => matched === 0);
+    const second = participant.createWriter({ topic, type: STRING, qos: RELIABLE });
+    await listener.until(({ matched }) => matched === 1);
+    second.write(encodeString('from the second'));
+    assert.equal(await listener.exited(), 0);
+    assert.deepEqual(listener.messages, [{ data: 'from the second' }]);
+  });
+
+  it('names the policy that keeps a best-effort talker from a reliable reader', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const reader = participant.createReader({ topic, type: STRING, qos: RELIABLE }, () =>
+      assert.fail('no match'),
+    );
+    cast.peer(this, 'pub', { args: { domain, topic, rel: 'b', match: 0, count: 0 } });
+    const [event]: Array<EndpointPair & { policy: string }> = await once(participant, 'incompatible');
+    assert.equal(event?.policy, 'reliability');
+    assert.equal(event.local, reader);
+    assert.equal(event.remote.topic, topic);
+    assert.equal(reader.matchedCount, 0);
+  });
+
+  it('names the policy that keeps a transient-local listener from a volatile writer', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    participant.createWriter({ topic, type: STRING, qos: RELIABLE });
+    cast.peer(this, 'sub', { args: { domain, topic, dur: 't', count: 0 } });
+    const [event]: Array<{ policy: string }> = await once(participant, 'incompatible');
+    assert.equal(event?.policy, 'durability');
+  });
+
+  it('gives a late transient-local listener the history, and a volatile one nothing of it', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const writer = participant.createWriter({ topic, type: STRING, qos: { ...TRANSIENT_LOCAL, depth: 3 } });
+    for (const text of numberedTexts(5)) writer.write(encodeString(text));
+    const late = cast.peer(this, 'sub', { args: { domain, topic, dur: 't', count: 4 } });
+    const volatile = cast.peer(this, 'sub', { args: { domain, topic, count: 1 } });
+    await Promise.all([late, volatile].map((peer) => peer.until(({ matched }) => matched === 1)));
+    while (writer.matchedCount < 2) await once(writer, 'matched');
+    await late.until(({ messages }) => messages.length === 3);
+    writer.write(encodeString('message 6'));
+    assert.equal(await late.exited(), 0);
+    assert.equal(await volatile.exited(), 0);
+    assert.deepEqual(
+      late.messages,
+      numberedTexts(6)
+        .slice(2)
+        .map((data) => ({ data })),
+    );
+    assert.deepEqual(volatile.messages, [{ data: 'message 6' }]);
+  });
+
+  it('receives the history of a transient-local talker', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    cast.peer(this, 'pub', {
+      args: { domain, topic, dur: 't', count: 5, rate: 0, depth: 10, match: 0, idle: 30 },
+    });
+    const participant = await cast.participant({ domain });
+    const inbox = new Inbox();
+    participant.createReader({ topic, type: STRING, qos: TRANSIENT_LOCAL }, inbox.take);
+    await inbox.until(5);
+    assert.deepEqual(inbox.texts, numberedTexts(5));
+  });
+
+  it('repairs what a lossy talker loses, in order', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const inbox = new Inbox();
+    participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+    // 20 % of what it sends is lost: data, heartbeats and discovery.
+    const configuration = '<Internal><Test><XmitLossiness>200</XmitLossiness></Test></Internal>';
+    cast.peer(this, 'pub', { configuration, args: { domain, topic, count: 1000, rate: 1000, depth: 1000 } });
+    await inbox.until(1000);
+    assert.deepEqual(inbox.texts, numberedTexts(1000));
+    assert.equal(participant.statistics.samplesLost, 0);
+  });
+
+  it('serves a listener whose acknowledgements are lost, without a gap', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const writer = participant.createWriter({ topic, type: STRING, qos: RELIABLE });
+    const configuration = '<Internal><Test><XmitLossiness>200</XmitLossiness></Test></Internal>';
+    const listener = cast.peer(this, 'sub', {
+      configuration,
+      args: { domain, topic, count: 300, depth: 1000 },
+    });
+    await Promise.all([listener.until(({ matched }) => matched === 1), once(writer, 'matched')]);
+    for (const text of numberedTexts(300)) writer.write(encodeString(text));
+    assert.equal(await listener.exited(), 0);
+    assert.deepEqual(
+      listener.messages,
+      numberedTexts(300).map((data) => ({ data })),
+    );
+  });
+
+  it('exchanges with many talkers at once', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const inbox = new Inbox();
+    participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+    const talkers = ['a', 'b', 'c', 'd'];
+    for (const text of talkers)
+      cast.peer(this, 'pub', { args: { domain, topic, text, count: 100, rate: 200, depth: 100 } });
+    await inbox.until(400);
+    for (const text of talkers) {
+      const heard = inbox.samples
+        .map(({ payload }) => decodeString(payload))
+        .filter((data) => data.startsWith(text));
+      assert.deepEqual(
+        heard,
+        numberedTexts(100).map((message) => message.replace('message ', text)),
+      );
+    }
+  });
+});

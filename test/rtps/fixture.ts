@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { Participant, type ParticipantOptions } from '../../src/rtps/participant';
+import type { EndpointQos } from '../../src/rtps/qos';
+import type { Sample } from '../../src/rtps/reader';
+import { counterpart } from '../counterparts';
+import { DdsPeer, type DdsPeerOptions } from '../peers/dds/dds-peer';
+
+export const STRING = 'std_msgs::msg::dds_::String_';
+export const RELIABLE: EndpointQos = { reliability: 'reliable', durability: 'volatile', depth: 1000 };
+export const BEST_EFFORT: EndpointQos = { ...RELIABLE, reliability: 'best-effort' };
+export const TRANSIENT_LOCAL: EndpointQos = { ...RELIABLE, durability: 'transient-local' };
+
+const FIRST_DOMAIN = 100;
+const DOMAINS = 40;
+let lastDomain = Math.floor(Math.random() * DOMAINS);
+
+/** A domain that the test before did not use. */
+export function freshDomain(): number {
+  lastDomain = (lastDomain + 1) % DOMAINS;
+  return FIRST_DOMAIN + lastDomain;
+}
+
+/** A topic name that nothing else on this machine uses. */
+export function freshTopic(): string {
+  return `rt/test_${randomBytes(6).toString('hex')}`;
+}
+
+/** The CDR of a `std_msgs/msg/String`. */
+export function encodeString(text: string): Buffer {
+  const octets = Buffer.from(`${text}\0`);
+  const payload = Buffer.alloc(8 + octets.length);
+  payload.writeUInt16BE(0x0001, 0);
+  payload.writeUInt32LE(octets.length, 4);
+  octets.copy(payload, 8);
+  return payload;
+}
+
+export function decodeString(payload: Buffer): string {
+  return payload.toString('utf8', 8, 8 + payload.readUInt32LE(4) - 1);
+}
+
+/** Takes what a reader delivers, and lets a test wait for it. */
+export class Inbox extends EventEmitter {
+  readonly samples: Sample[] = [];
+  readonly take = (sample: Sample): void => {
+    this.samples.push(sample);
+    this.emit('sample');
+  };
+
+  get texts(): string[] {
+    return this.samples.map(({ payload }) => decodeString(payload));
+  }
+
+  /** All that came, once there are as many. */
+  async until(count: number): Promise<Sample[]> {
+    while (this.samples.length < count) await once(this, 'sample');
+    return this.samples;
+  }
+}
+
+/** `message 1`, `message 2`, ... as the talker in C says. */
+export function numberedTexts(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `message ${index + 1}`);
+}
+
+/** The participants and peers of one test, ended after it. */
+export class Cast {
+  readonly #closers: Array<() => Promise<void>> = [];
+
+  /** A started participant on the loopback interface. */
+  async participant(options: Partial<ParticipantOptions> & { domain: number }): Promise<Participant> {
+    const participant = new Participant({ range: 'localhost', interfaces: ['127.0.0.1'], ...options });
+    this.#closers.push(() => participant.close());
+    await participant.start();
+    return participant;
+  }
+
+  peer(test: Mocha.Context, role: 'pub' | 'sub', options: DdsPeerOptions): DdsPeer {
+    const peer = new DdsPeer(counterpart(test, 'dds-peer'), role, options);
+    this.#closers.push(() => peer.stop('SIGKILL'));
+    return peer;
+  }
+
+  async leave(): Promise<void> {
+    await Promise.all(this.#closers.splice(0).map((close) => close()));
+  }
+}
