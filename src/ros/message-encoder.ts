@@ -65,6 +65,7 @@ function defaultOf(field: MessageField): unknown {
   const { type, array } = field;
   const element = type === 'bool' ? false : type === 'string' ? '' : isFixedSizePrimitive(type) ? 0 : {};
   if (array === undefined) return element;
+  if (isOctet(type)) return Buffer.alloc(array.length ?? 0);
   return new Array(array.length ?? 0).fill(element);
 }
 

@@ -9,7 +9,7 @@ import {
 /** Deepest nesting of messages in messages; ROS's own types stay below 10. */
 const MAX_DEPTH = 64;
 /** Most bytes that a message with nothing in its sequences may have: guards against fixed arrays of fixed arrays. */
-const MAX_FIXED_BYTES = 16 * 1024 * 1024;
+const MAX_FIXED_BYTES = 4 * 1024 * 1024;
 
 /** A type of whose definition, or of one that it contains, nothing is known or usable. */
 export class UnknownTypeError extends Error {

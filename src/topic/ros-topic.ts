@@ -91,22 +91,23 @@ export class RosTopicMapping {
   toRos(topic: string): RosTopic | { fault: string } | undefined {
     if (!topic.startsWith(this.#prefix)) return undefined;
     const levels = topic.slice(this.#prefix.length).split('/');
+    const refuse = (fault: string) => ({ fault: `topic "${shown(topic)}": ${fault}` });
     const domain = this.#read(levels[0] as string);
-    if (typeof domain === 'string') return { fault: `topic "${topic}": ${domain}` };
+    if (typeof domain === 'string') return refuse(domain);
     const at = levels.findIndex((level, index) => index > 0 && level.startsWith('@'));
     const name = levels.slice(1, at === -1 ? undefined : at);
     const rosName = name.length === 0 ? '' : `/${name.join('/')}`;
     if (at === -1) {
-      if (rosName === '') return { fault: `topic "${topic}": no ROS name after the domain` };
+      if (rosName === '') return refuse('no ROS name after the domain');
       const fault = rosNameFault(rosName);
-      return fault === undefined ? { domain, rosName } : { fault: `topic "${topic}": ${fault}` };
+      return fault === undefined ? { domain, rosName } : refuse(fault);
     }
     const kind = (levels[at] as string).slice(1);
-    if (!Object.hasOwn(KINDS, kind)) return { fault: `topic "${topic}": unknown level "@${kind}"` };
+    if (!Object.hasOwn(KINDS, kind)) return refuse(`unknown level "@${shown(kind)}"`);
     const fault = this.#kindFault(kind as RosTopicKind, rosName);
-    if (fault !== undefined) return { fault: `topic "${topic}": ${fault}` };
+    if (fault !== undefined) return refuse(fault);
     const rest = levels.slice(at + 1);
-    if (rest.includes('')) return { fault: `topic "${topic}": empty level after "@${kind}"` };
+    if (rest.includes('')) return refuse(`empty level after "@${kind}"`);
     return { domain, rosName, kind: kind as RosTopicKind, rest };
   }
 
@@ -119,7 +120,7 @@ export class RosTopicMapping {
     if (KINDS[kind] === 'name') {
       return rosName === '' ? `"@${kind}" needs a ROS name before it` : rosNameFault(rosName);
     }
-    return rosName === '' ? undefined : `"@${kind}" belongs to the domain, not to "${rosName}"`;
+    return rosName === '' ? undefined : `"@${kind}" belongs to the domain, not to "${shown(rosName)}"`;
   }
 
   #addAlias(alias: string, domain: number): void {
@@ -143,14 +144,19 @@ export class RosTopicMapping {
   #read(level: string): number | string {
     const aliased = this.#domainOf.get(level);
     if (aliased !== undefined) return aliased;
-    if (!/^\d+$/.test(level)) return `unknown domain "${level}"`;
+    if (!/^\d+$/.test(level)) return `unknown domain "${shown(level)}"`;
     const domain = Number(level);
     const fault = domainFault(domain);
     if (fault !== undefined) return fault;
-    if (level !== String(domain)) return `domain "${level}" has leading zeros`;
+    if (level !== String(domain)) return `domain "${shown(level)}" has leading zeros`;
     const alias = this.#aliasOf.get(domain);
     return alias === undefined ? domain : `domain ${domain} is spelled "${alias}" here`;
   }
+}
+
+/** A topic may have 65,535 bytes, a message to a person should not. */
+function shown(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
 function prefixFault(prefix: string): string | undefined {

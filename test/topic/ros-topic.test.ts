@@ -76,6 +76,9 @@ describe('RosTopicMapping', () => {
     assert.match(faultOf(mapping, 'ros/0/@meta'), /needs a ROS name/);
     assert.match(faultOf(mapping, 'ros/0/a/@graph'), /belongs to the domain/);
     assert.match(faultOf(mapping, 'ros/0/a/@req/'), /empty level/);
+    for (const levels of ['', '0/', '0/a/@', '00', 'x/@graph/', '0/a/@graph/']) {
+      assert.ok(faultOf(mapping, `ros/${levels}${'0'.repeat(60_000)}`).length < 300);
+    }
     assert.match(faultOf(mapping, 'ros/@bridge/x'), /unknown domain "@bridge"/);
   });
 
