@@ -275,6 +275,18 @@ describe('CDR that is not a message of its type', () => {
     }
   });
 
+  it('is refused for more empty messages than there are bytes, before any is read', () => {
+    const empties = InterfaceLibrary.bundled();
+    empties.add({
+      name: 'a/msg/T',
+      fields: [{ name: 'all', type: 'std_msgs/msg/Empty', array: {} }],
+      constants: [],
+    });
+    const codec = MessageCodec.for(empties, 'a/msg/T');
+    assert.equal(decode(codec, '00010000 02000000 0000')(), '{"all":[{},{}]}');
+    assert.throws(decode(codec, '00010000 03000000 0000'), /CDR ends at byte 10: 3 bytes expected at byte 8/);
+  });
+
   it('is refused beyond the bounds of the type', () => {
     const bounded = InterfaceLibrary.bundled();
     bounded.add({
