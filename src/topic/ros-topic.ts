@@ -1,5 +1,5 @@
 import { rosNameFault } from './ros-name';
-import { topicNameFault } from './topic-name';
+import { shown, topicNameFault } from './topic-name';
 
 /** Highest ROS domain: the RTPS ports of domain 232 are the last below 65,536 (RTPS 9.6.1.1). */
 export const MAX_DOMAIN = 232;
@@ -152,11 +152,6 @@ export class RosTopicMapping {
     const alias = this.#aliasOf.get(domain);
     return alias === undefined ? domain : `domain ${domain} is spelled "${alias}" here`;
   }
-}
-
-/** A topic may have 65,535 bytes, a message to a person should not. */
-function shown(text: string): string {
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
 function prefixFault(prefix: string): string | undefined {

@@ -1,4 +1,4 @@
-import { textFault } from './topic-name';
+import { shown, textFault } from './topic-name';
 
 /** `$share/<group>/<filter>` taken apart; `group` is absent on an ordinary subscription. */
 export interface ParsedFilter {
@@ -17,16 +17,18 @@ export function topicFilterFault(text: string): string | undefined {
   if (text.startsWith('$share/')) {
     const slash = text.indexOf('/', '$share/'.length);
     const group = text.slice('$share/'.length, slash === -1 ? undefined : slash);
-    if (group === '' || /[+#]/.test(group)) return `shared subscription "${text}" has no valid group name`;
+    if (group === '' || /[+#]/.test(group))
+      return `shared subscription "${shown(text)}" has no valid group name`;
     if (slash === -1 || slash === text.length - 1)
-      return `shared subscription "${text}" has no topic filter after the group`;
+      return `shared subscription "${shown(text)}" has no topic filter after the group`;
   }
   const levels = parseFilter(text).filter.split('/');
   for (const [index, level] of levels.entries()) {
     if (level.includes('#') && (level !== '#' || index !== levels.length - 1)) {
-      return `topic filter "${text}": # must be alone in the last level`;
+      return `topic filter "${shown(text)}": # must be alone in the last level`;
     }
-    if (level.includes('+') && level !== '+') return `topic filter "${text}": + must be alone in its level`;
+    if (level.includes('+') && level !== '+')
+      return `topic filter "${shown(text)}": + must be alone in its level`;
   }
   return undefined;
 }

@@ -6,7 +6,8 @@ export const MAX_TOPIC_BYTES = 65535;
  * Source: MQTT 5.0 section 4.7 ([MQTT-3.3.2-2], [MQTT-4.7.3-1..3]).
  */
 export function topicNameFault(name: string): string | undefined {
-  if (/[+#]/.test(name)) return `topic name "${name}" contains a wildcard (+ or #), which only filters may`;
+  if (/[+#]/.test(name))
+    return `topic name "${shown(name)}" contains a wildcard (+ or #), which only filters may`;
   return textFault('topic name', name);
 }
 
@@ -24,4 +25,9 @@ export function textFault(kind: string, text: string): string | undefined {
 // String.prototype.isWellFormed, which Node 20 has but the ES2023 library does not declare.
 function isWellFormed(text: string): boolean {
   return !/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(text);
+}
+
+/** As much of a text from outside as a message to a person should quote: a topic may have 65,535 bytes. */
+export function shown(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
