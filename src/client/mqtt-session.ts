@@ -330,7 +330,9 @@ const refusal = (code: number, reasonString: string | undefined): string =>
 
 /** DISCONNECT, then the end of the network connection, which a silent broker can delay only for a moment. */
 async function endClient(client: MqttClient): Promise<void> {
-  // MQTT.js would wait without end for what is not answered.
+  // With manualConnect MQTT.js goes back to reconnecting when the stream that end() destroys has closed.
+  client.options.reconnectPeriod = 0;
+  // It would wait without end for what is not answered.
   for (const id of Object.keys(client.outgoing)) client.removeOutgoingMessage(Number(id));
   const farewell = setTimeout(() => client.stream.destroy(), FAREWELL_MS);
   await client.endAsync(!client.connected);

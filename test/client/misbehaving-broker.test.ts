@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { Connection } from '../../src/client/connection';
+import { connected, Inbox, settingsFor, statusOf } from './observed';
+import {
+  CONNECT,
+  clientIdOf,
+  PUBLISH,
+  packet,
+  type RawPacket,
+  ScriptedBroker,
+  SUBSCRIBE,
+  text,
+} from './scripted-broker';
+
+const CONNACK = packet(2, 0, 0, 0, 0);
+/** The subscription identifier of an MQTT 5 SUBSCRIBE, as its bytes; none without properties. */
+const identifierOf = ({ body }: RawPacket): Buffer => body.subarray(4, 3 + (body[2] ?? 0));
+const suback = ({ body }: RawPacket, code: number): Buffer => packet(9, 0, body.subarray(0, 2), 0, code);
+
+describe('connection to a broker that misbehaves or says no', function () {
+  this.timeout(10_000);
+  let broker: ScriptedBroker;
+  let connection: Connection;
+
+  const connect = async (answer: (packet: RawPacket, socket: Socket) => void) => {
+    broker = await ScriptedBroker.start(answer);
+    connection = new Connection(settingsFor(broker.url));
+    connection.open();
+  };
+
+  afterEach(async () => {
+    await connection.close();
+    await broker.stop();
+  });
+
+  it('hands one copy with several subscription identifiers to each of their listeners, once', async () => {
+    const identifiers: Buffer[] = [];
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.write(CONNACK);
+      if (received.type !== SUBSCRIBE) return;
+      identifiers.push(Buffer.concat([Buffer.from([0x0b]), identifierOf(received)]));
+      socket.write(suback(received, 0));
+      if (identifiers.length < 2) return;
+      const properties = Buffer.concat(identifiers);
+      socket.write(packet(PUBLISH, 0, text('a/b'), properties.length, properties, Buffer.from('x')));
+      // Nobody here has asked for this identifier: a subscription of an earlier run.
+      socket.write(packet(PUBLISH, 0, text('a/b'), 2, 0x0b, 0x7f, Buffer.from('stale')));
+      // A known identifier, but for a topic that its filter does not match.
+      const first = identifiers[0] as Buffer;
+      socket.write(packet(PUBLISH, 0, text('other'), first.length, first, Buffer.from('stale')));
+      socket.write(packet(PUBLISH, 0, text('a/b'), properties.length, properties, Buffer.from('y')));
+    });
+    const plus = Inbox.on(connection, 'a/+');
+    const hash = Inbox.on(connection, 'a/#');
+    for (const inbox of [await plus, await hash]) {
+      await inbox.until(({ messages }) => messages.length === 2);
+      assert.deepEqual(inbox.texts, ['a/b=x', 'a/b=y']);
+    }
+    assert.equal(connection.unrouted, 2);
+  });
+
+  it('takes a session per overlapping filter where CONNACK says there are no subscription identifiers', async () => {
+    const sockets = new Map<string, Socket>();
+    const subscribed: string[] = [];
+    await connect((received, socket) => {
+      if (received.type === CONNECT) {
+        sockets.set(clientIdOf(received), socket);
+        socket.write(packet(2, 0, 0, 0, 2, 0x29, 0));
+      }
+      if (received.type !== SUBSCRIBE) return;
+      assert.equal(received.body[2], 0, 'no properties');
+      const [id] = [...sockets].find(([, other]) => other === socket) ?? [];
+      subscribed.push(`${id?.replace(/^test-[a-z0-9]+/, 'id')} ${received.body.subarray(5, -1)}`);
+      socket.write(suback(received, 0));
+      socket.write(packet(PUBLISH, 0, text('a/b'), 0, Buffer.from('x')));
+    });
+    const inboxes = await Promise.all(
+      ['a/+', 'a/#', '+/b', 'c'].map((filter) => Inbox.on(connection, filter)),
+    );
+    for (const inbox of inboxes.slice(0, 3)) await inbox.until(({ messages }) => messages.length >= 1);
+    assert.deepEqual(subscribed.sort(), ['id a/+', 'id c', 'id-2 a/#', 'id-3 +/b']);
+  });
+
+  it('refuses the filter that would take a ninth session', async () => {
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.write(packet(2, 0, 0, 0, 2, 0x29, 0));
+      if (received.type === SUBSCRIBE) socket.write(suback(received, 0));
+    });
+    await connected(connection);
+    const filters = Array.from({ length: 9 }, (_, depth) => [...Array(depth).fill('a'), '#'].join('/'));
+    const inboxes: Inbox[] = [];
+    for (const filter of filters) inboxes.push(await Inbox.on(connection, filter));
+    assert.deepEqual(
+      inboxes.map(({ results }) => results[0]?.message),
+      [
+        ...Array(8).fill(undefined),
+        'not subscribed to "a/a/a/a/a/a/a/a/#": it overlaps others, the broker does not tell subscriptions apart, and 8 sessions are in use',
+      ],
+    );
+  });
+
+  it('reports a refused SUBACK with its reason, and keeps the connection', async () => {
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.write(CONNACK);
+      if (received.type === SUBSCRIBE)
+        socket.write(suback(received, received.body.includes('secret') ? 0x87 : 0));
+    });
+    const refused = await Inbox.on(connection, 'secret/#');
+    assert.equal(refused.results[0]?.message, 'not subscribed to "secret/#": Not authorized (0x87)');
+    const granted = await Inbox.on(connection, 'open/#');
+    assert.deepEqual(granted.results, [undefined]);
+    assert.equal(connection.status.state, 'connected');
+  });
+
+  it('reports a refused PUBACK with its reason and reason string', async () => {
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.write(CONNACK);
+      if (received.type === PUBLISH) socket.write(packet(4, 0, received.body.subarray(3, 5), 0x97, 0));
+    });
+    await assert.rejects(
+      connection.publish('t', 'x', { qos: 1, retain: false }),
+      /^PublishError: topic "t" not published: Quota exceeded \(0x97\)$/,
+    );
+  });
+
+  it('keeps no more in flight than the Receive Maximum of the broker', async () => {
+    const held: { received: RawPacket; socket: Socket }[] = [];
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.write(packet(2, 0, 0, 0, 3, 0x21, 0, 2));
+      if (received.type === PUBLISH) held.push({ received, socket });
+    });
+    const published = Array.from({ length: 5 }, (_, n) =>
+      connection.publish('t', String(n), { qos: 1, retain: false }),
+    );
+    for (let answered = 0; answered < 5; answered++) {
+      await broker.until(() => held.length > 0);
+      for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+      assert.equal(held.length, Math.min(2, 5 - answered));
+      const { received, socket } = held.shift() as (typeof held)[0];
+      socket.write(packet(4, 0, received.body.subarray(3, 5)));
+    }
+    await Promise.all(published);
+  });
+
+  it('refuses what the broker has said it does not take, without sending it', async () => {
+    // Maximum QoS 0, Retain Available 0, Maximum Packet Size 20.
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.write(packet(2, 0, 0, 0, 9, 0x24, 0, 0x25, 0, 0x27, 0, 0, 0, 20));
+    });
+    await connected(connection);
+    await assert.rejects(connection.publish('t', 'x', { qos: 1, retain: false }), /takes at most QoS 0/);
+    await assert.rejects(connection.publish('t', 'x', { qos: 0, retain: true }), /does not keep retained/);
+    await assert.rejects(
+      connection.publish('t', 'x'.repeat(30), { qos: 0, retain: false }),
+      /at most 20 bytes/,
+    );
+    assert.equal(broker.of(PUBLISH).length, 0);
+  });
+
+  it('ends a connection on which it cannot parse what comes, and says so', async () => {
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.write(Buffer.concat([CONNACK, Buffer.from([0xff, 0x01, 0x00])]));
+    });
+    const { reason } = await statusOf(connection, ({ state }) => state === 'reconnecting');
+    assert.match(reason ?? '', /Invalid header flag bits|[Ii]nvalid|malformed/);
+  });
+
+  it('says why the broker disconnects', async () => {
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.end(Buffer.concat([CONNACK, packet(14, 0, 0x8e, 0)]));
+    });
+    const { reason } = await statusOf(connection, ({ state }) => state === 'reconnecting');
+    assert.equal(reason, 'the broker ended the connection: Session taken over (0x8e)');
+  });
+
+  it('does not let a listener that throws disturb the others', async () => {
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.write(CONNACK);
+      if (received.type !== SUBSCRIBE) return;
+      socket.write(suback(received, 0));
+      socket.write(packet(PUBLISH, 0, text('t'), 0, Buffer.from('x')));
+    });
+    const thrown: (Error | undefined)[] = [];
+    connection.subscribe(
+      't',
+      { qos: 0 },
+      {
+        message: () => {
+          throw new Error('mine');
+        },
+        result: (error) => thrown.push(error),
+      },
+    );
+    const inbox = await Inbox.on(connection, 't');
+    await inbox.until(({ messages }) => messages.length === 1);
+    assert.deepEqual(
+      thrown.map((error) => error?.message),
+      [undefined, 'mine'],
+    );
+    assert.equal(connection.status.state, 'connected');
+  });
+});
