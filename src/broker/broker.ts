@@ -111,7 +111,7 @@ export class Broker {
       const { session } = recipient;
       const delivery = session === publisher ? recipient.own : recipient.delivery;
       if (delivery === undefined) continue; // [MQTT-3.8.3-3]
-      const qos = view.qos < delivery.qos ? view.qos : delivery.qos;
+      const qos = Math.min(view.qos, delivery.qos) as QoS;
       if (qos === 0 && inPlace && session.forward(view, delivery, v5)) continue;
       message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
       session.deliver(message, qos, view.retain && delivery.retainAsPublished, delivery, now);

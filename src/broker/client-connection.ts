@@ -274,23 +274,32 @@ export class ClientConnection implements ConnectedClient {
       case PacketType.connect:
         throw new ProtocolError(ReasonCode.protocolError, 'a second CONNECT'); // [MQTT-3.1.0-2]
       case PacketType.puback:
-        return handlePuback(this, bytes, start, end);
+        handlePuback(this, bytes, start, end);
+        break;
       case PacketType.pubrec:
-        return handlePubrec(this, bytes, start, end);
+        handlePubrec(this, bytes, start, end);
+        break;
       case PacketType.pubrel:
-        return handlePubrel(this, bytes, start, end);
+        handlePubrel(this, bytes, start, end);
+        break;
       case PacketType.pubcomp:
-        return handlePubcomp(this, bytes, start, end);
+        handlePubcomp(this, bytes, start, end);
+        break;
       case PacketType.subscribe:
-        return handleSubscribe(this, bytes, start, end);
+        handleSubscribe(this, bytes, start, end);
+        break;
       case PacketType.unsubscribe:
-        return handleUnsubscribe(this, bytes, start, end);
+        handleUnsubscribe(this, bytes, start, end);
+        break;
       case PacketType.pingreq:
-        return handlePingreq(this, start, end);
+        handlePingreq(this, start, end);
+        break;
       case PacketType.disconnect:
-        return handleDisconnect(this, bytes, start, end);
+        handleDisconnect(this, bytes, start, end);
+        break;
       case PacketType.auth:
-        return handleAuth(this);
+        handleAuth(this);
+        break;
       default:
         throw new ProtocolError(ReasonCode.protocolError, `packet type ${type} is for servers to send only`);
     }
