@@ -1,0 +1,50 @@
+import { type Duplex, duplexPair } from 'node:stream';
+import { Broker } from '../../src/broker/broker';
+import type { BrokerEvent } from '../../src/broker/broker-event';
+import type { ConnectPacket } from '../../src/broker/codec/connect-packet';
+import type { ProtocolVersion } from '../../src/broker/codec/packet-type';
+import { Connections } from '../../src/broker/connections';
+import { type Limits, limitsOf } from '../../src/broker/limits';
+import { type BrokerStatistics, newStatistics } from '../../src/broker/statistics';
+import { MqttPeer } from './mqtt-peer';
+
+/** The broker without thread and sockets, with a clock that the test turns. */
+export class BrokerInProcess {
+  readonly statistics: BrokerStatistics = newStatistics();
+  readonly events: BrokerEvent[] = [];
+  readonly #connections: Connections;
+  #now = 1000;
+
+  constructor(limits: Partial<Limits> = {}) {
+    this.#connections = new Connections(
+      new Broker(limitsOf(limits), this.statistics),
+      () => this.#now,
+      (event) => this.events.push(event),
+    );
+  }
+
+  /** Lets time pass and the broker look at the clock. */
+  pass(seconds: number): void {
+    this.#now += seconds * 1000;
+    this.#connections.check(this.#now);
+  }
+
+  /** The client's end of a new connection. */
+  openStream(): Duplex {
+    const [ours, theirs] = duplexPair();
+    this.#connections.accept(theirs, 'test');
+    return ours;
+  }
+
+  open(version: ProtocolVersion): MqttPeer {
+    return new MqttPeer(this.openStream(), version);
+  }
+
+  /** A client that is connected. */
+  async client(version: ProtocolVersion, options: Partial<ConnectPacket> = {}): Promise<MqttPeer> {
+    const peer = this.open(version);
+    const { reasonCode } = await peer.connect(options);
+    if (reasonCode !== 0) throw new Error(`CONNACK says ${reasonCode}`);
+    return peer;
+  }
+}

@@ -1,0 +1,14 @@
+import { decodePacket, type Packet } from '../../../src/broker/codec/packet';
+import { PacketFramer } from '../../../src/broker/codec/packet-framer';
+import type { ProtocolVersion } from '../../../src/broker/codec/packet-type';
+
+/** The packets that a stream, given in these chunks, consists of. */
+export function decodeChunks(chunks: Buffer[], version: ProtocolVersion, maximum = 1 << 20): Packet[] {
+  const packets: Packet[] = [];
+  const framer = new PacketFramer(maximum, (header, bytes, _packetStart, start, end) => {
+    packets.push(decodePacket(header, bytes, start, end, version));
+    return true;
+  });
+  for (const chunk of chunks) framer.push(chunk);
+  return packets;
+}

@@ -1,0 +1,196 @@
+import type { Packet } from '../../../src/broker/codec/packet';
+import type { ProtocolVersion } from '../../../src/broker/codec/packet-type';
+
+const user: Array<[string, string]> = [
+  ['b', '2'],
+  ['a', '1'],
+  ['b', 'Ü'],
+];
+
+/** Every packet type with every property that MQTT 5 gives it. */
+export const packets5: Packet[] = [
+  {
+    type: 'connect',
+    protocolVersion: 5,
+    clientId: 'device-1',
+    cleanStart: false,
+    keepAlive: 30,
+    username: 'user',
+    password: Buffer.from([0, 255]),
+    will: {
+      topic: 'gone/device-1',
+      payload: Buffer.from('bye'),
+      qos: 2,
+      retain: true,
+      properties: {
+        willDelayInterval: 5,
+        payloadFormatIndicator: 1,
+        messageExpiryInterval: 60,
+        contentType: 'text/plain',
+        responseTopic: 'answers',
+        correlationData: Buffer.from([1, 2]),
+        userProperties: user,
+      },
+    },
+    properties: {
+      sessionExpiryInterval: 4_294_967_295,
+      receiveMaximum: 10,
+      maximumPacketSize: 100_000,
+      topicAliasMaximum: 5,
+      requestResponseInformation: 1,
+      requestProblemInformation: 0,
+      userProperties: user,
+      authenticationMethod: 'SCRAM-SHA-256',
+      authenticationData: Buffer.from('first'),
+    },
+  },
+  {
+    type: 'connack',
+    sessionPresent: true,
+    reasonCode: 0,
+    properties: {
+      sessionExpiryInterval: 3600,
+      receiveMaximum: 20,
+      maximumQos: 1,
+      retainAvailable: 0,
+      maximumPacketSize: 1000,
+      assignedClientIdentifier: 'assigned',
+      topicAliasMaximum: 3,
+      reasonString: 'fine',
+      userProperties: user,
+      wildcardSubscriptionAvailable: 0,
+      subscriptionIdentifiersAvailable: 1,
+      sharedSubscriptionAvailable: 0,
+      serverKeepAlive: 60,
+      responseInformation: 'answers/',
+      serverReference: 'other',
+      authenticationMethod: 'SCRAM-SHA-256',
+      authenticationData: Buffer.from('last'),
+    },
+  },
+  {
+    type: 'publish',
+    topic: 'sensors/1/temperature',
+    payload: Buffer.from('21.5'),
+    qos: 2,
+    dup: true,
+    retain: true,
+    packetId: 65_535,
+    properties: {
+      payloadFormatIndicator: 1,
+      messageExpiryInterval: 0,
+      topicAlias: 7,
+      responseTopic: 'answers',
+      correlationData: Buffer.alloc(0),
+      userProperties: user,
+      subscriptionIdentifiers: [1, 268_435_455],
+      contentType: 'text/plain',
+    },
+  },
+  {
+    type: 'puback',
+    packetId: 1,
+    reasonCode: 0x10,
+    properties: { reasonString: 'none', userProperties: user },
+  },
+  { type: 'pubrec', packetId: 2, reasonCode: 0x97, properties: {} },
+  { type: 'pubrel', packetId: 3, reasonCode: 0x92, properties: {} },
+  { type: 'pubcomp', packetId: 4, reasonCode: 0, properties: {} },
+  {
+    type: 'subscribe',
+    packetId: 5,
+    subscriptions: [
+      { filter: 'a/+/#', qos: 2, noLocal: true, retainAsPublished: true, retainHandling: 2 },
+      { filter: '$share/group/b', qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 },
+    ],
+    properties: { subscriptionIdentifiers: [128], userProperties: user },
+  },
+  {
+    type: 'suback',
+    packetId: 5,
+    reasonCodes: [0, 1, 2, 0x8f],
+    properties: { reasonString: 'r', userProperties: user },
+  },
+  { type: 'unsubscribe', packetId: 6, filters: ['a/+/#', 'b'], properties: { userProperties: user } },
+  { type: 'unsuback', packetId: 6, reasonCodes: [0, 0x11], properties: { reasonString: 'r' } },
+  { type: 'pingreq' },
+  { type: 'pingresp' },
+  {
+    type: 'disconnect',
+    reasonCode: 0x9d,
+    properties: {
+      sessionExpiryInterval: 1,
+      reasonString: 'moved',
+      userProperties: user,
+      serverReference: 'other:1883',
+    },
+  },
+  {
+    type: 'auth',
+    reasonCode: 0x18,
+    properties: {
+      authenticationMethod: 'SCRAM-SHA-256',
+      authenticationData: Buffer.from('x'),
+      reasonString: 'go on',
+      userProperties: user,
+    },
+  },
+];
+
+const properties = {};
+
+/** Every packet type of MQTT 3.1.1. */
+export const packets4: Packet[] = [
+  {
+    type: 'connect',
+    protocolVersion: 4,
+    clientId: '',
+    cleanStart: true,
+    keepAlive: 0,
+    username: 'user',
+    will: { topic: 'w', payload: Buffer.alloc(0), qos: 1, retain: false, properties },
+    properties,
+  },
+  { type: 'connack', sessionPresent: false, reasonCode: 5, properties },
+  {
+    type: 'publish',
+    topic: 't/ü',
+    payload: Buffer.alloc(300, 7),
+    qos: 0,
+    dup: false,
+    retain: true,
+    packetId: 0,
+    properties,
+  },
+  {
+    type: 'publish',
+    topic: '/',
+    payload: Buffer.alloc(0),
+    qos: 1,
+    dup: true,
+    retain: false,
+    packetId: 1,
+    properties,
+  },
+  { type: 'puback', packetId: 1, reasonCode: 0, properties },
+  { type: 'pubrec', packetId: 2, reasonCode: 0, properties },
+  { type: 'pubrel', packetId: 3, reasonCode: 0, properties },
+  { type: 'pubcomp', packetId: 4, reasonCode: 0, properties },
+  {
+    type: 'subscribe',
+    packetId: 5,
+    subscriptions: [{ filter: '#', qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }],
+    properties,
+  },
+  { type: 'suback', packetId: 5, reasonCodes: [0, 0x80], properties },
+  { type: 'unsubscribe', packetId: 6, filters: ['#'], properties },
+  { type: 'unsuback', packetId: 6, reasonCodes: [], properties },
+  { type: 'pingreq' },
+  { type: 'pingresp' },
+  { type: 'disconnect', reasonCode: 0, properties },
+];
+
+export const samples: Array<{ version: ProtocolVersion; packet: Packet }> = [
+  ...packets5.map((packet) => ({ version: 5 as const, packet })),
+  ...packets4.map((packet) => ({ version: 4 as const, packet })),
+];
