@@ -31,9 +31,17 @@ export class BrokerInProcess {
 
   /** The client's end of a new connection. */
   openStream(): Duplex {
-    const [ours, theirs] = duplexPair();
-    this.#connections.accept(theirs, 'test');
+    const [ours, theirs] = duplexPair({ allowHalfOpen: false });
+    // A pair does not pass a destruction on, as a network does.
+    ours.on('close', () => theirs.destroy());
+    theirs.on('close', () => ours.destroy());
+    this.accept(theirs);
     return ours;
+  }
+
+  /** Takes the broker's end of a connection that the test has made. */
+  accept(stream: Duplex): void {
+    this.#connections.accept(stream, 'test');
   }
 
   open(version: ProtocolVersion): MqttPeer {
