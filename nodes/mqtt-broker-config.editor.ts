@@ -66,7 +66,8 @@ RED.nodes.registerType<Fields>('mqtt-broker-config', {
     },
     cleanStart: { value: true },
     sessionExpiry: {
-      value: 0,
+      // As text, because the editor does not copy a default of 0 into a new configuration node.
+      value: '0',
       validate: refusedBy((node, value) =>
         isWholeNumber(value, 0, 4294967295) ? undefined : node._('mqtt-broker-config.fault.sessionExpiry'),
       ),

@@ -19,7 +19,6 @@ RED.nodes.registerType<Fields>('mqtt-pub', {
     broker: {
       value: '',
       type: 'mqtt-broker-config',
-      required: true,
       validate: refusedBy((node, value) => brokerFault(node, value, 'mqtt-pub.fault')),
     },
     topic: {

@@ -19,12 +19,10 @@ RED.nodes.registerType<Fields>('mqtt-sub', {
     broker: {
       value: '',
       type: 'mqtt-broker-config',
-      required: true,
       validate: refusedBy((node, value) => brokerFault(node, value, 'mqtt-sub.fault')),
     },
     topicFilter: {
       value: '',
-      required: true,
       validate: refusedBy((_node, value) => topicFilterFault(String(value))),
     },
     qos: { value: '1' },

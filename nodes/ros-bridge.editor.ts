@@ -65,7 +65,6 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     broker: {
       value: '',
       type: 'mqtt-broker-config',
-      required: false,
       validate: refusedBy((node, value) =>
         value === '' || value === '_ADD_' ? undefined : brokerFault(node, value, 'ros-bridge.fault'),
       ),

@@ -1,0 +1,28 @@
+import { strict as assert } from 'node:assert';
+import { inEachEditor, nodeOf, readFlow } from './editor-session';
+
+inEachEditor('deploying', (session) => {
+  it('brings the temperature example to life', async () => {
+    const { editor } = session;
+    const flow = await readFlow('examples/Temperature monitor with embedded broker.json');
+    await editor.importFlow(flow);
+    await editor.deploy();
+    await editor.showDebugMessages();
+    const [alert] = await editor.debugMessages(1);
+    assert.match(alert ?? '', /alerts\/(kitchen|attic|cellar)/);
+    await editor.statusOf(nodeOf(flow, 'embedded-broker').id, /\S/);
+  });
+
+  it('carries a pressed button over MQTT to the debug sidebar, once per subscription', async () => {
+    const { editor } = session;
+    const flow = await readFlow('examples/Publish and subscribe.json');
+    await editor.importFlow(flow);
+    await editor.deploy();
+    await editor.showDebugMessages();
+    await editor.statusOf(nodeOf(flow, 'mqtt-sub').id, /connected/);
+    await editor.press(nodeOf(flow, 'inject', 'lamp on').id);
+    const messages = await editor.debugMessages(2);
+    assert.equal(messages.length, 2);
+    for (const message of messages) assert.match(message, /home\/kitchen\/lamp/);
+  });
+});

@@ -1,0 +1,112 @@
+import { strict as assert } from 'node:assert';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, BrowserContext } from 'playwright-core';
+import { counterpart, freePort } from '../counterparts';
+import { EditorPage, type FlowNode, launchBrowser } from './editor-page';
+import { createUserDir, linkPackage, NODE_RED_VERSIONS, NodeRedProcess } from './node-red-process';
+
+/** The flow files that users are given, by title. */
+export const FLOW_FILES: readonly { title: string; path: string }[] = [
+  { title: 'demo', path: 'demo/flows.json' },
+  ...readdirSync('examples').map((name) => ({
+    title: name.replace(/\.json$/, ''),
+    path: join('examples', name),
+  })),
+];
+
+/** A ROS domain that only these tests use, so that nothing else on the machine takes part. */
+const TEST_DOMAIN = 46;
+
+/** A flow file as the tests may run it: RTPS on the loopback interface in a domain of their own, free TCP ports. */
+export async function readFlow(path: string): Promise<FlowNode[]> {
+  const text = readFileSync(path, 'utf8')
+    .replaceAll('ros/0/', `ros/${TEST_DOMAIN}/`)
+    .replaceAll('"domain": 0', `"domain": ${TEST_DOMAIN}`);
+  const flow = JSON.parse(text) as FlowNode[];
+  for (const node of flow) {
+    if (node.type === 'embedded-broker') node.port = await freePort();
+    if (node.type === 'ros-bridge') {
+      node.interfaces = '127.0.0.1';
+      node.domains = [{ id: TEST_DOMAIN, alias: '' }];
+    }
+  }
+  return flow;
+}
+
+/** The node of a flow with this type and, where several have it, this name. */
+export function nodeOf(flow: readonly FlowNode[], type: string, name?: string): FlowNode {
+  const node = flow.find(
+    (candidate) => candidate.type === type && (name === undefined || candidate.name === name),
+  );
+  assert.ok(node, `no ${type} ${name ?? ''} in the flow`);
+  return node;
+}
+
+/** What a suite of `inEachEditor` works with: a running Node-RED and, anew for each test, an open editor. */
+export class EditorSession {
+  #userDir: string | undefined;
+  #nodeRed: NodeRedProcess | undefined;
+  #browser: Browser | undefined;
+  #context: BrowserContext | undefined;
+  #editor: EditorPage | undefined;
+
+  get nodeRed(): NodeRedProcess {
+    assert.ok(this.#nodeRed);
+    return this.#nodeRed;
+  }
+
+  get editor(): EditorPage {
+    assert.ok(this.#editor);
+    return this.#editor;
+  }
+
+  async start(program: { node: string; script: string }, chromium: string): Promise<void> {
+    this.#userDir = createUserDir();
+    linkPackage(this.#userDir);
+    this.#nodeRed = await NodeRedProcess.start(program, this.#userDir);
+    this.#browser = await launchBrowser(chromium);
+    this.#context = await this.#browser.newContext({ viewport: { width: 1500, height: 1000 } });
+  }
+
+  async openEditor(): Promise<void> {
+    assert.ok(this.#context);
+    this.#editor = await EditorPage.open(this.#context, this.nodeRed.url);
+  }
+
+  /** Closes the editor with what was not deployed, and empties the runtime. */
+  async closeEditor(): Promise<void> {
+    const problems = this.#editor?.problems ?? [];
+    await this.#editor?.close();
+    this.#editor = undefined;
+    await fetch(`${this.nodeRed.url}/flows`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: '[]',
+    });
+    assert.deepEqual(problems, [], 'the browser reported errors');
+  }
+
+  async stop(): Promise<void> {
+    await this.#browser?.close();
+    await this.#nodeRed?.stop();
+    if (this.#userDir !== undefined) rmSync(this.#userDir, { recursive: true });
+  }
+}
+
+/** A suite in a real browser, once for each version of Node-RED; every error of the browser's console fails its test. */
+export function inEachEditor(title: string, tests: (session: EditorSession) => void): void {
+  for (const version of NODE_RED_VERSIONS) {
+    describe(`${title} (${version.title})`, function () {
+      this.timeout(30_000);
+      const session = new EditorSession();
+      before(async function () {
+        await session.start(version.program(this), counterpart(this, 'chromium'));
+      });
+      beforeEach(() => session.openEditor());
+      afterEach(() => session.closeEditor());
+      after(() => session.stop());
+      tests(session);
+    });
+  }
+}

@@ -1,0 +1,249 @@
+import { strict as assert } from 'node:assert';
+import type { FlowNode } from './editor-page';
+import { inEachEditor, nodeOf, readFlow } from './editor-session';
+
+inEachEditor('the forms', (session) => {
+  let flow: FlowNode[];
+  const id = (type: string) => nodeOf(flow, type).id;
+  const saved = async (nodeId: string) => (await session.editor.flows()).find((node) => node.id === nodeId);
+
+  beforeEach(async () => {
+    flow = await readFlow('demo/flows.json');
+    await session.editor.importFlow(flow);
+  });
+
+  /** Changes a field, saves, opens the form again and finds the value. */
+  async function keeps(type: string, selector: string, value: string): Promise<void> {
+    const { editor } = session;
+    const field = editor.page.locator(selector);
+    const set = async () => {
+      if ((await field.evaluate((element) => element.tagName)) === 'SELECT') await field.selectOption(value);
+      else await editor.enter(field, value);
+    };
+    await editor.openForm(id(type));
+    await set();
+    await editor.done();
+    await editor.openForm(id(type));
+    assert.equal(await field.inputValue(), value);
+  }
+
+  /** Enters a value that is refused: the form says why, and once saved the editor marks the node. */
+  async function refuses(type: string, selector: string, value: string, reason: RegExp): Promise<void> {
+    const { editor } = session;
+    await editor.openForm(id(type));
+    await editor.enter(selector, value);
+    assert.match(await editor.reasonAt(selector), reason);
+    await editor.done();
+    assert.match((await editor.invalidNodes()).join(), new RegExp(`${type} ${id(type)}`));
+  }
+
+  describe('mqtt-pub', () => {
+    it('keeps the topic', () => keeps('mqtt-pub', '#node-input-topic', 'lab/bench'));
+    it('keeps the QoS', () => keeps('mqtt-pub', '#node-input-qos', '1'));
+    it('refuses a wildcard', () => refuses('mqtt-pub', '#node-input-topic', 'lab/#', /contains a wildcard/));
+    it('asks for a broker', async () => {
+      const { editor } = session;
+      await editor.openForm(id('mqtt-pub'));
+      await editor.page.locator('#node-input-broker').selectOption('_ADD_');
+      assert.match(await editor.reasonAt('#node-input-broker'), /Choose a broker/);
+    });
+  });
+
+  describe('mqtt-sub', () => {
+    it('keeps the topic filter', () => keeps('mqtt-sub', '#node-input-topicFilter', 'lab/+/state'));
+    it('keeps the output', () => keeps('mqtt-sub', '#node-input-output', 'buffer'));
+    it('refuses a filter with # in the middle', () =>
+      refuses('mqtt-sub', '#node-input-topicFilter', 'lab/#/state', /# must be alone in the last level/));
+    it('refuses an empty filter', () =>
+      refuses('mqtt-sub', '#node-input-topicFilter', '', /topic filter is empty/));
+  });
+
+  describe('embedded-broker', () => {
+    it('keeps the port', () => keeps('embedded-broker', '#node-input-port', '18830'));
+    it('refuses what is no port', () =>
+      refuses('embedded-broker', '#node-input-port', '70000', /from 1 to 65535/));
+    it('opens an address of other machines only after a tick', async () => {
+      const { editor } = session;
+      await editor.openForm(id('embedded-broker'));
+      const tick = editor.page.locator('#node-input-allowAnonymous');
+      assert.equal(await tick.isVisible(), false);
+      await editor.enter('#node-input-host', '0.0.0.0');
+      assert.match(await editor.reasonAt('#node-input-host'), /Tick the box below/);
+      await tick.check();
+      await editor.done();
+      assert.deepEqual(await editor.invalidNodes(), []);
+      assert.equal((await saved(id('embedded-broker')))?.allowAnonymous, true);
+    });
+    it('asks for no port where nobody may connect', async () => {
+      const { editor } = session;
+      await editor.openForm(id('embedded-broker'));
+      await editor.enter('#node-input-port', '');
+      await editor.page.locator('#node-input-listen').uncheck();
+      assert.equal(await editor.page.locator('#node-input-port').isVisible(), false);
+      await editor.done();
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+  });
+
+  describe('ros-bridge', () => {
+    const route = (row: number) => session.editor.page.locator('#mqttros-bridge-route-list > li').nth(row);
+    const openDiscovery = () =>
+      session.editor.page.locator('.mqttros-bridge-tabs li', { hasText: 'Discovery' }).click();
+
+    it('adds a route, completes its type and shows its topic', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await editor.page.locator('#mqttros-bridge-routes .red-ui-editableList-addButton').click();
+      const added = route(3);
+      await editor.enter(added.locator('.mqttros-route-name'), '/robot1/imu');
+      await added.locator('.mqttros-route-type').pressSequentially('imu');
+      await editor.page
+        .locator('.red-ui-autoComplete-container li', { hasText: 'sensor_msgs/msg/Imu' })
+        .click();
+      await added.locator('.mqttros-route-direction').selectOption('ros-to-mqtt');
+      await editor.enter(added.locator('.mqttros-route-domain input'), '7');
+      assert.equal(await added.locator('.mqttros-route-topic').textContent(), '→ ros/7/robot1/imu');
+      await editor.done();
+      const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
+      assert.deepEqual(routes[3], {
+        domain: 7,
+        rosName: '/robot1/imu',
+        type: 'sensor_msgs/msg/Imu',
+        direction: 'ros-to-mqtt',
+      });
+      await editor.openForm(id('ros-bridge'));
+      assert.equal(await route(3).locator('.mqttros-route-name').inputValue(), '/robot1/imu');
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+
+    it('changes nothing by being opened and closed', async () => {
+      const { editor } = session;
+      const before = await saved(id('ros-bridge'));
+      await editor.openForm(id('ros-bridge'));
+      await editor.done();
+      assert.deepEqual(await saved(id('ros-bridge')), before);
+    });
+
+    it('says what is wrong with a ROS name and a type, and marks the node', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await editor.enter(route(0).locator('.mqttros-route-name'), 'chatter');
+      assert.match(await editor.reasonAt(route(0).locator('.mqttros-route-name')), /does not start with \//);
+      await editor.enter(route(1).locator('.mqttros-route-type'), 'Twist');
+      assert.match(await editor.reasonAt(route(1).locator('.mqttros-route-type')), /not an interface type/);
+      await editor.enter(route(2).locator('.mqttros-route-domain input'), '300');
+      assert.match(await editor.reasonAt(route(2).locator('.mqttros-route-domain input')), /from 0 to 232/);
+      await editor.done();
+      assert.match((await editor.invalidNodes()).join(), /Route 1: .*does not start with/);
+    });
+
+    it('refuses a list without routes', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      for (let rows = 3; rows > 0; rows--) {
+        await route(0).locator('.red-ui-editableList-item-remove').click();
+        await route(rows - 1).waitFor({ state: 'detached' });
+      }
+      await editor.done();
+      assert.match((await editor.invalidNodes()).join(), /Add at least one route/);
+    });
+
+    it('spells a domain by its alias', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await openDiscovery();
+      await editor.enter('.mqttros-domain-alias', 'warehouse');
+      await editor.page.locator('.mqttros-bridge-tabs li', { hasText: 'Routes' }).click();
+      assert.equal(await route(0).locator('.mqttros-route-topic').textContent(), '⇄ ros/warehouse/chatter');
+      await editor.done();
+      assert.deepEqual((await saved(id('ros-bridge')))?.domains, [{ id: 46, alias: 'warehouse' }]);
+    });
+
+    it('says which address is none and why a prefix is not valid', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await openDiscovery();
+      for (const [field, value, reason] of [
+        ['interfaces', '127.0.0.1, eth0', /“eth0” is not an address/],
+        ['peers', '192.168.1.20:7410, 300.1.1.1', /“300.1.1.1” is not an address/],
+        ['prefix', 'ros/#', /wildcard/],
+      ] as const) {
+        await editor.enter(`#node-input-${field}`, value);
+        assert.match(await editor.reasonAt(`#node-input-${field}`), reason);
+      }
+      await editor.done();
+      assert.match((await editor.invalidNodes()).join(), /eth0.*300\.1\.1\.1/);
+    });
+  });
+
+  describe('mqtt-broker-config', () => {
+    const field = (name: string) => session.editor.page.locator(`#node-config-input-${name}`);
+
+    it('keeps fields of both tabs', async () => {
+      const { editor } = session;
+      await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
+      await editor.enter(field('clientId'), 'line-4');
+      await editor.page.locator('.mqttros-broker-tabs li', { hasText: 'Session' }).click();
+      await editor.enter(field('keepAlive'), '30');
+      await editor.enter(field('willTopic'), 'lines/4/state');
+      await editor.configDone();
+      const config = await saved(id('mqtt-broker-config'));
+      assert.equal(config?.clientId, 'line-4');
+      assert.equal(Number(config?.keepAlive), 30);
+      assert.equal(config?.willTopic, 'lines/4/state');
+      assert.equal(config?.embedded, id('embedded-broker'));
+      await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
+      assert.equal(await field('clientId').inputValue(), 'line-4');
+    });
+
+    it('is changed from the embedded broker to an address and back', async () => {
+      const { editor } = session;
+      await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
+      await field('target').selectOption('url');
+      await editor.enter(field('url'), 'mqtt://127.0.0.1:18830');
+      await editor.configDone();
+      assert.equal((await saved(id('mqtt-broker-config')))?.embedded, '');
+      await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
+      await field('target').selectOption('embedded');
+      assert.match(await editor.reasonAt(field('embedded')), /Choose an embedded broker/);
+      await field('embedded').selectOption(id('embedded-broker'));
+      await editor.configDone();
+      assert.equal((await saved(id('mqtt-broker-config')))?.embedded, id('embedded-broker'));
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+
+    it('proposes the embedded broker of the workspace to a new configuration', async () => {
+      const { editor } = session;
+      await editor.openConfigForm('mqtt-broker-config');
+      assert.equal(await field('target').inputValue(), 'embedded');
+      assert.equal(await field('embedded').inputValue(), id('embedded-broker'));
+    });
+
+    it('says why an address is refused', async () => {
+      const { editor } = session;
+      await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
+      await field('target').selectOption('url');
+      for (const [value, reason] of [
+        ['127.0.0.1', /such as mqtt:/],
+        ['http://127.0.0.1', /must start with mqtt:/],
+        ['mqtt://me:secret@127.0.0.1', /fields of their own/],
+        ['mqtt://127.0.0.1:99999', /such as mqtt:/],
+      ] as const) {
+        await editor.enter(field('url'), value);
+        assert.match(await editor.reasonAt(field('url')), reason, value);
+      }
+    });
+  });
+});
+
+inEachEditor('the form of the first configuration', (session) => {
+  it('proposes a broker on this machine where there is no embedded one', async () => {
+    const { editor } = session;
+    await editor.openConfigForm('mqtt-broker-config');
+    const field = (name: string) => editor.page.locator(`#node-config-input-${name}`);
+    assert.equal(await field('target').inputValue(), 'url');
+    assert.equal(await field('url').inputValue(), 'mqtt://127.0.0.1:1883');
+    await editor.configDone();
+    assert.deepEqual(await editor.invalidNodes(), []);
+  });
+});

@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+
+/** What the tests read of this package's package.json. */
+export interface PackageJson {
+  name: string;
+  license?: string;
+  repository?: unknown;
+  bugs?: unknown;
+  keywords: string[];
+  engines: { node: string };
+  dependencies: Record<string, string>;
+  'node-red': { version: string; nodes: Record<string, string> };
+}
+
+export const packageJson = JSON.parse(readFileSync('package.json', 'utf8')) as PackageJson;
+
+/** The node types, which are also the names of their files. */
+export const NODE_TYPES: readonly string[] = Object.keys(packageJson['node-red'].nodes);
