@@ -1,0 +1,144 @@
+import type { Duplex } from 'node:stream';
+import { Connection, type ConnectionSettings, type ConnectionStatus } from '../client/connection';
+import type { BridgeMqttSettings } from './bridge-settings';
+
+/** Publishes that may wait for the broker at once; what comes beyond is dropped and counted. */
+const MAX_IN_FLIGHT = 1000;
+const MAX_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
+
+/** A message that the broker is not asked to take, or did not take. */
+export type Undelivered = 'offline' | 'in-flight' | 'unacknowledged';
+
+export interface OutgoingMessage {
+  topic: string;
+  payload: string;
+  qos: 0 | 1;
+  userProperties: Record<string, string>;
+}
+
+export interface BridgeConnectionOptions {
+  settings: BridgeMqttSettings;
+  /** Topic name and retained payloads by which others see whether the bridge is there. */
+  presence: { topic: string; online: string; offline: string };
+  /** Makes the stream to the embedded broker, anew at each connect. */
+  openBrokerStream: () => Duplex;
+}
+
+/** A bridge's own MQTT connection: its presence with a will, what it subscribes, and publishing with a bound. */
+export class BridgeConnection {
+  readonly #connection: Connection;
+  readonly #presence: BridgeConnectionOptions['presence'];
+  readonly #noLocal: boolean;
+  #inFlight = 0;
+  #inFlightBytes = 0;
+  #stopAnnouncing: (() => void) | undefined;
+
+  constructor(options: BridgeConnectionOptions) {
+    this.#presence = options.presence;
+    this.#noLocal = options.settings.protocolVersion === 5;
+    this.#connection = new Connection(connectionSettings(options));
+  }
+
+  get status(): ConnectionStatus {
+    return this.#connection.status;
+  }
+
+  get connected(): boolean {
+    return this.status.state === 'connected';
+  }
+
+  onStatus(listener: (status: ConnectionStatus) => void): () => void {
+    return this.#connection.onStatus(listener);
+  }
+
+  open(): void {
+    this.#stopAnnouncing = this.onStatus(({ state }) => {
+      if (state === 'connected') this.#announce(this.#presence.online);
+    });
+    this.#connection.open();
+  }
+
+  /** Says that the bridge is leaving, because the broker sends no will for a connection that ends in order. */
+  async close(): Promise<void> {
+    this.#stopAnnouncing?.();
+    // Closing waits for the acknowledgement, as long as it waits for any.
+    if (this.connected) this.#announce(this.#presence.offline);
+    await this.#connection.close();
+  }
+
+  /**
+   * Subscribes for what others publish. On MQTT 5 No Local keeps back the bridge's own messages, and Retain Handling 2
+   * the stored ones: an old command must not move a robot each time that the bridge connects.
+   */
+  subscribe(
+    topic: string,
+    listener: {
+      message(message: { payload: Buffer; retain: boolean; via: string[] }): void;
+      result(error?: Error): void;
+    },
+  ): void {
+    this.#connection.subscribe(
+      topic,
+      { qos: 1, noLocal: this.#noLocal, retainHandling: 2 },
+      {
+        message: ({ payload, retain, properties }) => {
+          const via = properties?.userProperties?.['ros-via'] ?? [];
+          listener.message({ payload, retain, via: Array.isArray(via) ? via : [via] });
+        },
+        result: (error) => listener.result(error),
+      },
+    );
+  }
+
+  /** Publishes; `settled` is told, at once or later, why the broker does not have the message, or nothing. */
+  publish(message: OutgoingMessage, settled: (undelivered?: Undelivered) => void): void {
+    const bytes = message.payload.length;
+    if (!this.connected) {
+      settled('offline');
+      return;
+    }
+    const full = this.#inFlight >= MAX_IN_FLIGHT || this.#inFlightBytes + bytes > MAX_IN_FLIGHT_BYTES;
+    if (full && this.#inFlight > 0) {
+      settled('in-flight');
+      return;
+    }
+    this.#inFlight++;
+    this.#inFlightBytes += bytes;
+    const properties = {
+      contentType: 'application/json',
+      payloadFormatIndicator: true,
+      userProperties: message.userProperties,
+    };
+    void this.#connection
+      .publish(message.topic, message.payload, { qos: message.qos, retain: false, properties })
+      .then(
+        () => undefined,
+        () => 'unacknowledged' as const,
+      )
+      .then((undelivered) => {
+        this.#inFlight--;
+        this.#inFlightBytes -= bytes;
+        settled(undelivered);
+      });
+  }
+
+  // A state that is lost with the connection is corrected by the will, or when the connection is back.
+  #announce(state: string): void {
+    this.#connection.publish(this.#presence.topic, state, { qos: 1, retain: true }).catch(() => undefined);
+  }
+}
+
+function connectionSettings({
+  settings,
+  presence,
+  openBrokerStream,
+}: BridgeConnectionOptions): ConnectionSettings {
+  const { target, ...connection } = settings;
+  return {
+    ...connection,
+    endpoint: target === 'embedded' ? { openStream: openBrokerStream } : target,
+    // What ROS publishes while the bridge is away is gone, and old commands from MQTT must not be replayed.
+    cleanStart: true,
+    will: { topic: presence.topic, payload: presence.offline, qos: 1, retain: true },
+  };
+}

@@ -1,0 +1,292 @@
+import { EventEmitter } from 'node:events';
+import { serialize } from 'node:v8';
+import type { MessagePort } from 'node:worker_threads';
+import type { BridgeSettings } from './bridge-settings';
+import { joinFrames, splitFrames } from './frames';
+import type { BridgeStatus, PublishResult, RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
+import { decodeSampleFrame } from './sample-frame';
+
+/** Publishes that the worker has not answered; beyond these a publish is refused. */
+const MAX_UNANSWERED = 10_000;
+const MAX_UNANSWERED_BYTES = 64 * 1024 * 1024;
+
+/** A sample of a ROS publisher, as the flow gets it. */
+export interface BridgeMessage {
+  /** The MQTT topic name that the ROS name maps to. */
+  topic: string;
+  /** The message in the JSON form of its type. */
+  payload: unknown;
+  domain: number;
+  rosName: string;
+  rosType: string;
+  /** When the publisher wrote it. */
+  stamp?: { sec: number; nanosec: number };
+  sequence?: number;
+}
+
+export type BridgeState =
+  | { state: 'opening' }
+  | ({ state: 'open' } & BridgeStatus)
+  /** The worker ended with this reason and is started again. */
+  | { state: 'restarting'; reason: string }
+  | { state: 'closed' };
+
+export interface BridgeHandleEvents {
+  message: [BridgeMessage];
+  status: [BridgeState];
+  /** What the user of the machine can repair, in words. */
+  warning: [string];
+  /** A fault in words that names what it is about. */
+  problem: [Error];
+}
+
+/** What a handle needs of the thread that runs its bridge. */
+export interface BridgeHost {
+  /** Posts to the worker; nothing happens while none is running. */
+  post(request: RosWorkerRequest, transfer?: ArrayBuffer[]): void;
+  /** Whether a worker is running that can answer. */
+  readonly running: boolean;
+  /** Calls `workerStarted` now, or when there is a worker. */
+  attach(handle: BridgeHandle): void;
+  /** Resolves when the worker has ended, if this was its last bridge. */
+  detach(handle: BridgeHandle): Promise<void>;
+}
+
+export interface BridgeHandleOptions {
+  /** The host's number for the bridge. */
+  key: number;
+  settings: BridgeSettings;
+  /** Whether samples are wanted as `message` events. */
+  flowOutput: boolean;
+  /** Hands one end of a stream to the embedded broker; throws when that is impossible. */
+  brokerPort: ((port: MessagePort) => void) | undefined;
+}
+
+interface Unanswered {
+  resolve(): void;
+  reject(error: Error): void;
+  bytes: number;
+}
+
+/**
+ * A bridge that runs in the ROS worker, as its owner in the flows' thread sees it: `open`, `publish`, `close`, and the
+ * events `message`, `status`, `warning` and `problem`. It outlives the worker: after a crash it is opened again in the next one.
+ */
+export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
+  readonly key: number;
+  readonly #settings: BridgeSettings;
+  readonly #host: BridgeHost;
+  readonly #brokerPort: BridgeHandleOptions['brokerPort'];
+  readonly #unanswered = new Map<number, Unanswered>();
+  #unansweredBytes = 0;
+  #nextId = 0;
+  #batch: Buffer[] = [];
+  #topics: Array<string | undefined> = [];
+  #flowOutput: boolean;
+  #state: BridgeState = { state: 'closed' };
+  #opening: { resolve(): void; reject(error: Error): void } | undefined;
+  #closed: (() => void) | undefined;
+
+  constructor(options: BridgeHandleOptions, host: BridgeHost) {
+    super();
+    this.key = options.key;
+    this.#settings = options.settings;
+    this.#flowOutput = options.flowOutput;
+    this.#brokerPort = options.brokerPort;
+    this.#host = host;
+  }
+
+  get state(): BridgeState {
+    return this.#state;
+  }
+
+  /**
+   * Opens the bridge. Rejects when its settings are refused as a whole; routes and domains that do not work are
+   * `problem` events and stand in the status.
+   */
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject };
+      this.#setState({ state: 'opening' });
+      this.#host.attach(this);
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#state.state === 'closed') return;
+    this.#opening?.reject(new Error('the bridge was closed before it was open'));
+    this.#opening = undefined;
+    this.#rejectUnanswered('the bridge was closed');
+    if (this.#host.running) {
+      const closed = new Promise<void>((resolve) => {
+        this.#closed = resolve;
+      });
+      this.#host.post({ type: 'close', bridge: this.key });
+      await closed;
+    }
+    await this.#end();
+  }
+
+  /** Whether samples are wanted as `message` events; without that they stay in the worker. */
+  set flowOutput(wanted: boolean) {
+    if (wanted === this.#flowOutput) return;
+    this.#flowOutput = wanted;
+    this.#host.post({ type: 'flow-output', bridge: this.key, wanted });
+  }
+
+  /**
+   * Publishes on the ROS topic that an MQTT topic name maps to: JSON text (string or bytes), or a value in the form of
+   * the route's type. Resolves when the ROS publisher has it; rejects with an Error that names the topic or the path
+   * in the payload and the fault.
+   */
+  async publish(topic: string, payload: unknown): Promise<void> {
+    if (this.#state.state !== 'open') throw new Error(`topic "${topic}": the bridge is ${this.#state.state}`);
+    const id = this.#nextId++;
+    const frame = serialized(topic, [id, topic, payload]);
+    if (
+      this.#unanswered.size >= MAX_UNANSWERED ||
+      (this.#unanswered.size > 0 && this.#unansweredBytes + frame.length > MAX_UNANSWERED_BYTES)
+    ) {
+      throw new Error(`topic "${topic}": ${this.#unanswered.size} messages already wait for the ROS worker`);
+    }
+    if (this.#batch.length === 0) setImmediate(() => this.#postBatch());
+    this.#batch.push(frame);
+    this.#unansweredBytes += frame.length;
+    await new Promise<void>((resolve, reject) => {
+      this.#unanswered.set(id, { resolve, reject, bytes: frame.length });
+    });
+  }
+
+  /** A report of the worker for this bridge; for the host. */
+  receive(report: RosWorkerReport): void {
+    switch (report.type) {
+      case 'opened':
+        this.#topics = report.topics;
+        this.#opening?.resolve();
+        this.#opening = undefined;
+        break;
+      case 'refused':
+        void this.#refuse(new Error(report.message));
+        break;
+      case 'closed':
+        this.#closed?.();
+        break;
+      case 'published':
+        for (const result of report.results) this.#answer(result);
+        break;
+      case 'samples':
+        for (const frame of splitFrames(report.joined)) this.#emitMessage(frame);
+        this.#host.post({ type: 'read', bridge: this.key });
+        break;
+      case 'status':
+        if (this.#closed === undefined) this.#setState({ state: 'open', ...report.status });
+        break;
+      case 'warning':
+        this.emit('warning', report.message);
+        break;
+      case 'problem':
+        this.emit('problem', new Error(report.message));
+        break;
+      case 'broker-port':
+        this.#handOutPort(report.port);
+    }
+  }
+
+  /** The worker has ended by itself and will be started again; for the host. */
+  workerEnded(reason: string): void {
+    this.#rejectUnanswered(reason);
+    if (this.#closed !== undefined) {
+      this.#closed();
+      return;
+    }
+    this.emit('problem', new Error(reason));
+    this.#setState({ state: 'restarting', reason });
+  }
+
+  /** There is a new worker; for the host. */
+  workerStarted(): void {
+    this.#setState({ state: 'opening' });
+    this.#host.post({
+      type: 'open',
+      bridge: this.key,
+      settings: this.#settings,
+      flowOutput: this.#flowOutput,
+    });
+  }
+
+  #postBatch(): void {
+    const joined = joinFrames(this.#batch);
+    this.#batch = [];
+    this.#host.post({ type: 'publish', bridge: this.key, joined }, [joined]);
+  }
+
+  #answer({ id, error }: PublishResult): void {
+    const unanswered = this.#unanswered.get(id);
+    if (unanswered === undefined) return;
+    this.#unanswered.delete(id);
+    this.#unansweredBytes -= unanswered.bytes;
+    if (error === undefined) unanswered.resolve();
+    else unanswered.reject(new Error(error));
+  }
+
+  #rejectUnanswered(error: string): void {
+    for (const id of [...this.#unanswered.keys()]) this.#answer({ id, error });
+  }
+
+  #emitMessage(frame: Buffer): void {
+    const { route, sequence, sourceTimestamp, json } = decodeSampleFrame(frame);
+    const settings = this.#settings.routes[route];
+    const topic = this.#topics[route];
+    if (settings === undefined || topic === undefined) return;
+    this.emit('message', {
+      topic,
+      payload: JSON.parse(json),
+      domain: settings.domain,
+      rosName: settings.rosName,
+      rosType: settings.type,
+      ...(sourceTimestamp !== undefined && { stamp: rosTime(sourceTimestamp) }),
+      ...(sequence !== undefined && { sequence }),
+    });
+  }
+
+  #handOutPort(port: MessagePort): void {
+    try {
+      if (this.#brokerPort === undefined) throw new Error('no embedded broker belongs to the bridge');
+      this.#brokerPort(port);
+    } catch (error) {
+      // The worker's end closes with it, and its connection tries again.
+      port.close();
+      this.emit('problem', new Error(`embedded broker: ${(error as Error).message}`));
+    }
+  }
+
+  async #refuse(error: Error): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    await this.#end();
+    if (opening === undefined) this.emit('problem', error);
+    else opening.reject(error);
+  }
+
+  #end(): Promise<void> {
+    this.#setState({ state: 'closed' });
+    return this.#host.detach(this);
+  }
+
+  #setState(state: BridgeState): void {
+    this.#state = state;
+    this.emit('status', state);
+  }
+}
+
+function serialized(topic: string, value: unknown): Buffer {
+  try {
+    return serialize(value);
+  } catch (error) {
+    throw new Error(`topic "${topic}": the payload cannot be a message: ${(error as Error).message}`);
+  }
+}
+
+function rosTime(nanoseconds: bigint): { sec: number; nanosec: number } {
+  return { sec: Number(nanoseconds / 1_000_000_000n), nanosec: Number(nanoseconds % 1_000_000_000n) };
+}

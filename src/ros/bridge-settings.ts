@@ -1,0 +1,113 @@
+import { isIPv4 } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import { MAX_DOMAIN } from '../topic/ros-topic';
+import { topicNameFault } from '../topic/topic-name';
+import { interfaceTypeFault, rosNameFault } from './names';
+import type { DiscoveryRange } from './ros-backend';
+
+/** Which way a route carries messages; without a broker the flow stands in MQTT's place. */
+export type Direction = 'ros-to-mqtt' | 'mqtt-to-ros' | 'both';
+
+/** One bridged name. */
+export interface RouteSettings {
+  /** One of the bridge's domains. */
+  domain: number;
+  /** With its leading slash, for example `/robot1/cmd_vel`. */
+  rosName: string;
+  /** For example `geometry_msgs/msg/Twist`. */
+  type: string;
+  direction: Direction;
+}
+
+/** The bridge's own MQTT connection, plain enough to cross to the ROS worker. */
+export interface BridgeMqttSettings {
+  /** `embedded`: the broker whose port the bridge's owner hands out. */
+  target: { url: string } | 'embedded';
+  protocolVersion: 4 | 5;
+  clientId: string;
+  /** Seconds; 0 switches it off. */
+  keepAlive: number;
+  username?: string;
+  password?: string;
+  /** Without functions, which cannot cross. */
+  tls?: ConnectionOptions;
+}
+
+export interface BridgeSettings {
+  /** Unique among the bridges of a broker: it tells a bridge's own messages and stands in its topic `@bridge/<id>`. */
+  id: string;
+  /** First topic levels, for example `ros`. */
+  prefix: string;
+  /** Alias -> domain. */
+  aliases: Record<string, number>;
+  domains: number[];
+  range: DiscoveryRange;
+  /** IPv4 addresses of this machine; empty: all. */
+  interfaces: string[];
+  /** `address` or `address:port`. */
+  peers: string[];
+  routes: RouteSettings[];
+  /** Absent: messages travel between ROS and the flow only. */
+  mqtt?: BridgeMqttSettings;
+}
+
+/** A setting that cannot be used; the message names the field, the value and what was expected. */
+export class BridgeSettingsError extends Error {
+  override readonly name = 'BridgeSettingsError';
+}
+
+const DIRECTIONS: readonly Direction[] = ['ros-to-mqtt', 'mqtt-to-ros', 'both'];
+const RANGES: readonly DiscoveryRange[] = ['off', 'localhost', 'subnet'];
+
+/**
+ * Refuses settings with which no route could work. Prefix and aliases are the mapping's to judge (it is made
+ * first), and a route's own faults `checkRoute`'s, so that they do not stop the other routes.
+ */
+export function checkBridge(settings: BridgeSettings): void {
+  const { id, domains, aliases, range, interfaces, peers } = settings;
+  if (id.includes('/') || topicNameFault(id) !== undefined) {
+    refuse('bridge id', id, 'one topic level without wildcards');
+  }
+  if (domains.length === 0) refuse('domains', domains, 'at least one ROS domain');
+  for (const domain of domains) {
+    const valid = Number.isInteger(domain) && domain >= 0 && domain <= MAX_DOMAIN;
+    if (!valid) refuse('domain', domain, `an integer from 0 to ${MAX_DOMAIN}`);
+  }
+  if (new Set(domains).size < domains.length) refuse('domains', domains, 'each domain once');
+  for (const [alias, domain] of Object.entries(aliases)) {
+    if (!domains.includes(domain)) refuse(`domain of alias "${alias}"`, domain, oneOf(domains));
+  }
+  if (!RANGES.includes(range)) refuse('discovery range', range, oneOf(RANGES));
+  for (const address of interfaces) {
+    if (!isIPv4(address)) refuse('interface', address, 'an IPv4 address of this machine');
+  }
+  for (const peer of peers) {
+    const [, address = '', port = '1'] = /^([^:]*)(?::(\d{1,5}))?$/.exec(peer) ?? [];
+    if (!isIPv4(address) || Number(port) < 1 || Number(port) > 65535) {
+      refuse('peer', peer, 'an IPv4 address or address:port');
+    }
+  }
+}
+
+/** Refuses a route whose own fields, or whose place among the bridge's routes, cannot work. */
+export function checkRoute(route: RouteSettings, settings: BridgeSettings): void {
+  const { domain, rosName, type, direction } = route;
+  if (!settings.domains.includes(domain)) refuse('domain', domain, oneOf(settings.domains));
+  const fault = rosNameFault(rosName) ?? interfaceTypeFault(type);
+  if (fault !== undefined) throw new BridgeSettingsError(fault);
+  if (!DIRECTIONS.includes(direction)) refuse('direction', direction, oneOf(DIRECTIONS));
+  // MQTT 3.1.1 has neither No Local nor user properties, so nothing would tell the bridge's own messages.
+  if (direction === 'both' && settings.mqtt?.protocolVersion === 4) {
+    refuse('direction', direction, 'one direction, because the broker is used with MQTT 3.1.1');
+  }
+  const first = settings.routes.find((other) => other.domain === domain && other.rosName === rosName);
+  if (first !== route) refuse('ROS name', rosName, `one route for each name of domain ${domain}`);
+}
+
+function refuse(field: string, value: unknown, expected: string): never {
+  throw new BridgeSettingsError(`${field}: expected ${expected}, got ${JSON.stringify(value)}`);
+}
+
+function oneOf(values: ReadonlyArray<string | number>): string {
+  return values.length === 1 ? `${values[0]}` : `one of ${values.join(', ')}`;
+}

@@ -1,0 +1,291 @@
+import type { Duplex } from 'node:stream';
+import { RosTopicMapping } from '../topic/ros-topic';
+import { BridgeConnection } from './bridge-connection';
+import {
+  type BridgeSettings,
+  BridgeSettingsError,
+  checkBridge,
+  checkRoute,
+  type RouteSettings,
+} from './bridge-settings';
+import type { InterfaceLibrary } from './interface-library';
+import { MessageCodec } from './message-codec';
+import { ProblemReports } from './problem-reports';
+import type { RosBackend, RosDomain } from './ros-backend';
+import type { BridgeStatus, DomainStatus, RouteStatus } from './ros-worker-messages';
+import { Route, type RouteSample } from './route';
+
+/** How often a changed count is told, in ms. */
+const STATUS_INTERVAL = 1000;
+
+/** What a bridge is made of and whom it tells. */
+export interface BridgeParts {
+  backend: RosBackend;
+  library: InterfaceLibrary;
+  /** Makes the stream to the embedded broker, for the settings that ask for it. */
+  openBrokerStream: () => Duplex;
+  /** A sample for the flow; `route` is the route's place in the settings. */
+  onSample(route: number, sample: RouteSample): void;
+  onStatus(status: BridgeStatus): void;
+  /** What the user of the machine can repair, in words. */
+  onWarning(message: string): void;
+  /** One fault in words, a bounded number in a second. */
+  onProblem(message: string): void;
+}
+
+/**
+ * Joins ROS topics with MQTT topics and with a flow, by a list of routes. A route or a domain that cannot work is
+ * reported and leaves the others alone.
+ */
+export class Bridge {
+  readonly #settings: BridgeSettings;
+  readonly #parts: BridgeParts;
+  readonly #problems: ProblemReports;
+  readonly #domains = new Map<number, RosDomain>();
+  readonly #domainProblems = new Map<number, string>();
+  /** By their place in the settings. */
+  readonly #routes = new Map<number, Route>();
+  readonly #refused = new Map<number, string>();
+  #mapping: RosTopicMapping | undefined;
+  #connection: BridgeConnection | undefined;
+  #flowOutput = false;
+  #timer: NodeJS.Timeout | undefined;
+  #statusScheduled = false;
+  #carried = 0;
+  #countedAt = 0;
+  #messagesPerSecond = 0;
+  #lastStatus = '';
+
+  constructor(settings: BridgeSettings, parts: BridgeParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#problems = new ProblemReports(parts.onProblem);
+  }
+
+  /** Opens domains, routes and the MQTT connection. Rejects with `BridgeSettingsError` when nothing could work. */
+  async open(): Promise<void> {
+    const { prefix, aliases, domains, routes } = this.#settings;
+    this.#mapping = makeMapping({ prefix, aliases });
+    checkBridge(this.#settings);
+    await Promise.all(domains.map((domain) => this.#openDomain(domain)));
+    routes.forEach((route, index) => {
+      this.#openRoute(route, index);
+    });
+    this.#openConnection();
+    this.#countedAt = performance.now();
+    this.#timer = setInterval(() => this.#count(), STATUS_INTERVAL);
+    this.#sendStatus();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#problems.close();
+    for (const route of this.#routes.values()) route.close();
+    await this.#connection?.close();
+    await Promise.all([...this.#domains.values()].map((domain) => domain.close()));
+    this.#domains.clear();
+  }
+
+  /** The MQTT topic names of the routes by their place in the settings; none for a refused one. */
+  get topics(): Array<string | undefined> {
+    return this.#settings.routes.map((_, index) => this.#routes.get(index)?.topic);
+  }
+
+  /** Whether samples go to the flow. */
+  set flowOutput(wanted: boolean) {
+    this.#flowOutput = wanted;
+  }
+
+  /**
+   * Publishes a flow's message on the ROS topic of an MQTT topic name: JSON as text or bytes, or an already parsed
+   * value. Throws an Error that names the topic and the fault.
+   */
+  publish(topic: string, payload: unknown): void {
+    const ros = (this.#mapping as RosTopicMapping).toRos(topic);
+    if (ros === undefined) {
+      throw new Error(`topic "${topic}" is not below the bridge's prefix "${this.#settings.prefix}"`);
+    }
+    if ('fault' in ros) throw new Error(ros.fault);
+    const index = this.#settings.routes.findIndex(
+      ({ domain, rosName }) => domain === ros.domain && rosName === ros.rosName && ros.kind === undefined,
+    );
+    const route = this.#routes.get(index);
+    if (route === undefined) {
+      throw new Error(this.#refused.get(index) ?? `topic "${topic}": the bridge has no route for it`);
+    }
+    route.publish(payload);
+  }
+
+  /** A sample on its way to the flow was dropped. */
+  droppedFlowSample(route: number): void {
+    this.#routes.get(route)?.drop('flow');
+  }
+
+  async #openDomain(domain: number): Promise<void> {
+    const { range, interfaces, peers } = this.#settings;
+    try {
+      const opened = await this.#parts.backend.openDomain({ domain, range, interfaces, peers });
+      this.#domains.set(domain, opened);
+      opened.onGraphChange(() => this.#scheduleStatus());
+      opened.onWarning((warning) => this.#parts.onWarning(`domain ${domain}: ${warning}`));
+    } catch (error) {
+      const problem = `domain ${domain}: ${(error as Error).message}`;
+      this.#domainProblems.set(domain, problem);
+      this.#problems.report(problem);
+    }
+  }
+
+  #openRoute(settings: RouteSettings, index: number): void {
+    try {
+      checkRoute(settings, this.#settings);
+      const domain = this.#domains.get(settings.domain);
+      if (domain === undefined) throw new Error(`domain ${settings.domain} is not open`);
+      const route: Route = new Route(settings, {
+        topic: (this.#mapping as RosTopicMapping).toMqtt(settings.domain, settings.rosName),
+        codec: MessageCodec.for(this.#parts.library, settings.type),
+        domain,
+        listener: {
+          wants: () => this.#wants(route),
+          sample: (sample) => this.#carry(index, route, sample),
+          problem: (message) => this.#report(message),
+        },
+      });
+      route.open();
+      this.#routes.set(index, route);
+    } catch (error) {
+      const problem = `route ${index + 1} (${settings.rosName}): ${(error as Error).message}`;
+      this.#refused.set(index, problem);
+      this.#problems.report(problem);
+    }
+  }
+
+  #openConnection(): void {
+    const { mqtt, domains, id } = this.#settings;
+    if (mqtt === undefined) return;
+    const connection = new BridgeConnection({
+      settings: mqtt,
+      // One connection has one will, so one topic stands for all domains of the bridge.
+      presence: {
+        topic: (this.#mapping as RosTopicMapping).toMqtt(domains[0] as number, '', 'bridge', [id]),
+        online: JSON.stringify({ state: 'online', domains }),
+        offline: JSON.stringify({ state: 'offline' }),
+      },
+      openBrokerStream: this.#parts.openBrokerStream,
+    });
+    this.#connection = connection;
+    connection.onStatus(({ state, reason }) => {
+      if (state === 'error') this.#problems.report(`MQTT connection: ${reason ?? state}`);
+      this.#scheduleStatus();
+    });
+    for (const route of this.#routes.values()) if (route.toRos) this.#subscribe(connection, route);
+    connection.open();
+  }
+
+  #subscribe(connection: BridgeConnection, route: Route): void {
+    connection.subscribe(route.topic, {
+      message: ({ payload, retain, via }) => {
+        if (via.includes(this.#settings.id)) route.drop('echo');
+        else if (retain) route.drop('retained');
+        else route.publishFromMqtt(payload);
+      },
+      result: (error) => {
+        if (error !== undefined) route.fail(error.message);
+      },
+    });
+  }
+
+  #wants(route: Route): boolean {
+    if (this.#flowOutput || this.#connection?.connected === true) return true;
+    if (this.#connection !== undefined) route.drop('offline');
+    return false;
+  }
+
+  #carry(index: number, route: Route, sample: RouteSample): void {
+    if (this.#connection !== undefined) this.#publishToMqtt(this.#connection, route, sample);
+    if (!this.#flowOutput) return;
+    route.counts.flowPublished++;
+    this.#parts.onSample(index, sample);
+  }
+
+  #publishToMqtt(connection: BridgeConnection, route: Route, sample: RouteSample): void {
+    const { json, reliable, sequence, sourceTimestamp } = sample;
+    const userProperties: Record<string, string> = { 'ros-type': route.settings.type };
+    if (sourceTimestamp !== undefined) userProperties['ros-stamp'] = String(sourceTimestamp);
+    if (sequence !== undefined) userProperties['ros-seq'] = String(sequence);
+    userProperties['ros-via'] = this.#settings.id;
+    const message = { topic: route.topic, payload: json, qos: reliable ? 1 : 0, userProperties } as const;
+    connection.publish(message, (undelivered) => {
+      if (undelivered === undefined) route.counts.mqttPublished++;
+      else route.drop(undelivered);
+    });
+  }
+
+  #report(message: string): void {
+    this.#problems.report(message);
+    this.#scheduleStatus();
+  }
+
+  #count(): void {
+    const now = performance.now();
+    let carried = 0;
+    for (const { counts } of this.#routes.values()) carried += counts.rosReceived + counts.rosPublished;
+    this.#messagesPerSecond = Math.round(((carried - this.#carried) * 1000) / (now - this.#countedAt));
+    this.#carried = carried;
+    this.#countedAt = now;
+    this.#sendStatus();
+  }
+
+  // Discovery finds many endpoints in one turn.
+  #scheduleStatus(): void {
+    if (this.#statusScheduled) return;
+    this.#statusScheduled = true;
+    setImmediate(() => {
+      this.#statusScheduled = false;
+      if (this.#timer !== undefined) this.#sendStatus();
+    });
+  }
+
+  #sendStatus(): void {
+    const status: BridgeStatus = {
+      backend: this.#parts.backend.name,
+      ...(this.#connection && { mqtt: this.#connection.status }),
+      domains: this.#settings.domains.map((domain) => this.#domainStatus(domain)),
+      routes: this.#settings.routes.map((settings, index) => this.#routeStatus(settings, index)),
+      messagesPerSecond: this.#messagesPerSecond,
+    };
+    const text = JSON.stringify(status);
+    if (text === this.#lastStatus) return;
+    this.#lastStatus = text;
+    this.#parts.onStatus(status);
+  }
+
+  #domainStatus(domain: number): DomainStatus {
+    const problem = this.#domainProblems.get(domain);
+    const participants = this.#domains.get(domain)?.participants ?? 0;
+    return { domain, participants, ...(problem !== undefined && { problem }) };
+  }
+
+  #routeStatus(settings: RouteSettings, index: number): RouteStatus {
+    const route = this.#routes.get(index);
+    const problem = route === undefined ? this.#refused.get(index) : route.problem;
+    const others = [...(this.#domains.get(settings.domain)?.endpoints() ?? [])].filter(
+      ({ rosName, type }) => rosName === settings.rosName && type === settings.type,
+    );
+    return {
+      ...settings,
+      publishers: others.filter(({ kind }) => kind === 'publisher').length,
+      subscriptions: others.filter(({ kind }) => kind === 'subscription').length,
+      ...(problem !== undefined && { problem }),
+      ...(route !== undefined && { counts: route.counts }),
+    };
+  }
+}
+
+function makeMapping(options: { prefix: string; aliases: Record<string, number> }): RosTopicMapping {
+  try {
+    return new RosTopicMapping(options);
+  } catch (error) {
+    throw new BridgeSettingsError((error as Error).message);
+  }
+}

@@ -1,0 +1,95 @@
+/** How a bridge reaches ROS 2. What is above this interface (types, JSON, QoS rules, routes) is the same for every backend. */
+export interface RosBackend {
+  readonly name: 'rtps' | 'rclnodejs';
+  readonly capabilities: RosBackendCapabilities;
+  /** Joins a domain, or shares the place in it of an earlier call with equal options. Rejects when that is impossible. */
+  openDomain(options: RosDomainOptions): Promise<RosDomain>;
+}
+
+/** Which facts come with the samples of this backend. */
+export interface RosBackendCapabilities {
+  writerGuid: boolean;
+  sequence: boolean;
+  sourceTimestamp: boolean;
+}
+
+/** ROS 2's own words for how far discovery reaches (`ROS_AUTOMATIC_DISCOVERY_RANGE`). */
+export type DiscoveryRange = 'off' | 'localhost' | 'subnet';
+
+export interface RosDomainOptions {
+  /** 0..232 */
+  domain: number;
+  range: DiscoveryRange;
+  /** IPv4 addresses of this machine; empty: all. */
+  interfaces: readonly string[];
+  /** Where to look besides multicast: `address` or `address:port`. */
+  peers: readonly string[];
+}
+
+/** The QoS policies that a route chooses. */
+export interface RosQos {
+  reliability: 'reliable' | 'best-effort';
+  durability: 'volatile' | 'transient-local';
+  depth: number;
+}
+
+/** A publisher or subscription of somebody else, as discovered. */
+export interface RosEndpoint {
+  guid: string;
+  kind: 'publisher' | 'subscription';
+  rosName: string;
+  /** Interface type, for example `sensor_msgs/msg/Imu`. */
+  type: string;
+  qos: RosQos;
+}
+
+export interface RosSample {
+  /** CDR with its 4-byte encapsulation header; the receiver's own. */
+  payload: Buffer;
+  writerGuid: string | undefined;
+  sequence: number | undefined;
+  /** Nanoseconds since the epoch. */
+  sourceTimestamp: bigint | undefined;
+}
+
+/** Another endpoint on the same name that does not match: `policy` is `type`, or the QoS policy that forbids it. */
+export interface RosIncompatibility {
+  remote: RosEndpoint;
+  policy: string;
+}
+
+export interface RosEndpointOptions {
+  rosName: string;
+  type: string;
+  qos: RosQos;
+  onIncompatible: (incompatibility: RosIncompatibility) => void;
+}
+
+export interface RosPublisher {
+  /** Absent where the backend does not know it. */
+  readonly guid: string | undefined;
+  /** Takes CDR with its encapsulation header; the buffer belongs to the publisher afterwards. */
+  publish(cdr: Buffer): void;
+  close(): void;
+}
+
+export interface RosSubscription {
+  close(): void;
+}
+
+/** One user's place in a ROS domain. */
+export interface RosDomain {
+  readonly domain: number;
+  /** How many other participants are known now. */
+  readonly participants: number;
+  /** The ROS publishers and subscriptions that others have in this domain now. */
+  endpoints(): Iterable<RosEndpoint>;
+  /** Calls after participants or endpoints appeared or left; returns what ends it. */
+  onGraphChange(listener: () => void): () => void;
+  /** Calls with each thing that the user of the machine can repair, also those known before; returns what ends it. */
+  onWarning(listener: (warning: string) => void): () => void;
+  createPublisher(options: RosEndpointOptions): RosPublisher;
+  createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription;
+  /** Closes what was created here, and leaves the domain when no other user is left. */
+  close(): Promise<void>;
+}

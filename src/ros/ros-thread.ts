@@ -1,0 +1,103 @@
+import { type MessagePort, Worker } from 'node:worker_threads';
+import { BridgeHandle, type BridgeHost } from './bridge-handle';
+import type { BridgeSettings } from './bridge-settings';
+import type { RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
+
+/** How long to wait before a crashed worker is started again: doubled each time, in ms. */
+const FIRST_RESTART_DELAY = 250;
+const LAST_RESTART_DELAY = 30_000;
+
+export interface CreateBridgeOptions {
+  /** Whether samples are wanted as `message` events; default true. */
+  flowOutput?: boolean;
+  /** Hands a port to the embedded broker, for settings with `target: 'embedded'`; throws when that is impossible. */
+  brokerPort?: (port: MessagePort) => void;
+}
+
+/**
+ * The main thread's host of the ROS worker, which runs RTPS, CDR, JSON and the bridges' MQTT connections. The worker
+ * starts with the first bridge and ends with the last; when it crashes, the bridges are told and are opened again in
+ * the next one.
+ */
+export class RosThread {
+  static #shared: RosThread | undefined;
+  readonly #handles = new Map<number, BridgeHandle>();
+  readonly #host: BridgeHost;
+  #worker: Worker | undefined;
+  #nextKey = 0;
+  #restart: NodeJS.Timeout | undefined;
+  #restartDelay = FIRST_RESTART_DELAY;
+  #startedAt = 0;
+
+  constructor() {
+    const running = () => this.#worker !== undefined;
+    this.#host = {
+      get running() {
+        return running();
+      },
+      post: (request, transfer) => this.#post(request, transfer),
+      attach: (handle) => this.#attach(handle),
+      detach: (handle) => this.#detach(handle),
+    };
+  }
+
+  /** The one of this Node-RED runtime. */
+  static shared(): RosThread {
+    RosThread.#shared ??= new RosThread();
+    return RosThread.#shared;
+  }
+
+  /** A bridge that is yet to be opened, so that its owner can listen first. */
+  createBridge(settings: BridgeSettings, options: CreateBridgeOptions = {}): BridgeHandle {
+    const { flowOutput = true, brokerPort } = options;
+    return new BridgeHandle({ key: this.#nextKey++, settings, flowOutput, brokerPort }, this.#host);
+  }
+
+  #post(request: RosWorkerRequest, transfer: ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(request, transfer);
+  }
+
+  #attach(handle: BridgeHandle): void {
+    this.#handles.set(handle.key, handle);
+    if (this.#worker === undefined && this.#restart === undefined) this.#start();
+    if (this.#worker !== undefined) handle.workerStarted();
+  }
+
+  async #detach(handle: BridgeHandle): Promise<void> {
+    this.#handles.delete(handle.key);
+    if (this.#handles.size > 0) return;
+    clearTimeout(this.#restart);
+    this.#restart = undefined;
+    this.#restartDelay = FIRST_RESTART_DELAY;
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+
+  #start(): void {
+    const worker = new Worker(require.resolve('./ros-worker'), { name: 'ros' });
+    let fault: string | undefined;
+    worker.on('message', (report: RosWorkerReport) => this.#handles.get(report.bridge)?.receive(report));
+    worker.on('error', (error) => {
+      fault = error.message;
+    });
+    worker.on('exit', (code) => {
+      // Terminated by us otherwise.
+      if (worker === this.#worker) this.#crashed(fault ?? `exit code ${code}`);
+    });
+    this.#worker = worker;
+    this.#startedAt = performance.now();
+  }
+
+  #crashed(fault: string): void {
+    this.#worker = undefined;
+    if (performance.now() - this.#startedAt > LAST_RESTART_DELAY) this.#restartDelay = FIRST_RESTART_DELAY;
+    this.#restart = setTimeout(() => {
+      this.#restart = undefined;
+      this.#start();
+      for (const handle of this.#handles.values()) handle.workerStarted();
+    }, this.#restartDelay);
+    this.#restartDelay = Math.min(this.#restartDelay * 2, LAST_RESTART_DELAY);
+    for (const handle of [...this.#handles.values()]) handle.workerEnded(`the ROS worker ended: ${fault}`);
+  }
+}

@@ -1,0 +1,68 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { ConnectionStatus } from '../client/connection';
+import type { BridgeSettings, Direction } from './bridge-settings';
+import type { RouteCounts } from './route';
+
+/** What the host asks of the ROS worker; `bridge` is the host's number for a bridge. */
+export type RosWorkerRequest =
+  | { type: 'open'; bridge: number; settings: BridgeSettings; flowOutput: boolean }
+  | { type: 'close'; bridge: number }
+  /** `joined`: frames of `v8.serialize([id, topic, payload])`. */
+  | { type: 'publish'; bridge: number; joined: ArrayBuffer }
+  | { type: 'flow-output'; bridge: number; wanted: boolean }
+  /** One `samples` message has been read. */
+  | { type: 'read'; bridge: number };
+
+/** What the ROS worker answers and reports. */
+export type RosWorkerReport =
+  /** `topics`: the MQTT topic names of the routes by their place in the settings; none for a refused one. */
+  | { type: 'opened'; bridge: number; topics: Array<string | undefined> }
+  | { type: 'refused'; bridge: number; message: string }
+  | { type: 'closed'; bridge: number }
+  | { type: 'published'; bridge: number; results: PublishResult[] }
+  /** `joined`: sample frames. */
+  | { type: 'samples'; bridge: number; joined: ArrayBuffer }
+  | { type: 'status'; bridge: number; status: BridgeStatus }
+  | { type: 'warning' | 'problem'; bridge: number; message: string }
+  /** One end of a new stream to the embedded broker. */
+  | { type: 'broker-port'; bridge: number; port: MessagePort };
+
+/** `error` is absent when the message was handed to the ROS publisher. */
+export interface PublishResult {
+  id: number;
+  error?: string;
+}
+
+/** How one bridged name fares. */
+export interface RouteStatus {
+  domain: number;
+  rosName: string;
+  type: string;
+  direction: Direction;
+  /** In words; present while it is not carried, or its last message was refused. */
+  problem?: string;
+  /** Publishers and subscriptions that others have on this name now, of this type. */
+  publishers: number;
+  subscriptions: number;
+  /** Absent for a route that was refused. */
+  counts?: RouteCounts;
+}
+
+export interface DomainStatus {
+  domain: number;
+  /** Other participants that are known now. */
+  participants: number;
+  /** Why the domain is not open. */
+  problem?: string;
+}
+
+/** How a bridge fares; sent when it changes, at most once a second for counts. */
+export interface BridgeStatus {
+  backend: 'rtps' | 'rclnodejs';
+  /** Absent without a broker. */
+  mqtt?: ConnectionStatus;
+  domains: DomainStatus[];
+  routes: RouteStatus[];
+  /** Carried in either direction. */
+  messagesPerSecond: number;
+}

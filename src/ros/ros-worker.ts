@@ -1,0 +1,102 @@
+import { deserialize } from 'node:v8';
+import { MessageChannel, type MessagePort, parentPort } from 'node:worker_threads';
+import { PortStream } from '../client/port-stream';
+import { Bridge } from './bridge';
+import type { BridgeSettings } from './bridge-settings';
+import { FlowQueue } from './flow-queue';
+import { splitFrames } from './frames';
+import { InterfaceLibrary } from './interface-library';
+import type { PublishResult, RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
+import { RtpsBackend } from './rtps-backend';
+import { encodeSampleFrame, routeOfSampleFrame } from './sample-frame';
+
+// The ROS worker's entry: runs the bridges of one Node-RED runtime for their host, `RosThread`.
+
+interface HostedBridge {
+  bridge: Bridge;
+  flow: FlowQueue;
+  /** Whether the bridge could be opened; never rejects. */
+  opened: Promise<boolean>;
+}
+
+const host = parentPort as MessagePort;
+const backend = new RtpsBackend();
+const library = InterfaceLibrary.bundled();
+const bridges = new Map<number, HostedBridge>();
+
+// A request for a bridge that has gone is no fault: it crossed the report of that.
+host.on('message', (request: RosWorkerRequest) => {
+  const hosted = bridges.get(request.bridge);
+  switch (request.type) {
+    case 'open':
+      open(request.bridge, request.settings, request.flowOutput);
+      break;
+    case 'close':
+      if (hosted !== undefined) void close(request.bridge, hosted);
+      break;
+    case 'publish':
+      if (hosted !== undefined) publish(request.bridge, hosted.bridge, request.joined);
+      break;
+    case 'flow-output':
+      if (hosted !== undefined) hosted.bridge.flowOutput = request.wanted;
+      break;
+    case 'read':
+      hosted?.flow.read();
+  }
+});
+
+function open(key: number, settings: BridgeSettings, flowOutput: boolean): void {
+  const flow = new FlowQueue(
+    (joined) => report({ type: 'samples', bridge: key, joined }, [joined]),
+    (frame) => bridge.droppedFlowSample(routeOfSampleFrame(frame)),
+  );
+  const bridge = new Bridge(settings, {
+    backend,
+    library,
+    openBrokerStream: () => {
+      const { port1, port2 } = new MessageChannel();
+      report({ type: 'broker-port', bridge: key, port: port2 }, [port2]);
+      return new PortStream(port1);
+    },
+    onSample: (route, sample) => flow.push(encodeSampleFrame({ route, ...sample })),
+    onStatus: (status) => report({ type: 'status', bridge: key, status }),
+    onWarning: (message) => report({ type: 'warning', bridge: key, message }),
+    onProblem: (message) => report({ type: 'problem', bridge: key, message }),
+  });
+  bridge.flowOutput = flowOutput;
+  const opened = bridge.open().then(
+    () => {
+      report({ type: 'opened', bridge: key, topics: bridge.topics });
+      return true;
+    },
+    (error: Error) => {
+      bridges.delete(key);
+      report({ type: 'refused', bridge: key, message: error.message });
+      return false;
+    },
+  );
+  bridges.set(key, { bridge, flow, opened });
+}
+
+async function close(key: number, { bridge, opened }: HostedBridge): Promise<void> {
+  if (await opened) await bridge.close();
+  bridges.delete(key);
+  report({ type: 'closed', bridge: key });
+}
+
+function publish(key: number, bridge: Bridge, joined: ArrayBuffer): void {
+  const results = splitFrames(joined).map((frame): PublishResult => {
+    const [id, topic, payload] = deserialize(frame) as [number, string, unknown];
+    try {
+      bridge.publish(topic, payload);
+      return { id };
+    } catch (error) {
+      return { id, error: (error as Error).message };
+    }
+  });
+  report({ type: 'published', bridge: key, results });
+}
+
+function report(message: RosWorkerReport, transfer: Array<ArrayBuffer | MessagePort> = []): void {
+  host.postMessage(message, transfer);
+}

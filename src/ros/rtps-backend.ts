@@ -1,0 +1,243 @@
+import type { EndpointPair } from '../rtps/matching';
+import { Participant } from '../rtps/participant';
+import type { Reader } from '../rtps/reader';
+import type { RemoteEndpoint } from '../rtps/remote-endpoint';
+import type { EndpointOptions, Writer } from '../rtps/writer';
+import { ddsTopicName, ddsTypeName, rosNameOf, rosTypeOf } from './names';
+import type {
+  RosBackend,
+  RosDomain,
+  RosDomainOptions,
+  RosEndpoint,
+  RosEndpointOptions,
+  RosPublisher,
+  RosSample,
+  RosSubscription,
+} from './ros-backend';
+
+/** What rmw implementations put into a participant's user data; ROS 2 tools read the security enclave from it. */
+const USER_DATA = Buffer.from('enclave=/;');
+
+/**
+ * Reaches ROS 2 through our own RTPS participants: one per domain, range, interfaces and peers, which the bridges of
+ * the runtime share and the last user closes.
+ */
+export class RtpsBackend implements RosBackend {
+  readonly name = 'rtps';
+  readonly capabilities = { writerGuid: true, sequence: true, sourceTimestamp: true };
+  readonly #participants = new Map<string, SharedParticipant>();
+
+  async openDomain(options: RosDomainOptions): Promise<RosDomain> {
+    const { domain, range, interfaces, peers } = options;
+    const key = JSON.stringify([domain, range, interfaces, peers]);
+    let shared = this.#participants.get(key);
+    if (shared === undefined) {
+      shared = new SharedParticipant(options);
+      this.#participants.set(key, shared);
+    }
+    shared.users++;
+    const leave = async () => {
+      shared.users--;
+      if (shared.users > 0) return;
+      this.#participants.delete(key);
+      await shared.close();
+    };
+    try {
+      await shared.started();
+    } catch (error) {
+      await leave();
+      throw error;
+    }
+    return new RtpsDomain(domain, shared, leave);
+  }
+}
+
+/** A participant, what it has discovered in ROS's words, and how many use it. */
+class SharedParticipant {
+  users = 0;
+  readonly participant: Participant;
+  readonly endpoints = new Map<string, RosEndpoint>();
+  readonly graphListeners = new Set<() => void>();
+  readonly warningListeners = new Set<(warning: string) => void>();
+  /** What it has warned of so far. */
+  readonly warnings = new Set<string>();
+  readonly subscriptions = new Set<LocalSubscription>();
+  #started: Promise<void> | undefined;
+
+  constructor({ domain, range, interfaces, peers }: RosDomainOptions) {
+    this.participant = new Participant({
+      domain,
+      range,
+      ...(interfaces.length > 0 && { interfaces }),
+      peers,
+      userData: USER_DATA,
+    });
+  }
+
+  started(): Promise<void> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  close(): Promise<void> {
+    return this.participant.close();
+  }
+
+  #start(): Promise<void> {
+    const { participant } = this;
+    participant.on('participant', () => this.#graphChanged());
+    participant.on('participant-lost', () => this.#graphChanged());
+    participant.on('endpoint', (remote) => {
+      const endpoint = rosEndpoint(remote);
+      if (endpoint === undefined) return;
+      this.endpoints.set(remote.guid, endpoint);
+      this.#graphChanged();
+    });
+    participant.on('endpoint-lost', ({ guid }) => {
+      if (this.endpoints.delete(guid)) this.#graphChanged();
+    });
+    participant.on('warning', (warning) => {
+      this.warnings.add(warning);
+      for (const listener of [...this.warningListeners]) listener(warning);
+    });
+    return participant.start();
+  }
+
+  #graphChanged(): void {
+    for (const listener of [...this.graphListeners]) listener();
+  }
+}
+
+/** A subscription, for the publishers of the same participant, whose samples do not reach it over the network. */
+interface LocalSubscription {
+  owner: RtpsDomain;
+  topic: string;
+  type: string;
+  onSample(sample: RosSample): void;
+}
+
+class RtpsDomain implements RosDomain {
+  readonly domain: number;
+  readonly #shared: SharedParticipant;
+  readonly #leave: () => Promise<void>;
+  readonly #closers = new Set<() => void>();
+
+  constructor(domain: number, shared: SharedParticipant, leave: () => Promise<void>) {
+    this.domain = domain;
+    this.#shared = shared;
+    this.#leave = leave;
+  }
+
+  get participants(): number {
+    return this.#shared.participant.participants.length;
+  }
+
+  endpoints(): Iterable<RosEndpoint> {
+    return this.#shared.endpoints.values();
+  }
+
+  onGraphChange(listener: () => void): () => void {
+    return this.#listen(this.#shared.graphListeners, listener);
+  }
+
+  onWarning(listener: (warning: string) => void): () => void {
+    for (const warning of this.#shared.warnings) listener(warning);
+    return this.#listen(this.#shared.warningListeners, listener);
+  }
+
+  createPublisher(options: RosEndpointOptions): RosPublisher {
+    const { participant } = this.#shared;
+    const [writer, close] = this.#create(options, (dds) => participant.createWriter(dds));
+    const publish = (cdr: Buffer) => {
+      const sequence = writer.write(cdr);
+      this.#deliver(writer, { payload: cdr, writerGuid: writer.guid, sequence, sourceTimestamp: now() });
+    };
+    return { guid: writer.guid, publish, close };
+  }
+
+  createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription {
+    const { participant, subscriptions } = this.#shared;
+    const [reader, close] = this.#create(options, (dds) => participant.createReader(dds, onSample));
+    const local = { owner: this, topic: reader.topic, type: reader.type, onSample };
+    subscriptions.add(local);
+    return {
+      close: this.#closer(() => {
+        subscriptions.delete(local);
+        close();
+      }),
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const close of [...this.#closers]) close();
+    await this.#leave();
+  }
+
+  /** Makes a writer or reader, and reports with which others it does not match, from the first moment on. */
+  #create<Endpoint extends Writer | Reader>(
+    { rosName, type, qos, onIncompatible }: RosEndpointOptions,
+    make: (dds: EndpointOptions) => Endpoint,
+  ): [Endpoint, () => void] {
+    const { participant } = this.#shared;
+    const early: Array<EndpointPair & { policy: string }> = [];
+    let endpoint: Endpoint | undefined;
+    const report = (pair: EndpointPair & { policy: string }) => {
+      if (endpoint === undefined) {
+        early.push(pair);
+        return;
+      }
+      const remote = pair.local === endpoint ? rosEndpoint(pair.remote) : undefined;
+      if (remote !== undefined) onIncompatible({ remote, policy: pair.policy });
+    };
+    participant.on('incompatible', report);
+    try {
+      endpoint = make({ topic: ddsTopicName(rosName), type: ddsTypeName(type), qos });
+    } catch (error) {
+      participant.off('incompatible', report);
+      throw error;
+    }
+    const made = endpoint;
+    const close = this.#closer(() => {
+      participant.off('incompatible', report);
+      made.close();
+    });
+    early.forEach(report);
+    return [made, close];
+  }
+
+  /** To the subscriptions of the participant's other users; a user's own samples are never its news. */
+  #deliver(writer: Writer, sample: RosSample): void {
+    for (const { owner, topic, type, onSample } of this.#shared.subscriptions) {
+      if (owner === this || topic !== writer.topic || type !== writer.type) continue;
+      // Not from within the call that publishes, as from the network.
+      setImmediate(onSample, sample);
+    }
+  }
+
+  #listen<Listener>(listeners: Set<Listener>, listener: Listener): () => void {
+    listeners.add(listener);
+    return this.#closer(() => listeners.delete(listener));
+  }
+
+  /** Runs once: by whoever holds it, or when the domain is closed. */
+  #closer(run: () => void): () => void {
+    const close = () => {
+      if (this.#closers.delete(close)) run();
+    };
+    this.#closers.add(close);
+    return close;
+  }
+}
+
+/** `undefined` for what is no ROS topic: services, ROS 2's own discovery, and DDS programs without ROS. */
+function rosEndpoint(remote: RemoteEndpoint): RosEndpoint | undefined {
+  const rosName = rosNameOf(remote.topic);
+  const type = rosTypeOf(remote.type);
+  if (rosName === undefined || type === undefined) return undefined;
+  const kind = remote.kind === 'writer' ? 'publisher' : 'subscription';
+  return { guid: remote.guid, kind, rosName, type, qos: remote.qos };
+}
+
+function now(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
+}

@@ -1,0 +1,294 @@
+import assert from 'node:assert/strict';
+import type { Worker } from 'node:worker_threads';
+import { RosThread } from '../../src/ros/ros-thread';
+import { BEST_EFFORT, RELIABLE, RosPeer, route, TestBridge } from './bridge-fixture';
+
+describe('bridge between ROS and a flow', function () {
+  this.timeout(20_000);
+  const thread = new RosThread();
+  const opened: Array<{ close?: () => Promise<void>; stop?: () => Promise<void> }> = [];
+  const keep = <T extends (typeof opened)[number]>(made: T): T => {
+    opened.push(made);
+    return made;
+  };
+  afterEach(async () => {
+    for (const each of opened.splice(0)) await (each.close?.() ?? each.stop?.());
+  });
+
+  it('gives the flow what ROS publishes, with type, domain, stamp and sequence', async () => {
+    const bridge = keep(await TestBridge.open(thread, { domains: [60], routes: [route(60)] }));
+    const peer = keep(await RosPeer.start(60));
+    const { publish } = await peer.publisher('/chatter');
+    await bridge.ready({ publishers: 1 });
+    const before = Math.floor(Date.now() / 1000);
+    publish({ data: 'hello' });
+    publish({ data: '안녕' });
+    await bridge.until(() => bridge.messages.length === 2);
+    const [first, second] = bridge.messages;
+    const { stamp, ...rest } = first ?? {};
+    assert.deepEqual(rest, {
+      topic: 'ros/60/chatter',
+      payload: { data: 'hello' },
+      domain: 60,
+      rosName: '/chatter',
+      rosType: 'std_msgs/msg/String',
+      sequence: 1,
+    });
+    assert.ok(stamp !== undefined && stamp.sec >= before && stamp.sec <= before + 60);
+    assert.deepEqual([second?.payload, second?.sequence], [{ data: '안녕' }, 2]);
+  });
+
+  it('publishes objects, JSON text and JSON bytes of the flow on the ROS topic', async () => {
+    const bridge = keep(await TestBridge.open(thread, { domains: [61], routes: [route(61)] }));
+    const peer = keep(await RosPeer.start(61));
+    await peer.listen('/chatter');
+    await bridge.ready({ subscriptions: 1 });
+    await bridge.handle.publish('ros/61/chatter', { data: 'object' });
+    await bridge.handle.publish('ros/61/chatter', '{"data":"text"}');
+    await bridge.handle.publish('ros/61/chatter', Buffer.from('{"data":"bytes"}'));
+    await peer.until(() => peer.heard.length === 3);
+    assert.deepEqual(peer.heard, ['{"data":"object"}', '{"data":"text"}', '{"data":"bytes"}']);
+    assert.equal(bridge.messages.length, 0);
+  });
+
+  it('does not hear its own publisher', async () => {
+    const bridge = keep(await TestBridge.open(thread, { domains: [62], routes: [route(62)] }));
+    const peer = keep(await RosPeer.start(62));
+    await peer.listen('/chatter');
+    const { publish } = await peer.publisher('/chatter');
+    await bridge.ready({ publishers: 1, subscriptions: 1 });
+    await bridge.handle.publish('ros/62/chatter', { data: 'from the flow' });
+    await peer.until(() => peer.heard.length === 1);
+    publish({ data: 'from ROS' });
+    await bridge.until(() => bridge.messages.length > 0);
+    assert.deepEqual(
+      bridge.messages.map(({ payload }) => payload),
+      [{ data: 'from ROS' }],
+    );
+  });
+
+  it('refuses what it cannot publish with the topic or the path and the reason, and goes on', async () => {
+    const routes = [
+      route(63, { rosName: '/cmd_vel', type: 'geometry_msgs/msg/Twist' }),
+      route(63, { direction: 'ros-to-mqtt' }),
+    ];
+    const bridge = keep(await TestBridge.open(thread, { domains: [63], routes }));
+    const refused = (topic: string, payload: unknown, message: string) =>
+      assert.rejects(bridge.handle.publish(topic, payload), { message });
+    await refused(
+      'ros/63/cmd_vel',
+      { angular: { z: 'fast' } },
+      '/cmd_vel: payload angular.z: expected a number, got "fast"',
+    );
+    await refused(
+      'ros/63/cmd_vel',
+      undefined,
+      '/cmd_vel: payload expected an object (geometry_msgs/msg/Twist), got undefined',
+    );
+    await refused('ros/63/chatter', {}, '/chatter: direction ros-to-mqtt takes no messages for ROS');
+    await refused('ros/63/nobody', {}, 'topic "ros/63/nobody": the bridge has no route for it');
+    await refused('ros/62/chatter', {}, 'topic "ros/62/chatter": the bridge has no route for it');
+    await refused('plant/chatter', {}, 'topic "plant/chatter" is not below the bridge\'s prefix "ros"');
+    await refused(
+      'ros/233/chatter',
+      {},
+      'topic "ros/233/chatter": domain 233 is not an integer from 0 to 232',
+    );
+    await refused(
+      'ros/63/cmd_vel',
+      { angular: () => 0 },
+      'topic "ros/63/cmd_vel": the payload cannot be a message: () => 0 could not be cloned.',
+    );
+    await bridge.handle.publish('ros/63/cmd_vel', { angular: { z: 1 } });
+    assert.deepEqual(bridge.problems, []);
+  });
+
+  it('bridges two domains at once, one under its alias', async () => {
+    const bridge = keep(
+      await TestBridge.open(thread, {
+        domains: [64, 65],
+        aliases: { car: 65 },
+        routes: [route(64), route(65)],
+      }),
+    );
+    for (const [domain, topic] of [
+      [64, 'ros/64/chatter'],
+      [65, 'ros/car/chatter'],
+    ] as const) {
+      const peer = keep(await RosPeer.start(domain));
+      await peer.listen('/chatter');
+      const { publish } = await peer.publisher('/chatter');
+      await bridge.ready({ publishers: 1, subscriptions: 1 }, domain - 64);
+      publish({ data: topic });
+      await bridge.handle.publish(topic, { data: `to ${domain}` });
+      await peer.until(() => peer.heard.length === 1);
+      assert.deepEqual(peer.heard, [`{"data":"to ${domain}"}`]);
+    }
+    await bridge.until(() => bridge.messages.length === 2);
+    assert.deepEqual(
+      bridge.messages.map(({ topic, payload, domain }) => [topic, payload, domain]),
+      [
+        ['ros/64/chatter', { data: 'ros/64/chatter' }, 64],
+        ['ros/car/chatter', { data: 'ros/car/chatter' }, 65],
+      ],
+    );
+    await assert.rejects(bridge.handle.publish('ros/65/chatter', {}), {
+      message: 'topic "ros/65/chatter": domain 65 is spelled "car" here',
+    });
+  });
+
+  it('reports a publisher of another type on the same name', async () => {
+    const bridge = keep(await TestBridge.open(thread, { domains: [85], routes: [route(85)] }));
+    const peer = keep(await RosPeer.start(85));
+    await peer.publisher('/chatter', 'std_msgs/msg/Int32', RELIABLE, 0);
+    await bridge.until(() => bridge.problems.length > 0);
+    assert.equal(
+      bridge.problems[0],
+      '/chatter: a publisher has the type std_msgs/msg/Int32, the route std_msgs/msg/String',
+    );
+    await bridge.until(() => bridge.route()?.problem === bridge.problems[0]);
+  });
+
+  it('refuses a route that cannot work, with the reason, and carries the others', async () => {
+    const routes = [
+      route(66, { rosName: 'no_slash' }),
+      route(66, { rosName: '/imu', type: 'acme_msgs/msg/Unknown' }),
+      route(67),
+      route(66),
+    ];
+    const bridge = keep(await TestBridge.open(thread, { domains: [66], routes }));
+    await bridge.until(() => bridge.problems.length === 3);
+    assert.deepEqual(bridge.problems, [
+      'route 1 (no_slash): ROS name "no_slash" does not start with /',
+      'route 2 (/imu): no definition of type acme_msgs/msg/Unknown',
+      'route 3 (/chatter): domain: expected 66, got 67',
+    ]);
+    await bridge.until(() => bridge.status !== undefined);
+    assert.deepEqual(
+      bridge.status?.routes.map(({ problem }) => problem),
+      [...bridge.problems, undefined],
+    );
+    const peer = keep(await RosPeer.start(66));
+    await peer.listen('/chatter');
+    await bridge.ready({ subscriptions: 1 }, 3);
+    await bridge.handle.publish('ros/66/chatter', { data: 'still' });
+    await peer.until(() => peer.heard.length === 1);
+    await assert.rejects(bridge.handle.publish('ros/66/imu', {}), { message: bridge.problems[1] ?? '' });
+  });
+
+  it('refuses settings with which nothing could work', async () => {
+    const refused = (change: object, message: string | RegExp) =>
+      assert.rejects(TestBridge.open(thread, { domains: [60], routes: [], ...change }), { message });
+    await refused({ prefix: 'ros/#' }, /^topic prefix "ros\/#" is not valid/);
+    await refused({ domains: [233] }, 'domain: expected an integer from 0 to 232, got 233');
+    await refused({ peers: ['x'] }, 'peer: expected an IPv4 address or address:port, got "x"');
+  });
+
+  it('takes the strongest QoS that matches every publisher, as they come and go', async () => {
+    const bridge = keep(await TestBridge.open(thread, { domains: [67], routes: [route(67)] }));
+    const sensor = keep(await RosPeer.start(67));
+    const { publish, writer } = await sensor.publisher('/chatter', undefined, BEST_EFFORT);
+    await bridge.ready({ publishers: 1 });
+    publish({ data: 'best effort' });
+    await bridge.until(() => bridge.messages.length === 1);
+    const state = keep(await RosPeer.start(67));
+    const reliable = await state.publisher('/chatter', undefined, RELIABLE);
+    await bridge.ready({ publishers: 2 });
+    reliable.publish({ data: 'reliable' });
+    publish({ data: 'best effort again' });
+    await bridge.until(() => bridge.messages.length === 3);
+    writer.close();
+    await bridge.ready({ publishers: 1 });
+    await state.until(() => reliable.writer.matchedCount === 1);
+    reliable.publish({ data: 'reliable again' });
+    await bridge.until(() => bridge.messages.length === 4);
+    assert.deepEqual(
+      new Set(bridge.messages.map(({ payload }) => (payload as { data: string }).data)),
+      new Set(['best effort', 'reliable', 'best effort again', 'reliable again']),
+    );
+    assert.deepEqual(bridge.problems, []);
+  });
+
+  it('keeps samples in the worker while the flow does not want them', async () => {
+    const settings = { domains: [68], routes: [route(68)] };
+    const bridge = keep(await TestBridge.open(thread, settings, { flowOutput: false }));
+    const peer = keep(await RosPeer.start(68));
+    const { publish } = await peer.publisher('/chatter');
+    await bridge.ready({ publishers: 1 });
+    publish({ data: 'unwanted' });
+    await bridge.until(() => bridge.route()?.counts?.rosReceived === 1);
+    bridge.handle.flowOutput = true;
+    await bridge.handle.publish('ros/68/chatter', {});
+    publish({ data: 'wanted' });
+    await bridge.until(() => bridge.messages.length > 0);
+    assert.deepEqual(bridge.messages[0]?.payload, { data: 'wanted' });
+  });
+
+  it('is shared by several bridges, and one that closes leaves the other', async () => {
+    const settings = { domains: [69], routes: [route(69)] };
+    const one = await TestBridge.open(thread, settings);
+    const other = keep(await TestBridge.open(thread, settings));
+    const peer = keep(await RosPeer.start(69));
+    const { publish } = await peer.publisher('/chatter', undefined, RELIABLE, 2);
+    await one.ready({ publishers: 1 });
+    await other.ready({ publishers: 1 });
+    // Both bridges are one participant to others.
+    assert.equal(one.status?.domains[0]?.participants, 1);
+    publish({ data: 'both' });
+    await one.until(() => one.messages.length === 1);
+    await other.until(() => other.messages.length === 1);
+    await one.handle.publish('ros/69/chatter', { data: 'from one to the other' });
+    await other.until(() => other.messages.length === 2);
+    assert.deepEqual(other.messages[1]?.payload, { data: 'from one to the other' });
+    assert.equal(one.messages.length, 1);
+    await one.close();
+    assert.deepEqual(one.states.at(-1), 'closed');
+    await assert.rejects(one.handle.publish('ros/69/chatter', {}), {
+      message: 'topic "ros/69/chatter": the bridge is closed',
+    });
+    publish({ data: 'one' });
+    await other.until(() => other.messages.length === 3);
+  });
+
+  it('can be closed before it is open', async () => {
+    const bridge = TestBridge.create(thread, { domains: [70], routes: [route(70)] });
+    const opening = assert.rejects(bridge.handle.open(), {
+      message: 'the bridge was closed before it was open',
+    });
+    await bridge.close();
+    await opening;
+    assert.deepEqual(bridge.states, ['opening', 'closed']);
+  });
+
+  it('is opened again after the worker has crashed', async () => {
+    const workers: Worker[] = [];
+    const note = (worker: Worker) => workers.push(worker);
+    process.on('worker', note);
+    try {
+      const own = new RosThread();
+      const bridge = keep(await TestBridge.open(own, { domains: [71], routes: [route(71)] }));
+      const peer = keep(await RosPeer.start(71));
+      await peer.listen('/chatter');
+      await bridge.ready({ subscriptions: 1 });
+      const exited = new Promise((resolve) => workers[0]?.on('exit', resolve));
+      // Not a request: an exception that nobody in the worker expects.
+      workers[0]?.postMessage(null);
+      const lost = bridge.handle.publish('ros/71/chatter', { data: 'lost' });
+      await assert.rejects(lost, /^Error: the ROS worker ended: /);
+      await exited;
+      await assert.rejects(bridge.handle.publish('ros/71/chatter', {}), {
+        message: 'topic "ros/71/chatter": the bridge is restarting',
+      });
+      assert.match(bridge.problems[0] ?? '', /^the ROS worker ended: Cannot read properties of null/);
+      await bridge.ready({ subscriptions: 1 });
+      await bridge.handle.publish('ros/71/chatter', { data: 'again' });
+      await peer.until(() => peer.heard.length === 1);
+      assert.deepEqual(peer.heard, ['{"data":"again"}']);
+      assert.deepEqual(bridge.states, ['opening', 'open', 'restarting', 'opening', 'open']);
+      await bridge.close();
+      assert.equal(workers.length, 2);
+    } finally {
+      process.off('worker', note);
+    }
+  });
+});

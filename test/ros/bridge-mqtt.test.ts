@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Worker } from 'node:worker_threads';
+import { Connection } from '../../src/client/connection';
+import type { BridgeMqttSettings, BridgeSettings } from '../../src/ros/bridge-settings';
+import { RosThread } from '../../src/ros/ros-thread';
+import { Mosquitto } from '../client/mosquitto';
+import { connected, Inbox, settingsFor } from '../client/observed';
+import { BEST_EFFORT, RELIABLE, RosPeer, route, STRING, TestBridge } from './bridge-fixture';
+
+describe('bridge between ROS and mosquitto', function () {
+  this.timeout(20_000);
+  const thread = new RosThread();
+  const opened: Array<{ close?: () => Promise<void>; stop?: () => Promise<void> }> = [];
+  const keep = <T extends (typeof opened)[number]>(made: T): T => {
+    opened.push(made);
+    return made;
+  };
+  let mosquitto: Mosquitto;
+  let client: Connection;
+
+  before(async function () {
+    mosquitto = await Mosquitto.start(this);
+  });
+  after(() => mosquitto?.stop());
+  beforeEach(async () => {
+    client = keep(new Connection(settingsFor(mosquitto.url)));
+    client.open();
+    await connected(client);
+  });
+  afterEach(async () => {
+    for (const each of opened.splice(0).reverse()) await (each.close?.() ?? each.stop?.());
+  });
+
+  const mqtt = (change: Partial<BridgeMqttSettings> = {}): BridgeMqttSettings => ({
+    target: { url: mosquitto.url },
+    protocolVersion: 5,
+    clientId: `bridge-${Math.random().toString(36).slice(2, 10)}`,
+    keepAlive: 60,
+    ...change,
+  });
+  const open = async (change: Partial<BridgeSettings> & Pick<BridgeSettings, 'domains' | 'routes'>) =>
+    keep(await TestBridge.open(thread, { mqtt: mqtt(), ...change }));
+  const say = (topic: string, payload: string, userProperties?: Record<string, string>) =>
+    client.publish(topic, payload, {
+      qos: 1,
+      retain: false,
+      ...(userProperties && { properties: { userProperties } }),
+    });
+
+  it('publishes what ROS says, with QoS and facts as MQTT 5 properties', async () => {
+    const bridge = await open({ id: 'b1', domains: [72], routes: [route(72)] });
+    const inbox = await Inbox.on(client, 'ros/72/chatter');
+    const peer = keep(await RosPeer.start(72));
+    const { publish } = await peer.publisher('/chatter');
+    await bridge.ready({ publishers: 1 });
+    publish({ data: 'hello' });
+    await inbox.until(({ messages }) => messages.length === 1);
+    const { payload, qos, retain, properties } = inbox.messages[0] ?? {};
+    assert.deepEqual([String(payload), qos, retain], ['{"data":"hello"}', 1, false]);
+    assert.equal(properties?.contentType, 'application/json');
+    assert.equal(properties?.payloadFormatIndicator, true);
+    const { 'ros-stamp': stamp, ...facts } = properties?.userProperties ?? {};
+    assert.deepEqual(facts, { 'ros-type': STRING, 'ros-seq': '1', 'ros-via': 'b1' });
+    assert.match(String(stamp), /^\d{19}$/);
+    await bridge.until(() => bridge.route()?.counts?.mqttPublished === 1);
+  });
+
+  it('publishes what a best-effort publisher says at QoS 0', async () => {
+    const bridge = await open({ domains: [73], routes: [route(73, { direction: 'ros-to-mqtt' })] });
+    const inbox = await Inbox.on(client, 'ros/73/chatter');
+    const peer = keep(await RosPeer.start(73));
+    const { publish } = await peer.publisher('/chatter', STRING, BEST_EFFORT);
+    await bridge.ready({ publishers: 1 });
+    publish({ data: 'sensor' });
+    await inbox.until(({ messages }) => messages.length === 1);
+    assert.equal(inbox.messages[0]?.qos, 0);
+  });
+
+  it('carries both ways without an echo on either side', async () => {
+    const bridge = await open({ domains: [74], routes: [route(74)] });
+    const inbox = await Inbox.on(client, 'ros/74/chatter');
+    const peer = keep(await RosPeer.start(74));
+    await peer.listen('/chatter');
+    const { publish } = await peer.publisher('/chatter');
+    await bridge.ready({ publishers: 1, subscriptions: 1 });
+    await say('ros/74/chatter', '{"data":"from MQTT"}');
+    await peer.until(() => peer.heard.length === 1);
+    publish({ data: 'from ROS' });
+    await inbox.until(({ messages }) => messages.length === 2);
+    // What comes after both shows that nothing came between.
+    await say('ros/74/chatter', '{"data":"last"}');
+    await peer.until(() => peer.heard.length === 2);
+    await inbox.until(({ messages }) => messages.length === 3);
+    const texts = ['{"data":"from MQTT"}', '{"data":"from ROS"}', '{"data":"last"}'];
+    assert.deepEqual(
+      inbox.messages.map(({ payload }) => String(payload)),
+      texts,
+    );
+    assert.deepEqual(peer.heard, [texts[0], texts[2]]);
+    assert.deepEqual(
+      bridge.messages.map(({ payload }) => payload),
+      [{ data: 'from ROS' }],
+    );
+  });
+
+  it('drops a message that bears its own ros-via, and counts it', async () => {
+    const bridge = await open({ id: 'b2', domains: [75], routes: [route(75)] });
+    const peer = keep(await RosPeer.start(75));
+    await peer.listen('/chatter');
+    await bridge.ready({ subscriptions: 1 });
+    await say('ros/75/chatter', '{"data":"round"}', { 'ros-via': 'b2' });
+    await say('ros/75/chatter', '{"data":"new"}', { 'ros-via': 'b3' });
+    await peer.until(() => peer.heard.length > 0);
+    assert.deepEqual(peer.heard, ['{"data":"new"}']);
+    await bridge.until(() => bridge.route()?.counts?.dropped.echo === 1);
+  });
+
+  it('reports a payload that is not of the type once each, counts it, and carries the next', async () => {
+    const routes = [route(76, { rosName: '/cmd_vel', type: 'geometry_msgs/msg/Twist' })];
+    const bridge = await open({ domains: [76], routes });
+    const peer = keep(await RosPeer.start(76));
+    await peer.listen('/cmd_vel', 'geometry_msgs/msg/Twist');
+    await bridge.ready({ subscriptions: 1 });
+    await say('ros/76/cmd_vel', '{"angular":{"z":"fast"}}');
+    await say('ros/76/cmd_vel', 'full speed');
+    await bridge.until(() => bridge.problems.length === 2);
+    assert.equal(bridge.problems[0], '/cmd_vel: payload angular.z: expected a number, got "fast"');
+    assert.match(bridge.problems[1] ?? '', /^\/cmd_vel: payload not valid JSON: /);
+    await bridge.until(() => bridge.route()?.counts?.dropped.invalid === 2);
+    assert.equal(bridge.route()?.problem, bridge.problems[1]);
+    await say('ros/76/cmd_vel', '{"angular":{"z":1.5}}');
+    await peer.until(() => peer.heard.length > 0);
+    assert.match(peer.heard[0] ?? '', /"z":1.5/);
+    await bridge.until(() => bridge.route()?.problem === undefined);
+    assert.equal(bridge.problems.length, 2);
+  });
+
+  it('tells a flood of bad payloads in few words', async () => {
+    const bridge = await open({ domains: [77], routes: [route(77)] });
+    await bridge.ready();
+    for (let n = 0; n < 50; n++) await say('ros/77/chatter', `{"data":${n}}`);
+    await bridge.until(() => bridge.problems.length === 11);
+    assert.equal(bridge.problems[10], '40 more problems in the same second');
+    await bridge.until(() => bridge.route()?.counts?.dropped.invalid === 50);
+  });
+
+  it('does not publish stored messages in ROS', async () => {
+    await client.publish('ros/78/chatter', '{"data":"stored"}', { qos: 1, retain: true });
+    for (const protocolVersion of [5, 4] as const) {
+      const direction = 'mqtt-to-ros';
+      const bridge = await open({
+        mqtt: mqtt({ protocolVersion }),
+        domains: [78],
+        routes: [route(78, { direction })],
+      });
+      const peer = keep(await RosPeer.start(78));
+      await peer.listen('/chatter');
+      await bridge.ready({ subscriptions: 1 });
+      await say('ros/78/chatter', '{"data":"live"}');
+      await peer.until(() => peer.heard.length > 0);
+      assert.deepEqual(peer.heard, ['{"data":"live"}']);
+      await bridge.close();
+      await peer.stop();
+    }
+    await client.publish('ros/78/chatter', '', { qos: 1, retain: true });
+  });
+
+  it('says online while it is connected, offline when it is closed', async () => {
+    const inbox = await Inbox.on(client, 'ros/+/@bridge/b4');
+    const bridge = await open({ id: 'b4', domains: [79, 80], aliases: { car: 79 }, routes: [] });
+    await inbox.until(({ messages }) => messages.length === 1);
+    await bridge.close();
+    await inbox.until(({ messages }) => messages.length === 2);
+    assert.deepEqual(inbox.texts, [
+      'ros/car/@bridge/b4={"state":"online","domains":[79,80]}',
+      'ros/car/@bridge/b4={"state":"offline"}',
+    ]);
+    const stored = await Inbox.on(client, 'ros/car/@bridge/b4');
+    await stored.until(({ messages }) => messages.length === 1);
+    assert.deepEqual([stored.messages[0]?.retain, stored.texts[0]], [true, inbox.texts[1]]);
+  });
+
+  it('is said to be offline by its will when its worker dies, and comes back', async () => {
+    const workers: Worker[] = [];
+    const note = (worker: Worker) => workers.push(worker);
+    process.on('worker', note);
+    const own = new RosThread();
+    const inbox = await Inbox.on(client, 'ros/81/@bridge/b5');
+    const bridge = keep(await TestBridge.open(own, { id: 'b5', mqtt: mqtt(), domains: [81], routes: [] }));
+    process.off('worker', note);
+    await inbox.until(({ messages }) => messages.length === 1);
+    const worker = workers[0] as Worker;
+    const exited = once(worker, 'exit');
+    await worker.terminate();
+    await exited;
+    await inbox.until(({ messages }) => messages.length === 3);
+    assert.deepEqual(
+      inbox.messages.map(({ payload }) => JSON.parse(String(payload)).state),
+      ['online', 'offline', 'online'],
+    );
+    await bridge.close();
+  });
+
+  it('drops what ROS says while there is no broker, and carries on when it is back', async function () {
+    const broker = keep(await Mosquitto.start(this));
+    const bridge = await open({
+      mqtt: mqtt({ target: { url: broker.url } }),
+      domains: [82],
+      routes: [route(82)],
+    });
+    const peer = keep(await RosPeer.start(82));
+    await peer.listen('/chatter');
+    const { publish } = await peer.publisher('/chatter');
+    await bridge.ready({ publishers: 1, subscriptions: 1 });
+    await broker.kill();
+    await bridge.until(() => bridge.status?.mqtt?.state !== 'connected');
+    publish({ data: 'nobody hears' });
+    await bridge.until(() => bridge.route()?.counts?.dropped.offline === 1);
+    await broker.run();
+    await bridge.ready({ publishers: 1, subscriptions: 1 });
+    const listener = keep(new Connection(settingsFor(broker.url)));
+    listener.open();
+    const inbox = await Inbox.on(listener, 'ros/82/chatter');
+    publish({ data: 'back' });
+    await inbox.until(({ messages }) => messages.length === 1);
+    assert.equal(String(inbox.messages[0]?.payload), '{"data":"back"}');
+    await listener.publish('ros/82/chatter', '{"data":"here too"}', { qos: 1, retain: false });
+    await peer.until(() => peer.heard.length === 1);
+  });
+
+  it('bounds what waits for the broker, and counts what it drops', async () => {
+    const bridge = await open({ domains: [83], routes: [route(83, { direction: 'ros-to-mqtt' })] });
+    const inbox = await Inbox.on(client, 'ros/83/chatter');
+    const peer = keep(await RosPeer.start(83));
+    const { publish } = await peer.publisher('/chatter', STRING, { ...RELIABLE, depth: 1200 });
+    await bridge.ready({ publishers: 1 });
+    mosquitto.suspend();
+    try {
+      for (let n = 0; n < 1200; n++) publish({ data: `${n}` });
+      await bridge.until(() => bridge.route()?.counts?.dropped['in-flight'] === 200);
+    } finally {
+      mosquitto.resume();
+    }
+    await inbox.until(({ messages }) => messages.length === 1000);
+    assert.equal(String(inbox.messages[999]?.payload), '{"data":"999"}');
+    await bridge.until(() => bridge.route()?.counts?.mqttPublished === 1000);
+  });
+
+  it('names the reason when the broker refuses it', async function () {
+    const broker = keep(await Mosquitto.start(this, [], { robot: 'secret' }));
+    const bridge = await open({
+      mqtt: mqtt({ target: { url: broker.url }, username: 'robot', password: 'wrong' }),
+      domains: [84],
+      routes: [route(84)],
+    });
+    await bridge.until(() => bridge.status?.mqtt?.state === 'error');
+    assert.match(bridge.status?.mqtt?.reason ?? '', /Not authorized|Bad user name/i);
+    await bridge.until(() => bridge.problems.length > 0);
+    assert.match(bridge.problems[0] ?? '', /^MQTT connection: /);
+  });
+});

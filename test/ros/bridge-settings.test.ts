@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import {
+  type BridgeSettings,
+  BridgeSettingsError,
+  checkBridge,
+  checkRoute,
+  type RouteSettings,
+} from '../../src/ros/bridge-settings';
+
+const chatter: RouteSettings = {
+  domain: 60,
+  rosName: '/chatter',
+  type: 'std_msgs/msg/String',
+  direction: 'both',
+};
+const settings = (change: Partial<BridgeSettings> = {}): BridgeSettings => ({
+  id: 'b1',
+  prefix: 'ros',
+  aliases: {},
+  domains: [60, 61],
+  range: 'localhost',
+  interfaces: ['127.0.0.1'],
+  peers: [],
+  routes: [chatter],
+  ...change,
+});
+const refusal = (message: string) => new BridgeSettingsError(message);
+
+describe('bridge settings', () => {
+  it('are taken when every field is of use', () => {
+    const peers = ['10.0.0.2', '10.0.0.3:7410'];
+    checkBridge(settings({ aliases: { car: 61 }, range: 'off', interfaces: [], peers }));
+    checkRoute(chatter, settings());
+  });
+
+  const bridgeFaults: Array<[Partial<BridgeSettings>, string]> = [
+    [{ id: 'a/b' }, 'bridge id: expected one topic level without wildcards, got "a/b"'],
+    [{ id: 'a+' }, 'bridge id: expected one topic level without wildcards, got "a+"'],
+    [{ domains: [] }, 'domains: expected at least one ROS domain, got []'],
+    [{ domains: [60, 60] }, 'domains: expected each domain once, got [60,60]'],
+    [{ aliases: { car: 7 } }, 'domain of alias "car": expected one of 60, 61, got 7'],
+    [{ interfaces: ['eth0'] }, 'interface: expected an IPv4 address of this machine, got "eth0"'],
+    [{ peers: ['robot.local'] }, 'peer: expected an IPv4 address or address:port, got "robot.local"'],
+    [{ peers: ['10.0.0.2:0'] }, 'peer: expected an IPv4 address or address:port, got "10.0.0.2:0"'],
+    [{ peers: ['10.0.0.2:70000'] }, 'peer: expected an IPv4 address or address:port, got "10.0.0.2:70000"'],
+    [
+      { range: 'everywhere' as 'subnet' },
+      'discovery range: expected one of off, localhost, subnet, got "everywhere"',
+    ],
+  ];
+  for (const [change, message] of bridgeFaults) {
+    it(`are refused: ${message}`, () => {
+      assert.throws(() => checkBridge(settings(change)), refusal(message));
+    });
+  }
+
+  const routeFaults: Array<[Partial<RouteSettings>, string]> = [
+    [{ domain: 62 }, 'domain: expected one of 60, 61, got 62'],
+    [{ rosName: 'chatter' }, 'ROS name "chatter" does not start with /'],
+    [{ type: 'String' }, '"String" is not an interface type like "std_msgs/msg/String"'],
+    [{ direction: 'in' as 'both' }, 'direction: expected one of ros-to-mqtt, mqtt-to-ros, both, got "in"'],
+  ];
+  for (const [change, message] of routeFaults) {
+    it(`of a route are refused: ${message}`, () => {
+      const route = { ...chatter, ...change };
+      assert.throws(() => checkRoute(route, settings({ routes: [route] })), refusal(message));
+    });
+  }
+
+  it('refuse the second route of a name, and not the first', () => {
+    const again: RouteSettings = { ...chatter, direction: 'ros-to-mqtt' };
+    const elsewhere: RouteSettings = { ...chatter, domain: 61 };
+    const all = settings({ routes: [chatter, again, elsewhere] });
+    checkRoute(chatter, all);
+    checkRoute(elsewhere, all);
+    assert.throws(
+      () => checkRoute(again, all),
+      refusal('ROS name: expected one route for each name of domain 60, got "/chatter"'),
+    );
+  });
+
+  it('refuse both directions over MQTT 3.1.1, which cannot tell the bridge its own messages', () => {
+    const mqtt = { target: 'embedded', protocolVersion: 4, clientId: 'c', keepAlive: 60 } as const;
+    const oneWay: RouteSettings = { ...chatter, direction: 'mqtt-to-ros' };
+    checkRoute(oneWay, settings({ routes: [oneWay], mqtt }));
+    checkRoute(chatter, settings({ mqtt: { ...mqtt, protocolVersion: 5 } }));
+    assert.throws(
+      () => checkRoute(chatter, settings({ mqtt })),
+      refusal('direction: expected one direction, because the broker is used with MQTT 3.1.1, got "both"'),
+    );
+  });
+});
