@@ -57,7 +57,16 @@ RED.nodes.registerType<Fields>('mqtt-broker-config', {
     embedded: { value: '', type: 'embedded-broker', validate: refusedBy(embeddedFault) },
     tls: { value: '', type: 'tls-config', required: false },
     protocolVersion: { value: '5' },
-    clientId: { value: '' },
+    clientId: {
+      value: '',
+      validate: refusedBy((node, value) => {
+        const present = (field: 'protocolVersion' | 'cleanStart') =>
+          presentValue(node, field, 'node-config-input');
+        return value === '' && present('protocolVersion') === '4' && present('cleanStart') === false
+          ? node._('mqtt-broker-config.hint.clientId')
+          : undefined;
+      }),
+    },
     keepAlive: {
       value: 60,
       validate: refusedBy((node, value) =>
@@ -126,13 +135,10 @@ RED.nodes.registerType<Fields>('mqtt-broker-config', {
       $('.mqttros-broker-at-url').toggle(atUrl);
       $('.mqttros-broker-at-embedded').toggle(!atUrl);
       $('.mqttros-broker-mqtt5').toggle(field('protocolVersion').val() === '5');
-      const kept =
-        field('protocolVersion').val() === '5'
-          ? Number(field('sessionExpiry').val()) > 0
-          : !field('cleanStart').prop('checked');
+      const kept = Number(field('sessionExpiry').val()) > 0 && field('protocolVersion').val() === '5';
       $('.mqttros-broker-client-id-hint').toggle(kept && field('clientId').val() === '');
     };
-    for (const name of ['target', 'protocolVersion', 'cleanStart', 'sessionExpiry', 'clientId'] as const) {
+    for (const name of ['target', 'protocolVersion', 'sessionExpiry', 'clientId'] as const) {
       field(name).on('change input', show);
     }
     show();

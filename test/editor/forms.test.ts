@@ -219,6 +219,19 @@ inEachEditor('the forms', (session) => {
       assert.equal(await field('embedded').inputValue(), id('embedded-broker'));
     });
 
+    it('asks for a client ID where MQTT 3.1.1 shall keep the session', async () => {
+      const { editor } = session;
+      await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
+      await field('protocolVersion').selectOption('4');
+      await editor.page.locator('.mqttros-broker-tabs li', { hasText: 'Session' }).click();
+      await field('cleanStart').uncheck();
+      await editor.page.locator('.mqttros-broker-tabs li', { hasText: 'Connection' }).click();
+      assert.match(await editor.reasonAt(field('clientId')), /needs a client ID of its own/);
+      await editor.enter(field('clientId'), 'line-4');
+      await editor.configDone();
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+
     it('says why an address is refused', async () => {
       const { editor } = session;
       await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
