@@ -191,7 +191,7 @@ export class EditorPage {
 
   async showDebugMessages(): Promise<void> {
     await this.page.evaluate(() => RED.actions.invoke('core:show-debug-tab'));
-    await this.page.locator('.red-ui-debug-content').waitFor();
+    await this.page.locator('.red-ui-debug-content-list').waitFor();
   }
 
   /** The messages of the debug sidebar as soon as there are so many. */
@@ -203,6 +203,7 @@ export class EditorPage {
 
   /** Resolves when the text below a node matches. */
   async statusOf(id: string, text: RegExp): Promise<void> {
+    await this.page.evaluate((node) => RED.view.reveal(node), id);
     await this.page
       .locator(`[id="${id}"] .red-ui-flow-node-status-label`)
       .filter({ hasText: text })
