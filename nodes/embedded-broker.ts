@@ -1,0 +1,80 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { BrokerThread, type BrokerThreadStatus } from '../src/broker/broker-thread';
+import { wholeNumber } from './form-number';
+
+interface Fields extends NodeDef {
+  listen: boolean;
+  host: string;
+  port: number | string;
+  allowAnonymous: boolean;
+}
+
+export interface EmbeddedBrokerNode extends Node {
+  /** The broker; none when the form cannot be used. */
+  thread: BrokerThread | undefined;
+}
+
+export default function (RED: NodeAPI): void {
+  function EmbeddedBroker(this: EmbeddedBrokerNode, fields: Fields) {
+    RED.nodes.createNode(this, fields);
+    const text = (key: string, values: Record<string, string | number> = {}) =>
+      RED._(`embedded-broker.${key}`, values);
+
+    const port = wholeNumber(fields.port, 0, 65_535);
+    if (fields.listen && port === undefined) {
+      const fault = text('errors.port', { value: String(fields.port) });
+      this.status({ fill: 'red', shape: 'ring', text: fault });
+      this.error(fault);
+      return;
+    }
+    const thread = new BrokerThread({
+      listeners: fields.listen && port !== undefined ? [{ host: (fields.host ?? '').trim(), port }] : [],
+      allowAnonymousBeyondLoopback: fields.allowAnonymous === true,
+    });
+    this.thread = thread;
+
+    let clients = 0;
+    let shown = '';
+    const show = ({ state, reason, listeners }: BrokerThreadStatus): void => {
+      const address =
+        listeners.map(({ host, port: real }) => `${host}:${real}`).join(', ') || text('status.inProcess');
+      const line =
+        state === 'running'
+          ? `${address} · ${text(clients === 1 ? 'status.client' : 'status.clients', { clients })}`
+          : text(`status.${state}`, { reason: reason ?? '' });
+      if (line === shown) return;
+      shown = line;
+      const looks = {
+        starting: { fill: 'yellow', shape: 'ring' },
+        running: { fill: 'green', shape: 'dot' },
+        restarting: { fill: 'yellow', shape: 'ring' },
+        stopped: { fill: 'grey', shape: 'ring' },
+        error: { fill: 'red', shape: 'ring' },
+      } as const;
+      this.status({ ...looks[state], text: line });
+    };
+
+    thread.on('status', (status) => {
+      if (status.state !== 'running') clients = 0;
+      show(status);
+      if (status.state === 'restarting')
+        this.error(text('errors.restarting', { reason: status.reason ?? '' }));
+    });
+    thread.on('statistics', (statistics) => {
+      clients = statistics.clients;
+      show(thread.status);
+    });
+    thread.on('event', (event) => this.send({ topic: event.type, payload: event }));
+    thread.start().catch((error: Error) => {
+      // A node that is closed while it starts has nothing more to say.
+      if (thread.status.state === 'error') this.error(error.message);
+    });
+
+    this.on('close', (done: () => void) => {
+      thread.removeAllListeners();
+      void thread.stop().then(done);
+    });
+  }
+
+  RED.nodes.registerType('embedded-broker', EmbeddedBroker);
+}

@@ -1,0 +1,82 @@
+import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import type { ConnectionStatus, QoS, ReceivedMessage } from '../src/client/connection';
+import { decodePayload, type PayloadOutput } from '../src/client/flow-payload';
+import { useBroker } from './broker-user';
+import { wholeNumber } from './form-number';
+
+interface Fields extends NodeDef {
+  broker: string;
+  topicFilter: string;
+  qos: string;
+  output: PayloadOutput;
+}
+
+const OUTPUTS: readonly PayloadOutput[] = ['auto', 'json', 'string', 'buffer'];
+
+export default function (RED: NodeAPI): void {
+  function MqttSub(this: Node, fields: Fields) {
+    RED.nodes.createNode(this, fields);
+    const text = (key: string, values: Record<string, string | number> = {}) =>
+      RED._(`mqtt-sub.${key}`, values);
+    const fail = (fault: string): void => {
+      this.status({ fill: 'red', shape: 'ring', text: fault });
+      this.error(fault);
+    };
+
+    const output = fields.output || 'auto';
+    const qos = wholeNumber(fields.qos || '1', 0, 2);
+    if (qos === undefined) return fail(text('errors.qos', { value: fields.qos }));
+    if (!OUTPUTS.includes(output)) return fail(text('errors.output', { value: output }));
+    const use = useBroker(RED, this, fields.broker, text('status.noBroker'));
+    if ('fault' in use) return fail(use.fault);
+
+    const { connection, describe } = use;
+    let refused: string | undefined;
+    const show = (status: ConnectionStatus): void => {
+      if (status.state === 'connected' && refused !== undefined) {
+        this.status({ fill: 'red', shape: 'ring', text: refused });
+      } else this.status(describe(status));
+    };
+    const subscription = connection.subscribe(
+      fields.topicFilter,
+      { qos: qos as QoS },
+      {
+        message: (message) => {
+          try {
+            this.send(flowMessage(message, decodePayload(message.payload, output)));
+          } catch (error) {
+            const raw = flowMessage(message, Buffer.from(message.payload));
+            this.error(`${message.topic}: ${(error as Error).message}`, raw);
+          }
+        },
+        result: (error) => {
+          // The same refusal after each reconnect is no news.
+          if (error !== undefined && error.message !== refused) this.error(error.message);
+          refused = error?.message;
+          show(connection.status);
+        },
+      },
+    );
+    const stopStatus = connection.onStatus(show);
+    this.on('close', () => {
+      stopStatus();
+      subscription.close();
+    });
+  }
+
+  RED.nodes.registerType('mqtt-sub', MqttSub);
+}
+
+/** A received message as Node-RED's own MQTT nodes lay it out, so that flows can move from them to ours. */
+function flowMessage({ topic, qos, retain, properties }: ReceivedMessage, payload: unknown): NodeMessage {
+  const msg: NodeMessage = { topic, payload, qos, retain };
+  if (properties === undefined) return msg;
+  const { responseTopic, correlationData, contentType, messageExpiryInterval, userProperties } = properties;
+  if (responseTopic !== undefined) msg.responseTopic = responseTopic;
+  if (correlationData !== undefined) msg.correlationData = correlationData;
+  if (contentType !== undefined) msg.contentType = contentType;
+  if (messageExpiryInterval !== undefined) msg.messageExpiryInterval = messageExpiryInterval;
+  // MQTT.js builds it without a prototype, which flows do not expect.
+  if (userProperties !== undefined) msg.userProperties = { ...userProperties };
+  return msg;
+}
