@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import helper from 'node-red-node-test-helper';
+import { Connection } from '../../src/client/connection';
+import { connected, settingsFor, statusOf } from '../client/observed';
+import { freePort } from '../counterparts';
+import {
+  deploy,
+  embeddedForm,
+  type FlowNode,
+  logged,
+  Sink,
+  sink,
+  start,
+  statusText,
+  stop,
+  tab,
+} from './flow';
+
+describe('embedded-broker', function () {
+  this.timeout(20_000);
+  let port: number;
+  const open: Connection[] = [];
+
+  const connect = (): Connection => {
+    const connection = new Connection(settingsFor(`mqtt://127.0.0.1:${port}`));
+    open.push(connection);
+    connection.open();
+    return connection;
+  };
+  const flow = (fields: Partial<FlowNode> = {}): FlowNode[] => [
+    tab,
+    embeddedForm({ listen: true, port: String(port), ...fields }),
+    sink('events-1'),
+  ];
+  const running = () => statusText('embedded-1', (text) => text.startsWith('127.0.0.1:'));
+
+  beforeEach(async () => {
+    port = await freePort();
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((connection) => connection.close()));
+    await stop();
+  });
+
+  it('shows its address and how many clients it has, and tells who comes and goes', async () => {
+    await start(flow());
+    const events = new Sink('events-1');
+    assert.equal(await running(), `127.0.0.1:${port} · 0 clients`);
+    const one = connect();
+    await connected(one);
+    await statusText('embedded-1', (text) => text === `127.0.0.1:${port} · 1 client`);
+    const other = connect();
+    await connected(other);
+    await statusText('embedded-1', (text) => text === `127.0.0.1:${port} · 2 clients`);
+    await one.close();
+    await statusText('embedded-1', (text) => text === `127.0.0.1:${port} · 1 client`);
+    await events.until(3);
+    assert.deepEqual(
+      events.messages.map(({ topic }) => topic),
+      ['connected', 'connected', 'disconnected'],
+    );
+    const { clientId, type } = events.payloads[0] as { clientId: string; type: string };
+    assert.match(clientId, /^test-/);
+    assert.equal(type, 'connected');
+  });
+
+  it('says in words that its port is taken, and takes it when it is free', async () => {
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(port, '127.0.0.1', resolve));
+    await start(flow());
+    const fault = await statusText('embedded-1', (text) => text !== 'starting');
+    assert.match(fault, new RegExp(`127\\.0\\.0\\.1:${port}.*address already in use`));
+    assert.deepEqual(logged(helper.getNode('embedded-1'), 'error'), [fault]);
+    await new Promise((resolve) => squatter.close(resolve));
+    await deploy(flow({ name: 'again' }));
+    assert.equal(await running(), `127.0.0.1:${port} · 0 clients`);
+  });
+
+  it('frees its port before its successor listens on it', async () => {
+    await start(flow());
+    await running();
+    const client = connect();
+    await connected(client);
+    for (const name of ['second', 'third']) {
+      const away = statusOf(client, ({ state }) => state !== 'connected');
+      await deploy(flow({ name }));
+      await away;
+      await running();
+      await connected(client);
+      assert.deepEqual(logged(helper.getNode('embedded-1'), 'error'), []);
+    }
+  });
+
+  it('serves in process alone when it does not listen', async () => {
+    await start(flow({ listen: false }));
+    assert.equal(await statusText('embedded-1', (text) => text !== 'starting'), 'no port · 0 clients');
+    const client = connect();
+    const { reason } = await statusOf(client, ({ state }) => state === 'reconnecting');
+    assert.match(reason ?? '', /ECONNREFUSED/);
+  });
+
+  for (const [field, fields, message] of [
+    ['port', { port: 'mqtt' }, /^port: expected a whole number from 0 to 65535, got "mqtt"$/],
+    ['address beyond this machine', { host: '0.0.0.0' }, /0\.0\.0\.0:\d+ would be open to other machines/],
+  ] as const) {
+    it(`refuses a bad ${field} in words`, async () => {
+      await start(flow(fields));
+      assert.match(await statusText('embedded-1', (text) => text !== 'starting'), message);
+      assert.equal(logged(helper.getNode('embedded-1'), 'error').length, 1);
+    });
+  }
+});
