@@ -1,0 +1,53 @@
+/**
+ * The library behind the nodes, for programs without Node-RED: MQTT connections, the embedded broker, the ROS bridge,
+ * message codecs and the RTPS participant.
+ */
+export type { BrokerEvent } from './broker/broker-event';
+export { type BrokerSettings, BrokerThread, type BrokerThreadStatus } from './broker/broker-thread';
+export type { Limits } from './broker/limits';
+export type { BrokerStatistics } from './broker/statistics';
+export {
+  Connection,
+  type ConnectionSettings,
+  type ConnectionState,
+  type ConnectionStatus,
+  type Endpoint,
+  type MessageProperties,
+  type PublishOptions,
+  type QoS,
+  type ReceivedMessage,
+  type SubscribeOptions,
+  type Subscription,
+  type SubscriptionListener,
+  type Will,
+} from './client/connection';
+export { ConnectionPool } from './client/connection-pool';
+export { NotConnectedError, PublishError, SubscribeError } from './client/errors';
+export { PortStream } from './client/port-stream';
+export { BridgeHandle, type BridgeMessage, type BridgeState } from './ros/bridge-handle';
+export {
+  type BridgeMqttSettings,
+  type BridgeSettings,
+  BridgeSettingsError,
+  type Direction,
+  type RouteSettings,
+} from './ros/bridge-settings';
+export { InterfaceLibrary } from './ros/interface-library';
+export { CdrError, MessageCodec, PayloadError, UnknownTypeError } from './ros/message-codec';
+export type { MessageDefinition, MessageField } from './ros/message-definition';
+export { ddsTopicName, ddsTypeName, rosNameOf, rosTypeOf } from './ros/names';
+export { RosThread } from './ros/ros-thread';
+export {
+  Participant,
+  ParticipantOptionError,
+  type ParticipantOptions,
+  type RemoteParticipant,
+} from './rtps/participant';
+export type { EndpointQos } from './rtps/qos';
+export type { Reader, Sample } from './rtps/reader';
+export type { RemoteEndpoint } from './rtps/remote-endpoint';
+export { type EndpointOptions, PayloadTooLargeError, type Writer } from './rtps/writer';
+export { type RosTopic, RosTopicMapping, type RosTopicMappingOptions } from './topic/ros-topic';
+export { SubscriptionTrie } from './topic/subscription-trie';
+export { type ParsedFilter, parseFilter, topicFilterFault } from './topic/topic-filter';
+export { topicNameFault } from './topic/topic-name';
