@@ -1,5 +1,5 @@
 import { RosTopicMapping } from '../src/topic/ros-topic';
-import { aliasesOf, type Domain, DomainList, domainsFault } from './editor/domain-list';
+import { aliasesOf, type Domain, DomainList, domainsFault, withDomainsOf } from './editor/domain-list';
 import type { EditorNode } from './editor/editor-api';
 import { brokerFault, isWholeNumber, refusedBy } from './editor/form-fault';
 import { type Route, RouteList, routesFault } from './editor/route-list';
@@ -54,7 +54,7 @@ function addressFault(
 }
 
 // One form is open at a time: the lists of the open one.
-let routeList: RouteList;
+let routeList: RouteList | undefined;
 let domainList: DomainList;
 
 RED.nodes.registerType<Fields>('ros-bridge', {
@@ -82,7 +82,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     },
     routes: {
       value: [{ domain: 0, rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' }],
-      validate: refusedBy((node, value) => routesFault(node, value as Route[])),
+      validate: refusedBy((node, value) => routesFault(node, value as Route[], node.domains)),
     },
   },
   inputs: 1,
@@ -119,22 +119,22 @@ RED.nodes.registerType<Fields>('ros-bridge', {
         return undefined;
       }
     };
-    const routes = new RouteList($('#mqttros-bridge-route-list'), this, topicOf);
-    const domains = new DomainList($('#mqttros-bridge-domain-list'), this, () => routes.refresh());
-    routeList = routes;
-    domainList = domains;
-    routes.open([]);
-    domains.open(this.domains);
-    $('#mqttros-bridge-route-list').editableList('addItems', [...this.routes]);
-    prefix.on('change keyup paste', () => routes.refresh());
+    const refresh = () => routeList?.refresh();
+    routeList = undefined;
+    domainList = new DomainList($('#mqttros-bridge-domain-list'), this, refresh);
+    domainList.open(this.domains);
+    routeList = new RouteList($('#mqttros-bridge-route-list'), this, topicOf);
+    routeList.open(this.routes);
+    prefix.on('change keyup paste', refresh);
   },
   oneditsave() {
-    this.domains = domainList.domains();
+    if (!routeList) return;
     this.routes = routeList.routes();
+    this.domains = withDomainsOf(this.routes, domainList.domains());
   },
   oneditresize({ height }) {
     const above = $('.mqttros-bridge-above').toArray();
     const taken = above.reduce((sum, row) => sum + ($(row).outerHeight(true) ?? 0), 0);
-    routeList.resize(Math.max(160, height - taken - 60));
+    routeList?.resize(Math.max(160, height - taken - 60));
   },
 });

@@ -1,7 +1,7 @@
 import { RosTopicMapping } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
-import { domainFault } from './route-list';
+import { domainFault, type Route } from './route-list';
 
 /** One row of a bridge's domains, as the flow file keeps it; an empty alias is none. */
 export interface Domain {
@@ -12,6 +12,13 @@ export interface Domain {
 /** The aliases in the shape that the topic mapping takes. */
 export function aliasesOf(domains: readonly Domain[]): Record<string, number> {
   return Object.fromEntries(domains.filter(({ alias }) => alias !== '').map(({ id, alias }) => [alias, id]));
+}
+
+/** The domains with those that only routes name: a bridge joins each domain of its routes. */
+export function withDomainsOf(routes: readonly Route[], domains: readonly Domain[]): Domain[] {
+  const named = new Set(routes.map(({ domain }) => domain).filter((domain) => !Number.isNaN(domain)));
+  for (const { id } of domains) named.delete(id);
+  return [...domains, ...[...named].map((id) => ({ id, alias: '' }))];
 }
 
 /** Why a list of domains is refused, naming the row. */

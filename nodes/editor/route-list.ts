@@ -16,7 +16,11 @@ const ARROWS: Record<Route['direction'], string> = { 'ros-to-mqtt': '→', 'mqtt
 const NEW_ROUTE: Route = { domain: 0, rosName: '', type: '', direction: 'both' };
 
 /** Why a list of routes is refused, naming the row. */
-export function routesFault(node: EditorNode, routes: readonly Route[]): string | undefined {
+export function routesFault(
+  node: EditorNode,
+  routes: readonly Route[],
+  domains: readonly { id: number }[],
+): string | undefined {
   if (routes.length === 0) return node._('ros-bridge.fault.noRoute');
   const seen = new Set<string>();
   for (const [index, { domain, rosName, type }] of routes.entries()) {
@@ -25,6 +29,9 @@ export function routesFault(node: EditorNode, routes: readonly Route[]): string 
       domainFault(node, domain) ??
       rosNameFault(rosName) ??
       interfaceTypeFault(type) ??
+      (domains.some(({ id }) => id === domain)
+        ? undefined
+        : node._('ros-bridge.fault.domainMissing', { domain })) ??
       (seen.has(name) ? node._('ros-bridge.fault.routeTwice', { rosName }) : undefined);
     if (reason !== undefined) return node._('ros-bridge.fault.route', { row: index + 1, reason });
     seen.add(name);

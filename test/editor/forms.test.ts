@@ -104,7 +104,12 @@ inEachEditor('the forms', (session) => {
       await editor.enter(added.locator('.mqttros-route-domain input'), '7');
       assert.equal(await added.locator('.mqttros-route-topic').textContent(), '→ ros/7/robot1/imu');
       await editor.done();
-      const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
+      const bridge = await saved(id('ros-bridge'));
+      assert.deepEqual(bridge?.domains, [
+        { id: 46, alias: '' },
+        { id: 7, alias: '' },
+      ]);
+      const routes = bridge?.routes as unknown[];
       assert.deepEqual(routes[3], {
         domain: 7,
         rosName: '/robot1/imu',
