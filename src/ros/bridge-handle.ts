@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { serialize } from 'node:v8';
 import type { MessagePort } from 'node:worker_threads';
-import type { BridgeSettings } from './bridge-settings';
+import { type BridgeSettings, BridgeSettingsError } from './bridge-settings';
 import { joinFrames, splitFrames } from './frames';
 import type { BridgeStatus, PublishResult, RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
 import { decodeSampleFrame } from './sample-frame';
@@ -101,7 +101,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   /**
-   * Opens the bridge. Rejects when its settings are refused as a whole; routes and domains that do not work are
+   * Opens the bridge. Rejects with BridgeSettingsError when its settings are refused as a whole; routes and domains that do not work are
    * `problem` events and stand in the status.
    */
   open(): Promise<void> {
@@ -166,7 +166,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
         this.#opening = undefined;
         break;
       case 'refused':
-        void this.#refuse(new Error(report.message));
+        void this.#refuse(new BridgeSettingsError(report.message));
         break;
       case 'closed':
         this.#closed?.();

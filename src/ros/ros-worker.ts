@@ -69,8 +69,9 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
       report({ type: 'opened', bridge: key, topics: bridge.topics });
       return true;
     },
-    (error: Error) => {
+    async (error: Error) => {
       bridges.delete(key);
+      await bridge.close();
       report({ type: 'refused', bridge: key, message: error.message });
       return false;
     },

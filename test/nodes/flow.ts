@@ -6,6 +6,7 @@ import embeddedBroker from '../../nodes/embedded-broker';
 import mqttBrokerConfig from '../../nodes/mqtt-broker-config';
 import mqttPub from '../../nodes/mqtt-pub';
 import mqttSub from '../../nodes/mqtt-sub';
+import rosBridge from '../../nodes/ros-bridge';
 
 export type FlowNode = { id: string; type: string } & Record<string, unknown>;
 export type Credentials = Record<string, Record<string, string>>;
@@ -94,6 +95,23 @@ export const embeddedForm = (fields: Partial<FlowNode>): FlowNode => ({
   ...fields,
 });
 
+/** A bridge as the form has it after "Add", but on the loopback interface. */
+export const bridgeForm = (fields: Partial<FlowNode>): FlowNode => ({
+  id: 'bridge-1',
+  type: 'ros-bridge',
+  ...place,
+  name: '',
+  broker: '',
+  prefix: 'ros',
+  discoveryRange: 'localhost',
+  interfaces: '127.0.0.1',
+  peers: '',
+  domains: [{ id: 0, alias: '' }],
+  routes: [{ domain: 0, rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' }],
+  wires: [['out-1']],
+  ...fields,
+});
+
 export const tab: FlowNode = { id: 'tab-1', type: 'tab', label: 'test' };
 export const sink = (id = 'out-1'): FlowNode => ({ id, type: 'helper', ...place, wires: [] });
 
@@ -129,6 +147,7 @@ export async function start(flow: FlowNode[], credentials: Credentials = {}): Pr
       withTexts('mqtt-pub', mqttPub),
       withTexts('mqtt-sub', mqttSub),
       withTexts('embedded-broker', embeddedBroker),
+      withTexts('ros-bridge', rosBridge),
     ],
     flow as unknown as Parameters<typeof helper.load>[1],
     credentials,

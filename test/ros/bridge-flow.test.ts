@@ -178,7 +178,10 @@ describe('bridge between ROS and a flow', function () {
 
   it('refuses settings with which nothing could work', async () => {
     const refused = (change: object, message: string | RegExp) =>
-      assert.rejects(TestBridge.open(thread, { domains: [60], routes: [], ...change }), { message });
+      assert.rejects(TestBridge.open(thread, { domains: [60], routes: [], ...change }), {
+        name: 'BridgeSettingsError',
+        message,
+      });
     await refused({ prefix: 'ros/#' }, /^topic prefix "ros\/#" is not valid/);
     await refused({ domains: [233] }, 'domain: expected an integer from 0 to 232, got 233');
     await refused({ peers: ['x'] }, 'peer: expected an IPv4 address or address:port, got "x"');

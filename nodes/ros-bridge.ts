@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto';
+import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
+import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
+import type { BridgeSettings, Direction } from '../src/ros/bridge-settings';
+import type { DiscoveryRange } from '../src/ros/ros-backend';
+import { RosThread } from '../src/ros/ros-thread';
+import type { BridgeStatus } from '../src/ros/ros-worker-messages';
+import { MAX_DOMAIN } from '../src/topic/ros-topic';
+import { wholeNumber } from './form-number';
+import type { BrokerConfigNode } from './mqtt-broker-config';
+
+interface Fields extends NodeDef {
+  broker: string;
+  prefix: string;
+  discoveryRange: DiscoveryRange;
+  interfaces: string;
+  peers: string;
+  domains: Array<{ id: number | string; alias: string }>;
+  routes: Array<{ domain: number | string; rosName: string; type: string; direction: Direction }>;
+  wires: string[][];
+}
+
+/** As much text as is of use below a node, in characters. */
+const MAX_STATUS_LENGTH = 100;
+
+export default function (RED: NodeAPI): void {
+  function RosBridge(this: Node, fields: Fields) {
+    RED.nodes.createNode(this, fields);
+    const text = (key: string, values: Record<string, string | number> = {}) =>
+      RED._(`ros-bridge.${key}`, values);
+    let shown = '';
+    const show = (status: NodeStatus): void => {
+      const line = JSON.stringify(status);
+      if (line !== shown) this.status(status);
+      shown = line;
+    };
+    let refused: Error | undefined;
+    const refuse = (error: Error): void => {
+      refused = error;
+      show({ fill: 'red', shape: 'ring', text: shortened(error.message) });
+      this.error(error.message, {});
+    };
+    let bridge: BridgeHandle | undefined;
+    this.on('input', (msg, _send, done) => {
+      if (refused !== undefined || bridge === undefined) done(refused);
+      else if (typeof msg.topic === 'string') bridge.publish(msg.topic, msg.payload).then(() => done(), done);
+      else done(new Error(text('errors.topic', { value: String(JSON.stringify(msg.topic)) })));
+    });
+
+    try {
+      const broker = brokerOf(RED, fields, text);
+      bridge = RosThread.shared().createBridge(bridgeSettings(fields, bridgeId(RED, this), broker, text), {
+        flowOutput: isWired(fields.wires),
+        // Looked up at each attempt: a deploy may replace the broker under a bridge that stays.
+        brokerPort: (port) => broker?.embeddedBroker().acceptPort(port),
+      });
+      bridge.on('status', (state) => show(nodeStatus(state, fields.discoveryRange, broker, text)));
+    } catch (error) {
+      return refuse(error as Error);
+    }
+    const opened = bridge;
+    opened.on('message', (message) => this.send({ ...message }));
+    opened.on('problem', ({ message }) => this.error(message, {}));
+    opened.on('warning', (warning) => this.warn(warning));
+    opened.open().catch(refuse);
+    this.on('close', (done: () => void) => {
+      opened.removeAllListeners();
+      void opened.close().then(done);
+    });
+    // A deploy that changes nothing but wires keeps the node.
+    const updateWires = this.updateWires.bind(this);
+    this.updateWires = (wires) => {
+      updateWires(wires);
+      opened.flowOutput = isWired(wires);
+    };
+  }
+
+  RED.nodes.registerType('ros-bridge', RosBridge);
+}
+
+type Text = (key: string, values?: Record<string, string | number>) => string;
+
+/** The chosen broker's configuration; none when the bridge is for the flow alone. */
+function brokerOf(RED: NodeAPI, fields: Fields, text: Text): BrokerConfigNode | undefined {
+  if (!fields.broker) return undefined;
+  const broker = RED.nodes.getNode(fields.broker) as BrokerConfigNode | null;
+  if (broker?.type !== 'mqtt-broker-config') throw new Error(text('errors.broker'));
+  return broker;
+}
+
+/** The form's values as the bridge takes them, which itself refuses what it cannot use. */
+function bridgeSettings(
+  fields: Fields,
+  id: string,
+  broker: BrokerConfigNode | undefined,
+  text: Text,
+): BridgeSettings {
+  const domain = (field: string, value: number | string): number => {
+    const number = wholeNumber(value, 0, MAX_DOMAIN);
+    if (number === undefined) throw new Error(text('errors.domain', { field, value, max: MAX_DOMAIN }));
+    return number;
+  };
+  const domains = fields.domains.map((row, index) => ({
+    id: domain(text('errors.domainRow', { row: index + 1 }), row.id),
+    alias: row.alias.trim(),
+  }));
+  const routes = fields.routes.map((row, index) => ({
+    domain: domain(text('errors.routeRow', { row: index + 1 }), row.domain),
+    rosName: row.rosName,
+    type: row.type,
+    direction: row.direction,
+  }));
+  const aliases = domains.filter(({ alias }) => alias !== '').map((row) => [row.alias, row.id]);
+  return {
+    id,
+    prefix: fields.prefix,
+    aliases: Object.fromEntries(aliases),
+    domains: domains.length === 0 ? [0] : domains.map((row) => row.id),
+    range: fields.discoveryRange,
+    interfaces: entries(fields.interfaces),
+    peers: entries(fields.peers),
+    routes,
+    ...(broker !== undefined && { mqtt: mqttSettings(broker, id) }),
+  };
+}
+
+function mqttSettings(broker: BrokerConfigNode, id: string): NonNullable<BridgeSettings['mqtt']> {
+  // A bridge keeps no session: what was published while it was away must not reach a robot later.
+  const { cleanStart, sessionExpiry, ...mqtt } = broker.plainSettings(`-${id}`);
+  return mqtt;
+}
+
+/** Of this node in this Node-RED: the same flow may run on many robots that share a broker. */
+function bridgeId(RED: NodeAPI, node: Node): string {
+  const settings = RED.settings as unknown as { available(): boolean; get(name: string): unknown };
+  const instance = settings.available() ? String(settings.get('instanceId')) : '';
+  return `${node.id}-${createHash('sha256').update(instance).digest('hex').slice(0, 8)}`;
+}
+
+/** The entries of a comma-separated list. */
+function entries(list: string): string[] {
+  return list
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}
+
+function isWired(wires: readonly (readonly string[])[]): boolean {
+  return (wires[0]?.length ?? 0) > 0;
+}
+
+function nodeStatus(
+  state: BridgeState,
+  range: DiscoveryRange,
+  broker: BrokerConfigNode | undefined,
+  text: Text,
+): NodeStatus {
+  switch (state.state) {
+    case 'opening':
+      return { fill: 'yellow', shape: 'ring', text: text('status.opening') };
+    case 'restarting':
+      return {
+        fill: 'red',
+        shape: 'ring',
+        text: shortened(text('status.restarting', { reason: state.reason })),
+      };
+    case 'closed':
+      return {};
+  }
+  const { mqtt, domains, routes } = state;
+  if (mqtt !== undefined && mqtt.state !== 'connected' && broker !== undefined) return broker.describe(mqtt);
+  const problem = firstProblem(state);
+  if (problem !== undefined) return { fill: 'red', shape: 'dot', text: shortened(problem) };
+  if (domains.every(({ participants }) => participants === 0)) {
+    const searched = domains.map(({ domain }) => domain).join(', ');
+    return { fill: 'yellow', shape: 'ring', text: text(`status.nothing.${range}`, { domains: searched }) };
+  }
+  const summary = [
+    text(domains.length === 1 ? 'status.domain' : 'status.domains', { domains: domains.length }),
+    text(routes.length === 1 ? 'status.route' : 'status.routes', { routes: routes.length }),
+    text('status.rate', { rate: state.messagesPerSecond }),
+  ];
+  return { fill: 'green', shape: 'dot', text: summary.join(' · ') };
+}
+
+function firstProblem({ domains, routes }: BridgeStatus): string | undefined {
+  return [...domains, ...routes].find(({ problem }) => problem !== undefined)?.problem;
+}
+
+function shortened(message: string): string {
+  return message.length <= MAX_STATUS_LENGTH ? message : `${message.slice(0, MAX_STATUS_LENGTH - 1)}…`;
+}

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import helper from 'node-red-node-test-helper';
+import { Connection } from '../../src/client/connection';
+import { connected, Inbox, settingsFor } from '../client/observed';
+import { freePort } from '../counterparts';
+import { RosPeer } from '../ros/bridge-fixture';
+import {
+  bridgeForm,
+  brokerForm,
+  deploy,
+  embeddedForm,
+  errorOf,
+  type FlowNode,
+  logged,
+  report,
+  Sink,
+  sink,
+  start,
+  statusText,
+  stop,
+  tab,
+} from './flow';
+
+const routeTo = (domain: number | string, change: object = {}) => ({
+  domain,
+  rosName: '/chatter',
+  type: 'std_msgs/msg/String',
+  direction: 'both',
+  ...change,
+});
+const statusOf = (start: string) => statusText('bridge-1', (text) => text.startsWith(start));
+const receive = (topic: unknown, payload: unknown) =>
+  helper.getNode('bridge-1').receive({ topic: topic as string, payload });
+
+describe('ros-bridge', function () {
+  this.timeout(20_000);
+  const opened: Array<{ close?: () => Promise<void>; stop?: () => Promise<void> }> = [];
+  const keep = <T extends (typeof opened)[number]>(made: T): T => {
+    opened.push(made);
+    return made;
+  };
+  afterEach(async () => {
+    await stop();
+    for (const each of opened.splice(0)) await (each.close?.() ?? each.stop?.());
+  });
+  const flow = (fields: Partial<FlowNode>, ...more: FlowNode[]): FlowNode[] => [
+    tab,
+    bridgeForm(fields),
+    sink(),
+    report('catch', 'bridge-1', 'caught'),
+    sink('caught'),
+    report('complete', 'bridge-1', 'completed'),
+    sink('completed'),
+    ...more,
+  ];
+
+  it('carries messages between the flow and ROS without a broker, numbers as text from the form', async () => {
+    await start(flow({ domains: [{ id: '92', alias: '' }], routes: [routeTo('92')] }));
+    assert.equal(await statusOf('no ROS'), 'no ROS 2 found on this machine, domain 92');
+    const peer = keep(await RosPeer.start(92));
+    await peer.listen('/chatter');
+    const { publish } = await peer.publisher('/chatter');
+    await statusOf('1 domain · 1 route · ');
+    const out = new Sink();
+    const completed = new Sink('completed');
+    publish({ data: 'from ROS' });
+    const [message] = await out.until(1);
+    assert.deepEqual(
+      [message?.topic, message?.payload, message?.rosType],
+      ['ros/92/chatter', { data: 'from ROS' }, 'std_msgs/msg/String'],
+    );
+    receive('ros/92/chatter', { data: 'from the flow' });
+    await completed.until(1);
+    await peer.until(() => peer.heard.length === 1);
+    assert.deepEqual(peer.heard, ['{"data":"from the flow"}']);
+  });
+
+  it('gives what it cannot publish to a catch node, with the reason', async () => {
+    await start(flow({ domains: [{ id: 93, alias: 'car' }], routes: [routeTo(93)] }));
+    await statusOf('no ROS');
+    const caught = new Sink('caught');
+    const completed = new Sink('completed');
+    receive('ros/car/chatter', { data: 1 });
+    receive('ros/car/nobody', {});
+    receive(7, {});
+    await caught.until(3);
+    assert.deepEqual(caught.messages.map(errorOf), [
+      'Error: msg.topic: expected a topic such as ros/0/chatter, got 7',
+      'Error: /chatter: payload data: expected a string, got 1',
+      'Error: topic "ros/car/nobody": the bridge has no route for it',
+    ]);
+    receive('ros/car/chatter', { data: '1' });
+    await completed.until(1);
+    assert.equal(caught.messages.length, 3);
+  });
+
+  it('meets MQTT clients at the embedded broker, and again after a deploy of broker or bridge', async () => {
+    const port = await freePort();
+    const nodes = (change: Partial<FlowNode> = {}, name = '') =>
+      flow(
+        { broker: 'broker-1', domains: [{ id: 94, alias: '' }], routes: [routeTo(94)], name },
+        brokerForm({ target: 'embedded', embedded: 'embedded-1' }),
+        embeddedForm({ listen: true, port, ...change }),
+        sink('events-1'),
+      );
+    await start(nodes());
+    const peer = keep(await RosPeer.start(94));
+    await peer.listen('/chatter');
+    const { publish } = await peer.publisher('/chatter');
+    for (const [round, deployed] of [
+      nodes(),
+      nodes({ name: 'renamed' }),
+      nodes({ name: 'renamed' }, 'renamed'),
+    ].entries()) {
+      await deploy(deployed);
+      await statusOf('1 domain · 1 route · ');
+      const client = new Connection(settingsFor(`mqtt://127.0.0.1:${port}`));
+      client.open();
+      await connected(client);
+      const presence = await Inbox.on(client, 'ros/94/@bridge/+');
+      await presence.until(({ texts }) => texts.at(-1)?.includes('online') === true);
+      assert.match(presence.texts.at(-1) ?? '', /^ros\/94\/@bridge\/bridge-1-[0-9a-f]{8}=/);
+      const inbox = await Inbox.on(client, 'ros/94/chatter');
+      await client.publish('ros/94/chatter', `{"data":"${round}"}`, { qos: 1, retain: false });
+      await peer.until(() => peer.heard.includes(`{"data":"${round}"}`));
+      publish({ data: 'back' });
+      await inbox.until(({ messages }) => messages.length === 2);
+      assert.equal(String(inbox.messages[1]?.payload), '{"data":"back"}');
+      await client.close();
+    }
+  });
+
+  it('shows the first problem and tells each to the log', async () => {
+    const routes = [routeTo(95), routeTo(95, { rosName: '/imu', type: 'acme_msgs/msg/Imu' })];
+    await start(flow({ domains: [{ id: 95, alias: '' }], routes }));
+    const problem = 'route 2 (/imu): no definition of type acme_msgs/msg/Imu';
+    await statusText('bridge-1', (text) => text === problem);
+    assert.deepEqual(logged(helper.getNode('bridge-1'), 'error'), [problem]);
+  });
+
+  for (const [field, form, message] of [
+    [
+      'domain of a route',
+      { routes: [routeTo('')] },
+      'routes, row 1: domain: expected a whole number from 0 to 232, got “”',
+    ],
+    [
+      'domain',
+      { domains: [{ id: 'car', alias: '' }] },
+      'domains, row 1: expected a whole number from 0 to 232, got “car”',
+    ],
+    ['broker', { broker: 'nowhere' }, 'The chosen broker is missing or disabled'],
+    ['prefix', { prefix: '' }, 'topic prefix "" is not valid: topic name is empty'],
+    [
+      'interface',
+      { interfaces: '127.0.0.1, lo' },
+      'interface: expected an IPv4 address of this machine, got "lo"',
+    ],
+  ] as const) {
+    it(`shows a bad ${field}, and refuses messages with it`, async () => {
+      await start(flow(form));
+      await statusText('bridge-1', (text) => text === message);
+      const caught = new Sink('caught');
+      receive('ros/0/chatter', {});
+      // The catch node may have heard of the fault itself before.
+      const ofMessage = () => caught.messages.filter(({ topic }) => topic === 'ros/0/chatter');
+      for (let count = 1; ofMessage().length === 0; count++) await caught.until(count);
+      assert.deepEqual(ofMessage().map(errorOf), [`Error: ${message}`]);
+    });
+  }
+
+  it('sends nothing to the flow while its output is not wired, and does after it was', async () => {
+    const fields = { domains: [{ id: 96, alias: '' }], routes: [routeTo(96)] };
+    await start(flow({ ...fields, wires: [[]] }));
+    const peer = keep(await RosPeer.start(96));
+    const { publish } = await peer.publisher('/chatter');
+    await statusOf('1 domain · 1 route · ');
+    const node = helper.getNode('bridge-1');
+    publish({ data: 'nobody hears' });
+    await statusOf('1 domain · 1 route · 1 msg/s');
+    await deploy(flow(fields));
+    assert.equal(helper.getNode('bridge-1'), node);
+    const out = new Sink();
+    publish({ data: 'heard' });
+    assert.deepEqual((await out.until(1))[0]?.payload, { data: 'heard' });
+  });
+});
