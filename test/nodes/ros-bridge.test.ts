@@ -165,7 +165,10 @@ describe('ros-bridge', function () {
       // The catch node may have heard of the fault itself before.
       const ofMessage = () => caught.messages.filter(({ topic }) => topic === 'ros/0/chatter');
       for (let count = 1; ofMessage().length === 0; count++) await caught.until(count);
-      assert.deepEqual(ofMessage().map(errorOf), [`Error: ${message}`]);
+      assert.deepEqual(
+        ofMessage().map((caughtMessage) => errorOf(caughtMessage).replace(/^\w*Error: /, '')),
+        [message],
+      );
     });
   }
 
