@@ -173,7 +173,7 @@ export class Broker {
   }
 
   #retain(message: Message): void {
-    if (!this.#retained.set(message)) this.statistics.dropped++;
+    if (!this.#retained.set(message.compact())) this.statistics.dropped++;
     this.statistics.retained = this.#retained.count;
   }
 
@@ -191,7 +191,7 @@ export class Broker {
 
   #forget(session: Session): void {
     for (const subscription of session.subscriptions.values()) this.#routing.remove(subscription);
-    session.subscriptions.clear();
+    session.discard();
     this.statistics.subscriptions = this.#routing.size;
   }
 }

@@ -7,8 +7,9 @@ import type { WillFields } from './codec/connect-packet';
 import { encodeDisconnect } from './codec/disconnect-packet';
 import { PacketFramer } from './codec/packet-framer';
 import { PacketType, type ProtocolVersion, packetTypeOf } from './codec/packet-type';
+import type { Properties } from './codec/properties';
 import { ProtocolError } from './codec/protocol-error';
-import { PublishView } from './codec/publish-packet';
+import type { PublishView } from './codec/publish-packet';
 import { connectReturnCode, ReasonCode } from './codec/reason-code';
 import { ConnectionOutput, type FlushSchedule } from './connection-output';
 import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from './handlers/acknowledgement';
@@ -48,6 +49,7 @@ export interface ConnectedState {
 export interface ConnectionEnvironment {
   broker: Broker;
   schedule: FlushSchedule;
+  view: PublishView;
   /** Milliseconds of a clock that does not jump. */
   clock: () => number;
   report: (event: BrokerEvent) => void;
@@ -63,8 +65,8 @@ export class ClientConnection implements ConnectedClient {
   readonly broker: Broker;
   readonly address: string;
   readonly output: ConnectionOutput;
-  /** One for all packets of the connection. */
-  readonly view = new PublishView();
+  /** The PUBLISH that is being handled; one for all connections, as it would keep their last chunks in memory. */
+  readonly view: PublishView;
   readonly topicAliases = new Map<number, TopicAlias>();
   /** Time of the chunk that is being handled. */
   now: number;
@@ -80,10 +82,11 @@ export class ClientConnection implements ConnectedClient {
   #deadline: number;
 
   constructor(stream: Duplex, address: string, environment: ConnectionEnvironment) {
-    const { broker, schedule, clock } = environment;
+    const { broker, schedule, clock, view } = environment;
     this.#environment = environment;
     this.#stream = stream;
     this.broker = broker;
+    this.view = view;
     this.address = address;
     this.now = clock();
     this.#deadline = this.now + broker.limits.connectTimeout;
@@ -109,7 +112,12 @@ export class ClientConnection implements ConnectedClient {
       failure = error;
     });
     const gone = () => this.#leave(undefined, failure?.message ?? 'connection closed by the peer');
-    this.#stream.on('end', gone);
+    this.#stream.on('end', () => {
+      gone();
+      // What it asked before it stopped talking is still answered.
+      this.output.close(undefined);
+      this.#stream.end();
+    });
     this.#stream.on('close', () => {
       gone();
       this.#environment.closed(this);
@@ -151,14 +159,9 @@ export class ClientConnection implements ConnectedClient {
    */
   end(reasonCode: ReasonCode, reason: string): void {
     if (this.#ended) return;
-    let last: Buffer | undefined;
-    if (this.#state === undefined) {
-      last = this.#refusal(reasonCode, reason);
-    } else if (this.version === 5) {
-      last = encodeDisconnect({ type: 'disconnect', reasonCode, properties: { reasonString: reason } }, 5);
-      if (last.length > this.output.maximumPacketSize) {
-        last = encodeDisconnect({ type: 'disconnect', reasonCode, properties: {} }, 5); // [MQTT-3.14.2-3]
-      }
+    let last = this.#lastPacket(reasonCode, { reasonString: reason });
+    if (last !== undefined && last.length > this.output.maximumPacketSize) {
+      last = this.#lastPacket(reasonCode, {}); // [MQTT-3.2.2-19], [MQTT-3.14.2-3]
     }
     this.#leave(reasonCode, reason);
     this.output.close(last);
@@ -207,17 +210,16 @@ export class ClientConnection implements ConnectedClient {
     });
   }
 
-  /** CONNACK of a refusal, when a CONNECT said in which form. */
-  #refusal(reasonCode: ReasonCode, reason: string): Buffer | undefined {
-    if (!this.#connectSeen) return undefined;
+  /** DISCONNECT, or CONNACK of a refusal when a CONNECT said in which form. */
+  #lastPacket(reasonCode: ReasonCode, properties: Properties): Buffer | undefined {
     const v5 = this.version === 5;
+    if (this.#state !== undefined) {
+      return v5 ? encodeDisconnect({ type: 'disconnect', reasonCode, properties }, 5) : undefined;
+    }
+    if (!this.#connectSeen) return undefined;
+    const code = v5 ? reasonCode : connectReturnCode(reasonCode);
     return encodeConnack(
-      {
-        type: 'connack',
-        sessionPresent: false,
-        reasonCode: v5 ? reasonCode : connectReturnCode(reasonCode),
-        properties: { reasonString: reason },
-      },
+      { type: 'connack', sessionPresent: false, reasonCode: code, properties },
       this.version,
     );
   }

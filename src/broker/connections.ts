@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Broker } from './broker';
 import type { BrokerEvent } from './broker-event';
 import { ClientConnection } from './client-connection';
+import { PublishView } from './codec/publish-packet';
 import { ReasonCode } from './codec/reason-code';
 import { FlushSchedule } from './connection-output';
 
@@ -14,6 +15,7 @@ export class Connections {
   readonly #clock: () => number;
   readonly #report: (event: BrokerEvent) => void;
   readonly #schedule = new FlushSchedule();
+  readonly #view = new PublishView();
   readonly #open = new Set<ClientConnection>();
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
@@ -59,6 +61,7 @@ export class Connections {
     const connection = new ClientConnection(stream, address, {
       broker: this.#broker,
       schedule: this.#schedule,
+      view: this.#view,
       clock: this.#clock,
       report: this.#report,
       closed: (closed) => this.#onClosed(closed),

@@ -1,10 +1,14 @@
 import type { WillFields } from './codec/connect-packet';
 import type { QoS } from './codec/packet-type';
 import { encodeProperties } from './codec/properties';
-import type { MessageParts, PublishView } from './codec/publish-packet';
+import { copy, type MessageParts, type PublishView } from './codec/publish-packet';
 
 /** What a message costs beyond its bytes, roughly; counted so that many empty messages are bounded too. */
 const OVERHEAD_BYTES = 128;
+
+/** What the two properties take that do not travel on, with their identifiers. */
+const ALIAS_BYTES = 3;
+const EXPIRY_BYTES = 5;
 
 /**
  * An application message that outlives the packet it came in: it owns one copy of its bytes, which all the sessions that
@@ -55,6 +59,15 @@ export class Message implements MessageParts {
     return this.bytes.length + OVERHEAD_BYTES;
   }
 
+  /** The same message with bytes that nothing else shares a buffer with, for one that is kept long. */
+  compact(): Message {
+    if (this.bytes.buffer.byteLength === this.bytes.length) return this;
+    const bytes = Buffer.allocUnsafeSlow(this.bytes.length);
+    this.bytes.copy(bytes);
+    const { topic, topicEnd, propertiesEnd, qos, retain, expiresAt, publisher } = this;
+    return new Message(topic, bytes, topicEnd, propertiesEnd, qos, retain, expiresAt, publisher);
+  }
+
   /** Seconds that are left [MQTT-3.3.2-6], or -1 when the message does not expire. */
   remainingExpiry(now: number): number {
     return this.expiresAt === Number.POSITIVE_INFINITY
@@ -75,24 +88,18 @@ export function messageOf(
   now: number,
 ): Message {
   const topicLength = topicBytes?.length ?? view.topicEnd - view.topicStart;
-  const bytes = Buffer.allocUnsafeSlow(
-    topicLength + view.propertiesEnd - view.propertiesStart + view.payloadEnd - view.payloadStart,
-  );
+  const holes = (view.aliasOffset === -1 ? 0 : ALIAS_BYTES) + (view.expiryOffset === -1 ? 0 : EXPIRY_BYTES);
+  const propertiesEnd = topicLength + view.propertiesEnd - view.propertiesStart - holes;
+  // Of Node's pool, as most messages live short; what lives long takes bytes of its own then.
+  const bytes = Buffer.allocUnsafe(propertiesEnd + view.payloadEnd - view.payloadStart);
   if (topicBytes !== undefined) topicBytes.copy(bytes);
-  else view.bytes.copy(bytes, 0, view.topicStart, view.topicEnd);
-  let at = topicLength;
-  if (view.propertiesUnchanged) {
-    if (view.propertiesEnd > view.propertiesStart) {
-      at += view.bytes.copy(bytes, at, view.propertiesStart, view.propertiesEnd);
-    }
-  } else {
-    at = copyForwardedProperties(view, bytes, at);
-  }
-  const propertiesEnd = at;
-  at += view.bytes.copy(bytes, at, view.payloadStart, view.payloadEnd);
+  else copy(view.bytes, view.topicStart, view.topicEnd, bytes, 0);
+  if (holes > 0) copyForwardedProperties(view, bytes, topicLength);
+  else copy(view.bytes, view.propertiesStart, view.propertiesEnd, bytes, topicLength);
+  copy(view.bytes, view.payloadStart, view.payloadEnd, bytes, propertiesEnd);
   return new Message(
     topic,
-    bytes.subarray(0, at),
+    bytes,
     topicLength,
     propertiesEnd,
     view.qos,
@@ -103,19 +110,18 @@ export function messageOf(
 }
 
 // The topic alias belongs to one connection [MQTT-3.3.2-7]; the expiry is written anew as it runs down.
-function copyForwardedProperties(view: PublishView, target: Buffer, offset: number): number {
-  const holes = [
-    [view.aliasOffset, 3],
-    [view.expiryOffset, 5],
-  ].filter((hole): hole is [number, number] => hole[0] !== -1);
-  holes.sort((a, b) => a[0] - b[0]);
+function copyForwardedProperties(view: PublishView, target: Buffer, offset: number): void {
+  const { aliasOffset, expiryOffset, bytes, propertiesEnd } = view;
   let at = offset;
   let from = view.propertiesStart;
-  for (const [hole, length] of holes) {
-    at += view.bytes.copy(target, at, from, hole);
-    from = hole + length;
+  for (let hole = 0; hole < 2; hole++) {
+    const aliasNext = aliasOffset >= from && (expiryOffset < from || aliasOffset < expiryOffset);
+    const next = aliasNext ? aliasOffset : expiryOffset;
+    if (next < from) break;
+    at = copy(bytes, from, next, target, at);
+    from = next + (aliasNext ? ALIAS_BYTES : EXPIRY_BYTES);
   }
-  return at + view.bytes.copy(target, at, from, view.propertiesEnd);
+  copy(bytes, from, propertiesEnd, target, at);
 }
 
 /** The message of a will, made when it is published: its expiry counts from then [MQTT-3.1.3.2.4]. */

@@ -240,6 +240,23 @@ describe('the broker in its thread', () => {
     await overTcp({ protocolVersion: 5 });
   });
 
+  it('still answers a client that has stopped talking', async () => {
+    await start();
+    const peer = new MqttPeer(await socket(), 5);
+    const connect = {
+      type: 'connect',
+      protocolVersion: 5,
+      clientId: '',
+      cleanStart: true,
+      keepAlive: 0,
+    } as const;
+    peer.send({ ...connect, properties: {} }, { type: 'pingreq' });
+    peer.stream.end();
+    await peer.expect('connack');
+    await peer.expect('pingresp');
+    assert.equal(await peer.next(), undefined);
+  });
+
   it('lets the reason reach a client that has more to say than it was allowed', async () => {
     await start({ limits: { packetSize: 10_000 } });
     const peer = new MqttPeer(await socket(), 5);

@@ -30,6 +30,14 @@ export function readPacketId(reader: WireReader): number {
   return packetId;
 }
 
+/**
+ * The packet identifier of an acknowledgement in its short form, which says success and is nearly always used; 0 when
+ * the packet is of another form and has to be decoded.
+ */
+export function shortAcknowledgement(bytes: Buffer, start: number, end: number): number {
+  return end - start === 2 ? ((bytes[start] as number) << 8) | (bytes[start + 1] as number) : 0;
+}
+
 export function decodeAcknowledgement(
   type: AcknowledgementType,
   bytes: Buffer,

@@ -13,6 +13,7 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
   connection.version = peekProtocolVersion(bytes, start, end) ?? 4;
   const packet = decodeConnect(bytes, start, end);
   connection.clientId = packet.clientId;
+  output.maximumPacketSize = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   check(packet, connection);
   const v5 = packet.protocolVersion === 5;
   const { properties, keepAlive } = packet;
@@ -32,7 +33,6 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
     connection.now,
   );
   output.v5 = v5;
-  output.maximumPacketSize = properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   const granted: Properties = {
     maximumPacketSize: limits.packetSize,
     sharedSubscriptionAvailable: 0,

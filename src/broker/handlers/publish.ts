@@ -27,7 +27,9 @@ export function handlePublish(
     alias = resolveAlias(connection, view);
     entry = alias.entry;
   }
-  if (view.qos === 2 && !session.receive(view.packetId, broker.limits.receiveMaximum)) {
+  // Older clients have not been told a Receive Maximum: theirs is all the identifiers that there are.
+  const receiveMaximum = version === 5 ? broker.limits.receiveMaximum : 65_535;
+  if (view.qos === 2 && !session.receive(view.packetId, receiveMaximum)) {
     output.acknowledge(PUBREC, view.packetId, ReasonCode.success);
     return;
   }

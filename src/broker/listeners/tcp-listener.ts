@@ -14,6 +14,15 @@ export class ListenerError extends Error {
   override readonly name = 'ListenerError';
 }
 
+const SOCKET_OPTIONS = {
+  noDelay: true,
+  // A peer that stops talking may still be told something.
+  allowHalfOpen: true,
+  // Finds peers that are gone without a word also when they gave no keep alive.
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+};
+
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
@@ -51,7 +60,7 @@ export class TcpListener {
         `${place} would be open to other machines without a password: use 127.0.0.1, or allow anonymous clients beyond loopback`,
       );
     }
-    const server = createServer({ noDelay: true }, (socket) => {
+    const server = createServer(SOCKET_OPTIONS, (socket) => {
       this.#accept(socket, `${socket.remoteAddress}:${socket.remotePort}`);
     });
     this.#server = server;

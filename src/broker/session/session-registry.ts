@@ -26,7 +26,6 @@ export class SessionRegistry {
   readonly #limits: Limits;
   readonly #statistics: BrokerStatistics;
   readonly #listener: SessionRegistryListener;
-  readonly #online = new Map<string, Session>();
   // In the order in which the clients left.
   readonly #offline = new Map<string, OfflineSession>();
 
@@ -44,15 +43,10 @@ export class SessionRegistry {
     const offline = this.#offline.get(clientId);
     if (offline !== undefined) {
       this.#offline.delete(clientId);
-      if (!cleanStart) {
-        this.#online.set(clientId, offline.session);
-        return { session: offline.session, present: true };
-      }
+      if (!cleanStart) return { session: offline.session, present: true };
       this.#end(offline, now);
     }
-    const session = new Session(clientId, this.#limits, this.#statistics);
-    this.#online.set(clientId, session);
-    return { session, present: false };
+    return { session: new Session(clientId, this.#limits, this.#statistics), present: false };
   }
 
   /**
@@ -62,7 +56,6 @@ export class SessionRegistry {
    */
   detach(session: Session, expiry: number, will: WillFields | undefined, now: number): void {
     session.detach();
-    this.#online.delete(session.clientId);
     const delay = Math.min(will?.properties.willDelayInterval ?? 0, expiry);
     const offline: OfflineSession = {
       session,

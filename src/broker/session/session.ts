@@ -85,6 +85,14 @@ export class Session {
     for (const outgoing of this.#queue.removeWhere(({ qos }) => qos === 0)) this.#release(outgoing);
   }
 
+  /** The session is over: lets go of everything, as caches may keep the session itself for a while. */
+  discard(): void {
+    this.subscriptions.clear();
+    this.#inFlight.clear();
+    this.#received.clear();
+    this.#queue.removeWhere(() => true);
+  }
+
   /**
    * Delivers a received message at QoS 0, straight from its packet where nothing has to change. Returns false when the
    * message must wait its turn and so needs bytes of its own: `deliver` it then.
@@ -146,7 +154,7 @@ export class Session {
       }
       const next = this.#queue.peek();
       if (next === undefined) return;
-      if (next.qos > 0 && (this.#sendQuota === 0 || this.#inFlight.size >= this.#limits.inFlight)) return;
+      if (!this.#maySend(output, next.qos)) return;
       this.#queue.shift();
       this.#send(output, next, now);
     }
@@ -225,8 +233,20 @@ export class Session {
     replayed: boolean,
     now: number,
   ): void {
-    this.#queue.push({ message, qos, retain, identifiers, replayed, packetId: 0 });
-    this.drain(now);
+    const outgoing = { message, qos, retain, identifiers, replayed, packetId: 0 };
+    if (
+      this.#output !== undefined &&
+      this.#queue.length === 0 &&
+      this.#resend.length === 0 &&
+      this.#maySend(this.#output, qos)
+    )
+      this.#send(this.#output, outgoing, now);
+    else this.#queue.push(outgoing);
+  }
+
+  #maySend(output: SessionOutput, qos: QoS): boolean {
+    if (output.congested) return false;
+    return qos === 0 || (this.#sendQuota > 0 && this.#inFlight.size < this.#limits.inFlight);
   }
 
   #send(output: SessionOutput, outgoing: OutgoingMessage, now: number): void {
