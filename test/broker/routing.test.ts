@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ProtocolVersion, QoS } from '../../src/broker/codec/packet-type';
+import type { PublishPacket } from '../../src/broker/codec/publish-packet';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { BrokerInProcess } from './broker-in-process';
 import type { MqttPeer } from './mqtt-peer';
@@ -79,6 +80,33 @@ describe('routing', () => {
     }
     for (let count = 0; count < 50; count++) {
       assert.equal((await receive(subscriber)).payload.toString(), String(count));
+    }
+  });
+
+  it('keeps the order also where some messages are forwarded as they came and others are not', async () => {
+    for (const size of [10, 5000]) {
+      const broker = new BrokerInProcess();
+      const subscriber = await broker.client(4);
+      await subscriber.subscribe('t', { qos: 1 });
+      const publisher = await broker.client(4);
+      const sent = Array.from({ length: 40 }, (_, index): PublishPacket => {
+        const qos = index % 3 === 2 ? 1 : 0;
+        const payload = Buffer.from(String(index).padEnd(size));
+        return {
+          type: 'publish',
+          topic: 't',
+          payload,
+          qos,
+          dup: false,
+          retain: false,
+          packetId: qos,
+          properties: {},
+        };
+      });
+      publisher.send(...sent);
+      for (const { payload } of sent) {
+        assert.equal((await receive(subscriber)).payload.toString(), payload.toString());
+      }
     }
   });
 

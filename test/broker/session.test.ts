@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
+import type { MessageParts, PublishView } from '../../src/broker/codec/publish-packet';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
+import { limitsOf } from '../../src/broker/limits';
+import { messageOfWill } from '../../src/broker/message';
+import { Session, type SessionOutput } from '../../src/broker/session/session';
+import { newStatistics } from '../../src/broker/statistics';
 import { BrokerInProcess } from './broker-in-process';
 import type { MqttPeer } from './mqtt-peer';
 
@@ -240,6 +245,64 @@ describe('sessions', () => {
     const reasonCode = ReasonCode.quotaExceeded;
     client.send({ type: 'pubrec', packetId: second.packetId, reasonCode, properties: {} });
     await client.expect('publish');
+  });
+});
+
+/** An output that notes what it gets, and is congested when the test says so. */
+class NotedOutput implements SessionOutput {
+  readonly v5 = true;
+  congested = false;
+  readonly notes: string[] = [];
+
+  forward(view: PublishView): boolean {
+    this.notes.push(`forward ${view.bytes.toString('utf8', view.payloadStart, view.payloadEnd)}`);
+    return true;
+  }
+
+  publish(parts: MessageParts, header: number, packetId: number): boolean {
+    const payload = parts.bytes.toString('utf8', parts.payloadStart, parts.payloadEnd);
+    this.notes.push(`publish 0x${header.toString(16)} ${packetId} ${payload}`);
+    return true;
+  }
+
+  acknowledge(header: number, packetId: number): void {
+    this.notes.push(`acknowledge 0x${header.toString(16)} ${packetId}`);
+  }
+}
+
+describe('a session with a congested output', () => {
+  const delivery = { qos: 1 as const, retainAsPublished: false, identifiers: [] };
+  const message = (payload: string) => {
+    const properties = {};
+    const fields = { topic: 't', payload: Buffer.from(payload), qos: 1 as const, retain: false, properties };
+    return messageOfWill(fields, 'publisher', 0);
+  };
+
+  it('holds back, and lets nothing overtake what waits', () => {
+    const output = new NotedOutput();
+    const session = new Session('c', limitsOf({}), newStatistics());
+    session.attach(output, 10, 0);
+    session.deliver(message('first'), 1, false, delivery, 0);
+    output.congested = true;
+    session.deliver(message('second'), 1, false, delivery, 0);
+    session.deliver(message('lost'), 0, false, delivery, 0);
+    output.congested = false;
+    session.deliver(message('third'), 1, false, delivery, 0);
+    assert.deepEqual(output.notes, ['publish 0x32 1 first']);
+    session.drain(0);
+    assert.deepEqual(output.notes.slice(1), ['publish 0x32 2 second', 'publish 0x32 3 third']);
+  });
+
+  it('uses no packet identifier twice at a time', () => {
+    const output = new NotedOutput();
+    const session = new Session('c', limitsOf({ inFlight: 65_535 }), newStatistics());
+    session.attach(output, 65_535, 0);
+    for (let count = 0; count < 65_535; count++) session.deliver(message('x'), 1, false, delivery, 0);
+    session.acknowledged(40_000, 0);
+    session.deliver(message('again'), 1, false, delivery, 0);
+    session.deliver(message('waits'), 1, false, delivery, 0);
+    assert.equal(output.notes.at(-1), 'publish 0x32 40000 again');
+    assert.equal(session.queued, 1);
   });
 });
 

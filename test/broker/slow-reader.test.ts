@@ -79,6 +79,23 @@ describe('a reader that has stopped reading', () => {
     assert.equal(broker.statistics.dropped, 0);
   });
 
+  it('and leaves does not get later what was only for a connected client', async () => {
+    const broker = new BrokerInProcess({ outputBytes: 4 * KIB });
+    const publisher = await broker.client(4);
+    for (let count = 0; count < 100; count++) {
+      publisher.publish(`t/${count}`, 'x'.repeat(KIB), { retain: true });
+    }
+    await publisher.expectNothing();
+    const options = { clientId: 'slow', cleanStart: false };
+    const slow = await broker.client(4, options);
+    await slow.subscribe('t/#');
+    slow.stream.pause();
+    await settled(broker);
+    await slow.vanish();
+    const back = await broker.client(4, options);
+    await back.expectNothing();
+  });
+
   it('and asks on without reading the answers is not read on', async () => {
     const limits = { outputBytes: 4 * KIB, packetSize: 4 * KIB };
     const broker = new BrokerInProcess(limits);

@@ -223,6 +223,24 @@ describe('silence', () => {
     await client.expectNothing();
   });
 
+  it('after the last packet of a client does not take its answers from it', async () => {
+    const broker = new BrokerInProcess();
+    const client = broker.open(4);
+    const connect = {
+      type: 'connect',
+      protocolVersion: 4,
+      clientId: '',
+      cleanStart: true,
+      keepAlive: 0,
+    } as const;
+    client.stream.end(
+      Buffer.concat([encodePacket({ ...connect, properties: {} }, 4), encodePacket({ type: 'pingreq' }, 4)]),
+    );
+    await client.expect('connack');
+    await client.expect('pingresp');
+    assert.equal(await client.next(), undefined);
+  });
+
   it('after the last word is ended two seconds later, so that a peer that does not close can read it', async () => {
     const broker = new BrokerInProcess();
     const [ours, theirs] = duplexPair();

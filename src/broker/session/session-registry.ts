@@ -56,7 +56,7 @@ export class SessionRegistry {
    */
   detach(session: Session, expiry: number, will: WillFields | undefined, now: number): void {
     session.detach();
-    const delay = Math.min(will?.properties.willDelayInterval ?? 0, expiry);
+    const delay = will?.properties.willDelayInterval ?? 0;
     const offline: OfflineSession = {
       session,
       expiresAt: now + expiry * 1000,

@@ -234,12 +234,7 @@ export class Session {
     now: number,
   ): void {
     const outgoing = { message, qos, retain, identifiers, replayed, packetId: 0 };
-    if (
-      this.#output !== undefined &&
-      this.#queue.length === 0 &&
-      this.#resend.length === 0 &&
-      this.#maySend(this.#output, qos)
-    )
+    if (this.#output !== undefined && this.#queue.length === 0 && this.#maySend(this.#output, qos))
       this.#send(this.#output, outgoing, now);
     else this.#queue.push(outgoing);
   }
