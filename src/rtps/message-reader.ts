@@ -17,6 +17,8 @@ import { toNanoseconds } from './time';
 
 /** Takes the submessages of one message in their order. `context` is only valid during the call. */
 export interface SubmessageHandler {
+  /** Whether the message of this sender is to be read at all. */
+  accepts(sourcePrefix: string): boolean;
   data(context: MessageContext, data: DataSubmessage): void;
   dataFrag(context: MessageContext, fragment: DataFragSubmessage): void;
   heartbeat(context: MessageContext, heartbeat: HeartbeatSubmessage): void;
@@ -67,6 +69,7 @@ class MessageReader {
   }
 
   read(): void {
+    if (!this.#handler.accepts(this.#context.sourcePrefix)) return;
     const bytes = this.#bytes;
     let at = MESSAGE_HEADER_BYTES;
     while (at + 4 <= bytes.length) {

@@ -93,6 +93,12 @@ export class MessageReceiver implements SubmessageHandler {
     this.#early.expire();
   }
 
+  accepts(sourcePrefix: string): boolean {
+    if (sourcePrefix === this.#ownPrefix) return false;
+    this.#discovery.alive(sourcePrefix);
+    return true;
+  }
+
   data(context: MessageContext, data: DataSubmessage): void {
     if (!this.#isForUs(context)) return;
     const { inlineQos, readerId, writerId } = data;
@@ -153,9 +159,7 @@ export class MessageReceiver implements SubmessageHandler {
     this.#statistics.submessagesSkipped++;
   }
 
-  #isForUs({ sourcePrefix, destinationPrefix }: MessageContext): boolean {
-    if (sourcePrefix === this.#ownPrefix) return false;
-    this.#discovery.alive(sourcePrefix);
+  #isForUs({ destinationPrefix }: MessageContext): boolean {
     return destinationPrefix === undefined || destinationPrefix === this.#ownPrefix;
   }
 

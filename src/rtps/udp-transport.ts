@@ -69,6 +69,8 @@ export class UdpTransport implements MessageSender {
   #metatraffic: Socket | undefined;
   #user: Socket | undefined;
   #participantIndex = 0;
+  #opening: Promise<void> | undefined;
+  #isOpen = false;
   #sending = 0;
   #sent: (() => void) | undefined;
   #closed = false;
@@ -85,18 +87,24 @@ export class UdpTransport implements MessageSender {
   }
 
   /** Binds the sockets. Without effect when the range is `off`. @throws TransportError when all indexes are taken */
-  async open(): Promise<void> {
-    if (this.#options.range === 'off') return;
+  open(): Promise<void> {
+    this.#opening = this.#options.range === 'off' ? Promise.resolve() : this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
     await this.#bindUnicast();
     this.#multicast = this.#socket(true);
     await bind(this.#multicast, metatrafficMulticastPort(this.#options.domain), '0.0.0.0');
     await Promise.all(this.#interfaces().map((address) => this.#addInterface(address)));
     this.#checkReceiveBuffer();
+    this.#isOpen = true;
   }
 
-  /** Waits for what is being sent, then closes the sockets. */
+  /** Waits for what is being opened and sent, then closes the sockets. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#opening?.catch(() => {});
     if (this.#sending > 0) await new Promise<void>((resolve) => (this.#sent = resolve));
     const sockets = [this.#metatraffic, this.#user, this.#multicast, ...this.#announcers.values()];
     this.#announcers.clear();
@@ -141,8 +149,8 @@ export class UdpTransport implements MessageSender {
    * host, its well-known ports, because multicast may be off on the loopback interface.
    */
   announce(message: Buffer): void {
+    if (!this.#isOpen) return;
     const { domain, range } = this.#options;
-    if (range === 'off') return;
     this.#refreshInterfaces();
     const group = locatorOf(MULTICAST_GROUP, metatrafficMulticastPort(domain));
     for (const socket of this.#announcers.values()) this.#send(socket, message, group, () => {});

@@ -140,6 +140,7 @@ export class WriterProxy {
   }
 
   #take(change: ReceivedChange): void {
+    this.#repeatDelay = REPEAT_MS;
     this.#next++;
     this.#deliver(change);
   }
@@ -151,8 +152,7 @@ export class WriterProxy {
       else this.#take(change);
     }
     if (this.#next <= this.#requestedUpTo) return;
-    // Progress: what is still missing behind the last request is asked for without waiting.
-    this.#repeatDelay = REPEAT_MS;
+    // What is still missing behind the last request is asked for without waiting.
     if (this.#requestedUpTo > 0 && this.#next <= this.#highest) this.#respondIn(0);
     this.#requestedUpTo = 0;
   }
@@ -169,6 +169,7 @@ export class WriterProxy {
       // A copy, so that a waiting sample does not pin its whole datagram.
       this.#ahead.set(sequence, change && { ...change, payload: Buffer.from(change.payload) });
       this.#aheadBytes += bytes;
+      this.#repeatDelay = REPEAT_MS;
     }
     this.#highest = Math.max(this.#highest, sequence);
     if (this.#next > 0) this.#respondIn(RESPONSE_DELAY_MS);
@@ -249,13 +250,15 @@ export class WriterProxy {
       return;
     }
     const now = performance.now();
-    const repeat = now - this.#requestedAt >= REPEAT_MS;
+    const repeat = this.#requestedUpTo === 0 || now - this.#requestedAt >= REPEAT_MS;
     const asked = repeat ? missing : missing.filter((sequence) => sequence > this.#requestedUpTo);
-    if (asked.length > 0) {
-      this.#requestedUpTo = asked.at(-1) as number;
-      this.#requestedAt = now;
-      this.#send(this.#next, asked, false);
+    if (asked.length === 0) {
+      this.#respondIn(this.#requestedAt + REPEAT_MS - now);
+      return;
     }
+    this.#requestedUpTo = asked.at(-1) as number;
+    if (repeat) this.#requestedAt = now;
+    this.#send(this.#next, asked, false);
     this.#respondLater();
   }
 

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { encodeEndpointData } from '../../src/rtps/endpoint-data';
+import { EntityId, guidOf } from '../../src/rtps/guid';
+import { locatorOf } from '../../src/rtps/locator';
+import { type Change, MessageWriter } from '../../src/rtps/message-writer';
+import { Pid } from '../../src/rtps/parameter-list';
+import type { Participant } from '../../src/rtps/participant';
+import {
+  ALL_BUILTIN_ENDPOINTS,
+  encodeDisposal,
+  encodeParticipantData,
+} from '../../src/rtps/participant-data';
+import {
+  Cast,
+  encodeString,
+  freshDomain,
+  freshTopic,
+  Inbox,
+  numberedTexts,
+  RELIABLE,
+  STRING,
+} from './fixture';
+
+const PREFIX = '01aa00112233445566778899';
+const GROUP = '239.255.0.1';
+const DATAGRAMS = 20_000;
+
+/** A repeatable sequence of integers below `limit`. */
+function randomIntegers(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+}
+
+describe('a participant under hostile datagrams', function () {
+  this.timeout(60_000);
+  const cast = new Cast();
+  let socket: Socket;
+  beforeEach(async () => {
+    socket = createSocket('udp4');
+    socket.bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    socket.setMulticastInterface('127.0.0.1');
+    socket.setMulticastTTL(0);
+  });
+  afterEach(async () => {
+    await new Promise<void>((resolve) => socket.close(resolve));
+    await cast.leave();
+  });
+
+  /** One message of each kind, as a participant of that name would send it. */
+  function messages(topic: string): Buffer[] {
+    const change = (payload: Buffer, rest: Partial<Change> = {}): Change => ({
+      sequence: 1,
+      timestamp: { seconds: 1, fraction: 0 },
+      payload,
+      keyOnly: false,
+      inlineQos: undefined,
+      ...rest,
+    });
+    const locators = [locatorOf('127.0.0.1', socket.address().port)];
+    const participantData = encodeParticipantData({
+      prefix: PREFIX,
+      vendorId: 0x01aa,
+      domain: undefined,
+      builtinEndpoints: ALL_BUILTIN_ENDPOINTS,
+      leaseDuration: 1000,
+      metatrafficLocators: locators,
+      userLocators: locators,
+      name: 'hostile',
+      userData: Buffer.from('user data'),
+    });
+    const endpointData = (entityId: number) =>
+      encodeEndpointData({
+        guid: guidOf(PREFIX, entityId),
+        topic,
+        type: STRING,
+        qos: RELIABLE,
+        userData: undefined,
+      });
+    const disposal = encodeDisposal(Pid.endpointGuid, guidOf(PREFIX, 0x203));
+    const gone = change(disposal.key, { keyOnly: true, inlineQos: disposal.inlineQos });
+    const { publicationsWriter, publicationsReader, subscriptionsWriter, subscriptionsReader } = EntityId;
+    const contents: Array<(writer: MessageWriter) => void> = [
+      (writer) => writer.data(0, EntityId.participantWriter, change(participantData)),
+      (writer) => {
+        writer.heartbeat(publicationsReader, publicationsWriter, 1, 1, 1, false);
+        writer.data(publicationsReader, publicationsWriter, change(endpointData(0x203)));
+      },
+      (writer) => {
+        writer.heartbeat(subscriptionsReader, subscriptionsWriter, 1, 1, 1, false);
+        writer.data(subscriptionsReader, subscriptionsWriter, change(endpointData(0x304)));
+      },
+      (writer) => writer.data(0, 0x203, change(encodeString('bad'))),
+      (writer) => writer.heartbeat(0, 0x203, 1, 9, 2, false),
+      (writer) => writer.gap(0, 0x203, 2, 4),
+      (writer) => writer.ackNack(0x304, 0x103, 1, [1, 2, 200], 1, false),
+      (writer) => writer.ackNack(publicationsReader, publicationsWriter, 0, [], 1, false),
+      (writer) => writer.data(publicationsReader, publicationsWriter, gone),
+    ];
+    return contents.map((write) => {
+      const writer = new MessageWriter(PREFIX, Buffer.alloc(2048));
+      write(writer);
+      return writer.message;
+    });
+  }
+
+  /** Sends as many at once as fit the receive buffer of an unconfigured system. */
+  async function send(participant: Participant, domain: number, datagrams: readonly Buffer[]): Promise<void> {
+    for (let sent = 0; sent < datagrams.length; sent += 50) {
+      const batch = datagrams.slice(sent, sent + 50);
+      const before = participant.statistics.datagramsReceived;
+      for (const datagram of batch) socket.send(datagram, 7400 + 250 * domain, GROUP);
+      while (participant.statistics.datagramsReceived < before + batch.length)
+        await new Promise(setImmediate);
+    }
+  }
+
+  for (const seed of [1, 2])
+    it(`counts what is broken and goes on (seed ${seed})`, async () => {
+      const domain = freshDomain();
+      const topic = freshTopic();
+      const participant = await cast.participant({ domain });
+      const inbox = new Inbox();
+      participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+      participant.createWriter({ topic, type: STRING, qos: RELIABLE });
+      const random = randomIntegers(seed);
+      const corpus = messages(topic);
+      const mutate = (): Buffer => {
+        const source = corpus[random(corpus.length)] as Buffer;
+        const datagram = Buffer.from(
+          source.subarray(0, random(4) === 0 ? random(source.length) : source.length),
+        );
+        // The RTPS header is left alone mostly, or nothing behind it would be read.
+        for (let changes = random(4); changes > 0 && datagram.length > 20; changes--)
+          datagram[random(10) === 0 ? random(20) : 20 + random(datagram.length - 20)] = random(256);
+        return datagram;
+      };
+      await send(participant, domain, Array.from({ length: DATAGRAMS }, mutate));
+      const { datagramsMalformed, announcementsRefused } = participant.statistics;
+      assert.ok(datagramsMalformed > DATAGRAMS / 20, `${datagramsMalformed} malformed`);
+      assert.ok(announcementsRefused > DATAGRAMS / 100, `${announcementsRefused} refused`);
+
+      const other = await cast.participant({ domain });
+      const writer = other.createWriter({ topic, type: STRING, qos: RELIABLE });
+      while (!participant.endpoints.some(({ guid }) => guid === writer.guid))
+        await once(participant, 'endpoint');
+      while (writer.matchedCount < 1) await once(writer, 'matched');
+      for (const text of numberedTexts(20)) writer.write(encodeString(text));
+      const heard = () => inbox.samples.filter(({ writerGuid }) => writerGuid === writer.guid);
+      while (heard().length < 20) await once(inbox, 'sample');
+      assert.deepEqual(
+        heard().map(({ sequence }) => sequence),
+        numberedTexts(20).map((_, index) => index + 1),
+      );
+    });
+
+  it('keeps a bounded number of participants, and counts the others', async () => {
+    const domain = freshDomain();
+    const participant = await cast.participant({ domain });
+    const [announcement] = messages(freshTopic()) as [Buffer, ...Buffer[]];
+    const own = Buffer.from(PREFIX, 'hex');
+    const datagrams = Array.from({ length: 400 }, (_, number) => {
+      const name = Buffer.from(PREFIX.slice(0, -4) + number.toString(16).padStart(4, '0'), 'hex');
+      const datagram = Buffer.from(announcement);
+      for (let at = datagram.indexOf(own); at >= 0; at = datagram.indexOf(own, at + 1))
+        name.copy(datagram, at);
+      return datagram;
+    });
+    await send(participant, domain, datagrams);
+    assert.equal(participant.participants.length, 256);
+    assert.equal(participant.statistics.announcementsRefused, 144);
+  });
+});

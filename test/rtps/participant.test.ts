@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import type { EndpointPair } from '../../src/rtps/matching';
+import { Participant, ParticipantOptionError, type RemoteParticipant } from '../../src/rtps/participant';
+import { QosError } from '../../src/rtps/qos';
+import type { RemoteEndpoint } from '../../src/rtps/remote-endpoint';
+import { TransportError } from '../../src/rtps/udp-transport';
+import { MAX_PAYLOAD_BYTES, PayloadTooLargeError } from '../../src/rtps/writer';
+import {
+  BEST_EFFORT,
+  Cast,
+  encodeString,
+  freshDomain,
+  freshTopic,
+  Inbox,
+  numberedTexts,
+  RELIABLE,
+  STRING,
+  TRANSIENT_LOCAL,
+} from './fixture';
+
+describe('participants among themselves', function () {
+  this.timeout(20_000);
+  const cast = new Cast();
+  afterEach(() => cast.leave());
+
+  async function pair(options: object = {}) {
+    const domain = freshDomain();
+    return [
+      await cast.participant({ domain, ...options }),
+      await cast.participant({ domain, ...options }),
+    ] as const;
+  }
+
+  for (const [name, qos] of Object.entries({ reliable: RELIABLE, 'best-effort': BEST_EFFORT }))
+    it(`exchange ${name} samples`, async () => {
+      const [a, b] = await pair();
+      const topic = freshTopic();
+      const inbox = new Inbox();
+      const reader = b.createReader({ topic, type: STRING, qos }, inbox.take);
+      const writer = a.createWriter({ topic, type: STRING, qos });
+      await Promise.all([once(writer, 'matched'), once(b, 'matched')]);
+      const sequences = numberedTexts(100).map((text) => writer.write(encodeString(text)));
+      await inbox.until(100);
+      assert.deepEqual(inbox.texts, numberedTexts(100));
+      assert.deepEqual(
+        inbox.samples.map(({ sequence, writerGuid }) => [sequence, writerGuid]),
+        sequences.map((sequence) => [sequence, writer.guid]),
+      );
+      assert.equal(writer.matchedCount, 1);
+      assert.equal(reader.matchedCount, 1);
+    });
+
+  it('exchange samples of any length up to the limit', async () => {
+    const [a, b] = await pair();
+    const topic = freshTopic();
+    const inbox = new Inbox();
+    b.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+    const writer = a.createWriter({ topic, type: STRING, qos: RELIABLE });
+    await Promise.all([once(writer, 'matched'), once(b, 'matched')]);
+    const lengths = [4, 5, 1399, 1400, 1401, 14_700, 14_720, 14_740, 16_384, 40_000, MAX_PAYLOAD_BYTES];
+    for (const length of lengths) writer.write(Buffer.alloc(length, length % 251));
+    await inbox.until(lengths.length);
+    // RTPS pads a payload to a multiple of four.
+    assert.deepEqual(
+      inbox.samples.map(({ payload }) => payload.length),
+      lengths.map((length) => Math.ceil(length / 4) * 4),
+    );
+    for (const [index, { payload }] of inbox.samples.entries()) {
+      const length = lengths[index] as number;
+      assert.ok(payload.subarray(0, length).equals(Buffer.alloc(length, length % 251)));
+    }
+    assert.throws(
+      () => writer.write(Buffer.alloc(MAX_PAYLOAD_BYTES + 1)),
+      (error) => error instanceof PayloadTooLargeError && error.message.includes(topic),
+    );
+  });
+
+  it('give each of several readers of a topic each sample once', async () => {
+    const [a, b] = await pair();
+    const topic = freshTopic();
+    const inboxes = [new Inbox(), new Inbox()];
+    for (const inbox of inboxes) b.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+    const writers = [1, 2].map(() => a.createWriter({ topic, type: STRING, qos: RELIABLE }));
+    for (const writer of writers) while (writer.matchedCount < 2) await once(writer, 'matched');
+    for (const text of numberedTexts(10)) for (const writer of writers) writer.write(encodeString(text));
+    for (const inbox of inboxes) {
+      await inbox.until(20);
+      for (const { guid } of writers)
+        assert.deepEqual(
+          inbox.samples.filter(({ writerGuid }) => writerGuid === guid).map(({ sequence }) => sequence),
+          numberedTexts(10).map((_, index) => index + 1),
+        );
+    }
+  });
+
+  it('tell each other what they are and what they have', async () => {
+    const domain = freshDomain();
+    const userData = Buffer.from('enclave=/;');
+    const a = await cast.participant({ domain, name: 'the first', userData });
+    const topic = freshTopic();
+    const endpointData = Buffer.from('typehash=x;');
+    const writer = a.createWriter({ topic, type: STRING, qos: TRANSIENT_LOCAL, userData: endpointData });
+    const b = await cast.participant({ domain });
+    const [[participant], [endpoint]]: [RemoteParticipant[], RemoteEndpoint[]] = (await Promise.all([
+      once(b, 'participant'),
+      once(b, 'endpoint'),
+    ])) as [RemoteParticipant[], RemoteEndpoint[]];
+    assert.deepEqual(participant, { guid: a.guid, vendorId: 0x01fe, name: 'the first', userData });
+    assert.deepEqual(endpoint, {
+      guid: writer.guid,
+      kind: 'writer',
+      topic,
+      type: STRING,
+      qos: TRANSIENT_LOCAL,
+      userData: endpointData,
+      participantGuid: a.guid,
+    });
+    assert.deepEqual(b.participants, [participant]);
+    assert.deepEqual(b.endpoints, [endpoint]);
+  });
+
+  it('miss an endpoint that is closed, and a participant that leaves', async () => {
+    const [a, b] = await pair({ leaseDuration: 3_600_000 });
+    const topic = freshTopic();
+    const writer = a.createWriter({ topic, type: STRING, qos: RELIABLE });
+    const reader = b.createReader({ topic, type: STRING, qos: RELIABLE }, () => {});
+    await Promise.all([once(writer, 'matched'), once(b, 'matched')]);
+    const lost = Promise.all([once(writer, 'unmatched'), once(a, 'endpoint-lost')]);
+    reader.close();
+    const [[unmatched], [gone]] = await lost;
+    assert.equal(unmatched.guid, reader.guid);
+    assert.equal(gone.guid, reader.guid);
+    assert.equal(writer.matchedCount, 0);
+    const left = once(b, 'participant-lost');
+    await a.close();
+    assert.equal((await left)[0].guid, a.guid);
+    assert.deepEqual(b.participants, []);
+    assert.deepEqual(b.endpoints, []);
+  });
+
+  it('name the policy or type that keeps them from matching', async () => {
+    const [a, b] = await pair();
+    const cases = [
+      ['type', RELIABLE, 'other::Type_'],
+      ['reliability', BEST_EFFORT, STRING],
+      ['durability', RELIABLE, STRING],
+    ] as const;
+    for (const [policy, offered, type] of cases) {
+      const topic = freshTopic();
+      const incompatible = [once(a, 'incompatible'), once(b, 'incompatible')];
+      const writer = a.createWriter({ topic, type, qos: offered });
+      const requested = policy === 'durability' ? TRANSIENT_LOCAL : RELIABLE;
+      const reader = b.createReader({ topic, type: STRING, qos: requested }, () => {});
+      const [seenByWriter, seenByReader]: Array<EndpointPair & { policy: string }> = (
+        await Promise.all(incompatible)
+      ).flat();
+      assert.deepEqual([seenByWriter?.policy, seenByWriter?.local], [policy, writer]);
+      assert.deepEqual([seenByReader?.policy, seenByReader?.local], [policy, reader]);
+      assert.equal(writer.matchedCount, 0);
+    }
+  });
+
+  it('match what offers more than is requested', async () => {
+    const [a, b] = await pair();
+    const topic = freshTopic();
+    const inbox = new Inbox();
+    b.createReader({ topic, type: STRING, qos: BEST_EFFORT }, inbox.take);
+    const writer = a.createWriter({ topic, type: STRING, qos: TRANSIENT_LOCAL });
+    await Promise.all([once(writer, 'matched'), once(b, 'matched')]);
+    writer.write(encodeString('message 1'));
+    await inbox.until(1);
+    assert.deepEqual(inbox.texts, ['message 1']);
+  });
+
+  it('find each other at a configured address and port alone', async () => {
+    const domain = freshDomain();
+    // The first free index is not known, so all of a few are named.
+    const peers = [0, 1, 2, 3].map((index) => `127.0.0.1:${7410 + 250 * domain + 2 * index}`);
+    const a = await cast.participant({ domain, range: 'subnet', peers });
+    const b = await cast.participant({ domain, range: 'subnet' });
+    if (b.participants.length === 0) await once(b, 'participant');
+    assert.deepEqual(
+      b.participants.map(({ guid }) => guid),
+      [a.guid],
+    );
+  });
+
+  it('see nobody when the range is off', async () => {
+    const domain = freshDomain();
+    const alone = await cast.participant({ domain, range: 'off' });
+    const [a, b] = [await cast.participant({ domain }), await cast.participant({ domain })];
+    if (b.participants.length === 0) await once(b, 'participant');
+    if (a.participants.length === 0) await once(a, 'participant');
+    assert.deepEqual(alone.participants, []);
+    assert.equal(a.participants.length, 1);
+    assert.equal(alone.statistics.datagramsSent, 0);
+  });
+
+  it('take the next index when a port of the first is taken', async () => {
+    const domain = freshDomain();
+    const taken = createSocket('udp4');
+    // The user port of index 0: its discovery port alone is not enough.
+    taken.bind(7411 + 250 * domain, '127.0.0.1');
+    await once(taken, 'listening');
+    const a = await cast.participant({ domain });
+    const b = await cast.participant({ domain });
+    if (a.participants.length === 0) await once(a, 'participant');
+    if (b.participants.length === 0) await once(b, 'participant');
+    await new Promise<void>((resolve) => taken.close(resolve));
+  });
+
+  it('can be closed while they start, and twice', async () => {
+    const participant = new Participant({
+      domain: freshDomain(),
+      range: 'localhost',
+      interfaces: ['127.0.0.1'],
+    });
+    const starting = participant.start();
+    await participant.close();
+    await starting;
+    await participant.close();
+    assert.throws(
+      () => participant.createWriter({ topic: 'a', type: 'b', qos: RELIABLE }),
+      ParticipantOptionError,
+    );
+  });
+
+  it('refuse options that are out of range, and name them', async () => {
+    const good = { domain: 0, range: 'localhost' } as const;
+    for (const domain of [-1, 233, 1.5, Number.NaN])
+      assert.throws(() => new Participant({ ...good, domain }), {
+        name: 'ParticipantOptionError',
+        message: /^domain/,
+      });
+    assert.throws(
+      () => new Participant({ ...good, leaseDuration: 10 }),
+      /^ParticipantOptionError: leaseDuration/,
+    );
+    for (const peer of [
+      '',
+      'somewhere',
+      '127.0.0.1:',
+      '127.0.0.1:0',
+      '127.0.0.1:65536',
+      '127.0.0.1:1:2',
+      '::1',
+    ])
+      assert.throws(() => new Participant({ ...good, peers: [peer] }), TransportError);
+    assert.throws(() => new Participant({ ...good, interfaces: ['lo'] }), TransportError);
+    const participant = await cast.participant({ domain: freshDomain() });
+    for (const depth of [0, -1, 1.5])
+      assert.throws(
+        () => participant.createWriter({ topic: 'a', type: 'b', qos: { ...RELIABLE, depth } }),
+        QosError,
+      );
+    for (const topic of ['', 'a\0b', 'x'.repeat(1025)])
+      assert.throws(
+        () => participant.createReader({ topic, type: 'b', qos: RELIABLE }, () => {}),
+        ParticipantOptionError,
+      );
+  });
+});
