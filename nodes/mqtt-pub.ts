@@ -30,13 +30,13 @@ export default function (RED: NodeAPI): void {
       throw new Error(text('errors.noTopic'));
     };
     const qosOf = (msg: NodeMessageInFlow): QoS => {
-      const value = fields.qos || (msg.qos ?? 0);
+      const value = (fields.qos ?? '') === '' ? (msg.qos ?? 0) : fields.qos;
       const qos = wholeNumber(value, 0, 2);
       if (qos === undefined) throw new Error(text('errors.qos', { value: String(value) }));
       return qos as QoS;
     };
     const retainOf = (msg: NodeMessageInFlow): boolean => {
-      const value = fields.retain || (msg.retain ?? false);
+      const value: unknown = (fields.retain ?? '') === '' ? (msg.retain ?? false) : fields.retain;
       if (value === true || value === 'true') return true;
       if (value === false || value === 'false') return false;
       throw new Error(text('errors.retain', { value: String(value) }));

@@ -24,7 +24,7 @@ export default function (RED: NodeAPI): void {
     };
 
     const output = fields.output || 'auto';
-    const qos = wholeNumber(fields.qos || '1', 0, 2);
+    const qos = wholeNumber(fields.qos ?? '1', 0, 2);
     if (qos === undefined) return fail(text('errors.qos', { value: fields.qos }));
     if (!OUTPUTS.includes(output)) return fail(text('errors.output', { value: output }));
     const use = useBroker(RED, this, fields.broker, text('status.noBroker'));

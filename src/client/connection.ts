@@ -151,10 +151,9 @@ export class Connection {
     const { filter } = subscription;
     const number = this.#byFilter.get(filter)?.session ?? MAIN;
     const home = this.#session(number);
-    home.delete(subscription);
     this.#byFilter.delete(filter);
     this.#slots.delete(subscription.slot);
-    void home.session.unsubscribe(filter).then(() => {
+    void home.leave(subscription).then(() => {
       if (number === MAIN || home.all.size > 0 || this.#sessions.get(number) !== home) return undefined;
       this.#sessions.delete(number);
       return home.session.close();

@@ -1,3 +1,5 @@
+import { shown } from '../topic/topic-name';
+
 /** There is no connection to the broker, and the message says why. */
 export class NotConnectedError extends Error {
   override name = 'NotConnectedError';
@@ -17,7 +19,7 @@ export class PublishError extends Error {
     reason: string,
     readonly code?: number,
   ) {
-    super(`topic "${topic}" not published: ${reason}`);
+    super(`topic "${shown(topic)}" not published: ${reason}`);
   }
 }
 
@@ -31,6 +33,6 @@ export class SubscribeError extends Error {
     reason: string,
     readonly code?: number,
   ) {
-    super(`not subscribed to "${filter}": ${reason}`);
+    super(`not subscribed to "${shown(filter)}": ${reason}`);
   }
 }

@@ -28,6 +28,8 @@ const DRAIN_MS = 3000;
 const FAREWELL_MS = 1000;
 /** A connection that lasted this long was a good one, in ms: the next outage starts with short delays again. */
 const STABLE_MS = 10_000;
+/** The longest packet that MQTT can carry [MQTT-1.5.5]. */
+const MAX_PACKET_BYTES = 268_435_455;
 /** MQTT 5.0 section 2.4. */
 const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
 
@@ -52,7 +54,7 @@ export class MqttSession {
   readonly #window: PublishWindow;
   #client: MqttClient | undefined;
   #status: ConnectionStatus = { state: 'disconnected' };
-  #closed = false;
+  #closing: Promise<void> | undefined;
   /** Why the present attempt or connection is about to end. */
   #reason: string | undefined;
   #refused = false;
@@ -98,19 +100,9 @@ export class MqttSession {
    * Ends the session: waits a bounded time for what is in flight, rejects the rest, sends DISCONNECT (so that the
    * will is not published) and resolves when the network connection is closed.
    */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearTimeout(this.#stable);
-    const client = this.#client;
-    if (client?.connected) await this.#window.drained(DRAIN_MS);
-    this.#window.open(0);
-    this.#window.refuseWaiting('the connection was closed');
-    for (const message of this.#window.inFlight) {
-      this.#abandon(message, 'the connection was closed before the broker acknowledged it');
-    }
-    if (client !== undefined) await endClient(client);
-    this.#setStatus({ state: 'disconnected' });
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
   }
 
   /**
@@ -119,7 +111,7 @@ export class MqttSession {
    */
   publish(topic: string, payload: Buffer | string, options: PublishOptions): Promise<void> {
     const { state, reason } = this.#status;
-    if (this.#closed || state === 'error' || state === 'disconnected') {
+    if (this.#closing !== undefined || state === 'error' || state === 'disconnected') {
       return Promise.reject(new NotConnectedError(reason));
     }
     return this.#window.push(
@@ -131,7 +123,7 @@ export class MqttSession {
   /** Resolves after SUBACK; rejects with SubscribeError when the broker refuses, NotConnectedError when there is no connection. */
   subscribe(filter: string, options: SubscribeOptions, identifier: number | undefined): Promise<void> {
     const client = this.#client;
-    if (this.#closed || client?.connected !== true) {
+    if (this.#closing !== undefined || client?.connected !== true) {
       return Promise.reject(new NotConnectedError(this.#status.reason));
     }
     const version5 = this.#settings.protocolVersion === 5;
@@ -160,10 +152,23 @@ export class MqttSession {
   /** Resolves after UNSUBACK, and also when the connection ends first: there is nothing that a caller could do. */
   unsubscribe(filter: string): Promise<void> {
     const client = this.#client;
-    if (this.#closed || client?.connected !== true) return Promise.resolve();
+    if (this.#closing !== undefined || client?.connected !== true) return Promise.resolve();
     return new Promise((resolve) => {
       client.unsubscribe(filter, () => resolve());
     });
+  }
+
+  async #end(): Promise<void> {
+    clearTimeout(this.#stable);
+    const client = this.#client;
+    if (client?.connected) await this.#window.drained(DRAIN_MS);
+    this.#window.open(0);
+    this.#window.refuseWaiting('the connection was closed');
+    for (const message of this.#window.inFlight) {
+      this.#reject(message, 'the connection was closed before the broker acknowledged it');
+    }
+    if (client !== undefined) await endClient(client);
+    this.#setStatus({ state: 'disconnected' });
   }
 
   #newClient(): MqttClient {
@@ -221,23 +226,24 @@ export class MqttSession {
   }
 
   /**
-   * The broker has forgotten the session. What was in flight at QoS 1 is sent again, a repetition being allowed.
+   * The broker has forgotten the session. What was in flight at QoS 1 is published again, a repetition being allowed.
    * At QoS 2 it is not: a message that the broker has taken over (PUBREC) is done, of any other the fate is unknown.
    */
   #settleLostSession(client: MqttClient): void {
+    const again: OutgoingMessage[] = [];
     for (const message of this.#window.inFlight) {
-      if (message.options.qos !== 2 || message.packetId === undefined) continue;
-      if (this.#store.isReleased(message.packetId)) {
-        this.#window.settle(message);
-        client.removeOutgoingMessage(message.packetId);
-      } else {
-        this.#abandon(message, 'the broker lost the session; whether the message arrived is not known');
-      }
+      if (message.packetId === undefined) continue;
+      if (message.options.qos === 1) again.push(message);
+      else if (this.#store.isReleased(message.packetId)) this.#window.settle(message);
+      else this.#reject(message, 'the broker lost the session; whether the message arrived is not known');
     }
+    this.#window.requeue(again);
+    // Nothing is left to MQTT.js, which would re-send one at a time, and not be connected before all are acknowledged.
+    for (const id of Object.keys(client.outgoing)) client.removeOutgoingMessage(Number(id));
   }
 
   #onConnected(client: MqttClient, packet: IConnackPacket): void {
-    if (this.#closed) return;
+    if (this.#closing !== undefined) return;
     this.#stable = setTimeout(() => {
       this.#backoff.reset();
       client.options.reconnectPeriod = this.#backoff.next();
@@ -263,9 +269,9 @@ export class MqttSession {
     this.#window.open(0);
     const reason = this.#reason ?? 'the broker closed the connection';
     for (const message of this.#window.inFlight) {
-      if (message.options.qos === 0) this.#window.settle(message, new PublishError(message.topic, reason));
+      if (message.options.qos === 0) this.#reject(message, reason);
     }
-    if (this.#closed) return;
+    if (this.#closing !== undefined) return;
     if (this.#refused) this.#window.refuseWaiting(reason);
     this.#setStatus({ state: this.#refused ? 'error' : 'reconnecting', reason });
   }
@@ -276,28 +282,27 @@ export class MqttSession {
     const { topic, options } = message;
     const fault = publishFault(message, this.brokerProperties);
     if (fault !== undefined) {
-      this.#window.settle(message, new PublishError(topic, fault));
+      this.#reject(message, fault);
       return;
     }
     const { qos, retain, properties } = options;
     client.publish(
       topic,
       message.payload,
-      { qos, retain, ...(properties !== undefined && { properties }) },
+      { qos, retain, dup: message.repeated, ...(properties !== undefined && { properties }) },
       (error, packet) => {
         const { code } = (error ?? {}) as { code?: number };
         // An answer to PUBREL that was sent again: the broker had already completed the exchange.
         const completed = packet?.cmd === 'pubcomp' && code === PACKET_IDENTIFIER_NOT_FOUND;
-        if (error === undefined || error === null || completed) this.#window.settle(message);
-        else this.#window.settle(message, new PublishError(topic, errorText(error), code));
+        if (!error || completed) this.#window.settle(message);
+        else this.#window.settle(message, new PublishError(topic, publishRefusal(error, packet), code));
       },
     );
     if (qos > 0) message.packetId = client.getLastMessageId();
   }
 
-  #abandon(message: OutgoingMessage, reason: string): void {
+  #reject(message: OutgoingMessage, reason: string): void {
     this.#window.settle(message, new PublishError(message.topic, reason));
-    if (message.packetId !== undefined) this.#client?.removeOutgoingMessage(message.packetId);
   }
 
   #setStatus(status: ConnectionStatus): void {
@@ -316,13 +321,18 @@ function publishFault(
     return `QoS ${options.qos}, but the broker takes at most QoS ${broker.maximumQoS}`;
   }
   if (broker.retainAvailable === false && options.retain) return 'the broker does not keep retained messages';
-  if (broker.maximumPacketSize !== undefined) {
-    const bytes = Buffer.byteLength(payload) + Buffer.byteLength(topic);
-    if (bytes > broker.maximumPacketSize) {
-      return `topic and payload are ${bytes} bytes, but the broker takes packets of at most ${broker.maximumPacketSize} bytes`;
-    }
-  }
-  return undefined;
+  const limit = broker.maximumPacketSize ?? MAX_PACKET_BYTES;
+  const bytes = Buffer.byteLength(payload) + Buffer.byteLength(topic);
+  if (bytes <= limit) return undefined;
+  return `topic and payload are ${bytes} bytes, but the broker takes packets of at most ${limit} bytes`;
+}
+
+/** The reason in a PUBACK, PUBREC or PUBCOMP. */
+function publishRefusal(error: Error & { code?: number }, packet: Packet | undefined): string {
+  const properties = packet !== undefined && 'properties' in packet ? packet.properties : undefined;
+  const words =
+    properties !== undefined && 'reasonString' in properties ? properties.reasonString : undefined;
+  return error.code === undefined ? errorText(error) : refusal(error.code, words);
 }
 
 const refusal = (code: number, reasonString: string | undefined): string =>

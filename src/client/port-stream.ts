@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 /** Bytes that may be under way to the other thread before the writer waits for them to be read. */
 const WINDOW_BYTES = 1024 * 1024;
 
+type WriteCallback = (error?: Error) => void;
 type Frame = ArrayBuffer | { read: number } | { end: true };
 
 /**
@@ -23,6 +24,7 @@ export class PortStream extends Duplex {
   #received: Buffer[] = [];
   #wantsData = false;
   #peerEnded = false;
+  #portClosed = false;
 
   constructor(port: MessagePort) {
     super({ allowHalfOpen: false });
@@ -31,12 +33,12 @@ export class PortStream extends Duplex {
     port.on('close', () => this.#onPortClosed());
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
     this.#enqueue(chunk);
     this.#settle(callback);
   }
 
-  override _writev(chunks: Array<{ chunk: Buffer }>, callback: () => void): void {
+  override _writev(chunks: Array<{ chunk: Buffer }>, callback: WriteCallback): void {
     for (const { chunk } of chunks) this.#enqueue(chunk);
     this.#settle(callback);
   }
@@ -68,8 +70,9 @@ export class PortStream extends Duplex {
     setImmediate(() => this.#flush());
   }
 
-  #settle(callback: () => void): void {
-    if (this.#unreadByPeer + this.#batchBytes < WINDOW_BYTES) callback();
+  #settle(callback: WriteCallback): void {
+    if (this.#portClosed) callback(new Error('the other side has closed the stream'));
+    else if (this.#unreadByPeer + this.#batchBytes < WINDOW_BYTES) callback();
     else this.#waiting.push(callback);
   }
 
@@ -115,7 +118,9 @@ export class PortStream extends Duplex {
   // A thread that dies, or a peer that destroys its end, closes the port without an end frame.
   #onPortClosed(): void {
     if (this.destroyed) return;
-    if (this.#peerEnded) this.#deliver();
+    this.#portClosed = true;
+    // What waits to be sent can never be; what has come with the end can still be read.
+    if (this.#peerEnded && this.#waiting.length === 0) this.#deliver();
     else this.destroy();
   }
 }

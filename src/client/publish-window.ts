@@ -14,6 +14,8 @@ export class OutgoingMessage {
   readonly result: Promise<void>;
   /** Packet identifier once it was sent, at QoS 1 and 2. */
   packetId: number | undefined;
+  /** It may have arrived before: to be sent with DUP [MQTT-3.3.1-1]. */
+  repeated = false;
   timer: NodeJS.Timeout | undefined;
   resolve!: () => void;
   reject!: (error: Error) => void;
@@ -41,7 +43,7 @@ export class OutgoingMessage {
 export class PublishWindow {
   readonly #send: (message: OutgoingMessage) => void;
   readonly #inFlight = new Set<OutgoingMessage>();
-  readonly #waiting = new Set<OutgoingMessage>();
+  #waiting = new Set<OutgoingMessage>();
   #waitingBytes = 0;
   #limit = 0;
   #pumping = false;
@@ -88,6 +90,16 @@ export class PublishWindow {
     else message.reject(error);
     this.#pump();
     if (this.#inFlight.size === 0 && this.#waiting.size === 0) this.#idle?.();
+  }
+
+  /** Puts what was sent in front of what waits, to be sent again; it has been waited for and is not refused any more. */
+  requeue(messages: readonly OutgoingMessage[]): void {
+    for (const message of messages) {
+      this.#inFlight.delete(message);
+      message.repeated = true;
+      this.#waitingBytes += message.bytes;
+    }
+    this.#waiting = new Set([...messages, ...this.#waiting]);
   }
 
   /** What was sent and not yet acknowledged, in the order of sending. */

@@ -18,6 +18,8 @@ export class SessionSubscriptions {
   readonly #bySlot = new Map<number, FilterSubscription>();
   readonly #trie = new SubscriptionTrie<FilterSubscription>();
   readonly #identified: () => boolean;
+  /** Filters that were left while there was no connection to say so. */
+  readonly #left = new Set<string>();
   /** Messages for subscriptions that the broker still has from an earlier run, and nobody wants. */
   unrouted = 0;
 
@@ -37,6 +39,7 @@ export class SessionSubscriptions {
 
   add(subscription: FilterSubscription): void {
     this.#subscriptions.add(subscription);
+    this.#left.delete(subscription.filter);
     this.#bySlot.set(subscription.slot, subscription);
     this.#trie.add(subscription.topicFilter, subscription);
   }
@@ -47,12 +50,23 @@ export class SessionSubscriptions {
     this.#trie.delete(subscription.topicFilter, subscription);
   }
 
+  /** Deletes a subscription, also at the broker; resolves when that has answered, or cannot now. */
+  leave(subscription: FilterSubscription): Promise<void> {
+    this.delete(subscription);
+    if (this.session.status.state === 'connected') return this.session.unsubscribe(subscription.filter);
+    if (subscription.acknowledged) this.#left.add(subscription.filter);
+    return Promise.resolve();
+  }
+
   /** The session is connected: what it does not have is subscribed. */
   ready(resumed: boolean): void {
+    if (resumed) for (const filter of this.#left) void this.session.unsubscribe(filter);
+    this.#left.clear();
     for (const subscription of this.#subscriptions) {
-      if (resumed && subscription.acknowledged) continue;
-      subscription.acknowledged = false;
-      for (const member of subscription.members) member.generation = undefined;
+      if (!resumed || !subscription.acknowledged) {
+        subscription.acknowledged = false;
+        for (const member of subscription.members) member.generation = undefined;
+      }
       if (subscription.pending) continue;
       subscription.pending = true;
       // At once: what waits to be published may be meant for our own subscriptions.

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Connection, type ConnectionSettings, type QoS } from '../../src/client/connection';
 import { NotConnectedError, PublishError } from '../../src/client/errors';
 import { freePort } from '../counterparts';
@@ -238,6 +240,26 @@ describe('connection to a real mosquitto', function () {
       inbox.messages.map(({ payload }) => Number(payload)).sort((a, b) => a - b),
       Array.from({ length: 300 }, (_, n) => n),
     );
+  });
+
+  it('works over TLS, and names what it does not trust', async function () {
+    await broker.stop();
+    // Made for these tests alone; the authority's key was thrown away.
+    const material = (name: string) => resolve('test/client/tls', name);
+    const port = await freePort();
+    broker = await Mosquitto.start(this, [
+      `listener ${port} 127.0.0.1`,
+      `certfile ${material('server.pem')}`,
+      `keyfile ${material('server-key.pem')}`,
+    ]);
+    const url = `mqtts://127.0.0.1:${port}`;
+    const ca = readFileSync(material('ca.pem'));
+    const trusting = connect(settingsFor(url, 5, { tls: { ca } }));
+    await connected(trusting);
+    await trusting.publish('secret', 'x', quick);
+    const wary = connect(settingsFor(url));
+    const { reason } = await statusOf(wary, ({ state }) => state === 'reconnecting');
+    assert.equal(reason, 'unable to verify the first certificate');
   });
 
   it('bounds what waits while there is no broker, and says so', async () => {

@@ -11,6 +11,7 @@ import {
   ScriptedBroker,
   SUBSCRIBE,
   text,
+  UNSUBSCRIBE,
 } from './scripted-broker';
 
 const CONNACK = packet(2, 0, 0, 0, 0);
@@ -116,11 +117,14 @@ describe('connection to a broker that misbehaves or says no', function () {
   it('reports a refused PUBACK with its reason and reason string', async () => {
     await connect((received, socket) => {
       if (received.type === CONNECT) socket.write(CONNACK);
-      if (received.type === PUBLISH) socket.write(packet(4, 0, received.body.subarray(3, 5), 0x97, 0));
+      const why = Buffer.concat([Buffer.from([0x1f]), text('too much')]);
+      if (received.type === PUBLISH) {
+        socket.write(packet(4, 0, received.body.subarray(3, 5), 0x97, why.length, why));
+      }
     });
     await assert.rejects(
       connection.publish('t', 'x', { qos: 1, retain: false }),
-      /^PublishError: topic "t" not published: Quota exceeded \(0x97\)$/,
+      /^PublishError: topic "t" not published: Quota exceeded \(0x97\): too much$/,
     );
   });
 
@@ -199,5 +203,70 @@ describe('connection to a broker that misbehaves or says no', function () {
       [undefined, 'mine'],
     );
     assert.equal(connection.status.state, 'connected');
+  });
+
+  it('sends again in order, with DUP, and is not kept from subscribing by a broker that does not acknowledge', async () => {
+    let connections = 0;
+    await connect((received, socket) => {
+      if (received.type === CONNECT) {
+        connections++;
+        socket.write(CONNACK);
+      }
+      if (received.type === PUBLISH && connections === 1 && broker.of(PUBLISH).length === 3) socket.destroy();
+      if (received.type === SUBSCRIBE) socket.write(suback(received, 0));
+    });
+    const published = ['1', '2', '3'].map((payload) =>
+      connection.publish('t', payload, { qos: 1, retain: false }),
+    );
+    const rejected = Promise.allSettled(published);
+    await Inbox.on(connection, 'a');
+    await broker.until(() => connections === 2 && broker.of(PUBLISH).length === 6);
+    assert.deepEqual(
+      broker.of(PUBLISH).map(({ flags, body }) => `${body.at(-1)} ${flags}`),
+      ['49 2', '50 2', '51 2', '49 10', '50 10', '51 10'],
+    );
+    await Inbox.on(connection, 'b');
+    await connection.close();
+    for (const { status } of await rejected) assert.equal(status, 'rejected');
+  });
+
+  it('makes good in a resumed session what changed while it was away, and nothing else', async () => {
+    let admit: (() => void) | undefined;
+    let admitted = false;
+    await connect((received, socket) => {
+      if (received.type === CONNECT) {
+        if (broker.of(CONNECT).length === 1) socket.write(CONNACK);
+        else {
+          admit = () => {
+            admitted = true;
+            socket.write(packet(2, 0, 1, 0, 0));
+          };
+        }
+      }
+      if (received.type === SUBSCRIBE) socket.write(suback(received, 0));
+      if (received.type === PUBLISH) socket.destroy();
+    });
+    await Inbox.on(connection, 'kept');
+    await Inbox.on(connection, 'grown');
+    const left = await Inbox.on(connection, 'left');
+    const away = statusOf(connection, ({ state }) => state === 'reconnecting');
+    void connection.publish('cut', '', { qos: 0, retain: false }).catch(() => {});
+    await away;
+    left.close();
+    const joined = new Inbox();
+    connection.subscribe('grown', { qos: 0 }, joined);
+    await broker.until(() => admit !== undefined);
+    // The filter is given up a moment after its last listener has left, which nothing shows.
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const before = broker.received.length;
+    admit?.();
+    await joined.until(({ results }) => results.length === 1);
+    await broker.until(() => admitted && broker.of(UNSUBSCRIBE).length === 1);
+    assert.deepEqual(
+      broker.received
+        .slice(before)
+        .map(({ type, body }) => `${type} ${body.includes('left')} ${body.includes('grown')}`),
+      [`${UNSUBSCRIBE} true false`, `${SUBSCRIBE} false true`],
+    );
   });
 });
