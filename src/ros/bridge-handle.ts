@@ -83,6 +83,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   #batch: Buffer[] = [];
   #topics: Array<string | undefined> = [];
   #flowOutput: boolean;
+  #brokerFault: string | undefined;
   #state: BridgeState = { state: 'closed' };
   #opening: { resolve(): void; reject(error: Error): void } | undefined;
   #closed: (() => void) | undefined;
@@ -253,10 +254,13 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     try {
       if (this.#brokerPort === undefined) throw new Error('no embedded broker belongs to the bridge');
       this.#brokerPort(port);
+      this.#brokerFault = undefined;
     } catch (error) {
-      // The worker's end closes with it, and its connection tries again.
+      // The worker's end closes with it, and its connection tries again, which may well end alike.
       port.close();
-      this.emit('problem', new Error(`embedded broker: ${(error as Error).message}`));
+      const fault = `embedded broker: ${(error as Error).message}`;
+      if (fault !== this.#brokerFault) this.emit('problem', new Error(fault));
+      this.#brokerFault = fault;
     }
   }
 
@@ -269,6 +273,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   #end(): Promise<void> {
+    this.#closed = undefined;
     this.#setState({ state: 'closed' });
     return this.#host.detach(this);
   }

@@ -174,9 +174,14 @@ export class Bridge {
       openBrokerStream: this.#parts.openBrokerStream,
     });
     this.#connection = connection;
+    let reported: string | undefined;
     connection.onStatus(({ state, reason }) => {
-      if (state === 'error') this.#problems.report(`MQTT connection: ${reason ?? state}`);
       this.#scheduleStatus();
+      // Each attempt of a connection that is refused ends alike: once is enough.
+      if (state === 'connected') reported = undefined;
+      if (state !== 'error' || reason === reported) return;
+      reported = reason;
+      this.#problems.report(`MQTT connection: ${reason}`);
     });
     for (const route of this.#routes.values()) if (route.toRos) this.#subscribe(connection, route);
     connection.open();

@@ -72,6 +72,8 @@ class SharedParticipant {
       peers,
       userData: USER_DATA,
     });
+    // One listener for each endpoint of each bridge.
+    this.participant.setMaxListeners(0);
   }
 
   started(): Promise<void> {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import type { Worker } from 'node:worker_threads';
+import type { MessagePort, Worker } from 'node:worker_threads';
+import { BrokerThread } from '../../src/broker/broker-thread';
 import { RosThread } from '../../src/ros/ros-thread';
-import { BEST_EFFORT, RELIABLE, RosPeer, route, TestBridge } from './bridge-fixture';
+import { BEST_EFFORT, RELIABLE, RosPeer, route, TestBridge, Watch } from './bridge-fixture';
 
 describe('bridge between ROS and a flow', function () {
   this.timeout(20_000);
@@ -212,6 +213,23 @@ describe('bridge between ROS and a flow', function () {
     assert.deepEqual(bridge.problems, []);
   });
 
+  it('hears once what a latched publisher said before', async () => {
+    const peer = keep(await RosPeer.start(97));
+    const latched = { ...RELIABLE, durability: 'transient-local' } as const;
+    const { publish } = await peer.publisher('/map', undefined, latched, 0);
+    publish({ data: 'before' });
+    const bridge = keep(
+      await TestBridge.open(thread, { domains: [97], routes: [route(97, { rosName: '/map' })] }),
+    );
+    await bridge.until(() => bridge.messages.length > 0);
+    publish({ data: 'now' });
+    await bridge.until(() => bridge.messages.length > 1);
+    assert.deepEqual(
+      bridge.messages.map(({ payload }) => payload),
+      [{ data: 'before' }, { data: 'now' }],
+    );
+  });
+
   it('keeps samples in the worker while the flow does not want them', async () => {
     const settings = { domains: [68], routes: [route(68)] };
     const bridge = keep(await TestBridge.open(thread, settings, { flowOutput: false }));
@@ -251,6 +269,37 @@ describe('bridge between ROS and a flow', function () {
     });
     publish({ data: 'one' });
     await other.until(() => other.messages.length === 3);
+  });
+
+  it('can be closed and opened again', async () => {
+    const bridge = keep(await TestBridge.open(thread, { domains: [70], routes: [route(70)] }));
+    await bridge.close();
+    await bridge.handle.open();
+    await bridge.ready();
+    await bridge.handle.publish('ros/70/chatter', {});
+  });
+
+  it('tells once that the embedded broker cannot be had, and has it when it can', async () => {
+    const broker = new BrokerThread({ listeners: [] });
+    let found = false;
+    const attempts = new Watch();
+    let asked = 0;
+    const brokerPort = (port: MessagePort) => {
+      asked++;
+      attempts.changed();
+      if (!found) throw new Error('not deployed');
+      broker.acceptPort(port);
+    };
+    const mqtt = { target: 'embedded', protocolVersion: 5, clientId: 'b', keepAlive: 60 } as const;
+    await broker.start();
+    keep({ stop: () => broker.stop() });
+    const bridge = keep(
+      await TestBridge.open(thread, { domains: [70], routes: [route(70)], mqtt }, { brokerPort }),
+    );
+    await attempts.until(() => asked === 2);
+    assert.deepEqual(bridge.problems, ['embedded broker: not deployed']);
+    found = true;
+    await bridge.ready();
   });
 
   it('can be closed before it is open', async () => {
