@@ -121,13 +121,12 @@ export class StatefulWriter {
     const proxy = this.#readers.get(readerGuid);
     if (proxy === undefined || !this.#isReliable(proxy.target)) return;
     if (!proxy.ackNacks.accept(ackNack.count)) return;
-    // Fast DDS begins with base 0, and drops a whole datagram that answers it with a GAP from 0.
-    const base = Math.max(1, ackNack.base);
-    if (base - 1 > proxy.acknowledged) {
-      proxy.acknowledged = Math.min(base - 1, this.#last);
+    if (ackNack.base - 1 > proxy.acknowledged) {
+      proxy.acknowledged = Math.min(ackNack.base - 1, this.#last);
       this.#heartbeatDelay = FIRST_HEARTBEAT_MS;
       this.#trim();
     }
+    // Fast DDS begins with base 0, and drops a whole datagram that answers with a GAP from 0.
     const asked = ackNack.numbers.filter((sequence) => sequence >= 1 && sequence <= this.#last);
     if (asked.length > 0) {
       this.#resend(proxy, asked);

@@ -154,6 +154,9 @@ const text = (number: number) => Buffer.from(String(number).padEnd(4));
 const numbers = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
 
+const message = (prefix: string, submessage: string) =>
+  Buffer.from(`5254505302010 1fe${prefix}${submessage}`.replaceAll(' ', ''), 'hex');
+
 /** A turn of the event loop in which all that is under way arrives. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 30));
 
@@ -310,22 +313,33 @@ describe('a reliable writer and reader', function () {
     assert.ok(link.statistics.fragmentsDropped >= 1);
   });
 
+  it('answer a request for number 0, as Fast DDS begins, with no GAP from it', async () => {
+    link = new Link(RELIABLE, 1);
+    link.matchWriterWithReader();
+    link.write(1, 3);
+    await settle();
+    const request = '06 01 1c00 00000104 00000103 00000000 00000000 04000000 000000f0 01000000';
+    link.writerSide.receive(message(READER.prefix, request));
+    await settle();
+    assert.deepEqual(
+      link.gaps.map(({ start, base }) => [start, base]),
+      [[1, 3]],
+    );
+  });
+
   it('are not held up by a HEARTBEAT or a GAP over a huge range', async () => {
     link = new Link().match();
     await settle();
     link.toReader = () => [];
-    const message = (hex: string) =>
-      Buffer.concat([
-        Buffer.from(`525450530201 01fe ${WRITER.prefix}`.replaceAll(' ', ''), 'hex'),
-        Buffer.from(hex.replaceAll(' ', ''), 'hex'),
-      ]);
     link.readerSide.receive(
-      message('07 01 1c00 00000104 00000103 00000000 01000000 ffff0f00 00000000 ffffff7f'),
+      message(WRITER.prefix, '07 01 1c00 00000104 00000103 00000000 01000000 ffff0f00 00000000 ffffff7f'),
     );
     link.readerSide.receive(
-      message('08 01 1c00 00000104 00000103 00000000 01000000 ffff0f00 00000000 00000000'),
+      message(WRITER.prefix, '08 01 1c00 00000104 00000103 00000000 01000000 ffff0f00 00000000 00000000'),
     );
-    link.readerSide.receive(message('15 05 1800 0000 1000 00000104 00000103 ffff0f00 00000000 68656c6c'));
+    link.readerSide.receive(
+      message(WRITER.prefix, '15 05 1800 0000 1000 00000104 00000103 ffff0f00 00000000 68656c6c'),
+    );
     assert.deepEqual(link.texts, ['hell']);
   });
 });

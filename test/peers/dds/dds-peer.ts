@@ -7,8 +7,8 @@ import { pathToFileURL } from 'node:url';
 export interface DdsPeerOptions {
   /** Options of the program without their dashes; see peer.c. */
   readonly args: Readonly<Record<string, string | number>>;
-  /** The Cyclone DDS profile beside the peer's source; both keep every packet on the loopback interface. */
-  readonly profile?: 'loopback' | 'loopback-unicast';
+  /** The Cyclone DDS profile beside the peer's source; `namespace` only within a network namespace. */
+  readonly profile?: 'loopback' | 'loopback-unicast' | 'namespace';
   /** Further Cyclone DDS configuration inside `<Domain>`. */
   readonly configuration?: string;
   /** A network namespace to run in. */

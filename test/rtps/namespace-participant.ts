@@ -1,0 +1,17 @@
+// Runs in a network namespace of namespace.test.ts: a participant on all of its interfaces that says on stdout, one
+// JSON object per line, what it found and heard. Ends when stdin does.
+import { Participant, type ParticipantOptions } from '../../src/rtps/participant';
+import { decodeString, RELIABLE, STRING } from './fixture';
+
+const { topic, ...options } = JSON.parse(process.argv[2] ?? '') as ParticipantOptions & { topic: string };
+
+const say = (news: object) => process.stdout.write(`${JSON.stringify(news)}\n`);
+
+const participant = new Participant(options);
+participant.on('participant', ({ vendorId }) => say({ participant: vendorId }));
+participant.createReader({ topic, type: STRING, qos: RELIABLE }, ({ payload }) =>
+  say({ sample: decodeString(payload) }),
+);
+process.stdin.resume();
+process.stdin.once('end', () => void participant.close());
+void participant.start().then(() => say({ started: true }));

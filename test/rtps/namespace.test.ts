@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { VENDOR_ID } from '../../src/rtps/guid';
+import { Cast, freshDomain, freshTopic, numberedTexts } from './fixture';
+
+const HOST = `rtps-a-${process.pid}`;
+const OTHER_HOST = `rtps-b-${process.pid}`;
+const CYCLONE = 0x0110;
+
+/** One of the programs beside this file, in a namespace; `news` are the objects it says. */
+class Program extends EventEmitter {
+  readonly news: Array<Record<string, unknown>> = [];
+  readonly #process: ChildProcess;
+
+  constructor(namespace: string, name: string, ...args: string[]) {
+    super();
+    const command = ['netns', 'exec', namespace, process.execPath, require.resolve(`./${name}`), ...args];
+    this.#process = spawn('ip', command, { stdio: ['pipe', 'pipe', 'inherit'] });
+    createInterface({ input: this.#process.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      this.news.push(JSON.parse(line) as Record<string, unknown>);
+      this.emit('news');
+    });
+  }
+
+  all(field: string): unknown[] {
+    return this.news.filter((news) => field in news).map((news) => news[field]);
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await once(this, 'news');
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null) return;
+    this.#process.stdin?.end();
+    await once(this.#process, 'close');
+  }
+}
+
+/** Two hosts of one network: two namespaces that a pair of interfaces joins. The machine's own network has no part. */
+describe('the range of discovery on a network of two hosts', function () {
+  this.timeout(60_000);
+  const cast = new Cast();
+  const programs: Program[] = [];
+  const made: string[] = [];
+
+  const ip = (...args: string[]) => execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+
+  before(function () {
+    try {
+      for (const namespace of [HOST, OTHER_HOST]) {
+        ip('netns', 'add', namespace);
+        made.push(namespace);
+      }
+    } catch (error) {
+      // Without root, or in a container that may not make namespaces.
+      if (process.env.CI === 'true') throw error;
+      this.skip();
+    }
+    for (const namespace of [HOST, OTHER_HOST]) {
+      ip('-n', namespace, 'link', 'set', 'lo', 'up');
+    }
+    ip('-n', HOST, 'link', 'add', 'veth0', 'type', 'veth', 'peer', 'name', 'veth0', 'netns', OTHER_HOST);
+    for (const [namespace, address] of [
+      [HOST, '10.83.0.1/24'],
+      [OTHER_HOST, '10.83.0.2/24'],
+    ] as const) {
+      ip('-n', namespace, 'address', 'add', address, 'dev', 'veth0');
+      ip('-n', namespace, 'link', 'set', 'veth0', 'up');
+    }
+  });
+
+  afterEach(async () => {
+    await Promise.all(programs.splice(0).map((program) => program.stop()));
+    await cast.leave();
+  });
+
+  after(() => {
+    for (const namespace of made) ip('netns', 'delete', namespace);
+  });
+
+  async function program(namespace: string, name: string, ...args: string[]): Promise<Program> {
+    const started = new Program(namespace, name, ...args);
+    programs.push(started);
+    await started.until(() => started.all('started').length > 0);
+    return started;
+  }
+
+  it('localhost finds a peer on an interface of this host, and nothing of ours leaves it', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const listener = await program(OTHER_HOST, 'namespace-listener', String(domain), '10.83.0.2');
+    const options = JSON.stringify({ domain, topic, range: 'localhost' });
+    const participant = await program(HOST, 'namespace-participant', options);
+    cast.peer(this, 'pub', { profile: 'namespace', namespace: HOST, args: { domain, topic, count: 5 } });
+    await participant.until(() => participant.all('sample').length === 5);
+    assert.deepEqual(participant.all('sample'), numberedTexts(5));
+    assert.deepEqual(participant.all('participant'), [CYCLONE]);
+    // What Cyclone DDS multicasts does arrive: the listener would have heard us.
+    await listener.until(() => listener.all('vendor').includes(CYCLONE));
+    await participant.stop();
+    await listener.stop();
+    assert.ok(!listener.all('vendor').includes(VENDOR_ID));
+  });
+
+  it('localhost takes no notice of a peer on another host, subnet finds it', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const [local, wide] = await Promise.all(
+      (['localhost', 'subnet'] as const).map((range) =>
+        program(HOST, 'namespace-participant', JSON.stringify({ domain, topic, range })),
+      ),
+    );
+    cast.peer(this, 'pub', {
+      profile: 'namespace',
+      namespace: OTHER_HOST,
+      args: { domain, topic, count: 5 },
+    });
+    await wide?.until(() => wide.all('sample').length === 5);
+    assert.deepEqual(wide?.all('sample'), numberedTexts(5));
+    await local?.stop();
+    assert.deepEqual(local?.all('sample'), []);
+    assert.deepEqual(local?.all('participant'), [VENDOR_ID]);
+  });
+});
