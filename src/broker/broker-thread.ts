@@ -47,6 +47,8 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   readonly #settings: BrokerSettings;
   #status: BrokerThreadStatus = { state: 'stopped', listeners: [] };
   #worker: Worker | undefined;
+  /** Resolves when the last worker is gone, and its ports with it; absent when it is. */
+  #ended: Promise<void> | undefined;
   #addresses: ListenerAddress[];
   #restartDelay = FIRST_RESTART_DELAY;
   #restartTimer: NodeJS.Timeout | undefined;
@@ -64,7 +66,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   /**
    * Resolves when the broker listens.
    * @throws RangeError a limit is out of its range
-   * @throws Error a listener cannot be opened; the status is then `error`
+   * @throws Error a listener cannot be opened, and the status is then `error`; or it was stopped meanwhile
    */
   async start(): Promise<void> {
     if (this.#status.state !== 'stopped' && this.#status.state !== 'error') {
@@ -73,6 +75,9 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     this.#addresses = this.#settings.listeners;
     this.#restartDelay = FIRST_RESTART_DELAY;
     this.#set({ state: 'starting', listeners: [] });
+    // Only then: clients of the same turn get streams to a worker that starts.
+    if (this.#ended !== undefined) await this.#ended;
+    if (this.status.state !== 'starting') throw stoppedEarly();
     try {
       await this.#launch();
     } catch (error) {
@@ -88,16 +93,19 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     clearTimeout(this.#restartTimer);
     const worker = this.#worker;
     this.#worker = undefined;
-    this.#set({ state: 'stopped', listeners: [] });
-    if (worker === undefined) return;
-    const ended = new Promise((resolve) => worker.once('exit', resolve));
-    post(worker, { type: 'stop' });
-    const timer = setTimeout(() => void worker.terminate(), STOP_TIMEOUT);
-    await ended;
-    clearTimeout(timer);
+    if (this.#status.state !== 'stopped') this.#set({ state: 'stopped', listeners: [] });
+    if (worker !== undefined) {
+      post(worker, { type: 'stop' });
+      const timer = setTimeout(() => void worker.terminate(), STOP_TIMEOUT);
+      worker.once('exit', () => clearTimeout(timer));
+    }
+    await this.#ended;
   }
 
-  /** A new connection from this process. While the broker does not run it fails with the reason. */
+  /**
+   * A new connection from this process. While the broker starts it waits; while it does not run it fails with the
+   * reason.
+   */
   openStream(): Duplex {
     if (this.#worker === undefined) {
       const { state, reason } = this.#status;
@@ -121,16 +129,23 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   #launch(): Promise<void> {
     const worker = this.#newWorker();
     this.#worker = worker;
+    this.#ended = new Promise((resolve) => {
+      worker.once('exit', () => {
+        this.#ended = undefined;
+        resolve();
+      });
+    });
     return new Promise((resolve, reject) => {
       let startedAt: number | undefined;
       let failure: string | undefined;
       worker.on('message', (message: FromWorker) => {
         switch (message.type) {
           case 'running':
+            if (this.#worker !== worker) break;
             startedAt = performance.now();
             // A port that the system chose stays the same over restarts, so that clients find it again.
             this.#addresses = message.listeners;
-            if (this.#worker === worker) this.#set({ state: 'running', listeners: message.listeners });
+            this.#set({ state: 'running', listeners: message.listeners });
             resolve();
             break;
           case 'failed':
@@ -149,11 +164,15 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
       });
       worker.on('exit', (code) => {
         const reason = failure ?? `broker thread ended with code ${code}`;
+        if (this.#worker !== worker) {
+          // Stopped; without effect when it had run.
+          reject(stoppedEarly());
+          return;
+        }
+        this.#worker = undefined;
         if (startedAt === undefined) {
-          if (this.#worker === worker) this.#worker = undefined;
           reject(new Error(reason));
-        } else if (this.#worker === worker) {
-          this.#worker = undefined;
+        } else {
           if (performance.now() - startedAt > STABLE_TIME) this.#restartDelay = FIRST_RESTART_DELAY;
           this.#restartLater(reason);
         }
@@ -184,6 +203,10 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     this.#status = status;
     this.emit('status', status);
   }
+}
+
+function stoppedEarly(): Error {
+  return new Error('broker was stopped before it ran');
 }
 
 function post(worker: Worker, message: ToWorker, transfer: MessagePort[] = []): void {

@@ -273,10 +273,27 @@ describe('the broker in its thread', () => {
     const listener = { host: '127.0.0.1', port: await freePort() };
     await start({ listeners: [listener] });
     await overTcp({ protocolVersion: 4 });
-    await broker.stop();
+    void broker.stop();
     await broker.start();
     assert.deepEqual(broker.status, { state: 'running', listeners: [listener] });
     await overTcp({ protocolVersion: 4 });
+  });
+
+  it('serves a stream that was opened while it starts', async () => {
+    broker = new BrokerThread({ listeners: [] });
+    const starting = broker.start();
+    const peer = new MqttPeer(broker.openStream(), 5);
+    assert.equal((await peer.connect()).reasonCode, 0);
+    await starting;
+    await peer.vanish();
+  });
+
+  it('can be stopped while it starts', async () => {
+    broker = new BrokerThread({ listeners: [loopback] });
+    const starting = broker.start();
+    await Promise.all([broker.stop(), broker.stop()]);
+    await assert.rejects(starting, /stopped before it ran/);
+    assert.equal(broker.status.state, 'stopped');
   });
 
   it('gives streams that fail with the reason while it does not run', async () => {
