@@ -7,6 +7,8 @@ const newNode = <T>(): TrieNode<T> => ({ children: new Map(), values: undefined 
 
 /** Matches of this many distinct topic names are remembered before the cache starts over. */
 const MAX_CACHED_TOPICS = 10_000;
+/** A longer topic name is matched anew each time, so that hostile ones cannot fill the memory by way of the cache. */
+const MAX_CACHED_LENGTH = 512;
 
 /**
  * Values by topic filter, found by topic name: wildcards `+` and `#`, empty levels, and `$`-topics hidden from
@@ -88,6 +90,7 @@ export class SubscriptionTrie<T> {
       addAll(node.children.get('#')?.values, found);
     }
     const result = [...found];
+    if (topic.length > MAX_CACHED_LENGTH) return result;
     if (this.#cache.size >= MAX_CACHED_TOPICS) this.#cache.clear();
     this.#cache.set(topic, result);
     return result;
