@@ -67,13 +67,13 @@ export class BridgeConnection {
   }
 
   /**
-   * Subscribes for what others publish. On MQTT 5 No Local keeps back the bridge's own messages, and Retain Handling 2
-   * the stored ones: an old command must not move a robot each time that the bridge connects.
+   * Subscribes for what others publish while the bridge is connected: on MQTT 5 No Local keeps back its own messages,
+   * and Retain Handling 2 the stored ones, because an old command must not move a robot at each reconnect.
    */
   subscribe(
     topic: string,
     listener: {
-      message(message: { payload: Buffer; retain: boolean; via: string[] }): void;
+      message(message: { payload: Buffer; via: string[] }): void;
       result(error?: Error): void;
     },
   ): void {
@@ -81,9 +81,9 @@ export class BridgeConnection {
       topic,
       { qos: 1, noLocal: this.#noLocal, retainHandling: 2 },
       {
-        message: ({ payload, retain, properties }) => {
+        message: ({ payload, properties }) => {
           const via = properties?.userProperties?.['ros-via'] ?? [];
-          listener.message({ payload, retain, via: Array.isArray(via) ? via : [via] });
+          listener.message({ payload, via: Array.isArray(via) ? via : [via] });
         },
         result: (error) => listener.result(error),
       },

@@ -189,9 +189,8 @@ export class Bridge {
 
   #subscribe(connection: BridgeConnection, route: Route): void {
     connection.subscribe(route.topic, {
-      message: ({ payload, retain, via }) => {
+      message: ({ payload, via }) => {
         if (via.includes(this.#settings.id)) route.drop('echo');
-        else if (retain) route.drop('retained');
         else route.publishFromMqtt(payload);
       },
       result: (error) => {

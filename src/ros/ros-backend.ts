@@ -66,8 +66,6 @@ export interface RosEndpointOptions {
 }
 
 export interface RosPublisher {
-  /** Absent where the backend does not know it. */
-  readonly guid: string | undefined;
   /** Takes CDR with its encapsulation header; the buffer belongs to the publisher afterwards. */
   publish(cdr: Buffer): void;
   close(): void;
@@ -77,7 +75,7 @@ export interface RosSubscription {
   close(): void;
 }
 
-/** One user's place in a ROS domain. */
+/** One user's place in a ROS domain. Its subscriptions receive what others publish, never what its own publishers do. */
 export interface RosDomain {
   readonly domain: number;
   /** How many other participants are known now. */

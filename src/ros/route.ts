@@ -20,8 +20,6 @@ export type DropReason =
   | 'in-flight'
   /** The broker refused it, or the connection ended before the acknowledgement. */
   | 'unacknowledged'
-  /** A stored message, sent because the bridge subscribed. */
-  | 'retained'
   /** The flows' thread did not read in time. */
   | 'flow';
 
@@ -162,10 +160,6 @@ export class Route {
   }
 
   #receive(sample: RosSample, qos: RosQos): void {
-    if (sample.writerGuid !== undefined && sample.writerGuid === this.#publisher?.guid) {
-      this.drop('echo');
-      return;
-    }
     this.counts.rosReceived++;
     if (!this.#listener.wants()) return;
     let json: string;

@@ -154,7 +154,7 @@ class RtpsDomain implements RosDomain {
       const sequence = writer.write(cdr);
       this.#deliver(writer, { payload: cdr, writerGuid: writer.guid, sequence, sourceTimestamp: now() });
     };
-    return { guid: writer.guid, publish, close };
+    return { publish, close };
   }
 
   createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription {
@@ -207,7 +207,7 @@ class RtpsDomain implements RosDomain {
     return [made, close];
   }
 
-  /** To the subscriptions of the participant's other users; a user's own samples are never its news. */
+  /** To the subscriptions of the participant's other users. */
   #deliver(writer: Writer, sample: RosSample): void {
     for (const { owner, topic, type, onSample } of this.#shared.subscriptions) {
       if (owner === this || topic !== writer.topic || type !== writer.type) continue;

@@ -138,16 +138,16 @@ describe('bridge between ROS and a flow', function () {
     });
   });
 
-  it('reports a publisher of another type on the same name', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [85], routes: [route(85)] }));
+  it('reports a publisher of another type on the same name, found before or after the route', async () => {
+    const problem = '/chatter: a publisher has the type std_msgs/msg/Int32, the route std_msgs/msg/String';
     const peer = keep(await RosPeer.start(85));
     await peer.publisher('/chatter', 'std_msgs/msg/Int32', RELIABLE, 0);
-    await bridge.until(() => bridge.problems.length > 0);
-    assert.equal(
-      bridge.problems[0],
-      '/chatter: a publisher has the type std_msgs/msg/Int32, the route std_msgs/msg/String',
-    );
-    await bridge.until(() => bridge.route()?.problem === bridge.problems[0]);
+    for (let bridges = 0; bridges < 2; bridges++) {
+      const bridge = keep(await TestBridge.open(thread, { domains: [85], routes: [route(85)] }));
+      await bridge.until(() => bridge.problems.length > 0);
+      assert.equal(bridge.problems[0], problem);
+      await bridge.until(() => bridge.route()?.problem === problem);
+    }
   });
 
   it('refuses a route that cannot work, with the reason, and carries the others', async () => {

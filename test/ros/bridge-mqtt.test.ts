@@ -102,6 +102,9 @@ describe('bridge between ROS and mosquitto', function () {
       bridge.messages.map(({ payload }) => payload),
       [{ data: 'from ROS' }],
     );
+    // No Local: its own message did not even come to be dropped.
+    await bridge.until(() => bridge.route()?.counts?.rosPublished === 2);
+    assert.deepEqual(bridge.route()?.counts?.dropped, {});
   });
 
   it('drops a message that bears its own ros-via, and counts it', async () => {
