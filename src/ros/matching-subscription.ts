@@ -35,7 +35,7 @@ export class MatchingSubscription {
   readonly #domain: RosDomain;
   readonly #rosName: string;
   readonly #type: string;
-  readonly #onSample: (sample: RosSample, qos: RosQos) => void;
+  readonly #onSample: (sample: RosSample, qos: RosQos, lost: number) => void;
   readonly #onIncompatible: (incompatibility: RosIncompatibility) => void;
   /** Last sequence number by writer, because two subscriptions overlap, and a transient-local one is sent old samples. */
   readonly #received = new Map<string, number>();
@@ -46,10 +46,14 @@ export class MatchingSubscription {
   #overlap: NodeJS.Timeout | undefined;
   #stopFollowing: (() => void) | undefined;
 
+  /**
+   * `onSample` is told each sample once, with the QoS in force and how many of its writer's samples since the one before
+   * never came.
+   */
   constructor(
     domain: RosDomain,
     name: { rosName: string; type: string },
-    onSample: (sample: RosSample, qos: RosQos) => void,
+    onSample: (sample: RosSample, qos: RosQos, lost: number) => void,
     onIncompatible: (incompatibility: RosIncompatibility) => void,
   ) {
     this.#domain = domain;
@@ -103,13 +107,16 @@ export class MatchingSubscription {
 
   #receive(sample: RosSample, generation: number): void {
     const { writerGuid, sequence } = sample;
+    let lost = 0;
     if (writerGuid !== undefined && sequence !== undefined) {
-      if (sequence <= (this.#received.get(writerGuid) ?? 0)) return;
+      const last = this.#received.get(writerGuid) ?? sequence - 1;
+      if (sequence <= last) return;
+      lost = sequence - last - 1;
       this.#received.set(writerGuid, sequence);
     } else if (generation !== this.#generation) {
       // Nothing would tell it from its successor's copy.
       return;
     }
-    this.#onSample(sample, this.#qos);
+    this.#onSample(sample, this.#qos, lost);
   }
 }

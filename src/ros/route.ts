@@ -26,6 +26,8 @@ export type DropReason =
 /** Counts since the bridge opened. */
 export interface RouteCounts {
   rosReceived: number;
+  /** What publishers sent and never came, by their sequence numbers. */
+  rosLost: number;
   rosPublished: number;
   mqttReceived: number;
   mqttPublished: number;
@@ -57,6 +59,7 @@ export class Route {
   readonly topic: string;
   readonly counts: RouteCounts = {
     rosReceived: 0,
+    rosLost: 0,
     rosPublished: 0,
     mqttReceived: 0,
     mqttPublished: 0,
@@ -104,7 +107,7 @@ export class Route {
       this.#subscription = new MatchingSubscription(
         this.#domain,
         { rosName, type },
-        (sample, qos) => this.#receive(sample, qos),
+        (sample, qos, lost) => this.#receive(sample, qos, lost),
         onIncompatible,
       );
       this.#subscription.open();
@@ -159,7 +162,8 @@ export class Route {
     }
   }
 
-  #receive(sample: RosSample, qos: RosQos): void {
+  #receive(sample: RosSample, qos: RosQos, lost: number): void {
+    this.counts.rosLost += lost;
     this.counts.rosReceived++;
     if (!this.#listener.wants()) return;
     let json: string;

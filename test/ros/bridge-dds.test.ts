@@ -200,6 +200,25 @@ for (const [name, meet] of Object.entries(meetings)) {
       );
     });
 
+    it('counts what is lost on the way to it', async () => {
+      const bridge = await open({ domains: [92], routes: [route(92)] });
+      const configuration = '<Internal><Test><XmitLossiness>300</XmitLossiness></Test></Internal>';
+      const talker = new DdsPeer(program, 'pub', {
+        args: { domain: 92, rel: 'b', count: 100, rate: 500, idle: 0, timeout: 20 },
+        configuration,
+      });
+      running.push(() => talker.stop());
+      assert.equal(await talker.exited(), 0);
+      await bridge.until(() => {
+        const first = bridge.messages[0]?.sequence ?? 0;
+        const last = bridge.messages.at(-1)?.sequence ?? 0;
+        const { rosReceived = 0, rosLost = 0 } = bridge.route()?.counts ?? {};
+        return (
+          rosLost > 0 && rosReceived === bridge.messages.length && rosReceived + rosLost === last - first + 1
+        );
+      });
+    });
+
     it('hears a talker that was killed and started again', async () => {
       await open({ domains: [91], routes: [route(91)] });
       const subscriber = await listen('ros/91/chatter');
