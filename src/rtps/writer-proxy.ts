@@ -29,8 +29,8 @@ export interface ReaderProtocol {
 }
 
 /** Samples kept while one before them is missing, and how far ahead they may lie. */
-const WINDOW = 1024;
-const WINDOW_BYTES = 8 * 1024 * 1024;
+const WINDOW = 16_384;
+const WINDOW_BYTES = 16 * 1024 * 1024;
 /** Waiting this long lets one ACKNACK answer several HEARTBEATs. */
 const RESPONSE_DELAY_MS = 5;
 /** What was asked for is not asked for again before. */

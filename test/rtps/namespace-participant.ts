@@ -13,5 +13,8 @@ participant.createReader({ topic, type: STRING, qos: RELIABLE }, ({ payload }) =
   say({ sample: decodeString(payload) }),
 );
 process.stdin.resume();
-process.stdin.once('end', () => void participant.close());
+process.stdin.once('end', () => {
+  say({ outOfRange: participant.statistics.datagramsOutOfRange });
+  void participant.close();
+});
 void participant.start().then(() => say({ started: true }));

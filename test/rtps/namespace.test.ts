@@ -123,5 +123,6 @@ describe('the range of discovery on a network of two hosts', function () {
     await local?.stop();
     assert.deepEqual(local?.all('sample'), []);
     assert.deepEqual(local?.all('participant'), [VENDOR_ID]);
+    assert.ok(Number(local?.all('outOfRange')[0]) > 0);
   });
 });

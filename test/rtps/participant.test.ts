@@ -140,6 +140,24 @@ describe('participants among themselves', function () {
     assert.deepEqual(b.endpoints, []);
   });
 
+  it('say goodbye to those that they do not know, too', async () => {
+    const domain = freshDomain();
+    const listener = createSocket({ type: 'udp4', reuseAddr: true });
+    listener.bind(7400 + 250 * domain);
+    await once(listener, 'listening');
+    listener.addMembership('239.255.0.1', '127.0.0.1');
+    const participant = await cast.participant({ domain });
+    const goodbye = new Promise<void>((resolve) => {
+      listener.on('message', (datagram: Buffer) => {
+        // PID_STATUS_INFO: disposed and unregistered.
+        if (datagram.includes(Buffer.from('7100040000000003', 'hex'))) resolve();
+      });
+    });
+    await participant.close();
+    await goodbye;
+    await new Promise<void>((resolve) => listener.close(resolve));
+  });
+
   it('name the policy or type that keeps them from matching', async () => {
     const [a, b] = await pair();
     const cases = [

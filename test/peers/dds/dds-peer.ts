@@ -9,6 +9,8 @@ export interface DdsPeerOptions {
   readonly args: Readonly<Record<string, string | number>>;
   /** The Cyclone DDS profile beside the peer's source; `namespace` only within a network namespace. */
   readonly profile?: 'loopback' | 'loopback-unicast' | 'namespace';
+  /** Without, it announces no XTypes type information. */
+  readonly typeInformation?: false;
   /** Further Cyclone DDS configuration inside `<Domain>`. */
   readonly configuration?: string;
   /** A network namespace to run in. */
@@ -31,7 +33,8 @@ export class DdsPeer extends EventEmitter {
     const profile = pathToFileURL(resolve('test/peers/dds', `${options.profile ?? 'loopback'}.xml`)).href;
     const extra = `<CycloneDDS><Domain Id="any">${options.configuration ?? ''}</Domain></CycloneDDS>`;
     const args = Object.entries(options.args).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const command = [program, role, '--print', '1', ...args];
+    const executable = options.typeInformation === false ? `${program}-untyped` : program;
+    const command = [executable, role, '--print', '1', ...args];
     if (options.namespace !== undefined) command.unshift('ip', 'netns', 'exec', options.namespace);
     this.#process = spawn(command[0] as string, command.slice(1), {
       env: {

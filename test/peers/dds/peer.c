@@ -9,6 +9,7 @@
  *      A text is --text and the message's number.
  * sub: ends after --count messages (0: until a signal), after --idle seconds without one, or (exit 3) when none comes
  *      within --timeout. With --print 1 each message is a line of JSON on stdout.
+ * --depth 0 keeps all.
  * Both tell on stderr, one JSON object per line: {"ready":true}, {"matched":N} whenever it changes, {"sent":N} or
  * {"received":N} at the end.
  */
@@ -152,8 +153,9 @@ int main(int argc, char **argv)
   dds_qos_t *qos = dds_create_qos();
   dds_qset_reliability(qos, reliable ? DDS_RELIABILITY_RELIABLE : DDS_RELIABILITY_BEST_EFFORT, DDS_SECS(10));
   dds_qset_durability(qos, transient_local ? DDS_DURABILITY_TRANSIENT_LOCAL : DDS_DURABILITY_VOLATILE);
-  dds_qset_history(qos, DDS_HISTORY_KEEP_LAST, depth);
-  dds_qset_durability_service(qos, 0, DDS_HISTORY_KEEP_LAST, depth, -1, -1, -1);
+  const dds_history_kind_t history = depth > 0 ? DDS_HISTORY_KEEP_LAST : DDS_HISTORY_KEEP_ALL;
+  dds_qset_history(qos, history, depth);
+  dds_qset_durability_service(qos, 0, history, depth > 0 ? depth : -1, -1, -1, -1);
   const dds_entity_t endpoint =
     pub ? dds_create_writer(participant, topic, qos, NULL) : dds_create_reader(participant, topic, qos, NULL);
   dds_delete_qos(qos);
