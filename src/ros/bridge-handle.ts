@@ -70,7 +70,8 @@ interface Unanswered {
 
 /**
  * A bridge that runs in the ROS worker, as its owner in the flows' thread sees it: `open`, `publish`, `close`, and the
- * events `message`, `status`, `warning` and `problem`. It outlives the worker: after a crash it is opened again in the next one.
+ * events `message`, `status`, `warning` and `problem`. It outlives the worker: after a crash it is opened again in the
+ * next one.
  */
 export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   readonly key: number;
@@ -86,6 +87,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   #brokerFault: string | undefined;
   #state: BridgeState = { state: 'closed' };
   #opening: { resolve(): void; reject(error: Error): void } | undefined;
+  #closing: Promise<void> | undefined;
   #closed: (() => void) | undefined;
 
   constructor(options: BridgeHandleOptions, host: BridgeHost) {
@@ -102,8 +104,8 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   /**
-   * Opens the bridge. Rejects with BridgeSettingsError when its settings are refused as a whole; routes and domains that do not work are
-   * `problem` events and stand in the status.
+   * Opens the bridge. Rejects with BridgeSettingsError when its settings are refused as a whole; routes and domains
+   * that do not work are `problem` events and stand in the status.
    */
   open(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -113,7 +115,15 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     });
   }
 
-  async close(): Promise<void> {
+  /** Resolves when the bridge has left ROS and the broker; also when it was closed before. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close().finally(() => {
+      this.#closing = undefined;
+    });
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     if (this.#state.state === 'closed') return;
     this.#opening?.reject(new Error('the bridge was closed before it was open'));
     this.#opening = undefined;

@@ -117,9 +117,12 @@ export class Bridge {
     route.publish(payload);
   }
 
-  /** A sample on its way to the flow was dropped. */
-  droppedFlowSample(route: number): void {
-    this.#routes.get(route)?.drop('flow');
+  /** A sample that was given to `onSample` did not reach the flow. */
+  droppedFlowSample(index: number): void {
+    const route = this.#routes.get(index);
+    if (route === undefined) return;
+    route.counts.flowPublished--;
+    route.drop('flow');
   }
 
   async #openDomain(domain: number): Promise<void> {

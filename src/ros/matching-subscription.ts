@@ -37,7 +37,7 @@ export class MatchingSubscription {
   readonly #type: string;
   readonly #onSample: (sample: RosSample, qos: RosQos, lost: number) => void;
   readonly #onIncompatible: (incompatibility: RosIncompatibility) => void;
-  /** Last sequence number by writer, because two subscriptions overlap, and a transient-local one is sent old samples. */
+  /** Last sequence number by writer: two subscriptions overlap, and a transient-local one is sent old samples. */
   readonly #received = new Map<string, number>();
   #qos = DEFAULT_QOS;
   #generation = 0;
@@ -47,8 +47,8 @@ export class MatchingSubscription {
   #stopFollowing: (() => void) | undefined;
 
   /**
-   * `onSample` is told each sample once, with the QoS in force and how many of its writer's samples since the one before
-   * never came.
+   * `onSample` is told each sample once, with the QoS in force and how many of its writer's samples since the last
+   * one never came.
    */
   constructor(
     domain: RosDomain,

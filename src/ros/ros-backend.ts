@@ -1,8 +1,11 @@
-/** How a bridge reaches ROS 2. What is above this interface (types, JSON, QoS rules, routes) is the same for every backend. */
+/**
+ * How a bridge reaches ROS 2. What is above this interface (types, JSON, QoS rules, routes) is the same for every
+ * backend.
+ */
 export interface RosBackend {
   readonly name: 'rtps' | 'rclnodejs';
   readonly capabilities: RosBackendCapabilities;
-  /** Joins a domain, or shares the place in it of an earlier call with equal options. Rejects when that is impossible. */
+  /** Joins a domain, or shares the place in it of an earlier call with equal options. Rejects when it cannot. */
   openDomain(options: RosDomainOptions): Promise<RosDomain>;
 }
 
@@ -75,7 +78,9 @@ export interface RosSubscription {
   close(): void;
 }
 
-/** One user's place in a ROS domain. Its subscriptions receive what others publish, never what its own publishers do. */
+/**
+ * One user's place in a ROS domain. Its subscriptions receive what others publish, never what its own publishers do.
+ */
 export interface RosDomain {
   readonly domain: number;
   /** How many other participants are known now. */

@@ -12,7 +12,9 @@ const HEADER_BYTES = 24;
 const HAS_SEQUENCE = 1;
 const HAS_TIMESTAMP = 2;
 
-/** Route and flags (32 bits each), sequence (double), timestamp (64 bits), all little endian, then JSON text in UTF-8. */
+/**
+ * Route and flags (32 bits each), sequence (double), timestamp (64 bits), all little endian, then JSON text in UTF-8.
+ */
 export function encodeSampleFrame({ route, sequence, sourceTimestamp, json }: SampleFrame): Buffer {
   const frame = Buffer.allocUnsafe(HEADER_BYTES + Buffer.byteLength(json));
   const flags =

@@ -273,7 +273,7 @@ describe('bridge between ROS and a flow', function () {
 
   it('can be closed and opened again', async () => {
     const bridge = keep(await TestBridge.open(thread, { domains: [70], routes: [route(70)] }));
-    await bridge.close();
+    await Promise.all([bridge.close(), bridge.close()]);
     await bridge.handle.open();
     await bridge.ready();
     await bridge.handle.publish('ros/70/chatter', {});
