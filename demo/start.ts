@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join, relative, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
@@ -13,6 +13,20 @@ function portIsFree(port: number): Promise<boolean> {
     const server = createServer();
     server.once('error', () => resolveFree(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolveFree(true)));
+  });
+}
+
+/** Resolves when something accepts connections on the port, or after ten seconds: the flow may have been changed. */
+function listening(port: number): Promise<void> {
+  return new Promise((resolveListening) => {
+    const attempt = (left: number) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolveListening();
+      });
+      socket.on('error', () => (left === 0 ? resolveListening() : setTimeout(attempt, 100, left - 1)));
+    };
+    attempt(100);
   });
 }
 
@@ -82,7 +96,12 @@ async function main(): Promise<void> {
   nodeRed.stdout?.on('data', function announce(chunk: Buffer) {
     if (!chunk.includes('Started flows')) return;
     nodeRed.stdout?.off('data', announce);
-    console.log(`
+    void listening(brokerPort).then(() => announceUse(brokerPort));
+  });
+}
+
+function announceUse(brokerPort: number): void {
+  console.log(`
   Open      http://127.0.0.1:${editorPort}
   Try       mosquitto_sub -p ${brokerPort} -t 'ros/0/#' -v
             mosquitto_pub -p ${brokerPort} -t ros/0/chatter -m '{"data":"hello"}'
@@ -92,7 +111,6 @@ async function main(): Promise<void> {
             "ROS 2" node, choose the discovery range "subnet" and clear its interfaces
   Stop      Ctrl-C. Your changes are kept in ${relative(process.cwd(), userDir)}; delete that folder to start afresh.
 `);
-  });
 }
 
 main().catch((error: unknown) => {
