@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,11 +21,18 @@ describe('the demo', function () {
 
   /** Resolves with the match as soon as the demo has printed the pattern. */
   async function printed(pattern: RegExp): Promise<RegExpMatchArray> {
-    for (;;) {
-      const match = output.match(pattern);
-      if (match !== null) return match;
-      await Promise.race([once(demo.stdout as NodeJS.EventEmitter, 'data'), once(demo, 'exit')]);
-      if (demo.exitCode !== null) throw new Error(`the demo ended:\n${output}`);
+    const abort = new AbortController();
+    const news = on(demo.stdout as NodeJS.EventEmitter, 'data', abort);
+    const ended = once(demo, 'exit', abort).then(() => assert.fail(`the demo ended:\n${output}`));
+    try {
+      for (;;) {
+        const match = output.match(pattern);
+        if (match !== null) return match;
+        await Promise.race([news.next(), ended]);
+      }
+    } finally {
+      ended.catch(() => {});
+      abort.abort();
     }
   }
 
