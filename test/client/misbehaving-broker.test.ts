@@ -269,4 +269,34 @@ describe('connection to a broker that misbehaves or says no', function () {
       [`${UNSUBSCRIBE} true false`, `${SUBSCRIBE} false true`],
     );
   });
+
+  it('sends again in a resumed session under the same packet identifiers, with DUP', async () => {
+    await connect((received, socket) => {
+      const resumed = broker.of(CONNECT).length > 1;
+      if (received.type === CONNECT) socket.write(packet(2, 0, resumed ? 1 : 0, 0, 0));
+      if (received.type !== PUBLISH) return;
+      if (!resumed) {
+        if (broker.of(PUBLISH).length === 2) socket.destroy();
+        return;
+      }
+      const identifier = received.body.subarray(3, 5);
+      const qos = (received.flags >> 1) & 3;
+      // PUBACK; or PUBREC, and PUBCOMP without waiting for PUBREL.
+      if (qos === 1) socket.write(packet(4, 0, identifier));
+      else socket.write(Buffer.concat([packet(5, 0, identifier), packet(7, 0, identifier)]));
+    });
+    await Promise.all([
+      connection.publish('t', 'a', { qos: 1, retain: false }),
+      connection.publish('t', 'b', { qos: 2, retain: false }),
+    ]);
+    const sent = broker.of(PUBLISH).map(({ flags, body }) => ({ flags, id: body.readUInt16BE(3) }));
+    assert.deepEqual(
+      sent.map(({ flags }) => flags),
+      [2, 4, 10, 12],
+    );
+    assert.deepEqual(
+      sent.slice(2).map(({ id }) => id),
+      sent.slice(0, 2).map(({ id }) => id),
+    );
+  });
 });

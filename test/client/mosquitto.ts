@@ -45,8 +45,16 @@ export class Mosquitto {
     return `mqtt://127.0.0.1:${this.port}`;
   }
 
-  /** What it logs, line by line. */
+  /** What it has logged in this run, as far as that has been read. */
   log: string[] = [];
+  #wake: (() => void)[] = [];
+
+  /** Resolves when it has logged such a line. */
+  async logged(pattern: RegExp): Promise<void> {
+    while (!this.log.some((line) => pattern.test(line))) {
+      await new Promise<void>((resolve) => this.#wake.push(resolve));
+    }
+  }
 
   async run(): Promise<void> {
     const child = spawn(this.program, ['-c', join(this.folder, 'mosquitto.conf')], {
@@ -58,6 +66,7 @@ export class Mosquitto {
     await new Promise<void>((resolve, reject) => {
       lines.on('line', (line) => {
         this.log.push(line);
+        for (const wake of this.#wake.splice(0)) wake();
         if (line.endsWith(' running')) resolve();
       });
       child.once('error', reject);
