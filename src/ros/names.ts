@@ -45,22 +45,6 @@ export function rosNameOf(ddsTopic: string): string | undefined {
 }
 
 /**
- * The DDS topics of a service: `/add_two_ints` -> `rq/add_two_intsRequest` and `rr/add_two_intsReply`.
- * The name must be valid.
- */
-export function ddsServiceTopics(rosName: string): { request: string; reply: string } {
-  return { request: `rq${rosName}Request`, reply: `rr${rosName}Reply` };
-}
-
-/** The service and its half that a DDS topic belongs to, or `undefined` when it is not one of a ROS service. */
-export function rosServiceOf(ddsTopic: string): { rosName: string; half: 'request' | 'reply' } | undefined {
-  const match = /^(?:rq(\/.+)Request|rr(\/.+)Reply)$/.exec(ddsTopic);
-  const rosName = match?.[1] ?? match?.[2];
-  if (rosName === undefined || rosNameFault(rosName) !== undefined) return undefined;
-  return { rosName, half: ddsTopic.startsWith('rq') ? 'request' : 'reply' };
-}
-
-/**
  * The DDS type of an interface type: `std_msgs/msg/String` -> `std_msgs::msg::dds_::String_`. The name must be valid
  * (see `interfaceTypeFault`).
  */
