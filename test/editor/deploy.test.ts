@@ -26,4 +26,16 @@ inEachEditor('deploying', (session) => {
     const topics = (await editor.debugMessages(3)).map((message) => /home\/\w+\/lamp/.exec(message)?.[0]);
     assert.deepEqual(topics, ['home/kitchen/lamp', 'home/kitchen/lamp', 'home/garden/lamp']);
   });
+
+  it('shows why a message that does not fit its interface type is refused', async () => {
+    const { editor } = session;
+    const flow = await readFlow('examples/ROS 2 without a broker.json');
+    await editor.importFlow(flow);
+    await editor.deploy();
+    await editor.showDebugMessages();
+    await editor.statusOf(nodeOf(flow, 'ros-bridge').id, /no ROS 2 found/);
+    await editor.press(nodeOf(flow, 'inject', 'a wrong message').id);
+    const [reason] = await editor.debugMessages(1);
+    assert.match(reason ?? '', /linear\.x: expected a number/);
+  });
 });

@@ -1,3 +1,4 @@
+import { strict as assert } from 'node:assert';
 import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
 
 /** A node of a flow file. */
@@ -135,6 +136,13 @@ export class EditorPage {
     await this.page.locator('#node-config-dialog-edit-form').waitFor({ state: 'detached' });
   }
 
+  /** Brings a page of a form with tabs to the front. */
+  async showTab(label: string): Promise<void> {
+    const tab = this.page.locator('form .red-ui-tab', { hasText: label });
+    // The editor swallows a second click within 400 ms, on whichever tab, as a double click.
+    while (!(await tab.getAttribute('class'))?.includes('active')) await tab.click();
+  }
+
   /** Types into a field as a user does, so that the form validates it. */
   async enter(field: Locator | string, text: string): Promise<void> {
     const input = typeof field === 'string' ? this.page.locator(field) : field;
@@ -143,15 +151,26 @@ export class EditorPage {
     await input.blur();
   }
 
-  /** The reason that the form shows when the mouse points at an invalid field. */
-  async reasonAt(field: Locator | string): Promise<string> {
+  /** Resolves when the form shows this reason to a mouse that points at the field. */
+  async seesReason(field: Locator | string, reason: RegExp): Promise<void> {
     const input = typeof field === 'string' ? this.page.locator(field) : field;
-    const popover = this.page.locator('.red-ui-popover:visible');
-    await this.page.mouse.move(0, 0);
-    while ((await popover.count()) > 0) await popover.first().waitFor({ state: 'hidden' });
-    await input.hover();
-    await popover.waitFor();
-    return (await popover.textContent()) ?? '';
+    const popovers = this.page.locator('.red-ui-popover:visible');
+    // The editor may lose a tooltip when the mouse comes while the field is validated; a user would point again.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await this.page.mouse.move(0, 0);
+      // One that still fades would stay, with the reason it had.
+      while ((await popovers.count()) > 0) await popovers.first().waitFor({ state: 'hidden' });
+      await input.hover();
+      const shown = popovers.filter({ hasText: reason }).waitFor({ timeout: 4000 });
+      if (
+        await shown.then(
+          () => true,
+          () => false,
+        )
+      )
+        return;
+    }
+    assert.fail(`expected the reason ${reason}, but the form shows "${await popovers.allTextContents()}"`);
   }
 
   /** Presses the button of an inject node. */

@@ -12,63 +12,70 @@ inEachEditor('the forms', (session) => {
     await session.editor.importFlow(flow);
   });
 
-  /** Changes a field, saves, opens the form again and finds the value. */
-  async function keeps(type: string, selector: string, value: string): Promise<void> {
+  /** Changes fields, saves, opens the form again and finds the values. */
+  async function keeps(type: string, values: Record<string, string>): Promise<void> {
     const { editor } = session;
-    const field = editor.page.locator(selector);
-    const set = async () => {
+    await editor.openForm(id(type));
+    for (const [name, value] of Object.entries(values)) {
+      const field = editor.page.locator(`#node-input-${name}`);
       if ((await field.evaluate((element) => element.tagName)) === 'SELECT') await field.selectOption(value);
       else await editor.enter(field, value);
-    };
-    await editor.openForm(id(type));
-    await set();
+    }
     await editor.done();
     await editor.openForm(id(type));
-    assert.equal(await field.inputValue(), value);
+    for (const [name, value] of Object.entries(values)) {
+      assert.equal(await editor.page.locator(`#node-input-${name}`).inputValue(), value);
+    }
+    assert.deepEqual(await editor.invalidNodes(), []);
   }
 
-  /** Enters a value that is refused: the form says why, and once saved the editor marks the node. */
-  async function refuses(type: string, selector: string, value: string, reason: RegExp): Promise<void> {
+  /** Enters values that are refused: the form says why, and once saved the editor marks the node. */
+  async function refuses(type: string, name: string, cases: readonly [string, RegExp][]): Promise<void> {
     const { editor } = session;
     await editor.openForm(id(type));
-    await editor.enter(selector, value);
-    assert.match(await editor.reasonAt(selector), reason);
+    for (const [value, reason] of cases) {
+      await editor.enter(`#node-input-${name}`, value);
+      await editor.seesReason(`#node-input-${name}`, reason);
+    }
     await editor.done();
     assert.match((await editor.invalidNodes()).join(), new RegExp(`${type} ${id(type)}`));
   }
 
   describe('mqtt-pub', () => {
-    it('keeps the topic', () => keeps('mqtt-pub', '#node-input-topic', 'lab/bench'));
-    it('keeps the QoS', () => keeps('mqtt-pub', '#node-input-qos', '1'));
-    it('refuses a wildcard', () => refuses('mqtt-pub', '#node-input-topic', 'lab/#', /contains a wildcard/));
+    it('keeps its fields', () => keeps('mqtt-pub', { topic: 'lab/bench', qos: '1', retain: 'true' }));
+    it('refuses a topic with wildcards', () =>
+      refuses('mqtt-pub', 'topic', [
+        ['lab/#', /lab\/#.*contains a wildcard/],
+        ['lab/+/state', /lab\/\+\/state.*contains a wildcard/],
+      ]));
     it('asks for a broker', async () => {
       const { editor } = session;
       await editor.openForm(id('mqtt-pub'));
       await editor.page.locator('#node-input-broker').selectOption('_ADD_');
-      assert.match(await editor.reasonAt('#node-input-broker'), /Choose a broker/);
+      await editor.seesReason('#node-input-broker', /Choose a broker/);
     });
   });
 
   describe('mqtt-sub', () => {
-    it('keeps the topic filter', () => keeps('mqtt-sub', '#node-input-topicFilter', 'lab/+/state'));
-    it('keeps the output', () => keeps('mqtt-sub', '#node-input-output', 'buffer'));
-    it('refuses a filter with # in the middle', () =>
-      refuses('mqtt-sub', '#node-input-topicFilter', 'lab/#/state', /# must be alone in the last level/));
-    it('refuses an empty filter', () =>
-      refuses('mqtt-sub', '#node-input-topicFilter', '', /topic filter is empty/));
+    it('keeps its fields', () =>
+      keeps('mqtt-sub', { topicFilter: 'lab/+/state', qos: '2', output: 'buffer' }));
+    it('refuses a topic filter that is not valid', () =>
+      refuses('mqtt-sub', 'topicFilter', [
+        ['lab/#/state', /# must be alone in the last level/],
+        ['', /topic filter is empty/],
+      ]));
   });
 
   describe('embedded-broker', () => {
-    it('keeps the port', () => keeps('embedded-broker', '#node-input-port', '18830'));
-    it('refuses what is no port', () =>
-      refuses('embedded-broker', '#node-input-port', '70000', /from 1 to 65535/));
+    it('keeps its fields', () => keeps('embedded-broker', { port: '18830', name: 'of the lab' }));
+    it('refuses what is no port', () => refuses('embedded-broker', 'port', [['70000', /from 1 to 65535/]]));
     it('opens an address of other machines only after a tick', async () => {
       const { editor } = session;
       await editor.openForm(id('embedded-broker'));
       const tick = editor.page.locator('#node-input-allowAnonymous');
       assert.equal(await tick.isVisible(), false);
       await editor.enter('#node-input-host', '0.0.0.0');
-      assert.match(await editor.reasonAt('#node-input-host'), /Tick the box below/);
+      await editor.seesReason('#node-input-host', /Tick the box below/);
       await tick.check();
       await editor.done();
       assert.deepEqual(await editor.invalidNodes(), []);
@@ -87,8 +94,6 @@ inEachEditor('the forms', (session) => {
 
   describe('ros-bridge', () => {
     const route = (row: number) => session.editor.page.locator('#mqttros-bridge-route-list > li').nth(row);
-    const openDiscovery = () =>
-      session.editor.page.locator('.mqttros-bridge-tabs li', { hasText: 'Discovery' }).click();
 
     it('adds a route, completes its type and shows its topic', async () => {
       const { editor } = session;
@@ -133,11 +138,11 @@ inEachEditor('the forms', (session) => {
       const { editor } = session;
       await editor.openForm(id('ros-bridge'));
       await editor.enter(route(0).locator('.mqttros-route-name'), 'chatter');
-      assert.match(await editor.reasonAt(route(0).locator('.mqttros-route-name')), /does not start with \//);
+      await editor.seesReason(route(0).locator('.mqttros-route-name'), /does not start with \//);
       await editor.enter(route(1).locator('.mqttros-route-type'), 'Twist');
-      assert.match(await editor.reasonAt(route(1).locator('.mqttros-route-type')), /not an interface type/);
+      await editor.seesReason(route(1).locator('.mqttros-route-type'), /not an interface type/);
       await editor.enter(route(2).locator('.mqttros-route-domain input'), '300');
-      assert.match(await editor.reasonAt(route(2).locator('.mqttros-route-domain input')), /from 0 to 232/);
+      await editor.seesReason(route(2).locator('.mqttros-route-domain input'), /from 0 to 232/);
       await editor.done();
       assert.match((await editor.invalidNodes()).join(), /Route 1: .*does not start with/);
     });
@@ -156,9 +161,9 @@ inEachEditor('the forms', (session) => {
     it('spells a domain by its alias', async () => {
       const { editor } = session;
       await editor.openForm(id('ros-bridge'));
-      await openDiscovery();
+      await editor.showTab('Discovery');
       await editor.enter('.mqttros-domain-alias', 'warehouse');
-      await editor.page.locator('.mqttros-bridge-tabs li', { hasText: 'Routes' }).click();
+      await editor.showTab('Routes');
       assert.equal(await route(0).locator('.mqttros-route-topic').textContent(), '⇄ ros/warehouse/chatter');
       await editor.done();
       assert.deepEqual((await saved(id('ros-bridge')))?.domains, [{ id: 46, alias: 'warehouse' }]);
@@ -167,14 +172,14 @@ inEachEditor('the forms', (session) => {
     it('says which address is none and why a prefix is not valid', async () => {
       const { editor } = session;
       await editor.openForm(id('ros-bridge'));
-      await openDiscovery();
+      await editor.showTab('Discovery');
       for (const [field, value, reason] of [
         ['interfaces', '127.0.0.1, eth0', /“eth0” is not an address/],
         ['peers', '192.168.1.20:7410, 300.1.1.1', /“300.1.1.1” is not an address/],
         ['prefix', 'ros/#', /wildcard/],
       ] as const) {
         await editor.enter(`#node-input-${field}`, value);
-        assert.match(await editor.reasonAt(`#node-input-${field}`), reason);
+        await editor.seesReason(`#node-input-${field}`, reason);
       }
       await editor.done();
       assert.match((await editor.invalidNodes()).join(), /eth0.*300\.1\.1\.1/);
@@ -188,7 +193,7 @@ inEachEditor('the forms', (session) => {
       const { editor } = session;
       await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
       await editor.enter(field('clientId'), 'line-4');
-      await editor.page.locator('.mqttros-broker-tabs li', { hasText: 'Session' }).click();
+      await editor.showTab('Session');
       await editor.enter(field('keepAlive'), '30');
       await editor.enter(field('willTopic'), 'lines/4/state');
       await editor.configDone();
@@ -210,7 +215,7 @@ inEachEditor('the forms', (session) => {
       assert.equal((await saved(id('mqtt-broker-config')))?.embedded, '');
       await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
       await field('target').selectOption('embedded');
-      assert.match(await editor.reasonAt(field('embedded')), /Choose an embedded broker/);
+      await editor.seesReason(field('embedded'), /Choose an embedded broker/);
       await field('embedded').selectOption(id('embedded-broker'));
       await editor.configDone();
       assert.equal((await saved(id('mqtt-broker-config')))?.embedded, id('embedded-broker'));
@@ -228,10 +233,10 @@ inEachEditor('the forms', (session) => {
       const { editor } = session;
       await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
       await field('protocolVersion').selectOption('4');
-      await editor.page.locator('.mqttros-broker-tabs li', { hasText: 'Session' }).click();
+      await editor.showTab('Session');
       await field('cleanStart').uncheck();
-      await editor.page.locator('.mqttros-broker-tabs li', { hasText: 'Connection' }).click();
-      assert.match(await editor.reasonAt(field('clientId')), /needs a client ID of its own/);
+      await editor.showTab('Connection');
+      await editor.seesReason(field('clientId'), /needs a client ID of its own/);
       await editor.enter(field('clientId'), 'line-4');
       await editor.configDone();
       assert.deepEqual(await editor.invalidNodes(), []);
@@ -248,7 +253,7 @@ inEachEditor('the forms', (session) => {
         ['mqtt://127.0.0.1:99999', /such as mqtt:/],
       ] as const) {
         await editor.enter(field('url'), value);
-        assert.match(await editor.reasonAt(field('url')), reason, value);
+        await editor.seesReason(field('url'), reason);
       }
     });
   });
