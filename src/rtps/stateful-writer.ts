@@ -26,10 +26,12 @@ interface ReaderProxy {
   /** What was written up to here before the match is not for this reader. */
   readonly irrelevantUpTo: number;
   readonly ackNacks: SubmessageCount;
+  /** Whether it is known to know this writer; a best-effort reader never tells. */
+  confirmed: boolean;
   acknowledged: number;
 }
 
-/** The readers of one remote participant behind one locator: they share each DATA. */
+/** The confirmed readers of one remote participant behind one locator: they share each DATA. */
 interface ReaderGroup extends Destination {
   /** The only reader, else ENTITYID_UNKNOWN: all matched readers there. */
   readonly readerId: number;
@@ -44,6 +46,10 @@ const LAST_HEARTBEAT_MS = 1000;
  * reliable readers need within the history's depth, sends again what is asked for and a GAP for what is gone or not
  * for that reader, and heartbeats while something is unacknowledged. A writer without reliable readers and without
  * transient-local durability keeps nothing.
+ *
+ * A match is one side's knowledge: the reader may not know the writer yet, and would drop what it is sent. Cyclone DDS
+ * even takes the first HEARTBEAT it hears as the place to begin, and what was before it as not for it. So a reliable
+ * reader is sent HEARTBEATs that end where its match began until it first answers, and only then the samples since.
  */
 export class StatefulWriter {
   readonly entityId: number;
@@ -55,6 +61,7 @@ export class StatefulWriter {
   readonly #readers = new Map<string, ReaderProxy>();
   readonly #appendHeartbeats = () => this.#heartbeatGroups();
   #groups: ReaderGroup[] = [];
+  #hasReliableReaders = false;
   #last = 0;
   #heartbeatCount = 0;
   #heartbeatTimer: NodeJS.Timeout | undefined;
@@ -97,18 +104,23 @@ export class StatefulWriter {
 
   matchReader(target: ReaderTarget): void {
     const historical = this.#protocol.transientLocal && target.transientLocal;
+    const reliable = this.#isReliable(target);
     const proxy: ReaderProxy = {
       target,
       irrelevantUpTo: historical ? 0 : this.#last,
       ackNacks: new SubmessageCount(),
+      confirmed: !reliable,
       acknowledged: historical ? 0 : this.#last,
     };
     this.#readers.set(guidOf(target.prefix, target.entityId), proxy);
     this.#regroup();
-    if (historical) for (const change of this.#history) this.#send(target, target.entityId, change);
-    if (!this.#isReliable(target)) return;
-    this.#heartbeat(target, target.entityId);
-    if (proxy.acknowledged < this.#last) this.#armHeartbeat();
+    if (reliable) {
+      this.#invite(proxy);
+      this.#heartbeatDelay = FIRST_HEARTBEAT_MS;
+      this.#armHeartbeat();
+    } else {
+      this.#sendSinceMatch(proxy);
+    }
   }
 
   unmatchReader(guid: string): void {
@@ -121,6 +133,14 @@ export class StatefulWriter {
     const proxy = this.#readers.get(readerGuid);
     if (proxy === undefined || !this.#isReliable(proxy.target)) return;
     if (!proxy.ackNacks.accept(ackNack.count)) return;
+    if (!proxy.confirmed) {
+      proxy.confirmed = true;
+      this.#regroup();
+      this.#invite(proxy);
+      this.#sendSinceMatch(proxy);
+      this.#heartbeat(proxy.target, proxy.target.entityId);
+      return;
+    }
     if (ackNack.base - 1 > proxy.acknowledged) {
       proxy.acknowledged = Math.min(ackNack.base - 1, this.#last);
       this.#heartbeatDelay = FIRST_HEARTBEAT_MS;
@@ -140,15 +160,13 @@ export class StatefulWriter {
     clearTimeout(this.#heartbeatTimer);
     this.#heartbeatTimer = undefined;
     this.#readers.clear();
-    this.#groups = [];
+    this.#regroup();
   }
 
   #write(change: Change): number {
-    const unacknowledged = this.#groups.some((group) => group.reliable);
-    if (this.#protocol.transientLocal || unacknowledged) this.#history.add(change);
-    if (this.#groups.length === 0) return change.sequence;
+    if (this.#protocol.transientLocal || this.#hasReliableReaders) this.#history.add(change);
     for (const group of this.#groups) this.#send(group, group.readerId, change);
-    if (unacknowledged) {
+    if (this.#hasReliableReaders) {
       this.#outbox.beforeFlush(this.#appendHeartbeats);
       this.#heartbeatDelay = FIRST_HEARTBEAT_MS;
       this.#armHeartbeat();
@@ -159,6 +177,11 @@ export class StatefulWriter {
   #send(to: Destination, readerId: number, change: Change): void {
     this.#statistics.samplesSent++;
     this.#outbox.data(to, readerId, this.entityId, change);
+  }
+
+  #sendSinceMatch({ target, irrelevantUpTo }: ReaderProxy): void {
+    for (const change of this.#history)
+      if (change.sequence > irrelevantUpTo) this.#send(target, target.entityId, change);
   }
 
   #resend(proxy: ReaderProxy, asked: readonly number[]): void {
@@ -196,9 +219,14 @@ export class StatefulWriter {
     return this.#protocol.reliable && target.reliable;
   }
 
-  #heartbeat(to: Destination, readerId: number): void {
+  /** Tells the reader where its samples begin. */
+  #invite({ target, irrelevantUpTo }: ReaderProxy): void {
+    this.#heartbeat(target, target.entityId, irrelevantUpTo + 1, irrelevantUpTo);
+  }
+
+  #heartbeat(to: Destination, readerId: number, first = this.#first, last = this.#last): void {
     this.#heartbeatCount = (this.#heartbeatCount + 1) >>> 0;
-    this.#outbox.heartbeat(to, readerId, this.entityId, this.#first, this.#last, this.#heartbeatCount, false);
+    this.#outbox.heartbeat(to, readerId, this.entityId, first, last, this.#heartbeatCount, false);
   }
 
   #heartbeatGroups(): void {
@@ -210,10 +238,14 @@ export class StatefulWriter {
     this.#heartbeatTimer = setTimeout(() => {
       this.#heartbeatTimer = undefined;
       const lagging = [...this.#readers.values()].filter(
-        (proxy) => this.#isReliable(proxy.target) && proxy.acknowledged < this.#last,
+        ({ confirmed, acknowledged, target }) =>
+          !confirmed || (this.#isReliable(target) && acknowledged < this.#last),
       );
       if (lagging.length === 0) return;
-      for (const { target } of lagging) this.#heartbeat(target, target.entityId);
+      for (const proxy of lagging) {
+        if (proxy.confirmed) this.#heartbeat(proxy.target, proxy.target.entityId);
+        else this.#invite(proxy);
+      }
       this.#heartbeatDelay = Math.min(2 * this.#heartbeatDelay, LAST_HEARTBEAT_MS);
       this.#armHeartbeat();
     }, this.#heartbeatDelay);
@@ -234,7 +266,10 @@ export class StatefulWriter {
 
   #regroup(): void {
     const groups = new Map<string, ReaderGroup>();
-    for (const { target } of this.#readers.values()) {
+    this.#hasReliableReaders = false;
+    for (const { target, confirmed } of this.#readers.values()) {
+      if (this.#isReliable(target)) this.#hasReliableReaders = true;
+      if (!confirmed) continue;
       const key = target.prefix + target.locator.key;
       const group = groups.get(key);
       const reliable = this.#isReliable(target);

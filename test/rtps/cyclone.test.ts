@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { EndpointPair } from '../../src/rtps/matching';
+import type { Writer } from '../../src/rtps/writer';
+import type { DdsPeer } from '../peers/dds/dds-peer';
 import {
   BEST_EFFORT,
   Cast,
@@ -19,6 +21,12 @@ describe('a participant and Cyclone DDS', function () {
   this.timeout(30_000);
   const cast = new Cast();
   afterEach(() => cast.leave());
+
+  /** Each of the two learns of the other on its own. */
+  async function matched(writer: Writer, listener: DdsPeer): Promise<void> {
+    await listener.until((peer) => peer.matched === 1);
+    if (writer.matchedCount === 0) await once(writer, 'matched');
+  }
 
   for (const profile of ['loopback', 'loopback-unicast'] as const) {
     for (const [name, rel, qos] of [
@@ -53,8 +61,7 @@ describe('a participant and Cyclone DDS', function () {
           profile,
           args: { domain, topic, rel, count: 50, depth: 100 },
         });
-        await listener.until(({ matched }) => matched === 1);
-        if (writer.matchedCount === 0) await once(writer, 'matched');
+        await matched(writer, listener);
         for (const text of numberedTexts(50)) writer.write(encodeString(text));
         assert.equal(await listener.exited(), 0);
         assert.deepEqual(
@@ -64,6 +71,22 @@ describe('a participant and Cyclone DDS', function () {
       });
     }
   }
+
+  for (let round = 1; round <= 3; round++)
+    it(`is heard from its match on, though the listener may not know it yet (round ${round})`, async function () {
+      const domain = freshDomain();
+      const topic = freshTopic();
+      const listener = cast.peer(this, 'sub', { args: { domain, topic, count: 50, depth: 100 } });
+      const participant = await cast.participant({ domain });
+      const writer = participant.createWriter({ topic, type: STRING, qos: RELIABLE });
+      await once(writer, 'matched');
+      for (const text of numberedTexts(50)) writer.write(encodeString(text));
+      assert.equal(await listener.exited(), 0);
+      assert.deepEqual(
+        listener.messages,
+        numberedTexts(50).map((data) => ({ data })),
+      );
+    });
 
   it('gives the time at which a sample was written', async function () {
     const domain = freshDomain();
@@ -91,8 +114,7 @@ describe('a participant and Cyclone DDS', function () {
     const echoTopic = freshTopic();
     const writer = participant.createWriter({ topic: echoTopic, type, qos: RELIABLE });
     const listener = cast.peer(this, 'sub', { args: { domain, topic: echoTopic, type: 'imu', count: 3 } });
-    await listener.until(({ matched }) => matched === 1);
-    if (writer.matchedCount === 0) await once(writer, 'matched');
+    await matched(writer, listener);
     for (const { payload } of inbox.samples) writer.write(payload);
     assert.equal(await listener.exited(), 0);
     const vector = (z: number) => ({ x: 0, y: 0, z });
@@ -124,8 +146,7 @@ describe('a participant and Cyclone DDS', function () {
     });
     await inbox.until(3);
     assert.deepEqual(inbox.texts, numberedTexts(3));
-    await listener.until(({ matched }) => matched === 1);
-    if (writer.matchedCount === 0) await once(writer, 'matched');
+    await matched(writer, listener);
     writer.write(encodeString('hello'));
     assert.equal(await listener.exited(), 0);
     assert.deepEqual(listener.messages, [{ data: 'hello' }]);
@@ -219,7 +240,7 @@ describe('a participant and Cyclone DDS', function () {
     writer.close();
     await listener.until(({ matched }) => matched === 0);
     const second = participant.createWriter({ topic, type: STRING, qos: RELIABLE });
-    await listener.until(({ matched }) => matched === 1);
+    await matched(second, listener);
     second.write(encodeString('from the second'));
     assert.equal(await listener.exited(), 0);
     assert.deepEqual(listener.messages, [{ data: 'from the second' }]);
@@ -310,8 +331,7 @@ describe('a participant and Cyclone DDS', function () {
       configuration,
       args: { domain, topic, count: 300, depth: 1000 },
     });
-    await listener.until(({ matched }) => matched === 1);
-    if (writer.matchedCount === 0) await once(writer, 'matched');
+    await matched(writer, listener);
     for (const text of numberedTexts(300)) writer.write(encodeString(text));
     assert.equal(await listener.exited(), 0);
     assert.deepEqual(
