@@ -47,7 +47,8 @@ export const defaultLimits: Limits = {
   receiveMaximum: 65_535,
   topicAliases: 32,
   inFlight: 100,
-  queuedMessages: 1000,
+  // A burst of small messages from a flow must fit; `queuedBytes` bounds the memory.
+  queuedMessages: 100_000,
   queuedBytes: 16 * 1024 * 1024,
   outputBytes: 8 * 1024 * 1024,
   offlineSessions: 10_000,
