@@ -24,10 +24,7 @@ declare const RED: {
   };
   actions: { invoke(action: string): void };
   view: { reveal(id: string): void };
-  editor: {
-    editConfig(name: string, type: string, id: string): void;
-    validateNode(node: EditedNode): boolean;
-  };
+  editor: { editConfig(name: string, type: string, id: string): void };
 };
 
 /** The tests' browser; it reaches no other host than 127.0.0.1. */
