@@ -9,6 +9,7 @@ export type CounterpartName =
   | 'mosquitto_sub'
   | 'dds-peer'
   | 'chromium'
+  | 'openssl'
   | 'node-red-5'
   | 'node-24';
 

@@ -29,6 +29,14 @@ export type BrokerEvent =
       reasonCode: number;
     }
   | {
+      /** The files of a TLS listener have changed. */
+      type: 'credentials';
+      /** Such as `listener tls://127.0.0.1:8883`. */
+      listener: string;
+      /** Why the new ones cannot be used, so that the old ones still are; absent when the new ones are used. */
+      failure?: string;
+    }
+  | {
       /** So many events came faster than they could be told one by one. */
       type: 'omitted';
       count: number;

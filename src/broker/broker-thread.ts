@@ -4,13 +4,13 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { PortStream } from '../client/port-stream';
 import type { BrokerEvent } from './broker-event';
 import { type Limits, limitsOf } from './limits';
-import type { ListenerAddress } from './listeners/tcp-listener';
+import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
 import type { BrokerStatistics } from './statistics';
 import type { FromWorker, ToWorker, WorkerSettings } from './thread-message';
 
 export interface BrokerSettings {
   /** None is fine: clients of the same process need none. */
-  listeners: ListenerAddress[];
+  listeners: ListenerSettings[];
   /** Lets clients of other machines in without a password; otherwise only loopback addresses are listened on. */
   allowAnonymousBeyondLoopback?: boolean;
   /** What differs from the defaults. */
@@ -49,14 +49,14 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   #worker: Worker | undefined;
   /** Resolves when the last worker is gone, and its ports with it; absent when it is. */
   #ended: Promise<void> | undefined;
-  #addresses: ListenerAddress[];
+  #listeners: ListenerSettings[];
   #restartDelay = FIRST_RESTART_DELAY;
   #restartTimer: NodeJS.Timeout | undefined;
 
   constructor(settings: BrokerSettings) {
     super();
     this.#settings = settings;
-    this.#addresses = settings.listeners;
+    this.#listeners = settings.listeners;
   }
 
   get status(): BrokerThreadStatus {
@@ -72,7 +72,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     if (this.#status.state !== 'stopped' && this.#status.state !== 'error') {
       throw new Error(`broker cannot be started: it is ${this.#status.state}`);
     }
-    this.#addresses = this.#settings.listeners;
+    this.#listeners = this.#settings.listeners;
     this.#restartDelay = FIRST_RESTART_DELAY;
     this.#set({ state: 'starting', listeners: [] });
     // Only then: clients of the same turn get streams to a worker that starts.
@@ -144,7 +144,10 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
             if (this.#worker !== worker) break;
             startedAt = performance.now();
             // A port that the system chose stays the same over restarts, so that clients find it again.
-            this.#addresses = message.listeners;
+            this.#listeners = this.#listeners.map((listener, index) => ({
+              ...listener,
+              port: message.listeners[index]?.port ?? listener.port,
+            }));
             this.#set({ state: 'running', listeners: message.listeners });
             resolve();
             break;
@@ -182,7 +185,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
 
   #newWorker(): Worker {
     const workerData: WorkerSettings = {
-      listeners: this.#addresses,
+      listeners: this.#listeners,
       allowAnonymousBeyondLoopback: this.#settings.allowAnonymousBeyondLoopback ?? false,
       limits: limitsOf(this.#settings.limits ?? {}),
     };

@@ -1,9 +1,12 @@
+import type { Duplex } from 'node:stream';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PortStream } from '../client/port-stream';
 import { Broker } from './broker';
 import type { BrokerEvent } from './broker-event';
+import { ReasonCode } from './codec/reason-code';
 import { Connections } from './connections';
-import { TcpListener } from './listeners/tcp-listener';
+import { Listener } from './listeners/listener';
+import { IN_PROCESS, isLocal, type Peer } from './peer';
 import { newStatistics } from './statistics';
 import type { FromWorker, ToWorker, WorkerSettings } from './thread-message';
 
@@ -18,7 +21,7 @@ class BrokerWorker {
   readonly #settings: WorkerSettings;
   readonly #statistics = newStatistics();
   readonly #connections: Connections;
-  readonly #listeners: TcpListener[] = [];
+  readonly #listeners: Listener[] = [];
   #events: BrokerEvent[] = [];
   #omitted = 0;
   #eventTimer: NodeJS.Timeout | undefined;
@@ -37,15 +40,21 @@ class BrokerWorker {
 
   async start(): Promise<void> {
     this.#connections.start();
-    const { listeners, allowAnonymousBeyondLoopback } = this.#settings;
+    const { listeners, allowAnonymousBeyondLoopback, limits } = this.#settings;
     const addresses = [];
-    for (const address of listeners) {
-      const listener = new TcpListener(address, (socket, peer) => this.#connections.accept(socket, peer));
+    for (const settings of listeners) {
+      const listener = new Listener(settings, limits, {
+        admit: (stream, peer) => this.#connections.admit(stream, peer),
+        serve: (stream, peer) => this.#serve(stream, peer),
+        refused: (peer, reasonCode, reason) => this.#connections.refused(peer, reasonCode, reason),
+        credentialsChanged: (name, failure) =>
+          this.#report({ type: 'credentials', listener: name, ...(failure !== undefined && { failure }) }),
+      });
       this.#listeners.push(listener);
       addresses.push(await listener.open(allowAnonymousBeyondLoopback));
     }
     this.#parent.on('message', (message: ToWorker) => {
-      if (message.type === 'accept') this.#connections.accept(new PortStream(message.port), 'in-process');
+      if (message.type === 'accept') this.#connections.accept(new PortStream(message.port), IN_PROCESS);
       else void this.stop();
     });
     this.#statisticsTimer = setInterval(() => this.#sendStatistics(), STATISTICS_INTERVAL);
@@ -61,6 +70,16 @@ class BrokerWorker {
     this.#sendEvents();
     this.#sendStatistics();
     this.#parent.close();
+  }
+
+  // Behind a proxy on this machine a client may still be of another one.
+  #serve(stream: Duplex, peer: Peer): void {
+    if (this.#settings.allowAnonymousBeyondLoopback || isLocal(peer)) {
+      this.#connections.serve(stream, peer);
+      return;
+    }
+    stream.destroy();
+    this.#connections.refused(peer, ReasonCode.notAuthorized, 'clients of other machines are not allowed');
   }
 
   #report(event: BrokerEvent): void {

@@ -20,6 +20,7 @@ import { handlePingreq } from './handlers/pingreq';
 import { handlePublish } from './handlers/publish';
 import { handleSubscribe } from './handlers/subscribe';
 import { handleUnsubscribe } from './handlers/unsubscribe';
+import type { Peer } from './peer';
 import type { TopicEntry } from './routing-table';
 import type { Session } from './session/session';
 
@@ -63,7 +64,7 @@ export interface ConnectionEnvironment {
  */
 export class ClientConnection implements ConnectedClient {
   readonly broker: Broker;
-  readonly address: string;
+  readonly peer: Peer;
   readonly output: ConnectionOutput;
   /** The PUBLISH that is being handled; one for all connections, as it would keep their last chunks in memory. */
   readonly view: PublishView;
@@ -81,13 +82,13 @@ export class ClientConnection implements ConnectedClient {
   /** When the connection is closed unless something comes before. */
   #deadline: number;
 
-  constructor(stream: Duplex, address: string, environment: ConnectionEnvironment) {
+  constructor(stream: Duplex, peer: Peer, environment: ConnectionEnvironment) {
     const { broker, schedule, clock, view } = environment;
     this.#environment = environment;
     this.#stream = stream;
     this.broker = broker;
     this.view = view;
-    this.address = address;
+    this.peer = peer;
     this.now = clock();
     this.#deadline = this.now + broker.limits.connectTimeout;
     this.#framer = new PacketFramer(
@@ -147,7 +148,7 @@ export class ClientConnection implements ConnectedClient {
     this.#environment.report({
       type: 'connected',
       clientId: this.clientId,
-      address: this.address,
+      address: this.peer.address,
       protocolVersion: this.version,
       sessionPresent,
     });
@@ -192,7 +193,8 @@ export class ClientConnection implements ConnectedClient {
     const now = this.#environment.clock();
     this.#deadline = now + LINGER;
     const state = this.#state;
-    const { clientId, address } = this;
+    const { clientId } = this;
+    const { address } = this.peer;
     if (state === undefined) {
       const code = reasonCode ?? ReasonCode.unspecifiedError;
       this.#environment.report({ type: 'refused', clientId, address, reason, reasonCode: code });

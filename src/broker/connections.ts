@@ -4,7 +4,9 @@ import type { BrokerEvent } from './broker-event';
 import { ClientConnection } from './client-connection';
 import { PublishView } from './codec/publish-packet';
 import { ReasonCode } from './codec/reason-code';
+import { ConnectionAdmission } from './connection-admission';
 import { FlushSchedule } from './connection-output';
+import type { Peer } from './peer';
 
 /** How often keep alives, session expiries and wills are looked at, ms. */
 const CHECK_INTERVAL = 500;
@@ -16,6 +18,7 @@ export class Connections {
   readonly #report: (event: BrokerEvent) => void;
   readonly #schedule = new FlushSchedule();
   readonly #view = new PublishView();
+  readonly #admission: ConnectionAdmission;
   readonly #open = new Set<ClientConnection>();
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
@@ -26,6 +29,7 @@ export class Connections {
     this.#broker = broker;
     this.#clock = clock;
     this.#report = report;
+    this.#admission = new ConnectionAdmission(broker.limits);
   }
 
   start(): void {
@@ -46,19 +50,33 @@ export class Connections {
     clearInterval(this.#timer);
   }
 
-  /** Serves a new connection, or closes it when there are as many as the limit allows. */
-  accept(stream: Duplex, address: string): void {
-    const { connections } = this.#broker.limits;
-    if (this.#stopping || this.#open.size >= connections) {
+  /** Serves a new connection, or closes it when there is no room for it. */
+  accept(stream: Duplex, peer: Peer): void {
+    if (this.admit(stream, peer)) this.serve(stream, peer);
+  }
+
+  /**
+   * Counts a connection until its stream is closed, and says whether there is room for it: if not, it is closed and
+   * reported.
+   */
+  admit(stream: Duplex, peer: Peer): boolean {
+    const { host } = peer;
+    const refusal = this.#stopping
+      ? { reason: 'the broker is shutting down', reasonCode: ReasonCode.serverShuttingDown }
+      : this.#admission.enter(host, this.#clock());
+    if (refusal !== undefined) {
       stream.on('error', () => {});
       stream.destroy();
-      const refusal = this.#stopping
-        ? { reason: 'the broker is shutting down', reasonCode: ReasonCode.serverShuttingDown }
-        : { reason: `more than ${connections} connections`, reasonCode: ReasonCode.quotaExceeded };
-      this.#report({ type: 'refused', clientId: '', address, ...refusal });
-      return;
+      this.refused(peer, refusal.reasonCode, refusal.reason);
+      return false;
     }
-    const connection = new ClientConnection(stream, address, {
+    stream.on('close', () => this.#admission.leave(host));
+    return true;
+  }
+
+  /** Speaks MQTT with an admitted connection. */
+  serve(stream: Duplex, peer: Peer): void {
+    const connection = new ClientConnection(stream, peer, {
       broker: this.#broker,
       schedule: this.#schedule,
       view: this.#view,
@@ -70,10 +88,17 @@ export class Connections {
     connection.open();
   }
 
+  /** Counts and reports a connection that was closed before it could speak MQTT. */
+  refused({ address }: Peer, reasonCode: ReasonCode, reason: string): void {
+    this.#broker.statistics.connectionsRefused++;
+    this.#report({ type: 'refused', clientId: '', address, reason, reasonCode });
+  }
+
   /** Ends what is past its deadline, on connections and in sessions. */
   check(now: number): void {
     for (const connection of this.#open) connection.checkDeadline(now);
     this.#broker.expire(now);
+    this.#admission.forgetIdle(now);
   }
 
   #onClosed(connection: ClientConnection): void {

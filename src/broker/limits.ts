@@ -5,7 +5,14 @@
 export interface Limits {
   /** Connections at once, with or without CONNECT; a further one is closed at once and reported as refused. */
   connections: number;
-  /** Time from the opening of a connection to its CONNECT; then it is closed. */
+  /** Connections at once from one address, an IPv6 /64 network counting as one; with the same policy. */
+  connectionsPerAddress: number;
+  /** New connections a second from one address, over time; with the same policy. */
+  connectRate: number;
+  /**
+   * Time for what comes before MQTT (TLS, WebSocket, a proxy's header), and again for CONNECT; then the connection is
+   * closed and reported as refused.
+   */
   connectTimeout: number;
   /** Largest packet accepted, with its fixed header; a larger one ends the connection (0x95). */
   packetSize: number;
@@ -39,6 +46,8 @@ export interface Limits {
 
 export const defaultLimits: Limits = {
   connections: 10_000,
+  connectionsPerAddress: 10_000,
+  connectRate: 5000,
   connectTimeout: 10_000,
   packetSize: 16 * 1024 * 1024,
   topicLevels: 128,

@@ -14,6 +14,8 @@ export interface BrokerStatistics {
   subscriptions: number;
   /** Messages that a limit kept from a subscriber or from being retained. */
   dropped: number;
+  /** Connections that ended before they could speak MQTT: for a limit, or for what came instead. */
+  connectionsRefused: number;
 }
 
 export function newStatistics(): BrokerStatistics {
@@ -26,5 +28,6 @@ export function newStatistics(): BrokerStatistics {
     retained: 0,
     subscriptions: 0,
     dropped: 0,
+    connectionsRefused: 0,
   };
 }

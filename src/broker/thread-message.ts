@@ -1,12 +1,12 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { BrokerEvent } from './broker-event';
 import type { Limits } from './limits';
-import type { ListenerAddress } from './listeners/tcp-listener';
+import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
 import type { BrokerStatistics } from './statistics';
 
 /** What the broker's worker is started with. */
 export interface WorkerSettings {
-  listeners: ListenerAddress[];
+  listeners: ListenerSettings[];
   allowAnonymousBeyondLoopback: boolean;
   limits: Limits;
 }

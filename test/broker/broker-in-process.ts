@@ -5,6 +5,7 @@ import type { ConnectPacket } from '../../src/broker/codec/connect-packet';
 import type { ProtocolVersion } from '../../src/broker/codec/packet-type';
 import { Connections } from '../../src/broker/connections';
 import { type Limits, limitsOf } from '../../src/broker/limits';
+import type { Peer } from '../../src/broker/peer';
 import { type BrokerStatistics, newStatistics } from '../../src/broker/statistics';
 import { MqttPeer } from './mqtt-peer';
 
@@ -40,8 +41,8 @@ export class BrokerInProcess {
   }
 
   /** Takes the broker's end of a connection that the test has made. */
-  accept(stream: Duplex): void {
-    this.#connections.accept(stream, 'test');
+  accept(stream: Duplex, peer: Peer = { address: 'test' }): void {
+    this.#connections.accept(stream, peer);
   }
 
   open(version: ProtocolVersion): MqttPeer {

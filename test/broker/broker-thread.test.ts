@@ -275,7 +275,7 @@ describe('the broker in its thread', () => {
     await overTcp({ protocolVersion: 4 });
     void broker.stop();
     await broker.start();
-    assert.deepEqual(broker.status, { state: 'running', listeners: [listener] });
+    assert.deepEqual(broker.status, { state: 'running', listeners: [{ kind: 'tcp', ...listener }] });
     await overTcp({ protocolVersion: 4 });
   });
 
@@ -316,7 +316,7 @@ describe('the broker in its thread', () => {
     it('beyond loopback, unless that is chosen', async () => {
       await rejected(
         { listeners: [{ host: '0.0.0.0', port: 0 }] },
-        /0\.0\.0\.0:0 would be open to other machines/,
+        /0\.0\.0\.0:0: it would be open to other machines/,
       );
       await rejected({ listeners: [{ host: '::', port: 0 }] }, /open to other machines/);
       await rejected({ listeners: [{ host: '', port: 0 }] }, /host is empty/);

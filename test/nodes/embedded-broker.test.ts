@@ -102,7 +102,11 @@ describe('embedded-broker', function () {
 
   for (const [field, fields, message] of [
     ['port', { port: 'mqtt' }, /^port: expected a whole number from 0 to 65535, got "mqtt"$/],
-    ['address beyond this machine', { host: '0.0.0.0' }, /0\.0\.0\.0:\d+ would be open to other machines/],
+    [
+      'address beyond this machine',
+      { host: '0.0.0.0' },
+      /0\.0\.0\.0:\d+: it would be open to other machines/,
+    ],
   ] as const) {
     it(`refuses a bad ${field} in words`, async () => {
       await start(flow(fields));

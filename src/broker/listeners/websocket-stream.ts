@@ -1,0 +1,72 @@
+import { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+
+/** What may arrive before the broker has answered: who has not said who they are gets no more memory than that. */
+const MAX_UNANSWERED_BYTES = 600 * 1024;
+/** Close codes of RFC 6455 section 7.4.1. */
+const NORMAL = 1000;
+const UNSUPPORTED_DATA = 1003;
+const MESSAGE_TOO_BIG = 1009;
+
+/** The bytes in the binary frames of a WebSocket (MQTT 5.0 section 6); a frame need not be one packet. */
+export class WebSocketStream extends Duplex {
+  readonly #socket: WebSocket;
+  #answered = false;
+
+  /** @param network what the WebSocket reads from */
+  constructor(socket: WebSocket, network: Duplex) {
+    super({ allowHalfOpen: false });
+    this.#socket = socket;
+    socket.on('message', (data: Buffer, binary: boolean) => {
+      if (this.destroyed) return;
+      if (!binary)
+        this.#refuse(UNSUPPORTED_DATA, 'a text frame came, MQTT needs binary ones'); // [MQTT-6.0.0-1]
+      else if (!this.push(data)) socket.pause();
+    });
+    socket.on('close', () => this.push(null));
+    socket.on('error', (error) => this.destroy(error));
+    let unanswered = 0;
+    const count = (chunk: Buffer) => {
+      unanswered += chunk.length;
+      if (!this.#answered && unanswered <= MAX_UNANSWERED_BYTES) return;
+      network.off('data', count);
+      if (!this.#answered) this.#refuse(MESSAGE_TOO_BIG, 'too much came before a whole CONNECT');
+    };
+    network.on('data', count);
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error) => void): void {
+    this.#answered = true;
+    this.#socket.send(chunk, callback);
+  }
+
+  override _writev(chunks: Array<{ chunk: Buffer }>, callback: (error?: Error) => void): void {
+    this.#answered = true;
+    this.#socket.send(Buffer.concat(chunks.map(({ chunk }) => chunk)), callback);
+  }
+
+  override _final(callback: () => void): void {
+    this.#socket.close(NORMAL);
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    if (error instanceof FrameRefusedError) this.#socket.resume();
+    else this.#socket.terminate();
+    callback(error);
+  }
+
+  /** Tells the peer why; the WebSocket then discards what comes until the peer closes or its time for that is over. */
+  #refuse(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+    this.destroy(new FrameRefusedError(reason));
+  }
+}
+
+class FrameRefusedError extends Error {
+  override readonly name = 'FrameRefusedError';
+}

@@ -1,0 +1,38 @@
+import { BlockList, isIPv6 } from 'node:net';
+
+/** Who is at the other end of a connection, as far as the network says. */
+export interface Peer {
+  /** `host:port`, or `in-process`. */
+  address: string;
+  /** IP address of the client, behind a trusted proxy the one that the proxy says; absent in process. */
+  host?: string;
+  /** Common name of the client's certificate, when the listener's certificate authority has signed it. */
+  certificateName?: string;
+}
+
+/** A connection from this process. */
+export const IN_PROCESS: Peer = { address: 'in-process' };
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether only this machine can have the address; IPv4 addresses may be mapped into IPv6. */
+export function isLoopback(address: string): boolean {
+  return loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}
+
+/** Whether the client is in this process or on this machine. */
+export function isLocal({ host }: Peer): boolean {
+  return host === undefined || isLoopback(host);
+}
+
+/** A peer of the network; IPv4 addresses that the system has mapped into IPv6 are written as what they are. */
+export function networkPeer(host: string, port: number, certificateName?: string): Peer {
+  const plain = host.startsWith('::ffff:') && host.includes('.') ? host.slice(7) : host;
+  return {
+    address: `${isIPv6(plain) ? `[${plain}]` : plain}:${port}`,
+    host: plain,
+    ...(certificateName !== undefined && { certificateName }),
+  };
+}
