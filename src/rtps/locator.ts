@@ -21,11 +21,14 @@ export function encodeLocator(locator: Locator): Buffer {
   return bytes;
 }
 
-/** The locator in the octets; `undefined` when it is not UDPv4 (shared memory, UDPv6, TCP) or has no port. */
+/** The unicast UDPv4 locator in the octets; `undefined` for another kind (shared memory, UDPv6, TCP) or address. */
 export function decodeLocator(bytes: Buffer, littleEndian: boolean): Locator | undefined {
   if (bytes.length < LOCATOR_BYTES) return undefined;
   const kind = littleEndian ? bytes.readInt32LE(0) : bytes.readInt32BE(0);
   const port = littleEndian ? bytes.readUInt32LE(4) : bytes.readUInt32BE(4);
   if (kind !== KIND_UDPV4 || port === 0 || port > 65535) return undefined;
+  // Neither 0.0.0.0 nor multicast and broadcast: nobody shall turn us against a whole network.
+  const first = bytes.readUInt8(20);
+  if (first === 0 || first >= 224) return undefined;
   return locatorOf(bytes.subarray(20, 24).join('.'), port);
 }

@@ -1,4 +1,4 @@
-import { EntityId, guidOf, prefixOf, VENDOR_ID } from './guid';
+import { EntityId, guidOf, prefixOf } from './guid';
 import type { Locator } from './locator';
 import { MalformedError } from './malformed-error';
 import { ParameterList, ParameterListWriter, Pid } from './parameter-list';
@@ -41,7 +41,7 @@ const MAX_LOCATORS = 16;
 export function encodeParticipantData(data: ParticipantData): Buffer {
   const list = new ParameterListWriter()
     .bytes(Pid.protocolVersion, Buffer.from([PROTOCOL_MAJOR, PROTOCOL_MINOR]))
-    .bytes(Pid.vendorId, Buffer.from([VENDOR_ID >> 8, VENDOR_ID & 0xff]))
+    .bytes(Pid.vendorId, Buffer.from([data.vendorId >> 8, data.vendorId & 0xff]))
     .guid(Pid.participantGuid, guidOf(data.prefix, EntityId.participant))
     .uint32(Pid.builtinEndpointSet, data.builtinEndpoints)
     .duration(Pid.participantLeaseDuration, data.leaseDuration)

@@ -29,7 +29,7 @@ export interface ParticipantOptions {
   /** 0..232. */
   readonly domain: number;
   readonly range: DiscoveryRange;
-  /** IPv4 addresses of this host; default: all. */
+  /** IPv4 addresses of this host; default, and when empty: all. */
   readonly interfaces?: readonly string[];
   /** IPv4 addresses, each with or without `:port`, to announce to where multicast does not reach. */
   readonly peers?: readonly string[];
@@ -88,6 +88,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   readonly #local = new Set<Writer | Reader>();
   #lastEntityKey = 0;
   #expiryTimer: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
   #state: 'new' | 'started' | 'closed' = 'new';
 
   /** @throws ParticipantOptionError, TransportError */
@@ -101,7 +102,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
         `leaseDuration: expected at least ${MIN_LEASE_MS} ms, got ${leaseDuration}`,
       );
     this.#transport = new UdpTransport(
-      { domain, range: options.range, interfaces: options.interfaces, peers: options.peers ?? [] },
+      { domain, range: options.range, interfaces: options.interfaces ?? [], peers: options.peers ?? [] },
       {
         datagram: (datagram) => this.#receiver.receive(datagram),
         warning: (text) => this.emit('warning', text),
@@ -183,8 +184,12 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   }
 
   /** Tells the others that this participant is gone, and closes its sockets. Emits nothing any more. */
-  async close(): Promise<void> {
-    if (this.#state === 'closed') return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const started = this.#state === 'started';
     this.#state = 'closed';
     clearInterval(this.#expiryTimer);

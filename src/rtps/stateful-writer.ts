@@ -23,7 +23,7 @@ export interface WriterProtocol {
 
 interface ReaderProxy {
   readonly target: ReaderTarget;
-  /** What was written up to here before the match is not for this reader. */
+  /** What was written up to here, before the match, is gone or not for this reader. */
   readonly irrelevantUpTo: number;
   readonly ackNacks: SubmessageCount;
   /** Whether it is known to know this writer; a best-effort reader never tells. */
@@ -105,12 +105,13 @@ export class StatefulWriter {
   matchReader(target: ReaderTarget): void {
     const historical = this.#protocol.transientLocal && target.transientLocal;
     const reliable = this.#isReliable(target);
+    const irrelevantUpTo = historical ? this.#first - 1 : this.#last;
     const proxy: ReaderProxy = {
       target,
-      irrelevantUpTo: historical ? 0 : this.#last,
+      irrelevantUpTo,
       ackNacks: new SubmessageCount(),
       confirmed: !reliable,
-      acknowledged: historical ? 0 : this.#last,
+      acknowledged: irrelevantUpTo,
     };
     this.#readers.set(guidOf(target.prefix, target.entityId), proxy);
     this.#regroup();

@@ -1,6 +1,6 @@
 import type { ParameterList } from './parameter-list';
 
-/** Submessage ids (RTPS 9.4.5.1.1). */
+/** The submessages that are read here (RTPS 9.4.5.1.1). */
 export const SubmessageId = {
   pad: 0x01,
   ackNack: 0x06,
@@ -8,11 +8,7 @@ export const SubmessageId = {
   gap: 0x08,
   infoTimestamp: 0x09,
   infoSource: 0x0c,
-  infoReplyIp4: 0x0d,
   infoDestination: 0x0e,
-  infoReply: 0x0f,
-  nackFrag: 0x12,
-  heartbeatFrag: 0x13,
   data: 0x15,
   dataFrag: 0x16,
 } as const;

@@ -20,8 +20,8 @@ export type DiscoveryRange = 'off' | 'localhost' | 'subnet';
 export interface TransportOptions {
   readonly domain: number;
   readonly range: DiscoveryRange;
-  /** IPv4 addresses of this host; all of them when `undefined`. */
-  readonly interfaces: readonly string[] | undefined;
+  /** IPv4 addresses of this host; all of them when empty. */
+  readonly interfaces: readonly string[];
   /** IPv4 addresses, each with or without `:port`. */
   readonly peers: readonly string[];
 }
@@ -80,7 +80,7 @@ export class UdpTransport implements MessageSender {
     this.#options = options;
     this.#listener = listener;
     this.#statistics = statistics;
-    for (const address of options.interfaces ?? [])
+    for (const address of options.interfaces)
       if (!isIPv4(address))
         throw new TransportError(`interface ${JSON.stringify(address)}: expected an IPv4 address`);
     this.#peers = options.peers.map(parsePeer);
@@ -198,7 +198,9 @@ export class UdpTransport implements MessageSender {
         return;
       } catch (error) {
         await Promise.all([closeSocket(metatraffic), closeSocket(user)]);
-        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+        // Windows says EACCES where another program holds the port for itself.
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
       }
     }
     throw new TransportError(`domain ${domain}: all participant indexes of this host are in use`);
@@ -229,7 +231,8 @@ export class UdpTransport implements MessageSender {
       socket.setMulticastTTL(this.#options.range === 'localhost' ? 0 : 1);
       socket.setMulticastLoopback(true);
     } catch (error) {
-      this.#announcers.delete(address);
+      // Not there any more: it was closed meanwhile.
+      if (!this.#announcers.delete(address)) return;
       await closeSocket(socket);
       if (this.#refusedInterfaces.has(address)) return;
       this.#refusedInterfaces.add(address);
@@ -253,7 +256,7 @@ export class UdpTransport implements MessageSender {
   /** The addresses of the interfaces in use that exist at present. */
   #interfaces(): string[] {
     const { interfaces } = this.#options;
-    return this.#host.addresses.filter((address) => interfaces === undefined || interfaces.includes(address));
+    return this.#host.addresses.filter((address) => interfaces.length === 0 || interfaces.includes(address));
   }
 
   #locators(port: number): Locator[] {
@@ -267,7 +270,7 @@ export class UdpTransport implements MessageSender {
 
   #isLoopbackOnly(): boolean {
     const { interfaces } = this.#options;
-    return interfaces !== undefined && interfaces.length > 0 && interfaces.every(isLoopback);
+    return interfaces.length > 0 && interfaces.every(isLoopback);
   }
 
   #isInRange(address: string): boolean {

@@ -97,6 +97,7 @@ export class WriterProxy {
   }
 
   data(change: ReceivedChange): void {
+    if (this.#closed) return;
     if (!this.#reliable) this.#newest(change);
     else if (this.#next > 0 && change.sequence === this.#next) {
       this.#take(change);

@@ -40,6 +40,7 @@ export class Writer extends EventEmitter {
   readonly userData: Buffer | undefined;
   readonly #protocol: StatefulWriter;
   readonly #close: (writer: Writer) => void;
+  #closed = false;
 
   constructor(
     guid: string,
@@ -68,9 +69,10 @@ export class Writer extends EventEmitter {
    *
    * @param payload CDR with its 4-byte encapsulation header
    * @returns the sample's sequence number
-   * @throws PayloadTooLargeError
+   * @throws PayloadTooLargeError; an Error when the writer is closed
    */
   write(payload: Buffer): number {
+    if (this.#closed) throw new Error(`topic ${JSON.stringify(this.topic)}: the writer is closed`);
     if (payload.length > MAX_PAYLOAD_BYTES)
       throw new PayloadTooLargeError(this.topic, payload.length, MAX_PAYLOAD_BYTES);
     return this.#protocol.write(payload);
@@ -78,6 +80,7 @@ export class Writer extends EventEmitter {
 
   /** Withdraws the writer; its readers are told. */
   close(): void {
+    this.#closed = true;
     this.#close(this);
   }
 }

@@ -131,6 +131,8 @@ describe('participants among themselves', function () {
     reader.close();
     const [[unmatched], [gone]] = await lost;
     assert.equal(unmatched.guid, reader.guid);
+    writer.close();
+    assert.throws(() => writer.write(encodeString('late')), new RegExp(`${topic}.*closed`));
     assert.equal(gone.guid, reader.guid);
     assert.equal(writer.matchedCount, 0);
     const left = once(b, 'participant-lost');

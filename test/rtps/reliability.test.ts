@@ -285,6 +285,7 @@ describe('a reliable writer and reader', function () {
     link.write(6, 6);
     await link.until(4);
     assert.deepEqual(link.texts, numbers(3, 6));
+    assert.equal(link.statistics.samplesLost, 0);
   });
 
   it('give a volatile reader of a transient-local writer what was written after its match only', async () => {
