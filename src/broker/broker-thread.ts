@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { PortStream } from '../client/port-stream';
 import type { BrokerEvent } from './broker-event';
+import { type Capabilities, capabilitiesOf } from './capabilities';
 import { type Limits, limitsOf } from './limits';
 import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
 import type { BrokerStatistics } from './statistics';
@@ -15,6 +16,8 @@ export interface BrokerSettings {
   allowAnonymousBeyondLoopback?: boolean;
   /** What differs from the defaults. */
   limits?: Partial<Limits>;
+  /** What differs from all that MQTT has. */
+  capabilities?: Partial<Capabilities>;
 }
 
 export interface BrokerThreadStatus {
@@ -65,7 +68,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
 
   /**
    * Resolves when the broker listens.
-   * @throws RangeError a limit is out of its range
+   * @throws RangeError a limit or a capability is out of its range
    * @throws Error a listener cannot be opened, and the status is then `error`; or it was stopped meanwhile
    */
   async start(): Promise<void> {
@@ -188,6 +191,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
       listeners: this.#listeners,
       allowAnonymousBeyondLoopback: this.#settings.allowAnonymousBeyondLoopback ?? false,
       limits: limitsOf(this.#settings.limits ?? {}),
+      capabilities: capabilitiesOf(this.#settings.capabilities ?? {}),
     };
     return new Worker(require.resolve('./broker-worker'), { workerData });
   }

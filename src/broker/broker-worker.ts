@@ -32,7 +32,7 @@ class BrokerWorker {
     this.#parent = parent;
     this.#settings = settings;
     this.#connections = new Connections(
-      new Broker(settings.limits, this.#statistics),
+      new Broker(settings.limits, this.#statistics, settings.capabilities),
       () => performance.now(),
       (event) => this.#report(event),
     );

@@ -1,4 +1,5 @@
-import { parseFilter, topicFilterFault } from '../topic/topic-filter';
+import { topicFilterFault } from '../topic/topic-filter';
+import { type Capabilities, defaultCapabilities, unavailable } from './capabilities';
 import type { WillFields } from './codec/connect-packet';
 import type { QoS } from './codec/packet-type';
 import type { PublishView } from './codec/publish-packet';
@@ -8,8 +9,9 @@ import type { Limits } from './limits';
 import { type Message, messageOf, messageOfWill } from './message';
 import { RetainedMessages } from './retained-messages';
 import { RoutingTable, type TopicEntry, topicSizeFault } from './routing-table';
-import type { Session } from './session/session';
+import type { Session, SharedMessage } from './session/session';
 import { SessionRegistry } from './session/session-registry';
+import type { SharedSubscription } from './shared-subscription';
 import type { BrokerStatistics } from './statistics';
 import type { Subscription } from './subscription';
 
@@ -34,18 +36,24 @@ export interface SubscribeResult {
 export class Broker {
   readonly limits: Limits;
   readonly statistics: BrokerStatistics;
+  readonly capabilities: Capabilities;
   readonly #routing: RoutingTable;
   readonly #retained: RetainedMessages;
   readonly #sessions: SessionRegistry;
   readonly #clients = new Map<string, ConnectedClient>();
 
-  constructor(limits: Limits, statistics: BrokerStatistics) {
+  constructor(
+    limits: Limits,
+    statistics: BrokerStatistics,
+    capabilities: Capabilities = defaultCapabilities,
+  ) {
     this.limits = limits;
     this.statistics = statistics;
+    this.capabilities = capabilities;
     this.#routing = new RoutingTable(limits);
     this.#retained = new RetainedMessages(limits.retainedMessages, limits.retainedBytes);
     this.#sessions = new SessionRegistry(limits, statistics, {
-      ended: (session) => this.#forget(session),
+      ended: (session, now) => this.#forget(session, now),
       willDue: (fields, session, now) => this.#publishWill(fields, session, now),
     });
   }
@@ -74,6 +82,11 @@ export class Broker {
     this.#clients.delete(session.clientId);
     this.statistics.clients = this.#clients.size;
     this.#sessions.detach(session, expiry, will, now);
+    // Of a session that goes on only what somebody else can have at once.
+    this.#passOn(
+      session.takeShared((shared) => shared.connected),
+      now,
+    );
   }
 
   /**
@@ -105,6 +118,16 @@ export class Broker {
       message = messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
       this.#retain(message);
     }
+    for (let index = 0; index < entry.shared.length; index++) {
+      const member = (entry.shared[index] as SharedSubscription).next();
+      if (member === undefined) continue;
+      const { delivery } = member;
+      const { session } = member.subscription;
+      const qos = Math.min(view.qos, delivery.qos) as QoS;
+      if (qos === 0 && inPlace && session.forward(view, delivery, v5)) continue;
+      message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
+      session.deliver(message, qos, view.retain && delivery.retainAsPublished, delivery, now);
+    }
     const recipients = entry.recipients;
     for (let index = 0; index < recipients.length; index++) {
       const recipient = recipients[index] as (typeof recipients)[number];
@@ -120,16 +143,16 @@ export class Broker {
 
   /** Adds or replaces a subscription; `reasonCode` is for SUBACK. */
   subscribe(session: Session, request: SubscriptionRequest, identifier: number): SubscribeResult {
-    const { filter, qos, noLocal, retainAsPublished, retainHandling } = request;
+    const { filter, noLocal, retainAsPublished, retainHandling } = request;
+    const qos = Math.min(request.qos, this.capabilities.maximumQos) as QoS; // [MQTT-3.2.2-10]
     if (
       topicFilterFault(filter) !== undefined ||
       topicSizeFault('topic filter', filter, Buffer.byteLength(filter), this.limits) !== undefined
     ) {
       return { reasonCode: ReasonCode.topicFilterInvalid };
     }
-    if (parseFilter(filter).group !== undefined) {
-      return { reasonCode: ReasonCode.sharedSubscriptionsNotSupported };
-    }
+    const fault = unavailable(this.capabilities, filter);
+    if (fault !== undefined) return { reasonCode: fault };
     const before = session.subscriptions.get(filter);
     if (before === undefined && session.subscriptions.size >= this.limits.subscriptions) {
       return { reasonCode: ReasonCode.quotaExceeded };
@@ -140,7 +163,9 @@ export class Broker {
     session.subscriptions.set(filter, subscription);
     this.statistics.subscriptions = this.#routing.size;
     // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]
-    const wantsRetained = retainHandling === 0 || (retainHandling === 1 && before === undefined);
+    const wantsRetained =
+      !filter.startsWith('$share/') && // Section 4.8.2: none at first, and later no more than at first.
+      (retainHandling === 0 || (retainHandling === 1 && before === undefined));
     return { reasonCode: qos, ...(wantsRetained && { wantsRetained: subscription }) };
   }
 
@@ -181,7 +206,9 @@ export class Broker {
     const message = messageOfWill(fields, session.clientId, now);
     if (message.retain) this.#retain(message);
     const topic = Buffer.from(fields.topic);
-    for (const recipient of this.#routing.entryAt(topic, 0, topic.length).recipients) {
+    const entry = this.#routing.entryAt(topic, 0, topic.length);
+    for (const shared of entry.shared) this.#deliverShared({ shared, message }, now);
+    for (const recipient of entry.recipients) {
       const delivery = recipient.session === session ? recipient.own : recipient.delivery;
       if (delivery === undefined) continue;
       const qos = Math.min(message.qos, delivery.qos) as QoS;
@@ -189,8 +216,25 @@ export class Broker {
     }
   }
 
-  #forget(session: Session): void {
+  #deliverShared({ shared, message }: SharedMessage, now: number): void {
+    const member = shared.next();
+    if (member === undefined) return;
+    const { delivery } = member;
+    const qos = Math.min(message.qos, delivery.qos) as QoS;
+    const retain = message.retain && delivery.retainAsPublished;
+    member.subscription.session.deliver(message, qos, retain, delivery, now);
+  }
+
+  #passOn(messages: readonly SharedMessage[], now: number): void {
+    for (const one of messages) this.#deliverShared(one, now);
+  }
+
+  #forget(session: Session, now: number): void {
     for (const subscription of session.subscriptions.values()) this.#routing.remove(subscription);
+    this.#passOn(
+      session.takeShared(() => true),
+      now,
+    );
     session.discard();
     this.statistics.subscriptions = this.#routing.size;
   }

@@ -163,6 +163,7 @@ export class ClientConnection implements ConnectedClient {
     let last = this.#lastPacket(reasonCode, { reasonString: reason });
     if (last !== undefined && last.length > this.output.maximumPacketSize) {
       last = this.#lastPacket(reasonCode, {}); // [MQTT-3.2.2-19], [MQTT-3.14.2-3]
+      if (last !== undefined && last.length > this.output.maximumPacketSize) last = undefined;
     }
     this.#leave(reasonCode, reason);
     this.output.close(last);

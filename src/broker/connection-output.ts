@@ -1,15 +1,18 @@
 import type { Duplex } from 'node:stream';
 import { PacketType, type QoS } from './codec/packet-type';
+import { ProtocolError } from './codec/protocol-error';
 import {
   type MessageParts,
+  NO_ALIAS,
   type PublishView,
   publishRemainingLength,
   writePublish,
 } from './codec/publish-packet';
-import type { ReasonCode } from './codec/reason-code';
+import { ReasonCode } from './codec/reason-code';
 import { variableByteIntegerLength } from './codec/wire-writer';
 import type { SessionOutput } from './session/session';
 import type { BrokerStatistics } from './statistics';
+import type { TopicAliases } from './topic-aliases';
 
 const BLOCK_BYTES = 32 * 1024;
 /** Free blocks kept for the next writes, 8 MiB. */
@@ -48,6 +51,8 @@ export class FlushSchedule {
  */
 export class ConnectionOutput implements SessionOutput {
   v5 = false;
+  /** The topic aliases of the connection, where the client accepts any. */
+  aliases: TopicAliases | undefined;
   /** What the client accepts, in bytes with the fixed header. */
   maximumPacketSize = Number.POSITIVE_INFINITY;
   readonly #stream: Duplex;
@@ -107,6 +112,7 @@ export class ConnectionOutput implements SessionOutput {
 
   forward(view: PublishView): boolean {
     const { bytes, packetStart, payloadEnd } = view;
+    if (this.aliases !== undefined) return this.publish(view, bytes[packetStart] as number, 0, -1, []);
     const size = payloadEnd - packetStart;
     if (size > this.maximumPacketSize) return false;
     if (this.#run === bytes && this.#runEnd === packetStart) {
@@ -129,9 +135,18 @@ export class ConnectionOutput implements SessionOutput {
     identifiers: readonly number[],
   ): boolean {
     const qos = ((header >> 1) & 3) as QoS;
-    const remaining = publishRemainingLength(parts, this.v5, qos, expiry, identifiers);
-    const size = 1 + variableByteIntegerLength(remaining) + remaining;
-    if (size > this.maximumPacketSize) return false;
+    let alias = this.aliases?.find(parts) ?? NO_ALIAS;
+    let remaining = publishRemainingLength(parts, this.v5, qos, expiry, identifiers, alias);
+    let size = 1 + variableByteIntegerLength(remaining) + remaining;
+    if (size > this.maximumPacketSize) {
+      if (alias === NO_ALIAS) return false;
+      // Naming a topic and its alias takes more than the name alone; an alias in use never does.
+      alias = NO_ALIAS;
+      remaining = publishRemainingLength(parts, this.v5, qos, expiry, identifiers, alias);
+      size = 1 + variableByteIntegerLength(remaining) + remaining;
+      if (size > this.maximumPacketSize) return false;
+    }
+    if (alias.named && alias.number > 0) this.aliases?.keep(parts);
     const block = this.#room(size);
     this.#used = writePublish(
       block,
@@ -143,6 +158,7 @@ export class ConnectionOutput implements SessionOutput {
       expiry,
       identifiers,
       remaining,
+      alias,
     );
     this.#added(size);
     return true;
@@ -169,8 +185,17 @@ export class ConnectionOutput implements SessionOutput {
     this.#added(2);
   }
 
-  /** Any other packet, encoded. */
+  /**
+   * Any other packet, encoded.
+   * @throws ProtocolError it is larger than the client accepts [MQTT-3.1.2-24], so that it must go without
+   */
   packet(bytes: Buffer): void {
+    if (bytes.length > this.maximumPacketSize) {
+      throw new ProtocolError(
+        ReasonCode.packetTooLarge,
+        `the answer of ${bytes.length} bytes is larger than the maximum packet size of ${this.maximumPacketSize}`,
+      );
+    }
     const block = this.#room(bytes.length);
     this.#used += bytes.copy(block, this.#used);
     this.#added(bytes.length);

@@ -55,7 +55,7 @@ export const defaultLimits: Limits = {
   // What MQTT 3.1.1 clients may do in any case; MQTT.js does not heed a lower one and would be cut off.
   receiveMaximum: 65_535,
   topicAliases: 32,
-  inFlight: 100,
+  inFlight: 20,
   // A burst of small messages from a flow must fit; `queuedBytes` bounds the memory.
   queuedMessages: 100_000,
   queuedBytes: 16 * 1024 * 1024,

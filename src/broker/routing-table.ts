@@ -1,15 +1,21 @@
 import { SubscriptionTrie } from '../topic/subscription-trie';
+import { parseFilter } from '../topic/topic-filter';
 import { topicNameFault } from '../topic/topic-name';
 import { ProtocolError } from './codec/protocol-error';
 import { ReasonCode } from './codec/reason-code';
 import { checkUtf8 } from './codec/utf8';
 import type { Limits } from './limits';
+import { SharedSubscription } from './shared-subscription';
 import { type Recipient, recipientsOf, type Subscription } from './subscription';
 
 /** A topic name that was found valid, and who gets what is published to it. */
 export interface TopicEntry {
   readonly topic: string;
+  /** For the broker alone to publish to. */
+  readonly reserved: boolean;
   recipients: readonly Recipient[];
+  /** Each passes a message on to one of its members. */
+  shared: readonly SharedSubscription[];
   /** Of the table when `recipients` was found. */
   version: number;
 }
@@ -24,28 +30,55 @@ const ENTRY_BYTES = 128;
  * name, walking the trie and joining overlapping filters happen once per topic, not once per message.
  */
 export class RoutingTable {
-  readonly #trie = new SubscriptionTrie<Subscription>();
+  readonly #trie = new SubscriptionTrie<Subscription | SharedSubscription>();
+  readonly #shared = new Map<string, SharedSubscription>();
   readonly #limits: Limits;
   // By the name's bytes as latin1, which takes no decoding.
   readonly #entries = new Map<string, TopicEntry>();
   #cachedBytes = 0;
   #version = 0;
+  #size = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
+  /** How many subscriptions there are, each member of a shared one counted. */
   get size(): number {
-    return this.#trie.size;
+    return this.#size;
   }
 
   add(subscription: Subscription): void {
-    this.#trie.add(subscription.filter, subscription);
-    this.#version++;
+    this.#size++;
+    const { group, filter } = parseFilter(subscription.filter);
+    if (group === undefined) {
+      this.#trie.add(filter, subscription);
+      this.#version++;
+      return;
+    }
+    let shared = this.#shared.get(subscription.filter);
+    if (shared === undefined) {
+      shared = new SharedSubscription(subscription.filter);
+      this.#shared.set(subscription.filter, shared);
+      this.#trie.add(filter, shared);
+      this.#version++;
+    }
+    shared.add(subscription);
   }
 
   remove(subscription: Subscription): void {
-    this.#trie.delete(subscription.filter, subscription);
+    this.#size--;
+    const { group, filter } = parseFilter(subscription.filter);
+    if (group === undefined) {
+      this.#trie.delete(filter, subscription);
+      this.#version++;
+      return;
+    }
+    const shared = this.#shared.get(subscription.filter) as SharedSubscription;
+    shared.remove(subscription);
+    if (shared.size > 0) return;
+    this.#shared.delete(subscription.filter);
+    this.#trie.delete(filter, shared);
     this.#version++;
   }
 
@@ -63,7 +96,15 @@ export class RoutingTable {
   /** Brings an entry's recipients up to date, one that the cache may have forgotten as well. */
   refresh(entry: TopicEntry): void {
     if (entry.version === this.#version) return;
-    entry.recipients = recipientsOf(this.#trie.match(entry.topic));
+    const matching = this.#trie.match(entry.topic);
+    const shared: SharedSubscription[] = [];
+    const subscriptions: Subscription[] = [];
+    for (const one of matching) {
+      if (one instanceof SharedSubscription) shared.push(one);
+      else subscriptions.push(one);
+    }
+    entry.shared = shared;
+    entry.recipients = recipientsOf(subscriptions);
     entry.version = this.#version;
   }
 
@@ -72,7 +113,8 @@ export class RoutingTable {
     const topic = bytes.toString('utf8', start, end);
     const fault = topicNameFault(topic) ?? topicSizeFault('topic name', topic, end - start, this.#limits);
     if (fault !== undefined) throw new ProtocolError(ReasonCode.topicNameInvalid, fault);
-    const entry: TopicEntry = { topic, recipients: [], version: -1 };
+    const reserved = topic === '$SYS' || topic.startsWith('$SYS/');
+    const entry: TopicEntry = { topic, reserved, recipients: [], shared: [], version: -1 };
     if (this.#cachedBytes > CACHED_BYTES) {
       this.#entries.clear();
       this.#cachedBytes = 0;

@@ -1,5 +1,6 @@
 import type { QoS } from './codec/packet-type';
 import type { Session } from './session/session';
+import type { SharedSubscription } from './shared-subscription';
 
 /** One topic filter of one session with its options (MQTT 5.0 section 3.8.3.1). */
 export interface Subscription {
@@ -20,6 +21,8 @@ export interface Delivery {
   readonly retainAsPublished: boolean;
   /** All of the subscriptions [MQTT-3.3.4-3]. */
   readonly identifiers: readonly number[];
+  /** Where it goes to a session on behalf of several. */
+  readonly shared?: SharedSubscription;
 }
 
 /** A session that gets one copy of what is published to a topic, however many of its filters match. */
@@ -42,13 +45,14 @@ export function recipientsOf(subscriptions: readonly Subscription[]): Recipient[
     const others = matching.filter(({ noLocal }) => !noLocal);
     return {
       session,
-      delivery: join(matching),
-      own: others.length === 0 ? undefined : join(others),
+      delivery: joinDeliveries(matching),
+      own: others.length === 0 ? undefined : joinDeliveries(others),
     };
   });
 }
 
-function join(subscriptions: readonly Subscription[]): Delivery {
+/** What matching subscriptions of one session ask for together. */
+export function joinDeliveries(subscriptions: readonly Subscription[]): Delivery {
   return {
     qos: Math.max(...subscriptions.map(({ qos }) => qos)) as QoS,
     retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { BrokerEvent } from './broker-event';
+import type { Capabilities } from './capabilities';
 import type { Limits } from './limits';
 import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
 import type { BrokerStatistics } from './statistics';
@@ -9,6 +10,7 @@ export interface WorkerSettings {
   listeners: ListenerSettings[];
   allowAnonymousBeyondLoopback: boolean;
   limits: Limits;
+  capabilities: Capabilities;
 }
 
 /** From the main thread to the worker. */

@@ -1,6 +1,7 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import { Broker } from '../../src/broker/broker';
 import type { BrokerEvent } from '../../src/broker/broker-event';
+import { type Capabilities, capabilitiesOf } from '../../src/broker/capabilities';
 import type { ConnectPacket } from '../../src/broker/codec/connect-packet';
 import type { ProtocolVersion } from '../../src/broker/codec/packet-type';
 import { Connections } from '../../src/broker/connections';
@@ -16,9 +17,9 @@ export class BrokerInProcess {
   readonly #connections: Connections;
   #now = 1000;
 
-  constructor(limits: Partial<Limits> = {}) {
+  constructor(limits: Partial<Limits & Capabilities> = {}) {
     this.#connections = new Connections(
-      new Broker(limitsOf(limits), this.statistics),
+      new Broker(limitsOf(limits), this.statistics, capabilitiesOf(limits)),
       () => this.#now,
       (event) => this.events.push(event),
     );

@@ -19,7 +19,15 @@ describe('a violation of the protocol', () => {
   let broker: BrokerInProcess;
   let witness: MqttPeer;
   beforeEach(async () => {
-    broker = new BrokerInProcess({ receiveMaximum: 2, topicAliases: 2, packetSize: 1000, topicLevels: 5 });
+    // The witness acknowledges nothing.
+    const inFlight = 10_000;
+    broker = new BrokerInProcess({
+      receiveMaximum: 2,
+      topicAliases: 2,
+      packetSize: 1000,
+      topicLevels: 5,
+      inFlight,
+    });
     witness = await broker.client(5, { clientId: 'witness' });
     await witness.subscribe('#', { qos: 2 });
   });

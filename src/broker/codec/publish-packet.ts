@@ -62,6 +62,8 @@ export class PublishView implements MessageParts {
   messageExpiry = -1;
   /** Offset of the message expiry property, or -1. */
   expiryOffset = -1;
+  /** 1 when the payload says it is UTF-8. */
+  payloadFormat = 0;
 
   /**
    * @param packetStart offset of the packet's first byte
@@ -97,6 +99,7 @@ export class PublishView implements MessageParts {
     this.aliasOffset = -1;
     this.messageExpiry = -1;
     this.expiryOffset = -1;
+    this.payloadFormat = 0;
     this.propertiesStart = at;
     this.propertiesEnd = at;
     this.payloadEnd = end;
@@ -142,7 +145,8 @@ export class PublishView implements MessageParts {
     switch (id) {
       case PROPERTY.payloadFormatIndicator:
         need(at + 2, end, 'payloadFormatIndicator');
-        if ((bytes[at + 1] as number) > 1) {
+        this.payloadFormat = bytes[at + 1] as number;
+        if (this.payloadFormat > 1) {
           throw new ProtocolError(ReasonCode.protocolError, 'payloadFormatIndicator must be 0 or 1');
         }
         return at + 2;
@@ -216,6 +220,17 @@ function checkText(bytes: Buffer, at: number, end: number, field: string): numbe
   return next;
 }
 
+/** How a sent PUBLISH says its topic (MQTT 5.0 section 3.3.2.3.4). */
+export interface TopicSpelling {
+  /** Topic alias, 0 for none. */
+  readonly number: number;
+  /** Whether the topic name is there as well. */
+  readonly named: boolean;
+}
+
+export const NO_ALIAS: TopicSpelling = { number: 0, named: true };
+const ALIAS_BYTES = 3;
+
 /**
  * The remaining length of a PUBLISH that carries these parts.
  * @param expiry seconds, or -1 for none
@@ -226,16 +241,26 @@ export function publishRemainingLength(
   qos: QoS,
   expiry: number,
   identifiers: readonly number[],
+  alias = NO_ALIAS,
 ): number {
-  const length =
-    2 + parts.topicEnd - parts.topicStart + (qos > 0 ? 2 : 0) + parts.payloadEnd - parts.payloadStart;
+  const topic = alias.named ? parts.topicEnd - parts.topicStart : 0;
+  const length = 2 + topic + (qos > 0 ? 2 : 0) + parts.payloadEnd - parts.payloadStart;
   if (!v5) return length;
-  const properties = propertiesLength(parts, expiry, identifiers);
+  const properties = propertiesLength(parts, expiry, identifiers, alias);
   return length + variableByteIntegerLength(properties) + properties;
 }
 
-function propertiesLength(parts: MessageParts, expiry: number, identifiers: readonly number[]): number {
-  let length = parts.propertiesEnd - parts.propertiesStart + (expiry >= 0 ? 5 : 0);
+function propertiesLength(
+  parts: MessageParts,
+  expiry: number,
+  identifiers: readonly number[],
+  alias: TopicSpelling,
+): number {
+  let length =
+    parts.propertiesEnd -
+    parts.propertiesStart +
+    (expiry >= 0 ? 5 : 0) +
+    (alias.number > 0 ? ALIAS_BYTES : 0);
   for (const identifier of identifiers) length += 1 + variableByteIntegerLength(identifier);
   return length;
 }
@@ -256,8 +281,10 @@ export function writePublish(
   expiry: number,
   identifiers: readonly number[],
   remainingLength: number,
+  alias = NO_ALIAS,
 ): number {
-  const { bytes, topicStart, topicEnd } = parts;
+  const { bytes, topicStart } = parts;
+  const topicEnd = alias.named ? parts.topicEnd : topicStart;
   let at = offset;
   target[at++] = header;
   at = writeVariableByteInteger(target, at, remainingLength);
@@ -269,10 +296,15 @@ export function writePublish(
     target[at++] = packetId & 255;
   }
   if (v5) {
-    at = writeVariableByteInteger(target, at, propertiesLength(parts, expiry, identifiers));
+    at = writeVariableByteInteger(target, at, propertiesLength(parts, expiry, identifiers, alias));
     if (expiry >= 0) {
       target[at++] = PROPERTY.messageExpiryInterval;
       at = target.writeUInt32BE(expiry, at);
+    }
+    if (alias.number > 0) {
+      target[at++] = PROPERTY.topicAlias;
+      target[at++] = alias.number >> 8;
+      target[at++] = alias.number & 255;
     }
     for (const identifier of identifiers) {
       target[at++] = PROPERTY.subscriptionIdentifier;

@@ -1,10 +1,14 @@
+import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
+import { shown } from '../../topic/topic-name';
+import { announced, checkOffered, grantedKeepAlive } from '../capabilities';
 import type { ClientConnection } from '../client-connection';
 import { encodeConnack } from '../codec/connack-packet';
 import { type ConnectPacket, decodeConnect, peekProtocolVersion } from '../codec/connect-packet';
 import type { Properties } from '../codec/properties';
 import { ProtocolError } from '../codec/protocol-error';
 import { ReasonCode } from '../codec/reason-code';
+import { topicAliases } from '../topic-aliases';
 
 /** Accepts or refuses a client (MQTT 5.0 sections 3.1.4, 3.2). */
 export function handleConnect(connection: ClientConnection, bytes: Buffer, start: number, end: number): void {
@@ -16,7 +20,8 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
   output.maximumPacketSize = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   check(packet, connection);
   const v5 = packet.protocolVersion === 5;
-  const { properties, keepAlive } = packet;
+  const { properties } = packet;
+  const keepAlive = v5 ? grantedKeepAlive(broker.capabilities, packet.keepAlive) : packet.keepAlive;
   const assigned = packet.clientId === '' ? `assigned-${randomBytes(12).toString('hex')}` : undefined;
   if (assigned !== undefined) connection.clientId = assigned;
   const { limits } = broker;
@@ -26,6 +31,25 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
       ? 0
       : Number.POSITIVE_INFINITY; // [MQTT-3.1.2-4 of 3.1.1]: kept after the connection, as long as the limit grants.
   const sessionExpiry = Math.min(wanted, limits.sessionExpiry);
+  const granted: Properties = {
+    maximumPacketSize: limits.packetSize,
+    topicAliasMaximum: limits.topicAliases,
+    ...announced(broker.capabilities, packet),
+  };
+  if (limits.receiveMaximum < 65_535) granted.receiveMaximum = limits.receiveMaximum;
+  if (v5 && sessionExpiry < wanted) granted.sessionExpiryInterval = sessionExpiry;
+  if (assigned !== undefined) granted.assignedClientIdentifier = assigned; // [MQTT-3.2.2-16]
+  const connack = (sessionPresent: boolean) =>
+    encodeConnack(
+      { type: 'connack', sessionPresent, reasonCode: 0, properties: granted },
+      packet.protocolVersion,
+    );
+  if (connack(false).length > output.maximumPacketSize) {
+    throw new ProtocolError(
+      ReasonCode.packetTooLarge,
+      `CONNACK is larger than the maximum packet size of ${output.maximumPacketSize}`,
+    ); // [MQTT-3.1.2-24]
+  }
   const { session, present } = broker.connect(
     connection.clientId,
     packet.cleanStart,
@@ -33,26 +57,9 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
     connection.now,
   );
   output.v5 = v5;
-  const granted: Properties = {
-    maximumPacketSize: limits.packetSize,
-    sharedSubscriptionAvailable: 0,
-    topicAliasMaximum: limits.topicAliases,
-  };
-  if (limits.receiveMaximum < 65_535) granted.receiveMaximum = limits.receiveMaximum;
-  if (v5 && sessionExpiry < wanted) granted.sessionExpiryInterval = sessionExpiry;
-  if (assigned !== undefined) granted.assignedClientIdentifier = assigned; // [MQTT-3.2.2-16]
-  output.packet(
-    encodeConnack(
-      // MQTT 3.1 has no session present flag.
-      {
-        type: 'connack',
-        sessionPresent: present && packet.protocolVersion > 3,
-        reasonCode: 0,
-        properties: granted,
-      },
-      packet.protocolVersion,
-    ),
-  );
+  if (v5) output.aliases = topicAliases(properties.topicAliasMaximum ?? 0, limits.topicAliases);
+  // MQTT 3.1 has no session present flag.
+  output.packet(connack(present && packet.protocolVersion > 3));
   const state = { session, keepAlive, sessionExpiry, will: packet.will };
   connection.accept(state, present);
   session.attach(output, properties.receiveMaximum ?? 65_535, connection.now);
@@ -78,6 +85,16 @@ function check(packet: ConnectPacket, { broker }: ClientConnection): void {
   }
   if (will !== undefined) {
     const topic = Buffer.from(will.topic);
-    broker.topicAt(topic, 0, topic.length);
+    if (broker.topicAt(topic, 0, topic.length).reserved) {
+      throw new ProtocolError(
+        ReasonCode.notAuthorized,
+        `will topic "${shown(will.topic)}" is for the broker alone`,
+      );
+    }
+    checkOffered(broker.capabilities, will);
+    const isText = will.properties.payloadFormatIndicator === 1;
+    if (broker.capabilities.checkPayloadFormat && isText && !isUtf8(will.payload)) {
+      throw new ProtocolError(ReasonCode.payloadFormatInvalid, 'the payload of the will is not UTF-8');
+    }
   }
 }

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+import { checkOffered } from '../capabilities';
 import type { ClientConnection, TopicAlias } from '../client-connection';
 import { PacketType } from '../codec/packet-type';
 import { ProtocolError } from '../codec/protocol-error';
@@ -18,6 +20,7 @@ export function handlePublish(
 ): void {
   const { broker, view, version, now, session, output } = connection;
   view.parse(bytes, packetStart, start, end, version === 5);
+  checkOffered(broker.capabilities, view);
   broker.statistics.messagesReceived++;
   let alias: TopicAlias | undefined;
   let entry: TopicEntry;
@@ -26,6 +29,16 @@ export function handlePublish(
   } else {
     alias = resolveAlias(connection, view);
     entry = alias.entry;
+  }
+  if (broker.capabilities.checkPayloadFormat && view.payloadFormat === 1 && !isPayloadUtf8(view)) {
+    if (view.qos === 0) throw new ProtocolError(ReasonCode.payloadFormatInvalid, 'the payload is not UTF-8');
+    refuse(connection, ReasonCode.payloadFormatInvalid);
+    return;
+  }
+  if (entry.reserved) {
+    broker.statistics.dropped++;
+    refuse(connection, ReasonCode.notAuthorized);
+    return;
   }
   // Older clients have not been told a Receive Maximum: theirs is all the identifiers that there are.
   const receiveMaximum = version === 5 ? broker.limits.receiveMaximum : 65_535;
@@ -37,6 +50,16 @@ export function handlePublish(
   if (view.qos > 0) {
     output.acknowledge(view.qos === 1 ? PUBACK : PUBREC, view.packetId, ReasonCode.success);
   }
+}
+
+/** Answers a message that is not taken; before MQTT 5 there was no answer but that of success [MQTT-3.3.5-2 of 3.1.1]. */
+function refuse({ view: { qos, packetId }, output, version }: ClientConnection, reason: ReasonCode): void {
+  const reasonCode = version === 5 ? reason : ReasonCode.success;
+  if (qos > 0) output.acknowledge(qos === 1 ? PUBACK : PUBREC, packetId, reasonCode);
+}
+
+function isPayloadUtf8({ bytes, payloadStart, payloadEnd }: PublishView): boolean {
+  return isUtf8(bytes.subarray(payloadStart, payloadEnd));
 }
 
 /**

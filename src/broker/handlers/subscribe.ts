@@ -1,6 +1,10 @@
+import { shown } from '../../topic/topic-name';
+import { unavailable } from '../capabilities';
 import type { ClientConnection } from '../client-connection';
+import { ProtocolError } from '../codec/protocol-error';
+import { ReasonCode } from '../codec/reason-code';
 import { encodeSuback } from '../codec/suback-packet';
-import { decodeSubscribe } from '../codec/subscribe-packet';
+import { decodeSubscribe, type SubscribePacket } from '../codec/subscribe-packet';
 
 /** The only failure that SUBACK of MQTT 3.1.1 knows. */
 const FAILURE = 0x80;
@@ -17,6 +21,7 @@ export function handleSubscribe(
 ): void {
   const { broker, session, output, version, now } = connection;
   const packet = decodeSubscribe(bytes, start, end, version);
+  check(packet, connection);
   const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0;
   const results = packet.subscriptions.map((request) => broker.subscribe(session, request, identifier));
   const reasonCodes = results.map(({ reasonCode }) => reasonCode);
@@ -33,5 +38,24 @@ export function handleSubscribe(
   );
   for (const { wantsRetained } of results) {
     if (wantsRetained !== undefined) broker.replay(wantsRetained, now);
+  }
+}
+
+/**
+ * An MQTT 5 client has been told what is not available: asking for it is an error. Others just do not get it.
+ * @throws ProtocolError sections 3.2.2.3.11 to 3.2.2.3.13
+ */
+function check({ subscriptions, properties }: SubscribePacket, { broker, version }: ClientConnection): void {
+  if (version < 5) return;
+  if (!broker.capabilities.subscriptionIdentifiers && properties.subscriptionIdentifiers !== undefined) {
+    throw new ProtocolError(
+      ReasonCode.subscriptionIdentifiersNotSupported,
+      'subscription identifiers are not available',
+    );
+  }
+  for (const { filter } of subscriptions) {
+    const reasonCode = unavailable(broker.capabilities, filter);
+    if (reasonCode === undefined) continue;
+    throw new ProtocolError(reasonCode, `"${shown(filter)}": such subscriptions are not available`);
   }
 }

@@ -1,5 +1,6 @@
 import type { QoS } from '../codec/packet-type';
 import type { Message } from '../message';
+import type { SharedSubscription } from '../shared-subscription';
 import type { Delivery } from '../subscription';
 
 /** A message on its way to one client. */
@@ -11,6 +12,8 @@ export interface OutgoingMessage {
   readonly identifiers: Delivery['identifiers'];
   /** A retained message that a new subscription asked for: bounded by what is retained, not by the queue's limits. */
   readonly replayed: boolean;
+  /** The shared subscription that it belongs to, which may pass it to another session. */
+  readonly shared: SharedSubscription | undefined;
   /** 0 until it is sent. */
   packetId: number;
 }

@@ -13,7 +13,7 @@ interface OfflineSession {
 /** What the registry tells the broker. */
 export interface SessionRegistryListener {
   /** The session is over: its subscriptions must go. */
-  ended(session: Session): void;
+  ended(session: Session, now: number): void;
   /** A will is due. */
   willDue(fields: WillFields, session: Session, now: number): void;
 }
@@ -95,6 +95,6 @@ export class SessionRegistry {
   #end(offline: OfflineSession, now: number): void {
     // The end of the session makes its will due, whatever is left of the delay [MQTT-3.1.2-8].
     this.#publishWill(offline, now);
-    this.#listener.ended(offline.session);
+    this.#listener.ended(offline.session, now);
   }
 }

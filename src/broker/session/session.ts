@@ -4,6 +4,7 @@ import type { MessageParts, PublishView } from '../codec/publish-packet';
 import { ReasonCode } from '../codec/reason-code';
 import type { Limits } from '../limits';
 import type { Message } from '../message';
+import type { SharedSubscription } from '../shared-subscription';
 import type { BrokerStatistics } from '../statistics';
 import type { Delivery, Subscription } from '../subscription';
 import { type OutgoingMessage, OutgoingQueue } from './outgoing-queue';
@@ -25,6 +26,12 @@ export interface SessionOutput {
   ): boolean;
   /** PUBACK, PUBREC, PUBREL or PUBCOMP. */
   acknowledge(header: number, packetId: number, reasonCode: ReasonCode): void;
+}
+
+/** A message that a shared subscription has to give to another member. */
+export interface SharedMessage {
+  shared: SharedSubscription;
+  message: Message;
 }
 
 const PUBLISH = PacketType.publish << 4;
@@ -63,6 +70,43 @@ export class Session {
   /** Messages that wait for the client, besides those in flight. */
   get queued(): number {
     return this.#queue.length;
+  }
+
+  /** Whether its client is connected. */
+  get connected(): boolean {
+    return this.#output !== undefined;
+  }
+
+  /** Whether its client would get a message at once. */
+  get ready(): boolean {
+    return (
+      this.#output !== undefined &&
+      this.#queue.length === 0 &&
+      this.#resend.length === 0 &&
+      this.#maySend(this.#output, 1)
+    );
+  }
+
+  /**
+   * Takes out what it got of shared subscriptions and another session may have instead: what was not sent, and of QoS 1
+   * also what was not acknowledged. A QoS 2 delivery once begun stays [MQTT-4.8.2-4], [MQTT-4.8.2-5].
+   */
+  takeShared(mayMove: (shared: SharedSubscription) => boolean): SharedMessage[] {
+    const taken: SharedMessage[] = [];
+    const take = (outgoing: OutgoingMessage): boolean => {
+      const { shared, message, packetId, qos } = outgoing;
+      const begun = qos === 2 && packetId !== 0;
+      if (shared === undefined || message === undefined || begun || !mayMove(shared)) return false;
+      taken.push({ shared, message });
+      return true;
+    };
+    for (const outgoing of this.#inFlight.values()) {
+      if (!take(outgoing)) continue;
+      this.#inFlight.delete(outgoing.packetId);
+      this.#release(outgoing);
+    }
+    for (const outgoing of this.#queue.removeWhere(take)) this.#release(outgoing);
+    return taken;
   }
 
   /** The client is connected: sends again what it has not acknowledged, then what waits [MQTT-4.4.0-1]. */
@@ -229,11 +273,11 @@ export class Session {
     message: Message,
     qos: QoS,
     retain: boolean,
-    { identifiers }: Delivery,
+    { identifiers, shared }: Delivery,
     replayed: boolean,
     now: number,
   ): void {
-    const outgoing = { message, qos, retain, identifiers, replayed, packetId: 0 };
+    const outgoing = { message, qos, retain, identifiers, replayed, shared, packetId: 0 };
     if (this.#output !== undefined && this.#queue.length === 0 && this.#maySend(this.#output, qos))
       this.#send(this.#output, outgoing, now);
     else this.#queue.push(outgoing);

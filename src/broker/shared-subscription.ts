@@ -1,0 +1,64 @@
+import { type Delivery, joinDeliveries, type Subscription } from './subscription';
+
+/** A member of a shared subscription that is to get a message, and how. */
+export interface SharedRecipient {
+  readonly subscription: Subscription;
+  readonly delivery: Delivery;
+}
+
+/**
+ * The sessions that share what is published to one filter under one group name, each message going to one of them
+ * (MQTT 5.0 section 4.8.2).
+ */
+export class SharedSubscription {
+  /** `$share/<group>/<filter>`. */
+  readonly filter: string;
+  #members: SharedRecipient[] = [];
+  #next = 0;
+
+  constructor(filter: string) {
+    this.filter = filter;
+  }
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  add(subscription: Subscription): void {
+    const delivery = { ...joinDeliveries([subscription]), shared: this };
+    this.#members.push({ subscription, delivery });
+  }
+
+  remove(subscription: Subscription): void {
+    this.#members = this.#members.filter((member) => member.subscription !== subscription);
+  }
+
+  /** Whether a member is connected. */
+  get connected(): boolean {
+    return this.#members.some(({ subscription }) => subscription.session.connected);
+  }
+
+  /**
+   * The member that gets the next message, in turns: of those whose client takes messages at once, else of those that
+   * are connected, else of all, as the sessions of absent clients keep messages as well.
+   */
+  next(): SharedRecipient | undefined {
+    return (
+      this.#nextOf(({ subscription }) => subscription.session.ready) ??
+      this.#nextOf(({ subscription }) => subscription.session.connected) ??
+      this.#nextOf(() => true)
+    );
+  }
+
+  #nextOf(suits: (member: SharedRecipient) => boolean): SharedRecipient | undefined {
+    const { length } = this.#members;
+    for (let count = 0; count < length; count++) {
+      const index = (this.#next + count) % length;
+      const member = this.#members[index] as SharedRecipient;
+      if (!suits(member)) continue;
+      this.#next = index + 1;
+      return member;
+    }
+    return undefined;
+  }
+}
