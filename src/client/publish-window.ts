@@ -3,9 +3,10 @@ import { NotConnectedError, PublishError } from './errors';
 
 /** Messages between PUBLISH and its last acknowledgement, where the broker allows that many (its Receive Maximum). */
 export const MAX_IN_FLIGHT = 256;
-/** Messages that wait for the connection or for their turn. */
-export const MAX_WAITING = 1000;
+/** What may wait for the connection or for its turn: the bound is memory, so that a flow's burst of small messages fits. */
 export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+/** What a waiting message holds beside its topic and payload, about. */
+const BYTES_PER_MESSAGE = 512;
 /** How long a message waits before it is refused, in ms: a reconnect is bridged, an outage is reported. */
 export const MAX_WAIT_MS = 10_000;
 
@@ -32,7 +33,7 @@ export class OutgoingMessage {
   }
 
   get bytes(): number {
-    return Buffer.byteLength(this.payload) + Buffer.byteLength(this.topic);
+    return BYTES_PER_MESSAGE + Buffer.byteLength(this.payload) + Buffer.byteLength(this.topic);
   }
 }
 
@@ -67,7 +68,7 @@ export class PublishWindow {
       this.#send(message);
       return message.result;
     }
-    if (this.#waiting.size >= MAX_WAITING || this.#waitingBytes + message.bytes > MAX_WAITING_BYTES) {
+    if (this.#waitingBytes + message.bytes > MAX_WAITING_BYTES) {
       const waiting = `${this.#waiting.size} messages (${this.#waitingBytes} bytes) are already waiting`;
       message.reject(
         new PublishError(message.topic, reason === undefined ? waiting : `${waiting}; ${reason}`),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Connection, type ConnectionSettings, type QoS } from '../../src/client/connection';
 import { NotConnectedError, PublishError } from '../../src/client/errors';
+import { MAX_WAITING_BYTES } from '../../src/client/publish-window';
 import { freePort } from '../counterparts';
 import { Mosquitto } from './mosquitto';
 import { connected, Inbox, settingsFor, statusOf } from './observed';
@@ -275,11 +276,12 @@ describe('connection to a real mosquitto', function () {
   it('bounds what waits while there is no broker, and says so', async () => {
     await broker.kill();
     const connection = connect(settingsFor(broker.url));
-    const waiting = Array.from({ length: 1000 }, () => connection.publish('w', 'x', quick));
+    const half = 'x'.repeat(MAX_WAITING_BYTES / 2 - 1000);
+    const waiting = Array.from({ length: 2 }, () => connection.publish('w', half, quick));
     const outcomes = Promise.allSettled(waiting);
     await assert.rejects(
-      connection.publish('w', 'x', quick),
-      /1000 messages \(2000 bytes\) are already waiting/,
+      connection.publish('w', half, quick),
+      /2 messages \(\d+ bytes\) are already waiting/,
     );
     await connection.close();
     for (const outcome of await outcomes) assert.equal(outcome.status, 'rejected');

@@ -39,6 +39,16 @@ describe('publish window', () => {
     window.refuseWaiting('enough');
   });
 
+  it('holds a burst of small messages, and not without end', async () => {
+    const window: PublishWindow = new PublishWindow((next) => window.settle(next));
+    const burst = Array.from({ length: 10_000 }, () => window.push(message('x'), undefined));
+    let refused = 0;
+    for (let n = 0; n < 50_000; n++) window.push(message(''), undefined).catch(() => refused++);
+    window.open(1);
+    await Promise.all(burst);
+    assert.ok(refused > 10_000, `${refused} refused`);
+  });
+
   it('survives outcomes that are known while sending', async () => {
     const window: PublishWindow = new PublishWindow((next) => window.settle(next));
     const results = Array.from({ length: 1000 }, () => window.push(message('x'), undefined));
@@ -48,14 +58,16 @@ describe('publish window', () => {
 
   it('refuses more bytes than it may hold', async () => {
     const window = new PublishWindow(() => {});
-    const half = 'x'.repeat(MAX_WAITING_BYTES / 2);
+    const half = 'x'.repeat(MAX_WAITING_BYTES / 2 - 600);
     const first = window.push(message(half), 'no connection').catch((error: Error) => error.message);
+    const second = window.push(message(half), 'no connection').catch(() => {});
     await assert.rejects(
       window.push(message(half), 'no connection'),
-      /1 messages .* already waiting; no connection/,
+      /2 messages .* already waiting; no connection/,
     );
     window.refuseWaiting('closed');
     assert.equal(await first, 'not connected to the broker: closed');
+    await second;
   });
 
   it('refuses what has waited too long, and has room again', async () => {
