@@ -6,7 +6,7 @@ import type { PublishView } from './codec/publish-packet';
 import { ReasonCode } from './codec/reason-code';
 import type { SubscriptionRequest } from './codec/subscribe-packet';
 import type { Limits } from './limits';
-import { type Message, messageOf, messageOfWill } from './message';
+import { type Message, messageOf, messageOfBroker, messageOfWill } from './message';
 import { RetainedMessages } from './retained-messages';
 import { RoutingTable, type TopicEntry, topicSizeFault } from './routing-table';
 import type { Session, SharedMessage } from './session/session';
@@ -14,6 +14,7 @@ import { SessionRegistry } from './session/session-registry';
 import type { SharedSubscription } from './shared-subscription';
 import type { BrokerStatistics } from './statistics';
 import type { Subscription } from './subscription';
+import { SysTopics } from './sys-topics';
 
 /** The connection of a client, as far as the broker knows it. */
 export interface ConnectedClient {
@@ -39,6 +40,9 @@ export class Broker {
   readonly capabilities: Capabilities;
   readonly #routing: RoutingTable;
   readonly #retained: RetainedMessages;
+  readonly #sysTopics: SysTopics;
+  /** What is retained below `$SYS`, apart from what clients have published. */
+  readonly #sysRetained = new RetainedMessages(1000, 1024 * 1024);
   readonly #sessions: SessionRegistry;
   readonly #clients = new Map<string, ConnectedClient>();
 
@@ -51,6 +55,7 @@ export class Broker {
     this.statistics = statistics;
     this.capabilities = capabilities;
     this.#routing = new RoutingTable(limits);
+    this.#sysTopics = new SysTopics(capabilities.sysInterval);
     this.#retained = new RetainedMessages(limits.retainedMessages, limits.retainedBytes);
     this.#sessions = new SessionRegistry(limits, statistics, {
       ended: (session, now) => this.#forget(session, now),
@@ -173,7 +178,8 @@ export class Broker {
   replay(subscription: Subscription, now: number): void {
     const { session, filter, noLocal, identifier, retainAsPublished } = subscription;
     const identifiers = identifier > 0 ? [identifier] : [];
-    for (const message of this.#retained.match(filter, now)) {
+    const retained = filter.startsWith('$SYS') ? this.#sysRetained : this.#retained;
+    for (const message of retained.match(filter, now)) {
       if (noLocal && message.publisher === session.clientId) continue;
       const qos = Math.min(message.qos, subscription.qos) as QoS;
       session.replay(message, { qos, retainAsPublished, identifiers }, now);
@@ -190,11 +196,12 @@ export class Broker {
     return true;
   }
 
-  /** Publishes wills and ends sessions and retained messages whose time has come. */
+  /** Publishes wills, ends sessions and retained messages whose time has come, and tells of itself below `$SYS`. */
   expire(now: number): void {
     this.#sessions.expire(now);
     this.#retained.expire(now);
     this.statistics.retained = this.#retained.count;
+    if (this.#sysTopics.isDue(now)) this.#publishSys(now);
   }
 
   #retain(message: Message): void {
@@ -205,14 +212,27 @@ export class Broker {
   #publishWill(fields: WillFields, session: Session, now: number): void {
     const message = messageOfWill(fields, session.clientId, now);
     if (message.retain) this.#retain(message);
-    const topic = Buffer.from(fields.topic);
-    const entry = this.#routing.entryAt(topic, 0, topic.length);
+    this.#route(message, session, now);
+  }
+
+  /** Delivers a message that did not come in a PUBLISH. */
+  #route(message: Message, publisher: Session | undefined, now: number): void {
+    const entry = this.#routing.entryAt(message.bytes, message.topicStart, message.topicEnd);
     for (const shared of entry.shared) this.#deliverShared({ shared, message }, now);
-    for (const recipient of entry.recipients) {
-      const delivery = recipient.session === session ? recipient.own : recipient.delivery;
+    for (const { session, own, delivery: usual } of entry.recipients) {
+      const delivery = session === publisher ? own : usual;
       if (delivery === undefined) continue;
       const qos = Math.min(message.qos, delivery.qos) as QoS;
-      recipient.session.deliver(message, qos, message.retain && delivery.retainAsPublished, delivery, now);
+      session.deliver(message, qos, message.retain && delivery.retainAsPublished, delivery, now);
+    }
+  }
+
+  #publishSys(now: number): void {
+    const figures = { clientsAway: this.#sessions.away, sharedSubscriptions: this.#routing.shared };
+    for (const [topic, value] of this.#sysTopics.changes(this.statistics, figures, now)) {
+      const message = messageOfBroker(topic, value).compact();
+      this.#sysRetained.set(message);
+      this.#route(message, undefined, now);
     }
   }
 

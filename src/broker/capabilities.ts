@@ -18,6 +18,8 @@ export interface Capabilities {
   responseInformation: string;
   /** Refuse a payload that says it is UTF-8 and is not. */
   checkPayloadFormat: boolean;
+  /** How often the topics below `$SYS` are brought up to date, s; 0 for no such topics. */
+  sysInterval: number;
 }
 
 export const defaultCapabilities: Capabilities = {
@@ -29,6 +31,7 @@ export const defaultCapabilities: Capabilities = {
   serverKeepAlive: 0,
   responseInformation: '',
   checkPayloadFormat: false,
+  sysInterval: 10,
 };
 
 /**
@@ -37,10 +40,11 @@ export const defaultCapabilities: Capabilities = {
  */
 export function capabilitiesOf(given: Partial<Capabilities>): Capabilities {
   const capabilities = { ...defaultCapabilities, ...given };
-  const { maximumQos, serverKeepAlive } = capabilities;
+  const { maximumQos, serverKeepAlive, sysInterval } = capabilities;
   for (const [name, value, highest] of [
     ['maximumQos', maximumQos, 2],
     ['serverKeepAlive', serverKeepAlive, 65_535],
+    ['sysInterval', sysInterval, 65_535],
   ] as const) {
     if (!Number.isInteger(value) || value < 0 || value > highest) {
       throw new RangeError(

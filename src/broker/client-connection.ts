@@ -144,6 +144,7 @@ export class ClientConnection implements ConnectedClient {
   /** CONNECT is accepted: from here on its packets count as those of a client. */
   accept(state: ConnectedState, sessionPresent: boolean): void {
     this.#state = state;
+    this.broker.statistics.clientsAccepted++;
     this.#framer.maximumPacketSize = this.broker.limits.packetSize;
     this.#environment.report({
       type: 'connected',
@@ -260,6 +261,7 @@ export class ClientConnection implements ConnectedClient {
 
   /** One packet; false when nothing more must be read. */
   #receive(header: number, bytes: Buffer, packetStart: number, start: number, end: number): boolean {
+    this.broker.statistics.packetsReceived++;
     // PUBLISH first: nearly all packets are.
     if (header >> 4 === PacketType.publish) handlePublish(this, bytes, packetStart, start, end);
     else this.#dispatch(packetTypeOf(header), bytes, start, end);

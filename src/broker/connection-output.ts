@@ -30,17 +30,35 @@ function free(block: Buffer): void {
 
 /** Gathers the outputs that have something to write and flushes each once per turn of the event loop. */
 export class FlushSchedule {
+  readonly #clock: () => number;
+  readonly #statistics: BrokerStatistics;
   #due: ConnectionOutput[] = [];
+  #startedAt = 0;
+
+  /** @param clock milliseconds of a clock that does not jump */
+  constructor(clock: () => number, statistics: BrokerStatistics) {
+    this.#clock = clock;
+    this.#statistics = statistics;
+  }
 
   add(output: ConnectionOutput): void {
-    if (this.#due.length === 0) setImmediate(() => this.#flush());
+    if (this.#due.length === 0) {
+      this.#startedAt = this.#clock();
+      setImmediate(() => this.#flush());
+    }
     this.#due.push(output);
   }
 
   #flush(): void {
     const due = this.#due;
+    const startedAt = this.#startedAt;
     this.#due = [];
     for (const output of due) output.flush();
+    const time = this.#clock() - startedAt;
+    const statistics = this.#statistics;
+    statistics.turns++;
+    statistics.turnTime += time;
+    if (time > statistics.longestTurn) statistics.longestTurn = time;
   }
 }
 
@@ -274,6 +292,7 @@ export class ConnectionOutput implements SessionOutput {
   }
 
   #added(size: number): void {
+    this.#statistics.packetsSent++;
     this.#waiting += size;
     if (this.pendingBytes >= this.#limit) this.#congested = true;
     if (!this.#scheduled) {

@@ -16,7 +16,7 @@ export class Connections {
   readonly #broker: Broker;
   readonly #clock: () => number;
   readonly #report: (event: BrokerEvent) => void;
-  readonly #schedule = new FlushSchedule();
+  readonly #schedule: FlushSchedule;
   readonly #view = new PublishView();
   readonly #admission: ConnectionAdmission;
   readonly #open = new Set<ClientConnection>();
@@ -29,6 +29,7 @@ export class Connections {
     this.#broker = broker;
     this.#clock = clock;
     this.#report = report;
+    this.#schedule = new FlushSchedule(clock, broker.statistics);
     this.#admission = new ConnectionAdmission(broker.limits);
   }
 
@@ -76,6 +77,7 @@ export class Connections {
 
   /** Speaks MQTT with an admitted connection. */
   serve(stream: Duplex, peer: Peer): void {
+    this.#broker.statistics.connectionsOpened++;
     const connection = new ClientConnection(stream, peer, {
       broker: this.#broker,
       schedule: this.#schedule,

@@ -124,6 +124,13 @@ function copyForwardedProperties(view: PublishView, target: Buffer, offset: numb
   copy(bytes, from, propertiesEnd, target, at);
 }
 
+/** A retained message of the broker's own, at QoS 0. */
+export function messageOfBroker(topic: string, text: string): Message {
+  const name = Buffer.from(topic);
+  const bytes = Buffer.concat([name, Buffer.from(text)]);
+  return new Message(topic, bytes, name.length, name.length, 0, true, Number.POSITIVE_INFINITY, '');
+}
+
 /** The message of a will, made when it is published: its expiry counts from then [MQTT-3.1.3.2.4]. */
 export function messageOfWill(will: WillFields, publisher: string, now: number): Message {
   const { willDelayInterval: _delay, messageExpiryInterval, ...forwarded } = will.properties;

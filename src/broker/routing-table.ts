@@ -48,6 +48,11 @@ export class RoutingTable {
     return this.#size;
   }
 
+  /** How many shared subscriptions there are, whatever their members. */
+  get shared(): number {
+    return this.#shared.size;
+  }
+
   add(subscription: Subscription): void {
     this.#size++;
     const { group, filter } = parseFilter(subscription.filter);

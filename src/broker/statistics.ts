@@ -6,6 +6,9 @@ export interface BrokerStatistics {
   messagesReceived: number;
   /** PUBLISH packets sent. */
   messagesSent: number;
+  /** Packets of every type received. */
+  packetsReceived: number;
+  packetsSent: number;
   bytesReceived: number;
   bytesSent: number;
   /** Retained messages now. */
@@ -16,6 +19,16 @@ export interface BrokerStatistics {
   dropped: number;
   /** Connections that ended before they could speak MQTT: for a limit, or for what came instead. */
   connectionsRefused: number;
+  connectionsOpened: number;
+  /** CONNECT packets accepted. */
+  clientsAccepted: number;
+  /** Sessions whose time ran out while their client was away. */
+  sessionsExpired: number;
+  /** Turns of the event loop in which something was sent, and the time that they took together, ms. */
+  turns: number;
+  turnTime: number;
+  /** The longest such turn since the topics below `$SYS` were last brought up to date, ms. */
+  longestTurn: number;
 }
 
 export function newStatistics(): BrokerStatistics {
@@ -23,11 +36,19 @@ export function newStatistics(): BrokerStatistics {
     clients: 0,
     messagesReceived: 0,
     messagesSent: 0,
+    packetsReceived: 0,
+    packetsSent: 0,
     bytesReceived: 0,
     bytesSent: 0,
     retained: 0,
     subscriptions: 0,
     dropped: 0,
     connectionsRefused: 0,
+    connectionsOpened: 0,
+    clientsAccepted: 0,
+    sessionsExpired: 0,
+    turns: 0,
+    turnTime: 0,
+    longestTurn: 0,
   };
 }

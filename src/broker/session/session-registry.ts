@@ -49,6 +49,11 @@ export class SessionRegistry {
     return { session: new Session(clientId, this.#limits, this.#statistics), present: false };
   }
 
+  /** Sessions whose client is away. */
+  get away(): number {
+    return this.#offline.size;
+  }
+
   /**
    * The session's client is gone.
    * @param expiry seconds that the session is kept
@@ -82,6 +87,7 @@ export class SessionRegistry {
       if (offline.will !== undefined && offline.will.publishAt <= now) this.#publishWill(offline, now);
       if (offline.expiresAt > now) continue;
       this.#offline.delete(offline.session.clientId);
+      this.#statistics.sessionsExpired++;
       this.#end(offline, now);
     }
   }
