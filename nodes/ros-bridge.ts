@@ -62,8 +62,11 @@ export default function (RED: NodeAPI): void {
     opened.on('message', (message) => this.send({ ...message }));
     opened.on('problem', ({ message }) => this.error(message, {}));
     opened.on('warning', (warning) => this.warn(warning));
-    opened.open().catch(refuse);
+    let closing = false;
+    // A bridge that is closed while it opens has nothing more to say.
+    opened.open().catch((error: Error) => !closing && refuse(error));
     this.on('close', (done: () => void) => {
+      closing = true;
       opened.removeAllListeners();
       void opened.close().then(done);
     });

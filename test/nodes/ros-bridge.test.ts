@@ -130,6 +130,15 @@ describe('ros-bridge', function () {
     }
   });
 
+  it('is replaced without a word while it opens', async () => {
+    const form = { domains: [{ id: 97, alias: '' }], routes: [routeTo(97)] };
+    await start(flow(form));
+    const first = helper.getNode('bridge-1');
+    await deploy(flow({ ...form, name: 'second' }));
+    assert.notEqual(helper.getNode('bridge-1'), first);
+    assert.deepEqual(logged(first, 'error'), []);
+  });
+
   it('shows the first problem and tells each to the log', async () => {
     const routes = [routeTo(95), routeTo(95, { rosName: '/imu', type: 'acme_msgs/msg/Imu' })];
     await start(flow({ domains: [{ id: 95, alias: '' }], routes }));
