@@ -35,8 +35,29 @@ async function firstFreePort(from: number): Promise<number> {
   throw new Error(`no free TCP port between ${from} and ${from + 19}`);
 }
 
-/** A user directory of its own, with this package linked into it; changes made in the editor are kept. */
-function prepareUserDir(brokerPort: number): void {
+interface FlowNode {
+  id: string;
+  type: string;
+  /** Disabled. */
+  d?: boolean;
+  listen?: boolean;
+  port?: unknown;
+}
+
+function readFlows(file: string): FlowNode[] {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * A user directory of its own, with this package linked into it; changes made in the editor are kept. Resolves with the
+ * port of the demo's broker, which is the next free one where another program has taken it; none when the user has made
+ * it listen no more.
+ */
+async function prepareUserDir(): Promise<number | undefined> {
   const link = join(userDir, 'node_modules/@mqtt-ros/node-red-mqtt-ros');
   mkdirSync(join(userDir, 'node_modules/@mqtt-ros'), { recursive: true });
   rmSync(link, { force: true });
@@ -46,11 +67,14 @@ function prepareUserDir(brokerPort: number): void {
     `${JSON.stringify({ name: 'demo', private: true, dependencies: { '@mqtt-ros/node-red-mqtt-ros': `file:${root}` } })}\n`,
   );
   const saved = join(userDir, 'flows.json');
-  const flows: Array<{ type: string; port?: unknown }> = JSON.parse(
-    readFileSync(existsSync(saved) ? saved : join(root, 'demo/flows.json'), 'utf8'),
-  );
-  for (const node of flows) if (node.type === 'embedded-broker') node.port = String(brokerPort);
+  const original = readFlows(join(root, 'demo/flows.json'));
+  const flows = existsSync(saved) ? readFlows(saved) : original;
+  const { id } = original.find(({ type }) => type === 'embedded-broker') as FlowNode;
+  const broker = flows.find((node) => node.id === id && node.listen === true && node.d !== true);
+  const port = broker && Number(broker.port) > 0 ? await firstFreePort(Number(broker.port)) : undefined;
+  if (broker !== undefined && port !== undefined) broker.port = port;
   writeFileSync(saved, `${JSON.stringify(flows, null, 4)}\n`);
+  return port;
 }
 
 function start(name: string, script: string, args: string[], env: NodeJS.ProcessEnv): ChildProcess {
@@ -65,7 +89,10 @@ function start(name: string, script: string, args: string[], env: NodeJS.Process
   return child;
 }
 
+let stopping = false;
+
 function stopAll(): void {
+  stopping = true;
   for (const child of children) child.kill('SIGTERM');
 }
 
@@ -75,8 +102,7 @@ async function main(): Promise<void> {
       `port ${editorPort} is in use; stop what uses it, or choose another: PORT=1881 npm start`,
     );
   }
-  const brokerPort = await firstFreePort(1883);
-  prepareUserDir(brokerPort);
+  const brokerPort = await prepareUserDir();
   const nodeRed = start(
     'node-red',
     require.resolve('node-red/red.js'),
@@ -85,28 +111,35 @@ async function main(): Promise<void> {
   );
   const robot = start('robot', join(__dirname, 'robot.js'), [], {});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stopAll);
-  nodeRed.once('exit', (code) => {
-    process.exitCode = code ?? 0;
+  nodeRed.once('exit', (code, signal) => {
+    if (!stopping) {
+      console.error(`Node-RED stopped with ${signal ?? `exit code ${code}`}.`);
+      process.exitCode = code || 1;
+    }
     stopAll();
   });
-  robot.once('exit', (code) => {
-    if (code !== 0 && code !== null)
-      console.error(`The simulated robot stopped with exit code ${code}; the rest goes on.`);
+  robot.once('exit', (code, signal) => {
+    if (!stopping)
+      console.error(
+        `The simulated robot stopped with ${signal ?? `exit code ${code}`}; the rest goes on. Start it again: npm run robot`,
+      );
   });
   nodeRed.stdout?.on('data', function announce(chunk: Buffer) {
     if (!chunk.includes('Started flows')) return;
     nodeRed.stdout?.off('data', announce);
-    void listening(brokerPort).then(() => announceUse(brokerPort));
+    if (brokerPort === undefined) announceUse();
+    else void listening(brokerPort).then(() => announceUse(brokerPort));
   });
 }
 
-function announceUse(brokerPort: number): void {
-  console.log(`
-  Open      http://127.0.0.1:${editorPort}
+function announceUse(brokerPort?: number): void {
+  const clients = `
   Try       mosquitto_sub -p ${brokerPort} -t 'ros/0/#' -v
             mosquitto_pub -p ${brokerPort} -t ros/0/chatter -m '{"data":"hello"}'
             mosquitto_pub -p ${brokerPort} -t ros/0/robot1/cmd_vel -m '{"linear":{"x":0.5},"angular":{"z":0.3}}'
-            (any MQTT client will do: 127.0.0.1:${brokerPort}, MQTT 3.1.1 or 5, no password)
+            (any MQTT client will do: 127.0.0.1:${brokerPort}, MQTT 3.1.1 or 5, no password)`;
+  console.log(`
+  Open      http://127.0.0.1:${editorPort}${brokerPort === undefined ? '' : clients}
   ROS 2     a ROS 2 on this machine sees /chatter and /robot1/pose in domain 0; for the network, open the
             "ROS 2" node, choose the discovery range "subnet" and clear its interfaces
   Stop      Ctrl-C. Your changes are kept in ${relative(process.cwd(), userDir)}; delete that folder to start afresh.
