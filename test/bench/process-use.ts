@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+
+/** Of /proc, which counts in hundredths of a second on every Linux that Node runs on. */
+const TICK_MS = 10;
+const PAGE_BYTES = 4096;
+
+export interface ProcessorUse {
+  /** Processor time of all threads, ms. */
+  used: number;
+  /** Time that passed, ms. */
+  elapsed: number;
+}
+
+/** Starts to measure a process; the function returned says what it has used since. */
+export function processorUse(pid: number): () => ProcessorUse {
+  const used = usedBy(pid);
+  const start = performance.now();
+  return () => ({
+    // A tick at least, to divide by.
+    used: Math.max(usedBy(pid) - used, TICK_MS),
+    elapsed: performance.now() - start,
+  });
+}
+
+function usedBy(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+/** What a process holds in memory, bytes. */
+export function residentMemory(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES;
+}
