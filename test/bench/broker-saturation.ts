@@ -45,7 +45,10 @@ async function subscribeAll(socket: Socket, index: number, load: SaturatingLoad)
   }
 }
 
-/** Publishes as fast as its window allows; `freed` counts what need not be waited for any longer. */
+/**
+ * Publishes as fast as its window allows. A message leaves the window when it is delivered and acknowledged: who waits
+ * for the acknowledgement alone outruns the subscriber, and then it is the dropping of messages that is measured.
+ */
 class Publisher {
   readonly #socket: Socket;
   readonly #load: SaturatingLoad;
@@ -53,7 +56,9 @@ class Publisher {
   readonly #idOffset: number;
   #next = 0;
   #packetId = 0;
-  #open = 0;
+  #sent = 0;
+  #delivered = 0;
+  #acknowledged = 0;
 
   constructor(socket: Socket, load: SaturatingLoad) {
     this.#socket = socket;
@@ -66,21 +71,24 @@ class Publisher {
       const answers = new Answers(socket);
       eachPacket(socket, (header, bytes, body) => {
         if (header >> 4 === 5) answers.add(0x62, bytes[body] as number, bytes[body + 1] as number);
-        else this.freed(1);
+        else {
+          this.#acknowledged++;
+          this.#refill();
+        }
       });
     }
   }
 
-  freed(count: number): void {
-    this.#open -= count;
-    // Half a window at a time, so that batches form as they do where there is much to send.
-    if (this.#open <= this.#load.window / 2) this.fill();
+  /** A message of it has reached its subscribers. */
+  delivered(): void {
+    this.#delivered++;
+    this.#refill();
   }
 
   fill(): void {
     const count = this.#load.window - this.#open;
-    if (count <= 0 || this.#socket.destroyed) return;
-    this.#open += count;
+    if (this.#socket.destroyed) return;
+    this.#sent += count;
     const size = (this.#messages[0] as Buffer).length;
     const batch = Buffer.allocUnsafe(size * count);
     for (let index = 0; index < count; index++) {
@@ -90,6 +98,16 @@ class Publisher {
       batch.writeUInt16BE(this.#packetId, index * size + this.#idOffset);
     }
     this.#socket.write(batch);
+  }
+
+  get #open(): number {
+    const done = this.#load.qos === 0 ? this.#delivered : Math.min(this.#delivered, this.#acknowledged);
+    return this.#sent - done;
+  }
+
+  // Half a window at a time, so that batches form as they do where there is much to send.
+  #refill(): void {
+    if (this.#open <= this.#load.window / 2) this.fill();
   }
 }
 
@@ -103,7 +121,7 @@ export async function saturate(
   let delivered = 0;
   const sockets: Socket[] = [];
   const publishers: Publisher[] = [];
-  // Nothing is acknowledged at QoS 0: what all subscribers of a message heard of it opens the windows.
+  // What reaches the first subscriber has reached all that get a copy, or nearly.
   const copies = load.wildcardFilters === undefined ? subscribers : 1;
   const idOffset = 2 + (topicsOf(load)[0] as string).length;
   for (let index = 0; index < subscribers; index++) {
@@ -121,9 +139,8 @@ export async function saturate(
       if (qos > 0) {
         const at = body + idOffset;
         answers.add(qos === 1 ? 0x40 : 0x50, bytes[at] as number, bytes[at + 1] as number);
-      } else if (copies === 1 || index === 0) {
-        publishers[heard++ % publishers.length]?.freed(1);
       }
+      if (copies === 1 || index === 0) publishers[heard++ % publishers.length]?.delivered();
     });
   }
   for (let index = 0; index < publisherCount; index++) {
