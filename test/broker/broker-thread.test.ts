@@ -78,7 +78,7 @@ describe('the broker in its thread', () => {
   describe('with mosquitto_pub and mosquitto_sub', () => {
     for (const version of ['mqttv31', 'mqttv311', 'mqttv5']) {
       for (const qos of ['0', '1', '2']) {
-        it(`carries QoS ${qos} over ${version}`, async function () {
+        it(`carries QoS ${qos} over ${version} [MQTT-4.2.0-1]`, async function () {
           const pub = counterpart(this, 'mosquitto_pub');
           const sub = counterpart(this, 'mosquitto_sub');
           await start();

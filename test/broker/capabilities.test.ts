@@ -168,7 +168,7 @@ describe('the payload format', () => {
 });
 
 describe('topics below $SYS', () => {
-  it('are for the broker alone: what a client publishes there is refused', async () => {
+  it('are for the broker alone: what a client publishes there is refused [MQTT-3.3.5-2 of 3.1.1]', async () => {
     const broker = new BrokerInProcess();
     const watcher = await broker.client(5);
     await watcher.subscribe('$SYS/x');
@@ -214,7 +214,7 @@ describe('a client that accepts small packets only', () => {
     );
   });
 
-  it('is ended with a reason when SUBACK does not fit', async () => {
+  it('is ended with a reason when SUBACK does not fit [MQTT-3.14.2-3] [MQTT-3.14.2-4]', async () => {
     const broker = new BrokerInProcess();
     const client = await broker.client(5, { clientId: 'c', properties: { maximumPacketSize: 20 } });
     const options = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;

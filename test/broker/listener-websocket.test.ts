@@ -41,7 +41,7 @@ describe('a WebSocket listener', () => {
     return (response as IncomingMessage).statusCode;
   }
 
-  it('carries bytes both ways in binary frames', async () => {
+  it('carries bytes both ways in binary frames [MQTT-6.0.0-2]', async () => {
     await start();
     const { socket, stream, peer } = await pair();
     assert.equal(peer.host, '127.0.0.1');
@@ -77,7 +77,7 @@ describe('a WebSocket listener', () => {
   });
 
   for (const protocol of ['mqtt', 'mqttv3.1']) {
-    it(`chooses the sub-protocol ${protocol} from several`, async () => {
+    it(`chooses the sub-protocol ${protocol} from several [MQTT-6.0.0-4]`, async () => {
       await start();
       const socket = open(['chat', protocol]);
       await once(socket, 'open');
@@ -93,7 +93,7 @@ describe('a WebSocket listener', () => {
     assert.equal(await refusedWith([]), 400);
   });
 
-  it('refuses a text frame with code 1003', async () => {
+  it('refuses a text frame with code 1003 [MQTT-6.0.0-1]', async () => {
     await start();
     const { socket, stream } = await pair();
     const failed = once(stream, 'error');

@@ -35,7 +35,7 @@ describe('routing', () => {
     for (const to of versions) {
       for (const published of [0, 1, 2] as const) {
         for (const subscribed of [0, 1, 2] as const) {
-          it(`brings QoS ${published} of level ${from} to a subscription of QoS ${subscribed} of level ${to}`, async () => {
+          it(`brings QoS ${published} of level ${from} to a subscription of QoS ${subscribed} of level ${to} [MQTT-3.3.4-1] [MQTT-3.8.4-8] [MQTT-4.3.2-4] [MQTT-4.3.3-4] [MQTT-4.3.3-8]`, async () => {
             const broker = new BrokerInProcess();
             const subscriber = await broker.client(to);
             const publisher = await broker.client(from);
@@ -55,7 +55,7 @@ describe('routing', () => {
     }
   }
 
-  it('delivers once for overlapping filters, with the highest QoS and all subscription identifiers', async () => {
+  it('delivers once for overlapping filters, with the highest QoS and all subscription identifiers [MQTT-3.3.4-2] [MQTT-3.3.4-3] [MQTT-3.3.4-4]', async () => {
     const broker = new BrokerInProcess();
     const subscriber = await broker.client(5);
     await subscriber.subscribe('#', { qos: 0, properties: { subscriptionIdentifiers: [7] } });
@@ -70,7 +70,7 @@ describe('routing', () => {
     assert.equal(broker.statistics.messagesSent, 1);
   });
 
-  it('keeps the order of a publisher over all QoS 1 messages', async () => {
+  it('keeps the order of a publisher over all QoS 1 messages [MQTT-4.6.0-5]', async () => {
     const broker = new BrokerInProcess({ inFlight: 3 });
     const subscriber = await broker.client(5);
     await subscriber.subscribe('t', { qos: 1 });
@@ -83,7 +83,7 @@ describe('routing', () => {
     }
   });
 
-  it('keeps the order also where some messages are forwarded as they came and others are not', async () => {
+  it('keeps the order also where some messages are forwarded as they came and others are not [MQTT-4.6.0-6]', async () => {
     for (const size of [10, 5000]) {
       const broker = new BrokerInProcess();
       const subscriber = await broker.client(4);
@@ -110,7 +110,7 @@ describe('routing', () => {
     }
   });
 
-  it('replaces a subscription, and ends it', async () => {
+  it('replaces a subscription, and ends it [MQTT-3.8.4-3 of 3.1.1] [MQTT-3.8.4-3] [MQTT-3.10.4-2] [MQTT-3.10.4-6] [MQTT-3.11.3-1] [MQTT-3.11.3-2]', async () => {
     const broker = new BrokerInProcess();
     const client = await broker.client(5);
     await client.subscribe('a', { qos: 0 });
@@ -126,7 +126,7 @@ describe('routing', () => {
     assert.equal(broker.statistics.subscriptions, 0);
   });
 
-  it('does not send No Local subscribers what they published themselves', async () => {
+  it('does not send No Local subscribers what they published themselves [MQTT-3.8.3-3]', async () => {
     const broker = new BrokerInProcess();
     const client = await broker.client(5, { clientId: 'me' });
     await client.subscribe('a/#', { noLocal: true, qos: 2 });
@@ -141,7 +141,7 @@ describe('routing', () => {
     await client.expectNothing();
   });
 
-  it('hides topics that begin with $ from leading wildcards', async () => {
+  it('hides topics that begin with $ from leading wildcards [MQTT-4.7.2-1]', async () => {
     const broker = new BrokerInProcess();
     const client = await broker.client(5);
     await client.subscribe('#');
@@ -155,7 +155,7 @@ describe('routing', () => {
     assert.equal((await receive(client)).payload.toString(), '2');
   });
 
-  it('says which filters it does not grant and grants the others', async () => {
+  it('says which filters it does not grant and grants the others [MQTT-3.9.3-2 of 3.1.1] [MQTT-3.8.4-5] [MQTT-3.8.4-6] [MQTT-3.8.4-7] [MQTT-3.9.3-1] [MQTT-3.9.3-2] [MQTT-4.7.1-1]', async () => {
     const broker = new BrokerInProcess({ subscriptions: 1, topicLevels: 3 });
     const request = { qos: 1 as const, noLocal: false, retainAsPublished: false, retainHandling: 0 as const };
     const filters = ['a/#/b', 'ok', '$share/g/', 'a/b/c/d', 'one-more'];
@@ -190,7 +190,7 @@ describe('routing', () => {
     };
 
     for (const qos of [0, 1] as const) {
-      it(`pass through in order at QoS ${qos}, with and without topic alias and expiry`, async () => {
+      it(`pass through in order at QoS ${qos}, with and without topic alias and expiry [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20]`, async () => {
         const broker = new BrokerInProcess();
         const subscriber = await broker.client(5);
         await subscriber.subscribe('t', { qos });
@@ -217,7 +217,7 @@ describe('routing', () => {
       }
     });
 
-    it('of a message beyond the subscriber’s maximum packet size keep it from that subscriber only', async () => {
+    it('of a message beyond the subscriber’s maximum packet size keep it from that subscriber only [MQTT-3.1.2-25]', async () => {
       const broker = new BrokerInProcess();
       const small = await broker.client(5, {
         clientId: 'small',
@@ -237,7 +237,7 @@ describe('routing', () => {
   });
 
   describe('retained messages', () => {
-    it('are sent to new subscriptions, replaced and removed', async () => {
+    it('are sent to new subscriptions, replaced and removed [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]', async () => {
       const broker = new BrokerInProcess();
       const publisher = await broker.client(4);
       await publish(publisher, 'a/b', 'old', 1, true);
@@ -273,7 +273,7 @@ describe('routing', () => {
       await client.expectNothing();
     });
 
-    it('follow retain handling and retain as published', async () => {
+    it('follow retain handling and retain as published [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] [MQTT-3.3.1-12] [MQTT-3.3.1-13]', async () => {
       const broker = new BrokerInProcess();
       const publisher = await broker.client(5);
       await publish(publisher, 't', 'kept', 0, true);
@@ -294,7 +294,7 @@ describe('routing', () => {
       assert.equal((await receive(other)).payload.toString(), 'live');
     });
 
-    it('expire, and count down on the way', async () => {
+    it('expire, and count down on the way [MQTT-3.3.2-6]', async () => {
       const broker = new BrokerInProcess();
       const publisher = await broker.client(5);
       publisher.publish('t', 'x', { retain: true, properties: { messageExpiryInterval: 10 } });

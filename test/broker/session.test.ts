@@ -19,7 +19,7 @@ function acknowledge(
 }
 
 describe('sessions', () => {
-  it('go on after a reconnect: subscriptions, and QoS 1 and 2 messages that came meanwhile', async () => {
+  it('go on after a reconnect: subscriptions, and QoS 1 and 2 messages that came meanwhile [MQTT-3.1.2-4 of 3.1.1] [MQTT-3.1.2-5 of 3.1.1] [MQTT-3.2.2-2 of 3.1.1] [MQTT-3.1.2-5] [MQTT-3.1.2-23] [MQTT-3.1.3-2] [MQTT-3.2.2-3] [MQTT-4.5.0-1]', async () => {
     for (const version of [4, 5] as const) {
       const broker = new BrokerInProcess();
       const first = broker.open(version);
@@ -45,7 +45,7 @@ describe('sessions', () => {
     }
   });
 
-  it('send again what was not acknowledged, with DUP, the same identifiers and in order', async () => {
+  it('send again what was not acknowledged, with DUP, the same identifiers and in order [MQTT-3.3.1-1] [MQTT-4.3.2-3] [MQTT-4.3.3-3] [MQTT-4.3.3-5] [MQTT-4.3.3-6] [MQTT-4.4.0-1]', async () => {
     const broker = new BrokerInProcess();
     const first = await broker.client(5, lasting);
     await first.subscribe('t', { qos: 2 });
@@ -83,7 +83,7 @@ describe('sessions', () => {
     await third.expectNothing();
   });
 
-  it('deliver a QoS 2 message once, however often it is sent before its PUBREL, also over a reconnect', async () => {
+  it('deliver a QoS 2 message once, however often it is sent before its PUBREL, also over a reconnect [MQTT-4.3.3-10] [MQTT-4.3.3-11] [MQTT-4.3.3-12]', async () => {
     const broker = new BrokerInProcess();
     const subscriber = await broker.client(5);
     await subscriber.subscribe('t', { qos: 0 });
@@ -107,7 +107,7 @@ describe('sessions', () => {
     await subscriber.expectNothing();
   });
 
-  it('end with a clean start, with the connection when they have no expiry, and when the expiry has passed', async () => {
+  it('end with a clean start, with the connection when they have no expiry, and when the expiry has passed [MQTT-3.1.2-4] [MQTT-3.1.2-6] [MQTT-3.1.4-4] [MQTT-3.2.2-2] [MQTT-4.1.0-2]', async () => {
     const broker = new BrokerInProcess();
     const reconnect = async (cleanStart: boolean, sessionExpiryInterval: number) => {
       const peer = broker.open(5);
@@ -131,6 +131,21 @@ describe('sessions', () => {
     broker.pass(10);
     assert.equal(broker.statistics.subscriptions, 0);
     assert.equal(await reconnect(false, 10), false);
+  });
+
+  it('of MQTT 3.1.1 end with a clean one’s connection, and go on otherwise [MQTT-3.1.2-6 of 3.1.1] [MQTT-3.2.2-1 of 3.1.1] [MQTT-3.2.2-3 of 3.1.1]', async () => {
+    const broker = new BrokerInProcess();
+    for (const [cleanStart, present] of [
+      [true, false],
+      [false, false],
+      [false, true],
+      [true, false],
+      [false, false],
+    ] as const) {
+      const peer = broker.open(4);
+      assert.equal((await peer.connect({ clientId: 'c', cleanStart })).sessionPresent, present);
+      await peer.vanish();
+    }
   });
 
   it('get a new expiry from DISCONNECT, but not where CONNECT gave none', async () => {
@@ -189,7 +204,7 @@ describe('sessions', () => {
     }
   });
 
-  it('do not deliver a message that expired in the queue, and count down one that did not', async () => {
+  it('do not deliver a message that expired in the queue, and count down one that did not [MQTT-3.3.2-5]', async () => {
     const broker = new BrokerInProcess();
     const away = await broker.client(5, lasting);
     await away.subscribe('t', { qos: 1 });
@@ -230,7 +245,7 @@ describe('sessions', () => {
     assert.equal((await second.expect('publish')).payload.toString(), 'new');
   });
 
-  it('count a QoS 2 message as in flight until PUBCOMP, or until the client refuses it', async () => {
+  it('count a QoS 2 message as in flight until PUBCOMP, or until the client refuses it [MQTT-3.3.4-9] [MQTT-4.9.0-1] [MQTT-4.9.0-2] [MQTT-4.4.0-2]', async () => {
     const broker = new BrokerInProcess();
     const client = await broker.client(5, { properties: { receiveMaximum: 1 } });
     await client.subscribe('t', { qos: 2 });
@@ -293,7 +308,7 @@ describe('a session with a congested output', () => {
     assert.deepEqual(output.notes.slice(1), ['publish 0x32 2 second', 'publish 0x32 3 third']);
   });
 
-  it('uses no packet identifier twice at a time', () => {
+  it('uses no packet identifier twice at a time [MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1]', () => {
     const output = new NotedOutput();
     const session = new Session('c', limitsOf({ inFlight: 65_535 }), newStatistics());
     session.attach(output, 65_535, 0);
@@ -307,7 +322,7 @@ describe('a session with a congested output', () => {
 });
 
 describe('session takeover', () => {
-  it('ends the older connection with 0x8E and hands over its session', async () => {
+  it('ends the older connection with 0x8E and hands over its session [MQTT-3.1.4-3]', async () => {
     const broker = new BrokerInProcess();
     const older = await broker.client(5, lasting);
     await older.subscribe('t', { qos: 1 });
@@ -320,7 +335,7 @@ describe('session takeover', () => {
     assert.equal(broker.statistics.clients, 1);
   });
 
-  it('just closes an older connection of MQTT 3.1.1', async () => {
+  it('just closes an older connection of MQTT 3.1.1 [MQTT-3.1.4-2 of 3.1.1]', async () => {
     const broker = new BrokerInProcess();
     const older = await broker.client(4, { clientId: 'same' });
     await broker.client(4, { clientId: 'same' });
@@ -344,7 +359,7 @@ describe('wills', () => {
     return watcher;
   }
 
-  it('are published, with their properties, when a connection is lost', async () => {
+  it('are published, with their properties, when a connection is lost [MQTT-3.1.2-7] [MQTT-3.1.2-9] [MQTT-3.1.2-15] [MQTT-3.1.3-10]', async () => {
     const broker = new BrokerInProcess();
     const watcher = await watched(broker);
     await (await broker.client(5, { will })).vanish();
@@ -356,7 +371,7 @@ describe('wills', () => {
     assert.equal(broker.statistics.retained, 1);
   });
 
-  it('are published when the client breaks the protocol, stays silent, is taken over or asks for it', async () => {
+  it('are published when the client breaks the protocol, stays silent, is taken over or asks for it [MQTT-3.1.2-8]', async () => {
     const broker = new BrokerInProcess();
     const watcher = await watched(broker);
     const endings: Array<(client: MqttPeer) => unknown> = [
@@ -375,7 +390,7 @@ describe('wills', () => {
     }
   });
 
-  it('are dropped by DISCONNECT', async () => {
+  it('are dropped by DISCONNECT [MQTT-3.14.4-3 of 3.1.1] [MQTT-3.14.4-3]', async () => {
     const broker = new BrokerInProcess();
     const watcher = await watched(broker);
     const client = await broker.client(4, { will });
@@ -384,7 +399,7 @@ describe('wills', () => {
     await watcher.expectNothing();
   });
 
-  it('wait for their delay, but not longer than the session lasts', async () => {
+  it('wait for their delay, but not longer than the session lasts [MQTT-3.1.2-10]', async () => {
     const delayed = { ...will, properties: { willDelayInterval: 10 } };
     for (const [sessionExpiryInterval, delay] of [
       [100, 10],
@@ -410,7 +425,7 @@ describe('wills', () => {
     }
   });
 
-  it('that wait are dropped when the client comes back, and published when it starts clean', async () => {
+  it('that wait are dropped when the client comes back, and published when it starts clean [MQTT-3.1.3-9]', async () => {
     const broker = new BrokerInProcess();
     const watcher = await watched(broker);
     const delayed = { ...will, properties: { willDelayInterval: 10 } };

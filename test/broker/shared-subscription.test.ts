@@ -57,7 +57,7 @@ describe('a shared subscription', () => {
     }
   });
 
-  it('is apart from one of another group, and from an ordinary one of the same client', async () => {
+  it('is apart from one of another group, and from an ordinary one of the same client [MQTT-3.3.4-5]', async () => {
     const broker = new BrokerInProcess();
     const client = await broker.client(5);
     await client.subscribe('$share/one/t', { properties: { subscriptionIdentifiers: [1] } });

@@ -42,7 +42,7 @@ describe('a violation of the protocol', () => {
 
   const after: Array<[name: string, reason: number, bytes: Buffer]> = [
     [
-      'a second CONNECT',
+      'a second CONNECT [MQTT-3.1.0-2] [MQTT-4.13.1-1]',
       protocolError,
       encodePacket(
         {
@@ -58,20 +58,67 @@ describe('a violation of the protocol', () => {
     ],
     ['a packet that only servers send', protocolError, encodePacket({ type: 'pingresp' }, 5)],
     ['packet type 0', malformedPacket, Buffer.from([0, 0])],
-    ['a topic name with a wildcard', topicNameInvalid, publish('a/+', 0)],
-    ['an empty topic name', topicNameInvalid, publish('', 0)],
+    ['a topic name with a wildcard [MQTT-3.3.2-2] [MQTT-4.7.0-1]', topicNameInvalid, publish('a/+', 0)],
+    ['an empty topic name [MQTT-4.7.3-1]', topicNameInvalid, publish('', 0)],
     ['a topic name with too many levels', topicNameInvalid, publish('1/2/3/4/5/6', 0)],
-    ['a topic name that is not UTF-8', malformedPacket, publish('\xc3\x28', 0)],
-    ['a topic name with NUL', malformedPacket, publish('a\0', 0)],
-    ['topic alias 0', topicAliasInvalid, publish('a', 3, 0x23, 0, 0)],
-    ['a topic alias above the maximum', topicAliasInvalid, publish('a', 3, 0x23, 0, 3)],
+    ['a topic name that is not UTF-8 [MQTT-1.5.4-1] [MQTT-3.3.2-1]', malformedPacket, publish('\xc3\x28', 0)],
+    ['a topic name with NUL [MQTT-1.5.4-2] [MQTT-4.7.3-2]', malformedPacket, publish('a\0', 0)],
+    ['topic alias 0 [MQTT-3.3.2-8]', topicAliasInvalid, publish('a', 3, 0x23, 0, 0)],
+    ['a topic alias above the maximum [MQTT-3.3.2-9]', topicAliasInvalid, publish('a', 3, 0x23, 0, 3)],
     ['a topic alias that was never set', protocolError, publish('', 3, 0x23, 0, 1)],
-    ['a subscription identifier from a client', protocolError, publish('a', 2, 0x0b, 1)],
-    ['a response topic with a wildcard', protocolError, publish('a', 4, 0x08, 0, 1, 0x23)],
+    ['a subscription identifier from a client [MQTT-3.3.4-6]', protocolError, publish('a', 2, 0x0b, 1)],
+    ['a response topic with a wildcard [MQTT-3.3.2-14]', protocolError, publish('a', 4, 0x08, 0, 1, 0x23)],
     ['a property that PUBLISH has not', protocolError, publish('a', 3, 0x21, 0, 1)],
     ['a packet that is too large', ReasonCode.packetTooLarge, Buffer.from([0x30, 0xe6, 7])],
     ['a length that never ends', malformedPacket, Buffer.from([0x30, 255, 255, 255, 255])],
     ['AUTH without a method', protocolError, Buffer.from([0xf0, 0])],
+    ['AUTH with reserved flags [MQTT-3.15.1-1]', malformedPacket, Buffer.from([0xf1, 0])],
+    ['QoS 3 [MQTT-3.3.1-4]', malformedPacket, Buffer.from([0x36, 6, 0, 1, 97, 0, 1, 0])],
+    ['DUP at QoS 0 [MQTT-3.3.1-2]', malformedPacket, Buffer.from([0x38, 4, 0, 1, 97, 0])],
+    ['PUBLISH with identifier 0 [MQTT-2.2.1-3]', protocolError, Buffer.from([0x32, 6, 0, 1, 97, 0, 0, 0])],
+    ['a length that is longer than need be [MQTT-1.5.5-1]', malformedPacket, Buffer.from([0xc0, 0x80, 0])],
+    [
+      'a user property that is not UTF-8 [MQTT-1.5.7-1]',
+      malformedPacket,
+      publish('a', 7, 0x26, 0, 1, 0x62, 0, 1, 0xc3),
+    ],
+    ['a response topic that is not UTF-8 [MQTT-3.3.2-13]', malformedPacket, publish('a', 4, 8, 0, 1, 0xc3)],
+    ['a content type that is not UTF-8 [MQTT-3.3.2-19]', malformedPacket, publish('a', 4, 3, 0, 1, 0xc3)],
+    ['PINGREQ with reserved flags [MQTT-2.1.3-1]', malformedPacket, Buffer.from([0xc1, 0])],
+    ['PUBREL without its flags [MQTT-3.6.1-1]', malformedPacket, Buffer.from([0x60, 2, 0, 1])],
+    ['DISCONNECT with reserved flags [MQTT-3.14.1-1]', malformedPacket, Buffer.from([0xe1, 0])],
+    [
+      'SUBSCRIBE without its flags [MQTT-3.8.1-1]',
+      malformedPacket,
+      Buffer.from([0x80, 7, 0, 1, 0, 0, 1, 97, 0]),
+    ],
+    ['SUBSCRIBE without a filter [MQTT-3.8.3-2]', protocolError, Buffer.from([0x82, 3, 0, 1, 0])],
+    [
+      'a topic filter that is not UTF-8 [MQTT-3.8.3-1]',
+      malformedPacket,
+      Buffer.from([0x82, 7, 0, 1, 0, 0, 1, 0xc3, 0]),
+    ],
+    [
+      'reserved subscription options [MQTT-3.8.3-5]',
+      malformedPacket,
+      Buffer.from([0x82, 7, 0, 1, 0, 0, 1, 97, 0x40]),
+    ],
+    [
+      'No Local on a shared subscription [MQTT-3.8.3-4]',
+      protocolError,
+      Buffer.from([0x82, 16, 0, 1, 0, 0, 10, ...Buffer.from('$share/g/t'), 4]),
+    ],
+    [
+      'UNSUBSCRIBE without its flags [MQTT-3.10.1-1]',
+      malformedPacket,
+      Buffer.from([0xa0, 6, 0, 1, 0, 0, 1, 97]),
+    ],
+    ['UNSUBSCRIBE without a filter [MQTT-3.10.3-2]', protocolError, Buffer.from([0xa2, 3, 0, 1, 0])],
+    [
+      'UNSUBSCRIBE with a filter that is not UTF-8 [MQTT-3.10.3-1]',
+      malformedPacket,
+      Buffer.from([0xa2, 6, 0, 1, 0, 0, 1, 0xc3]),
+    ],
   ];
   for (const [name, reason, bytes] of after) {
     it(`ends the connection with 0x${reason.toString(16)}: ${name}`, async () => {
@@ -92,13 +139,13 @@ describe('a violation of the protocol', () => {
     });
   }
 
-  it('closes an MQTT 3.1.1 connection without a packet', async () => {
+  it('closes an MQTT 3.1.1 connection without a packet [MQTT-4.8.0-1 of 3.1.1]', async () => {
     const client = await broker.client(4);
     client.stream.write(Buffer.from([0x30, 3, 0, 1, 0x23]));
     assert.equal(await client.next(), undefined);
   });
 
-  it('ends who opens more QoS 2 messages than the Receive Maximum it was told', async () => {
+  it('ends who opens more QoS 2 messages than the Receive Maximum it was told [MQTT-3.3.4-7]', async () => {
     const client = broker.open(5);
     assert.equal((await client.connect()).properties.receiveMaximum, 2);
     for (let packetId = 1; packetId <= 3; packetId++) client.publish('t', 'x', { qos: 2, packetId });
@@ -135,14 +182,19 @@ describe('a violation of the protocol', () => {
   describe('in CONNECT', () => {
     const will = { topic: 'a/#', payload: Buffer.alloc(0), qos: 0 as const, retain: false, properties: {} };
     const refusals: Array<[ProtocolVersion, string, Partial<ConnectPacket>, number]> = [
-      [5, 'an invalid will topic', { will }, topicNameInvalid],
+      [5, 'an invalid will topic [MQTT-3.1.4-2]', { will }, topicNameInvalid],
       [
         5,
-        'an authentication method',
+        'an authentication method [MQTT-4.12.0-1]',
         { properties: { authenticationMethod: 'X' } },
         ReasonCode.badAuthenticationMethod,
       ],
-      [4, 'an empty client identifier without a clean session', { cleanStart: false }, 2],
+      [
+        4,
+        'an empty client identifier without a clean session [MQTT-3.1.3-8] [MQTT-3.1.3-8 of 3.1.1] [MQTT-3.1.3-9 of 3.1.1] [MQTT-3.2.2-5 of 3.1.1]',
+        { cleanStart: false },
+        2,
+      ],
     ];
     for (const [version, name, options, reason] of refusals) {
       it(`is answered by CONNACK ${reason}: ${name}`, async () => {
@@ -153,14 +205,14 @@ describe('a violation of the protocol', () => {
       });
     }
 
-    it('is answered by CONNACK 0x81 when MQTT 5 is malformed', async () => {
+    it('is answered by CONNACK 0x81 when MQTT 5 is malformed [MQTT-3.1.4-1]', async () => {
       const client = broker.open(5);
       client.stream.write(Buffer.from([0x10, 11, 0, 4, 77, 81, 84, 84, 5, 3, 0, 0, 0]));
       assert.equal((await client.expect('connack')).reasonCode, malformedPacket);
       assert.equal(await client.next(), undefined);
     });
 
-    it('is answered by return code 1 when the protocol level is unknown', async () => {
+    it('is answered by return code 1 when the protocol level is unknown [MQTT-3.1.2-2] [MQTT-3.1.2-2 of 3.1.1]', async () => {
       const client = broker.open(4);
       client.stream.write(Buffer.from([0x10, 12, 0, 4, 77, 81, 84, 84, 9, 2, 0, 0, 0, 0]));
       assert.equal((await client.expect('connack')).reasonCode, 1);
@@ -176,7 +228,7 @@ describe('a violation of the protocol', () => {
       ['another packet', encodePacket({ type: 'pingreq' }, 4)],
       ['a PUBLISH', publish('a', 1)],
     ] as const) {
-      it(`closes without an answer when the first packet is ${name}`, async () => {
+      it(`closes without an answer when the first packet is ${name} [MQTT-3.1.0-1] [MQTT-3.14.0-1]`, async () => {
         const client = broker.open(4);
         client.stream.write(bytes);
         assert.equal(await client.next(), undefined);
@@ -213,7 +265,7 @@ describe('silence', () => {
     assert.equal(broker.events[0]?.type, 'refused');
   });
 
-  it('for one and a half times the keep alive is ended with 0x8D; pings prevent that', async () => {
+  it('for one and a half times the keep alive is ended with 0x8D; pings prevent that [MQTT-3.1.2-22] [MQTT-3.12.4-1]', async () => {
     const broker = new BrokerInProcess();
     const client = await broker.client(5, { keepAlive: 10 });
     for (let count = 0; count < 3; count++) {
