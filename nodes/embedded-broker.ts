@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { BrokerThread, type BrokerThreadStatus } from '../src/broker/broker-thread';
 import { wholeNumber } from './form-number';
+import { formText } from './form-text';
 
 interface Fields extends NodeDef {
   listen: boolean;
@@ -21,14 +22,16 @@ export default function (RED: NodeAPI): void {
       RED._(`embedded-broker.${key}`, values);
 
     const port = wholeNumber(fields.port, 0, 65_535);
-    if (fields.listen && port === undefined) {
-      const fault = text('errors.port', { value: String(fields.port) });
+    const host = formText(fields.host);
+    const refuse = (fault: string): void => {
       this.status({ fill: 'red', shape: 'ring', text: fault });
       this.error(fault);
-      return;
-    }
+    };
+    if (fields.listen && port === undefined)
+      return refuse(text('errors.port', { value: String(fields.port) }));
+    if (host === undefined) return refuse(text('errors.host', { value: JSON.stringify(fields.host) }));
     const thread = new BrokerThread({
-      listeners: fields.listen && port !== undefined ? [{ host: (fields.host ?? '').trim(), port }] : [],
+      listeners: fields.listen && port !== undefined ? [{ host: host.trim(), port }] : [],
       allowAnonymousBeyondLoopback: fields.allowAnonymous === true,
     });
     this.thread = thread;

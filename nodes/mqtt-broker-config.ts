@@ -6,6 +6,7 @@ import type { Connection, ConnectionSettings, ConnectionStatus, QoS } from '../s
 import { ConnectionPool } from '../src/client/connection-pool';
 import type { EmbeddedBrokerNode } from './embedded-broker';
 import { wholeNumber } from './form-number';
+import { formText } from './form-text';
 
 interface Credentials {
   username?: string;
@@ -71,6 +72,9 @@ export default function (RED: NodeAPI): void {
     const number = (field: 'keepAlive' | 'sessionExpiry', max: number): number =>
       wholeNumber(fields[field], 0, max) ?? refuse('number', { field, value: fields[field], max });
 
+    const formTextOf = (field: 'url' | 'clientId' | 'willTopic' | 'willPayload'): string =>
+      formText(fields[field]) ?? refuse('text', { field, value: JSON.stringify(fields[field]) });
+
     const tlsOptions = (): { tls?: ConnectionOptions } => {
       if (!fields.tls || fields.target === 'embedded') return {};
       const tls = RED.nodes.getNode(fields.tls) as TlsConfigNode | null;
@@ -79,12 +83,13 @@ export default function (RED: NodeAPI): void {
     };
 
     const will = (): Pick<ConnectionSettings, 'will'> => {
-      if (!fields.willTopic) return {};
+      const topic = formTextOf('willTopic');
+      if (topic === '') return {};
       const qos = wholeNumber(fields.willQos, 0, 2) ?? refuse('willQos', { value: fields.willQos });
       return {
         will: {
-          topic: fields.willTopic,
-          payload: fields.willPayload,
+          topic,
+          payload: formTextOf('willPayload'),
           qos: qos as QoS,
           retain: fields.willRetain === true,
         },
@@ -96,13 +101,14 @@ export default function (RED: NodeAPI): void {
         wholeNumber(fields.protocolVersion, 4, 5) ??
         refuse('protocolVersion', { value: fields.protocolVersion });
       const cleanStart = fields.cleanStart !== false;
+      const clientId = formTextOf('clientId');
       // The broker would keep a session that nobody can ever come back to.
-      if (!fields.clientId && !cleanStart && version === 4) return refuse('clientId');
+      if (clientId === '' && !cleanStart && version === 4) return refuse('clientId');
       const { username, password } = this.credentials;
       return {
-        target: fields.target === 'embedded' ? 'embedded' : { url: (fields.url ?? '').trim() },
+        target: fields.target === 'embedded' ? 'embedded' : { url: formTextOf('url').trim() },
         protocolVersion: version as 4 | 5,
-        clientId: (fields.clientId || generatedId) + suffix,
+        clientId: (clientId || generatedId) + suffix,
         keepAlive: number('keepAlive', 65_535),
         cleanStart,
         ...(version === 5 && { sessionExpiry: number('sessionExpiry', MAX_SESSION_EXPIRY_S) }),

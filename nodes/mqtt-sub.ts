@@ -3,6 +3,7 @@ import type { ConnectionStatus, QoS, ReceivedMessage } from '../src/client/conne
 import { decodePayload, type PayloadOutput } from '../src/client/flow-payload';
 import { useBroker } from './broker-user';
 import { wholeNumber } from './form-number';
+import { formText } from './form-text';
 
 interface Fields extends NodeDef {
   broker: string;
@@ -27,6 +28,10 @@ export default function (RED: NodeAPI): void {
     const qos = wholeNumber(fields.qos ?? '1', 0, 2);
     if (qos === undefined) return fail(text('errors.qos', { value: fields.qos }));
     if (!OUTPUTS.includes(output)) return fail(text('errors.output', { value: output }));
+    const topicFilter = formText(fields.topicFilter);
+    if (topicFilter === undefined) {
+      return fail(text('errors.topicFilter', { value: JSON.stringify(fields.topicFilter) }));
+    }
     const use = useBroker(RED, this, fields.broker, text('status.noBroker'));
     if ('fault' in use) return fail(use.fault);
 
@@ -38,7 +43,7 @@ export default function (RED: NodeAPI): void {
       } else this.status(describe(status));
     };
     const subscription = connection.subscribe(
-      fields.topicFilter,
+      topicFilter,
       { qos: qos as QoS },
       {
         message: (message) => {

@@ -7,6 +7,7 @@ import { RosThread } from '../src/ros/ros-thread';
 import type { BridgeStatus } from '../src/ros/ros-worker-messages';
 import { MAX_DOMAIN } from '../src/topic/ros-topic';
 import { wholeNumber } from './form-number';
+import { formText } from './form-text';
 import type { BrokerConfigNode } from './mqtt-broker-config';
 
 interface Fields extends NodeDef {
@@ -103,25 +104,39 @@ function bridgeSettings(
     if (number === undefined) throw new Error(text('errors.domain', { field, value, max: MAX_DOMAIN }));
     return number;
   };
-  const domains = fields.domains.map((row, index) => ({
-    id: domain(text('errors.domainRow', { row: index + 1 }), row.id),
-    alias: row.alias.trim(),
-  }));
-  const routes = fields.routes.map((row, index) => ({
-    domain: domain(text('errors.routeRow', { row: index + 1 }), row.domain),
-    rosName: row.rosName,
-    type: row.type,
-    direction: row.direction,
-  }));
+  const string = (field: string, value: unknown): string => {
+    const found = formText(value);
+    if (found === undefined) throw new Error(text('errors.text', { field, value: JSON.stringify(value) }));
+    return found;
+  };
+  const rows = <Row>(field: string, list: Row[] | undefined): Row[] => {
+    if (list === undefined) return [];
+    const isRow = (row: unknown) => typeof row === 'object' && row !== null;
+    if (Array.isArray(list) && list.every(isRow)) return list;
+    throw new Error(text('errors.rows', { field, value: JSON.stringify(list) }));
+  };
+  const domains = rows('domains', fields.domains).map((row, index) => {
+    const field = text('errors.domainRow', { row: index + 1 });
+    return { id: domain(field, row.id), alias: string(`${field}: alias`, row.alias).trim() };
+  });
+  const routes = rows('routes', fields.routes).map((row, index) => {
+    const field = text('errors.routeRow', { row: index + 1 });
+    return {
+      domain: domain(`${field}: domain`, row.domain),
+      rosName: string(`${field}: ROS name`, row.rosName),
+      type: string(`${field}: type`, row.type),
+      direction: row.direction,
+    };
+  });
   const aliases = domains.filter(({ alias }) => alias !== '').map((row) => [row.alias, row.id]);
   return {
     id,
-    prefix: fields.prefix,
+    prefix: string('prefix', fields.prefix),
     aliases: Object.fromEntries(aliases),
     domains: domains.length === 0 ? [0] : domains.map((row) => row.id),
     range: fields.discoveryRange,
-    interfaces: entries(fields.interfaces),
-    peers: entries(fields.peers),
+    interfaces: entries(string('interfaces', fields.interfaces)),
+    peers: entries(string('peers', fields.peers)),
     routes,
     ...(broker !== undefined && { mqtt: mqttSettings(broker, id) }),
   };

@@ -102,6 +102,7 @@ describe('embedded-broker', function () {
 
   for (const [field, fields, message] of [
     ['port', { port: 'mqtt' }, /^port: expected a whole number from 0 to 65535, got "mqtt"$/],
+    ['address', { host: 7 }, /^address: expected text, got 7$/],
     [
       'address beyond this machine',
       { host: '0.0.0.0' },

@@ -205,6 +205,8 @@ describe('mqtt-broker-config', function () {
       'sessionExpiry: expected a whole number from 0 to 4294967295, got ""',
     ],
     ['protocol version', { protocolVersion: '3' }, 'protocolVersion: expected 4 (MQTT 3.1.1) or 5, got "3"'],
+    ['address', { url: 1883 }, 'url: expected text, got 1883'],
+    ['will topic', { willTopic: ['t'] }, 'willTopic: expected text, got ["t"]'],
     ['will QoS', { willTopic: 't', willQos: '3' }, 'willQos: expected 0, 1 or 2, got "3"'],
     [
       'client id',

@@ -160,6 +160,7 @@ describe('mqtt-sub', function () {
       'not subscribed to "a/#/b": topic filter "a/#/b": # must be alone in the last level',
     ],
     ['QoS', { qos: '5' }, 'QoS: expected 0, 1 or 2, got "5"'],
+    ['topic filter', { topicFilter: 7 }, 'topic filter: expected text, got 7'],
     ['output', { output: 'xml' }, 'output: expected auto, json, string or buffer, got "xml"'],
     ['broker', { broker: 'nowhere' }, 'no broker: its configuration is missing or disabled'],
   ] as const) {

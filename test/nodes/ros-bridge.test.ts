@@ -158,6 +158,11 @@ describe('ros-bridge', function () {
       { domains: [{ id: 'car', alias: '' }] },
       'domains, row 1: expected a whole number from 0 to 232, got “car”',
     ],
+    ['list of routes', { routes: [null] }, 'routes: expected a list of rows, got [null]'],
+    ['list of domains', { domains: 'all' }, 'domains: expected a list of rows, got "all"'],
+    ['alias', { domains: [{ id: 0, alias: 7 }] }, 'domains, row 1: alias: expected text, got 7'],
+    ['ROS name', { routes: [routeTo(0, { rosName: 7 })] }, 'routes, row 1: ROS name: expected text, got 7'],
+    ['list of peers', { peers: [] }, 'peers: expected text, got []'],
     ['broker', { broker: 'nowhere' }, 'The chosen broker is missing or disabled'],
     ['prefix', { prefix: '' }, 'topic prefix "" is not valid: topic name is empty'],
     [
