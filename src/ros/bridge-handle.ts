@@ -190,7 +190,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
         this.#host.post({ type: 'read', bridge: this.key });
         break;
       case 'status':
-        if (this.#closed === undefined) this.#setState({ state: 'open', ...report.status });
+        if (this.#closed === undefined) this.#setState({ state: 'open', ...this.#named(report.status) });
         break;
       case 'warning':
         this.emit('warning', report.message);
@@ -258,6 +258,14 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
       ...(sourceTimestamp !== undefined && { stamp: rosTime(sourceTimestamp) }),
       ...(sequence !== undefined && { sequence }),
     });
+  }
+
+  /** The worker only sees that the embedded broker's end of its port is closed; here it is known why. */
+  #named(status: BridgeStatus): BridgeStatus {
+    const { mqtt } = status;
+    return mqtt?.state === 'reconnecting' && this.#brokerFault !== undefined
+      ? { ...status, mqtt: { ...mqtt, reason: this.#brokerFault } }
+      : status;
   }
 
   #handOutPort(port: MessagePort): void {

@@ -139,6 +139,17 @@ describe('ros-bridge', function () {
     assert.deepEqual(logged(first, 'error'), []);
   });
 
+  it('says while it waits for an embedded broker that there is none', async () => {
+    const broker = brokerForm({ target: 'embedded', embedded: 'nowhere' });
+    await start(
+      flow({ broker: 'broker-1', domains: [{ id: 98, alias: '' }], routes: [routeTo(98)] }, broker),
+    );
+    assert.equal(
+      await statusOf('reconnecting'),
+      'reconnecting: embedded broker: The embedded broker "nowhere" is missing: it was deleted, or it or its flow is disabled',
+    );
+  });
+
   it('shows the first problem and tells each to the log', async () => {
     const routes = [routeTo(95), routeTo(95, { rosName: '/imu', type: 'acme_msgs/msg/Imu' })];
     await start(flow({ domains: [{ id: 95, alias: '' }], routes }));
