@@ -1,4 +1,4 @@
-import type {} from './editor/editor-api';
+import type { EditorNode } from './editor/editor-api';
 import { isWholeNumber, presentValue, refusedBy } from './editor/form-fault';
 
 interface Fields {
@@ -7,6 +7,24 @@ interface Fields {
   host: string;
   port: number | string;
   allowAnonymous: boolean;
+  maximumQos: string;
+  retain: boolean;
+  wildcardSubscriptions: boolean;
+  sharedSubscriptions: boolean;
+  subscriptionIdentifiers: boolean;
+  checkPayloadFormat: boolean;
+  serverKeepAlive: number | string;
+  sysInterval: number | string;
+  responseInformation: string;
+}
+
+/** Seconds as MQTT carries them; a node saved before there was the field has none. */
+function seconds(field: 'serverKeepAlive' | 'sysInterval') {
+  return refusedBy<EditorNode>((node, value) =>
+    value === undefined || isWholeNumber(value, 0, 65535)
+      ? undefined
+      : node._(`embedded-broker.fault.${field}`),
+  );
 }
 
 const isLoopback = (host: string) => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host);
@@ -36,6 +54,15 @@ RED.nodes.registerType<Fields>('embedded-broker', {
       ),
     },
     allowAnonymous: { value: false },
+    maximumQos: { value: '2' },
+    retain: { value: true },
+    wildcardSubscriptions: { value: true },
+    sharedSubscriptions: { value: true },
+    subscriptionIdentifiers: { value: true },
+    checkPayloadFormat: { value: false },
+    serverKeepAlive: { value: 0, validate: seconds('serverKeepAlive') },
+    sysInterval: { value: 10, validate: seconds('sysInterval') },
+    responseInformation: { value: '' },
   },
   inputs: 0,
   outputs: 1,
@@ -51,6 +78,20 @@ RED.nodes.registerType<Fields>('embedded-broker', {
     return this._('embedded-broker.label.events');
   },
   oneditprepare() {
+    // A node saved before there were these fields offers all.
+    if (this.maximumQos === undefined) {
+      $('#node-input-maximumQos').val('2');
+      $('#node-input-serverKeepAlive').val('0');
+      $('#node-input-sysInterval').val('10');
+      for (const offered of [
+        'retain',
+        'wildcardSubscriptions',
+        'sharedSubscriptions',
+        'subscriptionIdentifiers',
+      ]) {
+        $(`#node-input-${offered}`).prop('checked', true);
+      }
+    }
     const listen = $('#node-input-listen');
     const host = $('#node-input-host');
     const show = () => {

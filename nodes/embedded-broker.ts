@@ -1,9 +1,10 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { BrokerThread, type BrokerThreadStatus } from '../src/broker/broker-thread';
+import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
 import { wholeNumber } from './form-number';
 import { formText } from './form-text';
 
-interface Fields extends NodeDef {
+interface Fields extends NodeDef, CapabilityFields {
   listen: boolean;
   host: string;
   port: number | string;
@@ -30,9 +31,14 @@ export default function (RED: NodeAPI): void {
     if (fields.listen && port === undefined)
       return refuse(text('errors.port', { value: String(fields.port) }));
     if (host === undefined) return refuse(text('errors.host', { value: JSON.stringify(fields.host) }));
+    const capabilities = formCapabilities(fields);
+    if ('fault' in capabilities) {
+      return refuse(text(`errors.${capabilities.fault}`, { value: capabilities.value }));
+    }
     const thread = new BrokerThread({
       listeners: fields.listen && port !== undefined ? [{ host: host.trim(), port }] : [],
       allowAnonymousBeyondLoopback: fields.allowAnonymous === true,
+      capabilities,
     });
     this.thread = thread;
 

@@ -68,6 +68,23 @@ inEachEditor('the forms', (session) => {
 
   describe('embedded-broker', () => {
     it('keeps its fields', () => keeps('embedded-broker', { port: '18830', name: 'of the lab' }));
+    it('keeps what of MQTT it offers', async () => {
+      const { editor } = session;
+      await editor.openForm(id('embedded-broker'));
+      await editor.page.locator('.mqttros-embedded-capabilities > summary').click();
+      await editor.page.locator('#node-input-maximumQos').selectOption('1');
+      await editor.page.locator('#node-input-sharedSubscriptions').uncheck();
+      await editor.enter('#node-input-serverKeepAlive', '70000');
+      await editor.seesReason('#node-input-serverKeepAlive', /from 0 to 65535/);
+      await editor.enter('#node-input-serverKeepAlive', '60');
+      await editor.done();
+      assert.deepEqual(await editor.invalidNodes(), []);
+      const node = await saved(id('embedded-broker'));
+      assert.deepEqual(
+        [node?.maximumQos, node?.sharedSubscriptions, node?.retain, node?.serverKeepAlive],
+        ['1', false, true, '60'],
+      );
+    });
     it('refuses what is no port', () => refuses('embedded-broker', 'port', [['70000', /from 1 to 65535/]]));
     it('opens an address of other machines only after a tick', async () => {
       const { editor } = session;

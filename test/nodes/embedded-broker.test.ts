@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
+import mqtt, { type IConnackPacket } from 'mqtt';
 import helper from 'node-red-node-test-helper';
 import { Connection } from '../../src/client/connection';
 import { connected, settingsFor, statusOf } from '../client/observed';
@@ -92,6 +93,42 @@ describe('embedded-broker', function () {
     }
   });
 
+  it('offers what the form says, and everything where a form from before says nothing', async () => {
+    for (const [fields, expected] of [
+      [{}, {}],
+      [
+        {
+          maximumQos: '1',
+          retain: false,
+          wildcardSubscriptions: false,
+          sharedSubscriptions: false,
+          subscriptionIdentifiers: false,
+          serverKeepAlive: '30',
+          sysInterval: '0',
+        },
+        {
+          maximumQoS: 1,
+          retainAvailable: false,
+          wildcardSubscriptionAvailable: false,
+          sharedSubscriptionAvailable: false,
+          subscriptionIdentifiersAvailable: false,
+          serverKeepAlive: 30,
+        },
+      ],
+    ] as const) {
+      await start(flow(fields));
+      await running();
+      const client = mqtt.connect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5, clientId: 'c' });
+      const { properties } = await new Promise<IConnackPacket>((resolve) => client.once('connect', resolve));
+      assert.deepEqual(
+        { ...properties },
+        { topicAliasMaximum: 32, maximumPacketSize: 16 * 1024 * 1024, ...expected },
+      );
+      await client.endAsync();
+      await stop();
+    }
+  });
+
   it('serves in process alone when it does not listen', async () => {
     await start(flow({ listen: false }));
     assert.equal(await statusText('embedded-1', (text) => text !== 'starting'), 'no port · 0 clients');
@@ -103,6 +140,14 @@ describe('embedded-broker', function () {
   for (const [field, fields, message] of [
     ['port', { port: 'mqtt' }, /^port: expected a whole number from 0 to 65535, got "mqtt"$/],
     ['address', { host: 7 }, /^address: expected text, got 7$/],
+    [
+      'keep alive',
+      { serverKeepAlive: 'often' },
+      /^keep alive: expected a whole number of seconds from 0 to 65535, got "often"$/,
+    ],
+    ['highest QoS', { maximumQos: '3' }, /^highest QoS: expected 0, 1 or 2, got "3"$/],
+    ['response info', { responseInformation: 5 }, /^response info: expected text, got "5"$/],
+    ['$SYS interval', { sysInterval: -1 }, /^\$SYS interval: expected .* got "-1"$/],
     [
       'address beyond this machine',
       { host: '0.0.0.0' },
