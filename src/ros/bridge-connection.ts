@@ -13,7 +13,7 @@ export interface OutgoingMessage {
   topic: string;
   payload: string;
   qos: 0 | 1;
-  userProperties: Record<string, string>;
+  userProperties: Record<string, string | string[]>;
 }
 
 export interface BridgeConnectionOptions {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { RosTopicMapping } from '../topic/ros-topic';
-import { BridgeConnection } from './bridge-connection';
+import { BridgeConnection, type OutgoingMessage } from './bridge-connection';
 import {
   type BridgeSettings,
   BridgeSettingsError,
@@ -114,7 +114,7 @@ export class Bridge {
     if (route === undefined) {
       throw new Error(this.#refused.get(index) ?? `topic "${topic}": the bridge has no route for it`);
     }
-    route.publish(payload);
+    route.publish(payload, [this.#settings.id]);
   }
 
   /** A sample that was given to `onSample` did not reach the flow. */
@@ -193,8 +193,9 @@ export class Bridge {
   #subscribe(connection: BridgeConnection, route: Route): void {
     connection.subscribe(route.topic, {
       message: ({ payload, via }) => {
-        if (via.includes(this.#settings.id)) route.drop('echo');
-        else route.publishFromMqtt(payload);
+        const { id } = this.#settings;
+        if (via.includes(id)) route.drop('echo');
+        else route.publishFromMqtt(payload, [...via, id]);
       },
       result: (error) => {
         if (error !== undefined) route.fail(error.message);
@@ -217,10 +218,10 @@ export class Bridge {
 
   #publishToMqtt(connection: BridgeConnection, route: Route, sample: RouteSample): void {
     const { json, reliable, sequence, sourceTimestamp } = sample;
-    const userProperties: Record<string, string> = { 'ros-type': route.settings.type };
+    const userProperties: OutgoingMessage['userProperties'] = { 'ros-type': route.settings.type };
     if (sourceTimestamp !== undefined) userProperties['ros-stamp'] = String(sourceTimestamp);
     if (sequence !== undefined) userProperties['ros-seq'] = String(sequence);
-    userProperties['ros-via'] = this.#settings.id;
+    userProperties['ros-via'] = [...sample.via, this.#settings.id];
     const message = { topic: route.topic, payload: json, qos: reliable ? 1 : 0, userProperties } as const;
     connection.publish(message, (undelivered) => {
       if (undelivered === undefined) route.counts.mqttPublished++;

@@ -53,6 +53,8 @@ export interface RosSample {
   sequence: number | undefined;
   /** Nanoseconds since the epoch. */
   sourceTimestamp: bigint | undefined;
+  /** The ids of the bridges that carried it here, where they are of this runtime. */
+  via?: readonly string[];
 }
 
 /** Another endpoint on the same name that does not match: `policy` is `type`, or the QoS policy that forbids it. */
@@ -69,8 +71,8 @@ export interface RosEndpointOptions {
 }
 
 export interface RosPublisher {
-  /** Takes CDR with its encapsulation header; the buffer belongs to the publisher afterwards. */
-  publish(cdr: Buffer): void;
+  /** Takes CDR with its encapsulation header; the buffer belongs to the publisher afterwards. `via`: see `RosSample`. */
+  publish(cdr: Buffer, via: readonly string[]): void;
   close(): void;
 }
 

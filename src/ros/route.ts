@@ -43,6 +43,8 @@ export interface RouteSample {
   sequence: number | undefined;
   /** Nanoseconds since the epoch. */
   sourceTimestamp: bigint | undefined;
+  /** The ids of the bridges that carried it before, as far as they are known. */
+  via: readonly string[];
 }
 
 export interface RouteListener {
@@ -125,15 +127,16 @@ export class Route {
   }
 
   /**
-   * Publishes on the ROS topic: JSON text in its bytes or as a string, otherwise an already parsed value. Throws an
-   * Error that names the route and, when the payload is not of its type, the path.
+   * Publishes on the ROS topic: JSON text in its bytes or as a string, otherwise an already parsed value. `via` are the
+   * ids of the bridges that carried it, this one's last. Throws an Error that names the route and, when the payload is
+   * not of its type, the path.
    */
-  publish(payload: unknown): void {
+  publish(payload: unknown, via: readonly string[]): void {
     if (this.#publisher === undefined) {
       throw new Error(`${this.settings.rosName}: direction ros-to-mqtt takes no messages for ROS`);
     }
     try {
-      this.#publisher.publish(this.#encode(payload));
+      this.#publisher.publish(this.#encode(payload), via);
     } catch (error) {
       this.drop('invalid');
       this.#problem = `${this.settings.rosName}: ${(error as Error).message}`;
@@ -144,10 +147,10 @@ export class Route {
   }
 
   /** What `publish` does, with a fault reported instead of thrown, for messages nobody waits for. */
-  publishFromMqtt(payload: Buffer): void {
+  publishFromMqtt(payload: Buffer, via: readonly string[]): void {
     this.counts.mqttReceived++;
     try {
-      this.publish(payload);
+      this.publish(payload, via);
     } catch (error) {
       this.#listener.problem((error as Error).message);
     }
@@ -180,6 +183,7 @@ export class Route {
       reliable: qos.reliability === 'reliable',
       sequence: sample.sequence,
       sourceTimestamp: sample.sourceTimestamp,
+      via: sample.via ?? [],
     });
   }
 

@@ -150,9 +150,9 @@ class RtpsDomain implements RosDomain {
   createPublisher(options: RosEndpointOptions): RosPublisher {
     const { participant } = this.#shared;
     const [writer, close] = this.#create(options, (dds) => participant.createWriter(dds));
-    const publish = (cdr: Buffer) => {
+    const publish = (cdr: Buffer, via: readonly string[]) => {
       const sequence = writer.write(cdr);
-      this.#deliver(writer, { payload: cdr, writerGuid: writer.guid, sequence, sourceTimestamp: now() });
+      this.#deliver(writer, { payload: cdr, writerGuid: writer.guid, sequence, sourceTimestamp: now(), via });
     };
     return { publish, close };
   }
