@@ -120,9 +120,67 @@ describe('the broker in its thread', () => {
       const [output] = await once(subscriber.stdout, 'data');
       assert.equal(String(output), 'text/plain|answer|42|name:value|x\n');
     });
+
+    it('shares a subscription among two', async function () {
+      this.timeout(10_000);
+      const pub = counterpart(this, 'mosquitto_pub');
+      const sub = counterpart(this, 'mosquitto_sub');
+      await start();
+      const common = ['-V', 'mqttv5', '-p', String(port()), '-q', '1'];
+      const subscribed = new Promise<void>((resolve) => {
+        broker.on('statistics', ({ subscriptions }) => {
+          if (subscriptions === 2) resolve();
+        });
+      });
+      const members = [1, 2].map(async () => {
+        const format = ['-C', '2', '-W', '10', '-F', '%t %p'];
+        const member = spawn(sub, [...common, '-t', '$share/g/#', ...format]);
+        let output = '';
+        member.stdout.on('data', (chunk) => {
+          output += chunk;
+        });
+        await once(member, 'close');
+        return output.split('\n').filter(Boolean);
+      });
+      await subscribed;
+      const publisher = spawn(pub, [...common, '-t', 'm/a', '-l']);
+      publisher.stdin.end('1\n2\n3\n4\n');
+      const seen = await Promise.all(members);
+      assert.deepEqual(
+        seen.map(({ length }) => length),
+        [2, 2],
+      );
+      assert.deepEqual(seen.flat().sort(), ['m/a 1', 'm/a 2', 'm/a 3', 'm/a 4']);
+    });
+
+    it('tells of itself below $SYS', async function () {
+      const sub = counterpart(this, 'mosquitto_sub');
+      await start();
+      const uptime = ['-p', String(port()), '-t', '$SYS/broker/uptime', '-C', '1', '-W', '10'];
+      const subscriber = spawn(sub, uptime);
+      const [output] = await once(subscriber.stdout, 'data');
+      assert.match(String(output), /^\d+ seconds\n$/);
+      assert.deepEqual(await once(subscriber, 'exit'), [0, null]);
+    });
   });
 
   describe('with MQTT.js', () => {
+    it('says topics by aliases to who takes them', async () => {
+      await start();
+      const client = await overTcp({ protocolVersion: 5, properties: { topicAliasMaximum: 1 } });
+      await client.subscribeAsync('#');
+      const seen: string[] = [];
+      const done = new Promise<void>((resolve) => {
+        client.on('message', (topic, payload, { properties }) => {
+          seen.push(`${topic} ${payload} ${properties?.topicAlias}`);
+          if (seen.length === 4) resolve();
+        });
+      });
+      for (const topic of ['a', 'b', 'a', 'b']) client.publish(topic, 'x');
+      await done;
+      assert.deepEqual(seen, ['a x 1', 'b x undefined', 'a x 1', 'b x undefined']);
+    });
+
     for (const [name, open] of [
       ['over TCP', overTcp],
       ['through openStream', inProcess],
