@@ -26,6 +26,8 @@ export interface ConnectedClient {
 export interface SubscribeResult {
   /** The granted QoS, or why not. */
   reasonCode: ReasonCode;
+  /** Why not, in words, where the code alone does not say it. */
+  reason?: string;
   /** The subscription, when what is retained for it must be sent after SUBACK. */
   wantsRetained?: Subscription;
 }
@@ -150,12 +152,10 @@ export class Broker {
   subscribe(session: Session, request: SubscriptionRequest, identifier: number): SubscribeResult {
     const { filter, noLocal, retainAsPublished, retainHandling } = request;
     const qos = Math.min(request.qos, this.capabilities.maximumQos) as QoS; // [MQTT-3.2.2-10]
-    if (
-      topicFilterFault(filter) !== undefined ||
-      topicSizeFault('topic filter', filter, Buffer.byteLength(filter), this.limits) !== undefined
-    ) {
-      return { reasonCode: ReasonCode.topicFilterInvalid };
-    }
+    const reason =
+      topicFilterFault(filter) ??
+      topicSizeFault('topic filter', filter, Buffer.byteLength(filter), this.limits);
+    if (reason !== undefined) return { reasonCode: ReasonCode.topicFilterInvalid, reason };
     const fault = unavailable(this.capabilities, filter);
     if (fault !== undefined) return { reasonCode: fault };
     const before = session.subscriptions.get(filter);

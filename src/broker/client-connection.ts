@@ -73,6 +73,8 @@ export class ClientConnection implements ConnectedClient {
   now: number;
   version: ProtocolVersion = 4;
   clientId = '';
+  /** Whether answers may say in words what is wrong [MQTT-3.1.2-29]. */
+  wantsReasons = false;
   readonly #environment: ConnectionEnvironment;
   readonly #stream: Duplex;
   readonly #framer: PacketFramer;

@@ -179,6 +179,23 @@ describe('the answers of the broker', () => {
 });
 
 describe('SUBSCRIBE', () => {
+  it('is told in words what is wrong with a filter, where the client wants that and it fits [MQTT-3.1.2-29] [MQTT-3.9.2-1]', async () => {
+    const broker = new BrokerInProcess();
+    for (const [properties, told] of [
+      [{}, true],
+      [{ requestProblemInformation: 1, maximumPacketSize: 100 }, true],
+      [{ requestProblemInformation: 0 }, false],
+      [{ maximumPacketSize: 20 }, false],
+    ] as const) {
+      const client = await broker.client(5, { clientId: 'c', properties });
+      const { properties: answer } = await client.subscribe('a/#/b');
+      assert.equal(answer.reasonString?.includes('# must be alone in the last level') ?? false, told);
+      assert.deepEqual((await client.subscribe('a')).properties, {});
+    }
+    const older = await broker.client(4);
+    assert.deepEqual((await older.subscribe('a/#/b')).reasonCodes, [0x80]);
+  });
+
   it('again sends what is retained again and loses nothing [MQTT-3.8.4-4]', async () => {
     const broker = new BrokerInProcess();
     const client = await broker.client(5, { properties: { receiveMaximum: 1 } });

@@ -57,6 +57,7 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
     connection.now,
   );
   output.v5 = v5;
+  connection.wantsReasons = v5 && properties.requestProblemInformation !== 0;
   if (v5) output.aliases = topicAliases(properties.topicAliasMaximum ?? 0, limits.topicAliases);
   // MQTT 3.1 has no session present flag.
   output.packet(connack(present && packet.protocolVersion > 3));

@@ -1,6 +1,7 @@
 import { shown } from '../../topic/topic-name';
 import { unavailable } from '../capabilities';
 import type { ClientConnection } from '../client-connection';
+import type { Properties } from '../codec/properties';
 import { ProtocolError } from '../codec/protocol-error';
 import { ReasonCode } from '../codec/reason-code';
 import { encodeSuback } from '../codec/suback-packet';
@@ -8,6 +9,8 @@ import { decodeSubscribe, type SubscribePacket } from '../codec/subscribe-packet
 
 /** The only failure that SUBACK of MQTT 3.1.1 knows. */
 const FAILURE = 0x80;
+/** Characters of the reasons of one SUBACK together. */
+const LONGEST_REASON = 1000;
 
 /**
  * Subscribes to each topic filter or says why not (MQTT 5.0 section 3.8.4). A filter that is not valid fails alone: the
@@ -24,18 +27,18 @@ export function handleSubscribe(
   check(packet, connection);
   const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0;
   const results = packet.subscriptions.map((request) => broker.subscribe(session, request, identifier));
-  const reasonCodes = results.map(({ reasonCode }) => reasonCode);
-  output.packet(
-    encodeSuback(
-      {
-        type: 'suback',
-        packetId: packet.packetId,
-        reasonCodes: version === 5 ? reasonCodes : reasonCodes.map((code) => Math.min(code, FAILURE)),
-        properties: {},
-      },
-      version,
-    ),
+  const reasonCodes = results.map(({ reasonCode }) =>
+    version === 5 ? reasonCode : Math.min(reasonCode, FAILURE),
   );
+  const suback = (properties: Properties) =>
+    encodeSuback({ type: 'suback', packetId: packet.packetId, reasonCodes, properties }, version);
+  const reasons = results.flatMap(({ reason }) => reason ?? []);
+  const explained =
+    connection.wantsReasons && reasons.length > 0
+      ? suback({ reasonString: reasons.join('; ').slice(0, LONGEST_REASON) })
+      : undefined;
+  const fits = explained !== undefined && explained.length <= output.maximumPacketSize; // [MQTT-3.9.2-1]
+  output.packet(fits ? explained : suback({}));
   for (const { wantsRetained } of results) {
     if (wantsRetained !== undefined) broker.replay(wantsRetained, now);
   }
