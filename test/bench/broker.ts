@@ -234,8 +234,10 @@ export async function benchBroker(print: (line: string) => void, { long }: Bench
     row('p99 delay of the main thread, broker saturated', `${delay.toFixed(1)} ms`, '-', '5 ms');
 
     ours.process.send('block' satisfies BrokerProcessRequest);
-    const { p99 = 0 } = await load.put(ours, paced(duration));
-    row('p99 of clients, main thread blocked 50 ms in every 200', `${p99.toFixed(1)} ms`, '-', '3 ms');
+    const blocked: number[] = [];
+    for (let round = 0; round < 3; round++) blocked.push((await load.put(ours, paced(duration))).p99 ?? 0);
+    const p99 = `${median(blocked).toFixed(1)} ms`;
+    row('p99 of clients, main thread blocked 50 ms in every 200', p99, '-', '3 ms');
   } finally {
     load.stop();
     for (const broker of running) await stop(broker);
