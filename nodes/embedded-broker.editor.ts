@@ -16,6 +16,8 @@ interface Fields {
   serverKeepAlive: number | string;
   sysInterval: number | string;
   responseInformation: string;
+  persistence: string;
+  durability: string;
 }
 
 /** Seconds as MQTT carries them; a node saved before there was the field has none. */
@@ -63,6 +65,8 @@ RED.nodes.registerType<Fields>('embedded-broker', {
     serverKeepAlive: { value: 0, validate: seconds('serverKeepAlive') },
     sysInterval: { value: 10, validate: seconds('sysInterval') },
     responseInformation: { value: '' },
+    persistence: { value: 'disk' },
+    durability: { value: 'write' },
   },
   inputs: 0,
   outputs: 1,
@@ -94,13 +98,20 @@ RED.nodes.registerType<Fields>('embedded-broker', {
     }
     const listen = $('#node-input-listen');
     const host = $('#node-input-host');
+    const persistence = $('#node-input-persistence');
+    const durability = $('#node-input-durability');
+    // A node of before these fields has none.
+    if (!persistence.val()) persistence.val('disk');
+    if (!durability.val()) durability.val('write');
     const show = () => {
       const listening = listen.prop('checked') === true;
       $('.mqttros-embedded-listener').toggle(listening);
+      $('.mqttros-embedded-durability').toggle(persistence.val() === 'disk');
       $('.mqttros-embedded-open').toggle(listening && !isLoopback(String(host.val()).trim()));
     };
     listen.on('change', show);
     host.on('input change', show);
+    persistence.on('change', show);
     show();
   },
 });

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { BrokerThread, type BrokerThreadStatus } from '../src/broker/broker-thread';
 import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
@@ -9,6 +10,9 @@ interface Fields extends NodeDef, CapabilityFields {
   host: string;
   port: number | string;
   allowAnonymous: boolean;
+  /** Absent in flows of before it existed. */
+  persistence?: 'memory' | 'disk';
+  durability?: 'write' | 'strict';
 }
 
 export interface EmbeddedBrokerNode extends Node {
@@ -35,10 +39,18 @@ export default function (RED: NodeAPI): void {
     if ('fault' in capabilities) {
       return refuse(text(`errors.${capabilities.fault}`, { value: capabilities.value }));
     }
+    const { userDir } = RED.settings;
     const thread = new BrokerThread({
       listeners: fields.listen && port !== undefined ? [{ host: host.trim(), port }] : [],
       allowAnonymousBeyondLoopback: fields.allowAnonymous === true,
       capabilities,
+      ...(fields.persistence !== 'memory' &&
+        userDir !== undefined && {
+          storage: {
+            directory: join(userDir, 'mqtt-ros', `broker-${this.id}`),
+            durability: fields.durability === 'strict' ? 'strict' : 'write',
+          },
+        }),
     });
     this.thread = thread;
 
@@ -73,7 +85,14 @@ export default function (RED: NodeAPI): void {
       clients = statistics.clients;
       show(thread.status);
     });
-    thread.on('event', (event) => this.send({ topic: event.type, payload: event }));
+    thread.on('event', (event) => {
+      this.send({ topic: event.type, payload: event });
+      if (event.type === 'storage') {
+        const line = text(`errors.storage.${event.state}`, { reason: event.reason });
+        if (event.state === 'recovered') this.log(line);
+        else this.error(line);
+      }
+    });
     thread.start().catch((error: Error) => {
       // A node that is closed while it starts has nothing more to say.
       if (thread.status.state === 'error') this.error(error.message);

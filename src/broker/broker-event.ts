@@ -37,6 +37,13 @@ export type BrokerEvent =
       failure?: string;
     }
   | {
+      /** What is kept on disk: a part was found damaged; nothing can be written; writing goes on. */
+      type: 'storage';
+      state: 'damaged' | 'failed' | 'recovered';
+      /** In words. */
+      reason: string;
+    }
+  | {
       /** So many events came faster than they could be told one by one. */
       type: 'omitted';
       count: number;

@@ -7,13 +7,15 @@ import { type Capabilities, capabilitiesOf } from './capabilities';
 import { type Limits, limitsOf } from './limits';
 import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
 import type { BrokerStatistics } from './statistics';
-import type { FromWorker, ToWorker, WorkerSettings } from './thread-message';
+import type { FromWorker, StorageSettings, ToWorker, WorkerSettings } from './thread-message';
 
 export interface BrokerSettings {
   /** None is fine: clients of the same process need none. */
   listeners: ListenerSettings[];
   /** Lets clients of other machines in without a password; otherwise only loopback addresses are listened on. */
   allowAnonymousBeyondLoopback?: boolean;
+  /** Where retained messages and lasting sessions are kept; without it they end with the broker. */
+  storage?: StorageSettings;
   /** What differs from the defaults. */
   limits?: Partial<Limits>;
   /** What differs from all that MQTT has. */
@@ -49,7 +51,7 @@ const STOP_TIMEOUT = 4000;
 
 /**
  * A broker in a worker thread of its own, so that neither flows nor the traffic of its clients delay each other. When the
- * thread dies it is reported and restarted, first at once and then ever later; its sessions are in memory and so are lost.
+ * thread dies it is reported and restarted, first at once and then ever later, with what its storage has kept.
  */
 export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   readonly #settings: BrokerSettings;
@@ -197,6 +199,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
       allowAnonymousBeyondLoopback: this.#settings.allowAnonymousBeyondLoopback ?? false,
       limits: limitsOf(this.#settings.limits ?? {}),
       capabilities: capabilitiesOf(this.#settings.capabilities ?? {}),
+      storage: this.#settings.storage,
     };
     return new Worker(require.resolve('./broker-worker'), {
       workerData,

@@ -8,6 +8,9 @@ import { Connections } from './connections';
 import { Listener } from './listeners/listener';
 import { IN_PROCESS, isLocal, type Peer } from './peer';
 import { newStatistics } from './statistics';
+import { JournalStore } from './store/journal-store';
+import { MemoryStore } from './store/memory-store';
+import type { Store } from './store/store';
 import type { FromWorker, ToWorker, WorkerSettings } from './thread-message';
 
 /** Events are sent in groups: a crowd of clients must not become a crowd of messages to the main thread. */
@@ -20,9 +23,12 @@ class BrokerWorker {
   readonly #parent: MessagePort;
   readonly #settings: WorkerSettings;
   readonly #statistics = newStatistics();
+  readonly #store: Store;
+  readonly #broker: Broker;
   readonly #connections: Connections;
   readonly #listeners: Listener[] = [];
   #events: BrokerEvent[] = [];
+  #reportedFault: string | undefined;
   #omitted = 0;
   #eventTimer: NodeJS.Timeout | undefined;
   #statisticsTimer: NodeJS.Timeout | undefined;
@@ -31,14 +37,19 @@ class BrokerWorker {
   constructor(parent: MessagePort, settings: WorkerSettings) {
     this.#parent = parent;
     this.#settings = settings;
-    this.#connections = new Connections(
-      new Broker(settings.limits, this.#statistics, settings.capabilities),
-      () => performance.now(),
-      (event) => this.#report(event),
-    );
+    const { storage, limits, capabilities } = settings;
+    this.#store =
+      storage === undefined
+        ? new MemoryStore()
+        : new JournalStore({ ...storage, maximumBytes: limits.storedBytes });
+    this.#broker = new Broker(limits, this.#statistics, capabilities, this.#store);
+    this.#connections = new Connections(this.#broker, this.#store.clock, (event) => this.#report(event));
   }
 
   async start(): Promise<void> {
+    const damage = await this.#store.open(() => this.#onStoreChanged());
+    for (const reason of damage) this.#report({ type: 'storage', state: 'damaged', reason });
+    this.#broker.restore();
     this.#connections.start();
     const { listeners, allowAnonymousBeyondLoopback, limits } = this.#settings;
     const addresses = [];
@@ -65,6 +76,7 @@ class BrokerWorker {
   async stop(): Promise<void> {
     for (const listener of this.#listeners) listener.close();
     await this.#connections.stop();
+    await this.#store.close();
     clearInterval(this.#statisticsTimer);
     clearTimeout(this.#eventTimer);
     this.#sendEvents();
@@ -80,6 +92,17 @@ class BrokerWorker {
     }
     stream.destroy();
     this.#connections.refused(peer, ReasonCode.notAuthorized, 'clients of other machines are not allowed');
+  }
+
+  #onStoreChanged(): void {
+    this.#connections.storeChanged();
+    const { fault } = this.#store;
+    if (fault === this.#reportedFault) return;
+    if (fault === undefined || this.#reportedFault === undefined) {
+      const state = fault === undefined ? 'recovered' : 'failed';
+      this.#report({ type: 'storage', state, reason: fault ?? 'what is to be kept can be written again' });
+    }
+    this.#reportedFault = fault;
   }
 
   #report(event: BrokerEvent): void {

@@ -13,6 +13,8 @@ import type { Session, SharedMessage } from './session/session';
 import { SessionRegistry } from './session/session-registry';
 import type { SharedSubscription } from './shared-subscription';
 import type { BrokerStatistics } from './statistics';
+import { MemoryStore } from './store/memory-store';
+import type { Store } from './store/store';
 import type { Subscription } from './subscription';
 import { SysTopics } from './sys-topics';
 
@@ -40,6 +42,7 @@ export class Broker {
   readonly limits: Limits;
   readonly statistics: BrokerStatistics;
   readonly capabilities: Capabilities;
+  readonly store: Store;
   readonly #routing: RoutingTable;
   readonly #retained: RetainedMessages;
   readonly #sysTopics: SysTopics;
@@ -48,21 +51,46 @@ export class Broker {
   readonly #sessions: SessionRegistry;
   readonly #clients = new Map<string, ConnectedClient>();
 
+  /** @param store must be open before `restore` and before the first connection */
   constructor(
     limits: Limits,
     statistics: BrokerStatistics,
     capabilities: Capabilities = defaultCapabilities,
+    store: Store = new MemoryStore(),
   ) {
     this.limits = limits;
     this.statistics = statistics;
     this.capabilities = capabilities;
+    this.store = store;
     this.#routing = new RoutingTable(limits);
     this.#sysTopics = new SysTopics(capabilities.sysInterval);
     this.#retained = new RetainedMessages(limits.retainedMessages, limits.retainedBytes);
-    this.#sessions = new SessionRegistry(limits, statistics, {
+    this.#sessions = new SessionRegistry(limits, statistics, store, {
       ended: (session, now) => this.#forget(session, now),
       willDue: (fields, session, now) => this.#publishWill(fields, session, now),
     });
+  }
+
+  /** Takes on what the store has kept: retained messages and the sessions of clients that are away. */
+  restore(): void {
+    for (const message of this.store.retainedMessages()) {
+      if (!this.#retained.set(message)) this.store.retainedRemoved(message.topic);
+    }
+    for (const stored of this.store.sessions()) {
+      const session = this.#sessions.restore(stored);
+      for (const fields of stored.subscriptions) {
+        const subscription = { ...fields, session };
+        session.subscriptions.set(fields.filter, subscription);
+        this.#routing.add(subscription);
+      }
+    }
+    this.statistics.retained = this.#retained.count;
+    this.statistics.subscriptions = this.#routing.size;
+  }
+
+  /** Whether there is a session under this client identifier. */
+  hasSession(clientId: string): boolean {
+    return this.#clients.has(clientId) || this.#sessions.has(clientId);
   }
 
   /**
@@ -104,6 +132,18 @@ export class Broker {
     return this.#routing.entryAt(bytes, start, end);
   }
 
+  /** Whether a received PUBLISH leaves something to be kept in the store before it can be acknowledged. */
+  mustKeep(view: PublishView, entry: TopicEntry, publisher: Session): boolean {
+    if (view.qos === 0) return false;
+    if (view.retain || (view.qos === 2 && publisher.stored !== undefined)) return true;
+    this.#routing.refresh(entry);
+    if (entry.shared.some((shared) => shared.stored)) return true;
+    return entry.recipients.some(
+      ({ session, delivery, own }) =>
+        session.stored !== undefined && ((session === publisher ? own : delivery)?.qos ?? 0) > 0,
+    );
+  }
+
   /**
    * Delivers a received PUBLISH to all who subscribed to its topic, and retains it when it says so.
    * @param aliasedTopic the bytes of the topic name, when the packet names the topic by an alias only
@@ -122,7 +162,7 @@ export class Broker {
     let message: Message | undefined;
     const inPlace = aliasedTopic === undefined && view.propertiesUnchanged;
     if (view.retain) {
-      message = messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
+      message = messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now).compact();
       this.#retain(message);
     }
     for (let index = 0; index < entry.shared.length; index++) {
@@ -159,13 +199,18 @@ export class Broker {
     const fault = unavailable(this.capabilities, filter);
     if (fault !== undefined) return { reasonCode: fault };
     const before = session.subscriptions.get(filter);
-    if (before === undefined && session.subscriptions.size >= this.limits.subscriptions) {
+    const noRoom =
+      session.subscriptions.size >= this.limits.subscriptions ||
+      (session.stored !== undefined && this.store.full);
+    if (before === undefined && noRoom) {
       return { reasonCode: ReasonCode.quotaExceeded };
     }
     const subscription: Subscription = { session, filter, qos, noLocal, retainAsPublished, identifier };
     if (before !== undefined) this.#routing.remove(before); // [MQTT-3.8.4-3]
     this.#routing.add(subscription);
     session.subscriptions.set(filter, subscription);
+    session.stored?.subscribed(subscription);
+    session.waitForStore();
     this.statistics.subscriptions = this.#routing.size;
     // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]
     const wantsRetained =
@@ -191,6 +236,8 @@ export class Broker {
     const subscription = session.subscriptions.get(filter);
     if (subscription === undefined) return false;
     session.subscriptions.delete(filter);
+    session.stored?.unsubscribed(filter);
+    session.waitForStore();
     this.#routing.remove(subscription);
     this.statistics.subscriptions = this.#routing.size;
     return true;
@@ -199,13 +246,22 @@ export class Broker {
   /** Publishes wills, ends sessions and retained messages whose time has come, and tells of itself below `$SYS`. */
   expire(now: number): void {
     this.#sessions.expire(now);
-    this.#retained.expire(now);
+    for (const topic of this.#retained.expire(now)) this.store.retainedRemoved(topic);
     this.statistics.retained = this.#retained.count;
     if (this.#sysTopics.isDue(now)) this.#publishSys(now);
+    this.store.tend();
   }
 
-  #retain(message: Message): void {
-    if (!this.#retained.set(message.compact())) this.statistics.dropped++;
+  #retain(published: Message): void {
+    const message = published.compact();
+    const removes = message.payloadEnd === message.payloadStart; // [MQTT-3.3.1-6], [MQTT-3.3.1-7]
+    if (removes || this.store.full || !this.#retained.set(message)) {
+      this.#retained.remove(message.topic);
+      this.store.retainedRemoved(message.topic);
+      if (!removes) this.statistics.dropped++;
+    } else {
+      this.store.retained(message);
+    }
     this.statistics.retained = this.#retained.count;
   }
 

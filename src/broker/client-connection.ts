@@ -104,6 +104,7 @@ export class ClientConnection implements ConnectedClient {
       broker.limits.outputBytes,
       broker.statistics,
       () => this.#onDrained(),
+      (reason) => this.end(ReasonCode.quotaExceeded, `what was to be kept cannot be written: ${reason}`),
     );
   }
 

@@ -12,6 +12,7 @@ import { ReasonCode } from './codec/reason-code';
 import { variableByteIntegerLength } from './codec/wire-writer';
 import type { SessionOutput } from './session/session';
 import type { BrokerStatistics } from './statistics';
+import type { Store } from './store/store';
 import type { TopicAliases } from './topic-aliases';
 
 const BLOCK_BYTES = 32 * 1024;
@@ -28,17 +29,49 @@ function free(block: Buffer): void {
   if (block.length === BLOCK_BYTES && freeBlocks.length < MAX_FREE_BLOCKS) freeBlocks.push(block);
 }
 
-/** Gathers the outputs that have something to write and flushes each once per turn of the event loop. */
+/**
+ * Gathers the outputs that have something to write and flushes each once per turn of the event loop, after the changes
+ * of that turn were committed to the store. Those that wait for the store are held until it is ready.
+ */
 export class FlushSchedule {
+  readonly #store: Store;
   readonly #clock: () => number;
   readonly #statistics: BrokerStatistics;
+  readonly #held = new Set<ConnectionOutput>();
   #due: ConnectionOutput[] = [];
   #startedAt = 0;
 
-  /** @param clock milliseconds of a clock that does not jump */
-  constructor(clock: () => number, statistics: BrokerStatistics) {
-    this.#clock = clock;
+  constructor(store: Store, statistics: BrokerStatistics) {
+    this.#store = store;
+    this.#clock = store.clock;
     this.#statistics = statistics;
+  }
+
+  /** Changes of the store that are kept whatever happens. */
+  get durable(): number {
+    return this.#store.durable;
+  }
+
+  commit(): void {
+    this.#store.commit();
+  }
+
+  /** The output waits for the store. */
+  hold(output: ConnectionOutput): void {
+    this.#held.add(output);
+  }
+
+  /** The store has gone on, or has failed: then who waits for it will never get what waits there. */
+  release(): void {
+    for (const output of this.#held) {
+      if (output.barrier <= this.#store.durable) {
+        this.#held.delete(output);
+        output.flush();
+      } else if (this.#store.fault !== undefined) {
+        this.#held.delete(output);
+        output.abandon(this.#store.fault);
+      }
+    }
   }
 
   add(output: ConnectionOutput): void {
@@ -53,12 +86,14 @@ export class FlushSchedule {
     const due = this.#due;
     const startedAt = this.#startedAt;
     this.#due = [];
+    this.#store.commit();
     for (const output of due) output.flush();
     const time = this.#clock() - startedAt;
     const statistics = this.#statistics;
     statistics.turns++;
     statistics.turnTime += time;
     if (time > statistics.longestTurn) statistics.longestTurn = time;
+    if (this.#held.size > 0) this.release();
   }
 }
 
@@ -80,6 +115,8 @@ export class ConnectionOutput implements SessionOutput {
   readonly #limit: number;
   readonly #statistics: BrokerStatistics;
   readonly #drained: () => void;
+  readonly #abandoned: (reason: string) => void;
+  #barrier = 0;
   /** Finished buffers, each of whole packets, in order. */
   #vector: Buffer[] = [];
   #block: Buffer | undefined;
@@ -102,6 +139,7 @@ export class ConnectionOutput implements SessionOutput {
    * @param takesAtOnce true for a socket, whose finished writes are in the kernel; false for a stream that keeps buffers
    * @param limit bytes waiting for the reader at which it counts as congested
    * @param drained called after a congestion, when half of the limit is free again
+   * @param abandoned called when what waits can never be written because the store has failed
    */
   constructor(
     stream: Duplex,
@@ -110,6 +148,7 @@ export class ConnectionOutput implements SessionOutput {
     limit: number,
     statistics: BrokerStatistics,
     drained: () => void,
+    abandoned: (reason: string) => void,
   ) {
     this.#stream = stream;
     this.#takesAtOnce = takesAtOnce;
@@ -117,6 +156,7 @@ export class ConnectionOutput implements SessionOutput {
     this.#limit = limit;
     this.#statistics = statistics;
     this.#drained = drained;
+    this.#abandoned = abandoned;
   }
 
   get congested(): boolean {
@@ -126,6 +166,19 @@ export class ConnectionOutput implements SessionOutput {
   /** Bytes that the reader has not taken yet. */
   get pendingBytes(): number {
     return this.#waiting + this.#writing;
+  }
+
+  /** The position that the store must have made durable before anything more is written. */
+  get barrier(): number {
+    return this.#barrier;
+  }
+
+  waitFor(position: number): void {
+    this.#barrier = position;
+  }
+
+  abandon(reason: string): void {
+    this.#abandoned(reason);
   }
 
   forward(view: PublishView): boolean {
@@ -231,10 +284,12 @@ export class ConnectionOutput implements SessionOutput {
 
   /**
    * Writes a last packet. What waits behind a write under way is dropped: its reader has stalled, and would not get to
-   * the last packet otherwise.
+   * the last packet otherwise. So is what still waits for the store.
    */
   close(last: Buffer | undefined): void {
-    if (this.#writing > 0) {
+    this.#schedule.commit();
+    if (this.#writing > 0 || this.#barrier > this.#schedule.durable) {
+      this.#barrier = 0;
       this.#vector = [];
       this.#blocks = [];
       this.#used = 0;
@@ -304,6 +359,10 @@ export class ConnectionOutput implements SessionOutput {
 
   #write(): void {
     if (this.#writing > 0 || this.#waiting === 0 || this.#closed) return;
+    if (this.#barrier > this.#schedule.durable) {
+      this.#schedule.hold(this);
+      return;
+    }
     this.#endRun();
     this.#seal();
     const vector = this.#vector;

@@ -29,8 +29,13 @@ export class Connections {
     this.#broker = broker;
     this.#clock = clock;
     this.#report = report;
-    this.#schedule = new FlushSchedule(clock, broker.statistics);
     this.#admission = new ConnectionAdmission(broker.limits);
+    this.#schedule = new FlushSchedule(broker.store, broker.statistics);
+  }
+
+  /** The broker's store has made changes durable, or has failed. */
+  storeChanged(): void {
+    this.#schedule.release();
   }
 
   start(): void {

@@ -42,6 +42,12 @@ export interface Limits {
   retainedMessages: number;
   /** Bytes of all retained messages, with the same policy. */
   retainedBytes: number;
+  /**
+   * Bytes of all that is kept on disk. Beyond them a QoS 1 or 2 message that would have to be kept is refused (0x97, or
+   * the end of the connection before MQTT 5), as are new sessions and subscriptions to be kept; retained messages are
+   * delivered but not kept, and counted as dropped.
+   */
+  storedBytes: number;
 }
 
 export const defaultLimits: Limits = {
@@ -65,6 +71,7 @@ export const defaultLimits: Limits = {
   subscriptions: 10_000,
   retainedMessages: 100_000,
   retainedBytes: 256 * 1024 * 1024,
+  storedBytes: 512 * 1024 * 1024,
 };
 
 const largest: Partial<Record<keyof Limits, number>> = {

@@ -26,13 +26,12 @@ export class RetainedMessages {
   }
 
   /**
-   * Keeps the message in place of its topic's last one; an empty payload only removes that [MQTT-3.3.1-6, -7].
+   * Keeps a message with a payload in place of its topic's last one.
    * @returns false when the limits leave no room: nothing is then retained for the topic, as the last one is outdated
    */
   set(message: Message): boolean {
     const levels = message.topic.split('/');
     this.#remove(levels);
-    if (message.payloadEnd === message.payloadStart) return true;
     if (this.#count >= this.#maximumCount || this.#bytes + message.size > this.#maximumBytes) return false;
     let node = this.#root;
     for (const level of levels) {
@@ -76,11 +75,20 @@ export class RetainedMessages {
     );
   }
 
-  /** Removes what has expired. */
-  expire(now: number): void {
+  /** Leaves nothing retained for a topic. */
+  remove(topic: string): void {
+    this.#remove(topic.split('/'));
+  }
+
+  /** Removes what has expired and returns its topics. */
+  expire(now: number): string[] {
+    const expired: string[] = [];
     for (const { expiresAt, topic } of this.#expiring) {
-      if (expiresAt <= now) this.#remove(topic.split('/'));
+      if (expiresAt > now) continue;
+      this.#remove(topic.split('/'));
+      expired.push(topic);
     }
+    return expired;
   }
 
   #remove(levels: readonly string[]): void {

@@ -38,6 +38,13 @@ export class SharedSubscription {
     return this.#members.some(({ subscription }) => subscription.session.connected);
   }
 
+  /** Whether a message at QoS 1 or 2 may have to be kept for a member. */
+  get stored(): boolean {
+    return this.#members.some(
+      ({ subscription: { session, qos } }) => qos > 0 && session.stored !== undefined,
+    );
+  }
+
   /**
    * The member that gets the next message, in turns: of those whose client takes messages at once, else of those that
    * are connected, else of all, as the sessions of absent clients keep messages as well.

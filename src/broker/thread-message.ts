@@ -4,6 +4,7 @@ import type { Capabilities } from './capabilities';
 import type { Limits } from './limits';
 import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
 import type { BrokerStatistics } from './statistics';
+import type { Durability } from './store/journal';
 
 /** What the broker's worker is started with. */
 export interface WorkerSettings {
@@ -11,6 +12,16 @@ export interface WorkerSettings {
   allowAnonymousBeyondLoopback: boolean;
   limits: Limits;
   capabilities: Capabilities;
+  /** Absent when all ends with the worker. */
+  storage: StorageSettings | undefined;
+}
+
+/** Where the broker keeps retained messages and the sessions that outlive their connections. */
+export interface StorageSettings {
+  /** Of this broker alone; created when it is not there. */
+  directory: string;
+  /** `write`: acknowledged when the system has it, so that it outlives the process; `strict`: when the disk has it. */
+  durability: Durability;
 }
 
 /** From the main thread to the worker. */

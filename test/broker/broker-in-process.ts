@@ -8,6 +8,8 @@ import { Connections } from '../../src/broker/connections';
 import { type Limits, limitsOf } from '../../src/broker/limits';
 import type { Peer } from '../../src/broker/peer';
 import { type BrokerStatistics, newStatistics } from '../../src/broker/statistics';
+import { MemoryStore } from '../../src/broker/store/memory-store';
+import type { Store } from '../../src/broker/store/store';
 import { MqttPeer } from './mqtt-peer';
 
 /** The broker without thread and sockets, with a clock that the test turns. */
@@ -17,18 +19,25 @@ export class BrokerInProcess {
   readonly #connections: Connections;
   #now = 1000;
 
-  constructor(limits: Partial<Limits & Capabilities> = {}) {
-    this.#connections = new Connections(
-      new Broker(limitsOf(limits), this.statistics, capabilitiesOf(limits)),
-      () => this.#now,
-      (event) => this.events.push(event),
-    );
+  readonly #store: Store;
+
+  /** @param store open already; with a clock of its own, which the test turns then */
+  constructor(limits: Partial<Limits & Capabilities> = {}, store: Store = new MemoryStore(() => this.#now)) {
+    this.#store = store;
+    const broker = new Broker(limitsOf(limits), this.statistics, capabilitiesOf(limits), store);
+    broker.restore();
+    this.#connections = new Connections(broker, store.clock, (event) => this.events.push(event));
+  }
+
+  /** To be called when the store says that it has changed. */
+  storeChanged(): void {
+    this.#connections.storeChanged();
   }
 
   /** Lets time pass and the broker look at the clock. */
   pass(seconds: number): void {
     this.#now += seconds * 1000;
-    this.#connections.check(this.#now);
+    this.#connections.check(this.#store.clock());
   }
 
   /** The client's end of a new connection. */

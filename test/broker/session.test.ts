@@ -5,6 +5,7 @@ import { limitsOf } from '../../src/broker/limits';
 import { messageOfWill } from '../../src/broker/message';
 import { Session, type SessionOutput } from '../../src/broker/session/session';
 import { newStatistics } from '../../src/broker/statistics';
+import { MemoryStore } from '../../src/broker/store/memory-store';
 import { BrokerInProcess } from './broker-in-process';
 import type { MqttPeer } from './mqtt-peer';
 
@@ -283,6 +284,8 @@ class NotedOutput implements SessionOutput {
   acknowledge(header: number, packetId: number): void {
     this.notes.push(`acknowledge 0x${header.toString(16)} ${packetId}`);
   }
+
+  waitFor(): void {}
 }
 
 describe('a session with a congested output', () => {
@@ -295,7 +298,7 @@ describe('a session with a congested output', () => {
 
   it('holds back, and lets nothing overtake what waits', () => {
     const output = new NotedOutput();
-    const session = new Session('c', limitsOf({}), newStatistics());
+    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore());
     session.attach(output, 10, 0);
     session.deliver(message('first'), 1, false, delivery, 0);
     output.congested = true;
@@ -310,7 +313,7 @@ describe('a session with a congested output', () => {
 
   it('uses no packet identifier twice at a time [MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1]', () => {
     const output = new NotedOutput();
-    const session = new Session('c', limitsOf({ inFlight: 65_535 }), newStatistics());
+    const session = new Session('c', limitsOf({ inFlight: 65_535 }), newStatistics(), new MemoryStore());
     session.attach(output, 65_535, 0);
     for (let count = 0; count < 65_535; count++) session.deliver(message('x'), 1, false, delivery, 0);
     session.acknowledged(40_000, 0);

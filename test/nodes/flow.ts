@@ -91,6 +91,8 @@ export const embeddedForm = (fields: Partial<FlowNode>): FlowNode => ({
   host: '127.0.0.1',
   port: 1883,
   allowAnonymous: false,
+  persistence: 'disk',
+  durability: 'write',
   wires: [['events-1']],
   ...fields,
 });

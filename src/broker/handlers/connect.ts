@@ -31,6 +31,10 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
       ? 0
       : Number.POSITIVE_INFINITY; // [MQTT-3.1.2-4 of 3.1.1]: kept after the connection, as long as the limit grants.
   const sessionExpiry = Math.min(wanted, limits.sessionExpiry);
+  const resumes = !packet.cleanStart && broker.hasSession(connection.clientId);
+  if (sessionExpiry > 0 && !resumes && broker.store.full) {
+    throw new ProtocolError(ReasonCode.quotaExceeded, 'there is no room to keep another session');
+  }
   const granted: Properties = {
     maximumPacketSize: limits.packetSize,
     topicAliasMaximum: limits.topicAliases,
@@ -56,6 +60,8 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
     connection,
     connection.now,
   );
+  session.keep(sessionExpiry, packet.will);
+  if (!present && session.stored !== undefined) output.waitFor(broker.store.position);
   output.v5 = v5;
   connection.wantsReasons = v5 && properties.requestProblemInformation !== 0;
   if (v5) output.aliases = topicAliases(properties.topicAliasMaximum ?? 0, limits.topicAliases);

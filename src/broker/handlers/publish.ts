@@ -40,14 +40,22 @@ export function handlePublish(
     refuse(connection, ReasonCode.notAuthorized);
     return;
   }
+  const { store } = broker;
+  if (store.full && broker.mustKeep(view, entry, session)) {
+    refuseForRoom(connection);
+    return;
+  }
+  const { position } = store;
   // Older clients have not been told a Receive Maximum: theirs is all the identifiers that there are.
   const receiveMaximum = version === 5 ? broker.limits.receiveMaximum : 65_535;
   if (view.qos === 2 && !session.receive(view.packetId, receiveMaximum)) {
+    session.waitForStore();
     output.acknowledge(PUBREC, view.packetId, ReasonCode.success);
     return;
   }
   broker.publish(view, entry, alias?.bytes, session, version === 5, now);
   if (view.qos > 0) {
+    if (store.position !== position) output.waitFor(store.position);
     output.acknowledge(view.qos === 1 ? PUBACK : PUBREC, view.packetId, ReasonCode.success);
   }
 }
@@ -60,6 +68,24 @@ function refuse({ view: { qos, packetId }, output, version }: ClientConnection, 
 
 function isPayloadUtf8({ bytes, payloadStart, payloadEnd }: PublishView): boolean {
   return isUtf8(bytes.subarray(payloadStart, payloadEnd));
+}
+
+/**
+ * There is no room to keep the message, so it is not delivered either.
+ * @throws ProtocolError the client's protocol version has no other way to say so
+ */
+function refuseForRoom(connection: ClientConnection): void {
+  const { broker, session, version, view } = connection;
+  const { fault } = broker.store;
+  if (version < 5) {
+    throw new ProtocolError(
+      ReasonCode.quotaExceeded,
+      `there is no room to keep the message${fault === undefined ? '' : `: ${fault}`}`,
+    );
+  }
+  broker.statistics.dropped++;
+  if (view.qos === 2) session.releaseReceived(view.packetId);
+  refuse(connection, ReasonCode.quotaExceeded);
 }
 
 /**

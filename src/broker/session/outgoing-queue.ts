@@ -16,6 +16,8 @@ export interface OutgoingMessage {
   readonly shared: SharedSubscription | undefined;
   /** 0 until it is sent. */
   packetId: number;
+  /** The number of the delivery in the store; 0 when it is not kept there. */
+  readonly stored: number;
 }
 
 /** First in, first out, in constant time. */

@@ -1,6 +1,7 @@
 import type { WillFields } from '../codec/connect-packet';
 import type { Limits } from '../limits';
 import type { BrokerStatistics } from '../statistics';
+import type { Store, StoredSession } from '../store/store';
 import { Session } from './session';
 
 interface OfflineSession {
@@ -26,13 +27,28 @@ export class SessionRegistry {
   readonly #limits: Limits;
   readonly #statistics: BrokerStatistics;
   readonly #listener: SessionRegistryListener;
+  readonly #store: Store;
   // In the order in which the clients left.
   readonly #offline = new Map<string, OfflineSession>();
 
-  constructor(limits: Limits, statistics: BrokerStatistics, listener: SessionRegistryListener) {
+  constructor(limits: Limits, statistics: BrokerStatistics, store: Store, listener: SessionRegistryListener) {
     this.#limits = limits;
     this.#statistics = statistics;
+    this.#store = store;
     this.#listener = listener;
+  }
+
+  /** Whether the session of an absent client is kept. */
+  has(clientId: string): boolean {
+    return this.#offline.has(clientId);
+  }
+
+  /** Brings back a session whose client is away. */
+  restore({ clientId, store, expiresAt, will, deliveries, received }: StoredSession): Session {
+    const session = new Session(clientId, this.#limits, this.#statistics, this.#store);
+    session.restore(store, deliveries, received);
+    this.#offline.set(clientId, { session, expiresAt, will });
+    return session;
   }
 
   /**
@@ -46,7 +62,7 @@ export class SessionRegistry {
       if (!cleanStart) return { session: offline.session, present: true };
       this.#end(offline, now);
     }
-    return { session: new Session(clientId, this.#limits, this.#statistics), present: false };
+    return { session: new Session(clientId, this.#limits, this.#statistics, this.#store), present: false };
   }
 
   /** Sessions whose client is away. */
@@ -72,6 +88,7 @@ export class SessionRegistry {
       return;
     }
     this.#offline.set(session.clientId, offline);
+    session.stored?.left(offline.expiresAt, offline.will?.publishAt ?? Number.POSITIVE_INFINITY);
     if (will !== undefined && delay === 0) this.#publishWill(offline, now);
     for (const oldest of this.#offline.values()) {
       if (this.#offline.size <= this.#limits.offlineSessions) break;
@@ -95,7 +112,9 @@ export class SessionRegistry {
   #publishWill(offline: OfflineSession, now: number): void {
     const { will, session } = offline;
     offline.will = undefined;
-    if (will !== undefined) this.#listener.willDue(will.fields, session, now);
+    if (will === undefined) return;
+    session.stored?.left(offline.expiresAt, Number.POSITIVE_INFINITY);
+    this.#listener.willDue(will.fields, session, now);
   }
 
   #end(offline: OfflineSession, now: number): void {

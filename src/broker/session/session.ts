@@ -1,3 +1,4 @@
+import type { WillFields } from '../codec/connect-packet';
 import { PacketType, type QoS } from '../codec/packet-type';
 import { ProtocolError } from '../codec/protocol-error';
 import type { MessageParts, PublishView } from '../codec/publish-packet';
@@ -6,6 +7,7 @@ import type { Limits } from '../limits';
 import type { Message } from '../message';
 import type { SharedSubscription } from '../shared-subscription';
 import type { BrokerStatistics } from '../statistics';
+import type { SessionStore, Store, StoredDelivery } from '../store/store';
 import type { Delivery, Subscription } from '../subscription';
 import { type OutgoingMessage, OutgoingQueue } from './outgoing-queue';
 
@@ -26,6 +28,8 @@ export interface SessionOutput {
   ): boolean;
   /** PUBACK, PUBREC, PUBREL or PUBCOMP. */
   acknowledge(header: number, packetId: number, reasonCode: ReasonCode): void;
+  /** What goes out from now on, and what waits, must not go before the store has made this position durable. */
+  waitFor(position: number): void;
 }
 
 /** A message that a shared subscription has to give to another member. */
@@ -47,6 +51,9 @@ export class Session {
   readonly subscriptions = new Map<string, Subscription>();
   readonly #limits: Limits;
   readonly #statistics: BrokerStatistics;
+  readonly #store: Store;
+  /** Where the session is kept; absent when it ends with its connection or with the broker. */
+  #stored: SessionStore | undefined;
   readonly #queue = new OutgoingQueue();
   /** Sent and not acknowledged to the end, in the order they were first sent. */
   readonly #inFlight = new Map<number, OutgoingMessage>();
@@ -61,10 +68,43 @@ export class Session {
   #sendQuota = 0;
   #initialQuota = 0;
 
-  constructor(clientId: string, limits: Limits, statistics: BrokerStatistics) {
+  constructor(clientId: string, limits: Limits, statistics: BrokerStatistics, store: Store) {
     this.clientId = clientId;
     this.#limits = limits;
     this.#statistics = statistics;
+    this.#store = store;
+  }
+
+  get stored(): SessionStore | undefined {
+    return this.#stored;
+  }
+
+  /** The client is connected; with an expiry the session is kept from now on. */
+  keep(expiry: number, will: WillFields | undefined): void {
+    if (expiry > 0) this.#stored ??= this.#store.newSession(this.clientId);
+    this.#stored?.connected(expiry, will);
+  }
+
+  /** Takes on what the store has kept of a session, except its subscriptions. */
+  restore(stored: SessionStore, deliveries: Iterable<StoredDelivery>, received: Iterable<number>): void {
+    this.#stored = stored;
+    for (const packetId of received) this.#received.add(packetId);
+    for (const { id, message, packetId, ...rest } of deliveries) {
+      // What a shared subscription gave it before the restart stays with it.
+      const outgoing: OutgoingMessage = { ...rest, message, packetId, shared: undefined, stored: id };
+      if (message !== undefined && !outgoing.replayed) this.#heldBytes += message.size;
+      if (packetId === 0) {
+        this.#queue.push(outgoing);
+      } else {
+        this.#inFlight.set(packetId, outgoing);
+        this.#lastPacketId = packetId;
+      }
+    }
+  }
+
+  /** What goes to the client from now on waits until what was noted in the store is kept. */
+  waitForStore(): void {
+    if (this.#stored !== undefined) this.#output?.waitFor(this.#store.position);
   }
 
   /** Messages that wait for the client, besides those in flight. */
@@ -103,9 +143,9 @@ export class Session {
     for (const outgoing of this.#inFlight.values()) {
       if (!take(outgoing)) continue;
       this.#inFlight.delete(outgoing.packetId);
-      this.#release(outgoing);
+      this.#end(outgoing);
     }
-    for (const outgoing of this.#queue.removeWhere(take)) this.#release(outgoing);
+    for (const outgoing of this.#queue.removeWhere(take)) this.#end(outgoing);
     return taken;
   }
 
@@ -116,6 +156,7 @@ export class Session {
     this.#sendQuota = this.#initialQuota;
     this.#resend = [];
     for (const outgoing of this.#inFlight.values()) {
+      if (outgoing.qos === 2) this.waitForStore();
       if (outgoing.message !== undefined) this.#resend.push(outgoing);
       else output.acknowledge(PUBREL, outgoing.packetId, ReasonCode.success);
     }
@@ -131,6 +172,8 @@ export class Session {
 
   /** The session is over: lets go of everything, as caches may keep the session itself for a while. */
   discard(): void {
+    this.#stored?.ended();
+    this.#stored = undefined;
     this.subscriptions.clear();
     this.#inFlight.clear();
     this.#received.clear();
@@ -228,7 +271,12 @@ export class Session {
       if (outgoing !== undefined) this.#finish(packetId, outgoing, now);
       return;
     }
-    if (outgoing !== undefined) this.#release(outgoing);
+    if (outgoing?.message !== undefined) {
+      this.#release(outgoing);
+      this.#stored?.taken(outgoing.stored);
+    }
+    // The client forgets the message with PUBREL: sent again after a restart it would be a second one.
+    this.waitForStore();
     this.#output?.acknowledge(
       PUBREL,
       packetId,
@@ -261,12 +309,17 @@ export class Session {
       );
     }
     this.#received.add(packetId);
+    this.#stored?.received(packetId);
     return true;
   }
 
   /** PUBREL of the client: false when no such message is open. */
   releaseReceived(packetId: number): boolean {
-    return this.#received.delete(packetId);
+    if (!this.#received.delete(packetId)) return false;
+    this.#stored?.released(packetId);
+    // After PUBCOMP the client uses the identifier for the next message, which must not be taken for this one.
+    this.waitForStore();
+    return true;
   }
 
   #enqueue(
@@ -277,7 +330,8 @@ export class Session {
     replayed: boolean,
     now: number,
   ): void {
-    const outgoing = { message, qos, retain, identifiers, replayed, shared, packetId: 0 };
+    const stored = qos === 0 ? 0 : (this.#stored?.queued(message, qos, retain, identifiers, replayed) ?? 0);
+    const outgoing = { message, qos, retain, identifiers, replayed, shared, packetId: 0, stored };
     if (this.#output !== undefined && this.#queue.length === 0 && this.#maySend(this.#output, qos))
       this.#send(this.#output, outgoing, now);
     else this.#queue.push(outgoing);
@@ -291,7 +345,7 @@ export class Session {
   #send(output: SessionOutput, outgoing: OutgoingMessage, now: number): void {
     const message = outgoing.message as Message;
     if (message.expiresAt <= now) {
-      this.#release(outgoing); // [MQTT-3.3.2-5]
+      this.#end(outgoing); // [MQTT-3.3.2-5]
       return;
     }
     const header = PUBLISH | (outgoing.qos << 1) | (outgoing.retain ? 1 : 0);
@@ -301,10 +355,15 @@ export class Session {
       return;
     }
     const packetId = this.#nextPacketId();
+    if (outgoing.stored > 0) {
+      this.#stored?.sent(outgoing.stored, packetId);
+      // Sent again under another identifier it would be another message.
+      if (outgoing.qos === 2) this.waitForStore();
+    }
     const sent = this.#publish(output, message, header, packetId, outgoing, now);
     this.#count(sent);
     if (!sent) {
-      this.#release(outgoing);
+      this.#end(outgoing);
       return;
     }
     outgoing.packetId = packetId;
@@ -322,7 +381,7 @@ export class Session {
     else {
       // The client came back with a smaller Maximum Packet Size: it must count as delivered.
       this.#inFlight.delete(packetId);
-      this.#release(outgoing);
+      this.#end(outgoing);
     }
   }
 
@@ -344,10 +403,16 @@ export class Session {
 
   #finish(packetId: number, outgoing: OutgoingMessage, now: number): void {
     this.#inFlight.delete(packetId);
-    this.#release(outgoing);
+    this.#end(outgoing);
     // A PUBREL sent again after a reconnect took nothing from the quota (section 4.9).
     if (this.#sendQuota < this.#initialQuota) this.#sendQuota++;
     this.drain(now);
+  }
+
+  /** The delivery is over. */
+  #end(outgoing: OutgoingMessage): void {
+    this.#release(outgoing);
+    if (outgoing.stored > 0) this.#stored?.done(outgoing.stored);
   }
 
   /** Lets go of a message's bytes. */

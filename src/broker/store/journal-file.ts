@@ -1,0 +1,169 @@
+import { closeSync, fstatSync, openSync, readSync, writeSync, writevSync } from 'node:fs';
+import { crc32 } from './checksum';
+import { StoreVersionError } from './store';
+
+/*
+ * A file: 8 bytes of magic, version (u32), CRC-32 of these 12 bytes; then frames: length of the payload (u32), CRC-32
+ * of length and payload, payload. All numbers big-endian. A frame holds what belongs together: it counts as a whole or not at all.
+ */
+
+/** Of the format of files and records. */
+export const FORMAT_VERSION = 1;
+const MAGIC = Buffer.from('MQTTROSJ');
+export const FILE_HEADER_BYTES = 16;
+export const FRAME_HEADER_BYTES = 8;
+/** Larger than any group of changes that one turn of the event loop brings. */
+const MAX_FRAME_BYTES = 1 << 30;
+const READ_BYTES = 1 << 20;
+
+/**
+ * Creates a file that must not be there and returns its descriptor.
+ * @throws Error of the file system
+ */
+export function createJournalFile(path: string): number {
+  const header = Buffer.alloc(FILE_HEADER_BYTES);
+  MAGIC.copy(header);
+  header.writeUInt32BE(FORMAT_VERSION, 8);
+  header.writeUInt32BE(crc32(header.subarray(0, 12)), 12);
+  const descriptor = openSync(path, 'wx', 0o600);
+  try {
+    writeAll(descriptor, [header]);
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+  return descriptor;
+}
+
+/** The header of the frame of a payload. */
+export function frameHeader(payload: Buffer): Buffer {
+  const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+  header.writeUInt32BE(payload.length, 0);
+  header.writeUInt32BE(frameChecksum(payload), 4);
+  return header;
+}
+
+// The length is in it, or a run of zeros would be a valid empty frame.
+const frameChecksum = (payload: Buffer) => (crc32(payload) ^ payload.length ^ 0xa5a5a5a5) >>> 0;
+
+/**
+ * Appends a frame.
+ * @returns the bytes it takes
+ * @throws Error of the file system; a part may have been written
+ */
+export function appendFrame(descriptor: number, payload: Buffer): number {
+  writeAll(descriptor, [frameHeader(payload), payload]);
+  return FRAME_HEADER_BYTES + payload.length;
+}
+
+function writeAll(descriptor: number, buffers: readonly Buffer[]): void {
+  let written = writevSync(descriptor, buffers);
+  for (const buffer of buffers) {
+    if (written < buffer.length) {
+      for (let at = written; at < buffer.length; ) at += writeSync(descriptor, buffer, at);
+      written = 0;
+    } else {
+      written -= buffer.length;
+    }
+  }
+}
+
+/** Why reading ended before the end of a file. */
+export interface Damage {
+  /** In words. */
+  reason: string;
+  offset: number;
+  /** The last write did not get to its end: what a crash leaves behind, and nothing to worry about. */
+  torn: boolean;
+}
+
+/** Reads a file's frames in order, up to its end or to what is damaged. */
+export class JournalReader {
+  readonly #path: string;
+  readonly #descriptor: number;
+  readonly #size: number;
+  #window = Buffer.alloc(0);
+  #windowStart = 0;
+  #offset = 0;
+  #damage: Damage | undefined;
+
+  /** @throws Error of the file system */
+  constructor(path: string) {
+    this.#path = path;
+    this.#descriptor = openSync(path, 'r');
+    this.#size = fstatSync(this.#descriptor).size;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get damage(): Damage | undefined {
+    return this.#damage;
+  }
+
+  /**
+   * Must come first. False when the header is damaged, so that there is nothing to read.
+   * @throws StoreVersionError another version has written the file
+   */
+  readHeader(): boolean {
+    const header = this.#take(FILE_HEADER_BYTES);
+    if (header === undefined) return this.#stop('the header is not complete', true);
+    if (MAGIC.compare(header, 0, 8) !== 0 || crc32(header.subarray(0, 12)) !== header.readUInt32BE(12)) {
+      return this.#stop('the header is damaged', false);
+    }
+    const version = header.readUInt32BE(8);
+    if (version !== FORMAT_VERSION) throw new StoreVersionError(this.#path, version, FORMAT_VERSION);
+    return true;
+  }
+
+  /** The payload of the next frame, valid until the next call; `undefined` at the end and at damage. */
+  next(): Buffer | undefined {
+    if (this.#damage !== undefined || this.#offset === this.#size) return undefined;
+    const start = this.#offset;
+    const header = this.#take(FRAME_HEADER_BYTES);
+    const length = header?.readUInt32BE(0) ?? 0;
+    const checksum = header?.readUInt32BE(4) ?? 0;
+    const payload = length > MAX_FRAME_BYTES ? undefined : this.#take(length);
+    if (header !== undefined && payload !== undefined && frameChecksum(payload) === checksum) return payload;
+    const torn = header === undefined || payload === undefined;
+    this.#offset = start;
+    this.#stop(torn ? 'the last frame is not complete' : 'a frame does not match its checksum', torn);
+    return undefined;
+  }
+
+  /** The payload that `next` has returned is none, although its checksum is right. */
+  reject(reason: string): void {
+    this.#stop(reason, false);
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+
+  #stop(reason: string, torn: boolean): false {
+    this.#damage = { reason, offset: this.#offset, torn };
+    return false;
+  }
+
+  #take(length: number): Buffer | undefined {
+    const start = this.#offset;
+    if (length > this.#size - start) return undefined;
+    if (start + length > this.#windowStart + this.#window.length) {
+      const wanted = Math.min(Math.max(length, READ_BYTES), this.#size - start);
+      const window = Buffer.allocUnsafeSlow(wanted);
+      let read = 0;
+      while (read < wanted) {
+        const count = readSync(this.#descriptor, window, read, wanted - read, start + read);
+        if (count === 0) break;
+        read += count;
+      }
+      this.#window = window.subarray(0, read);
+      this.#windowStart = start;
+      if (read < length) return undefined;
+    }
+    this.#offset += length;
+    const at = start - this.#windowStart;
+    return this.#window.subarray(at, at + length);
+  }
+}

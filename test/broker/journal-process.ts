@@ -1,0 +1,39 @@
+/*
+ * A broker with a journal that is written anew often, for tests that kill it: `journal-process.js <directory> <port>
+ * <durability> [<compaction bytes>]`. Says its port when it listens.
+ */
+import { type AddressInfo, createServer } from 'node:net';
+import { Broker } from '../../src/broker/broker';
+import { defaultCapabilities } from '../../src/broker/capabilities';
+import { Connections } from '../../src/broker/connections';
+import { limitsOf } from '../../src/broker/limits';
+import { newStatistics } from '../../src/broker/statistics';
+import { JournalStore } from '../../src/broker/store/journal-store';
+
+async function main(): Promise<void> {
+  const [directory = '', port = '0', durability, compactionBytes = '65536'] = process.argv.slice(2);
+  const limits = limitsOf({});
+  const store = new JournalStore({
+    directory,
+    durability: durability === 'strict' ? 'strict' : 'write',
+    maximumBytes: limits.storedBytes,
+    compactionBytes: Number(compactionBytes),
+  });
+  const damage = await store.open(() => connections.storeChanged());
+  if (damage.length > 0) throw new Error(damage.join('\n'));
+  const broker = new Broker(limits, newStatistics(), defaultCapabilities, store);
+  broker.restore();
+  const connections = new Connections(broker, store.clock, () => {});
+  connections.start();
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
+    connections.accept(socket, { address: 'test' }),
+  );
+  server.listen(Number(port), '127.0.0.1', () => {
+    process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
+  });
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${String(error)}\n`);
+  process.exit(1);
+});
