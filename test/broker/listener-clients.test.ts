@@ -9,9 +9,9 @@ import type { BrokerEvent } from '../../src/broker/broker-event';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import type { Limits } from '../../src/broker/limits';
 import type { ListenerSettings } from '../../src/broker/listeners/listener-settings';
+import { CertificateAuthority, type IssuedCertificate } from '../certificates';
 import { counterpart, freePort } from '../counterparts';
 import { launchBrowser } from '../editor/editor-page';
-import { CertificateAuthority, type IssuedCertificate } from './certificates';
 
 const SCHEMES = { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' } as const;
 

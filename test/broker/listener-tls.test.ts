@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { ListenerSettings, TlsSettings } from '../../src/broker/listeners/listener-settings';
+import { CertificateAuthority, type IssuedCertificate } from '../certificates';
 import { counterpart } from '../counterparts';
-import { CertificateAuthority, type IssuedCertificate } from './certificates';
 import { Listening } from './listening';
 
 describe('a TLS listener', () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { Connection, type ConnectionSettings, type QoS } from '../../src/client/connection';
 import { NotConnectedError, PublishError } from '../../src/client/errors';
 import { MAX_WAITING_BYTES } from '../../src/client/publish-window';
-import { freePort } from '../counterparts';
+import { CertificateAuthority } from '../certificates';
+import { counterpart, freePort } from '../counterparts';
 import { Mosquitto } from './mosquitto';
 import { connected, Inbox, settingsFor, statusOf } from './observed';
 
@@ -231,16 +231,17 @@ describe('connection to a real mosquitto', function () {
 
   it('works over TLS, and names what it does not trust', async function () {
     await broker.stop();
-    // Made for these tests alone; the authority's key was thrown away.
-    const material = (name: string) => resolve('test/client/tls', name);
+    const authority = new CertificateAuthority(counterpart(this, 'openssl'));
+    const { certificate, key } = authority.issue('server');
     const port = await freePort();
     broker = await Mosquitto.start(this, [
       `listener ${port} 127.0.0.1`,
-      `certfile ${material('server.pem')}`,
-      `keyfile ${material('server-key.pem')}`,
+      `certfile ${certificate}`,
+      `keyfile ${key}`,
     ]);
     const url = `mqtts://127.0.0.1:${port}`;
-    const ca = readFileSync(material('ca.pem'));
+    const ca = readFileSync(authority.certificate);
+    authority.remove();
     const trusting = connect(settingsFor(url, 5, { tls: { ca } }));
     await connected(trusting);
     await trusting.publish('secret', 'x', quick);
