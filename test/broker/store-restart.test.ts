@@ -171,6 +171,24 @@ describe('a broker with a journal', () => {
     });
   }
 
+  it('keeps what a shared subscription has passed on for the member that has it now', async () => {
+    const lastingAs = (clientId: string) => ({ ...lasting, clientId });
+    const first = await broker.client(5, lastingAs('first'));
+    await first.subscribe('$share/group/t', { qos: 1 });
+    const publisher = await broker.client(5);
+    publisher.publish('t', 'shared', { qos: 1, packetId: 1 });
+    await publisher.expect('puback');
+    await first.expect('publish');
+    const second = await broker.client(5, lastingAs('second'));
+    await second.subscribe('$share/group/t', { qos: 1 });
+    await first.vanish();
+    assert.equal((await second.expect('publish')).payload.toString(), 'shared');
+    await crash();
+    await (await broker.client(5, lastingAs('first'))).expectNothing();
+    const again = await broker.client(5, lastingAs('second'));
+    assert.equal((await again.expect('publish')).payload.toString(), 'shared');
+  });
+
   it('takes a QoS 2 message that is sent again after a restart for the same, until it is released', async () => {
     const subscriber = await broker.client(5, lasting);
     await subscriber.subscribe('t', { qos: 2 });
