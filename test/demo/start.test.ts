@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { on, once } from 'node:events';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -55,15 +55,22 @@ describe('starting the demo', function () {
     return demo;
   }
 
-  async function printed(pattern: RegExp, by: ChildProcess): Promise<void> {
-    const ended = new AbortController();
-    by.once('close', () => ended.abort());
-    const news = [by.stdout, by.stderr].map((stream) =>
-      on(stream as NodeJS.EventEmitter, 'data', { signal: ended.signal }),
-    );
-    while (!pattern.test(output)) {
-      await Promise.race(news.map((chunks) => chunks.next())).catch(() => assert.fail(`ended:\n${output}`));
-    }
+  function printed(pattern: RegExp, by: ChildProcess): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const streams = [by.stdout, by.stderr];
+      const settle = (outcome: () => void) => {
+        for (const stream of streams) stream?.off('data', look);
+        by.off('close', ended);
+        outcome();
+      };
+      const look = () => {
+        if (pattern.test(output)) settle(resolve);
+      };
+      const ended = () => settle(() => reject(new Error(`ended:\n${output}`)));
+      for (const stream of streams) stream?.on('data', look);
+      by.once('close', ended);
+      look();
+    });
   }
 
   /** The demo's process whose command line matches. */
