@@ -1,11 +1,16 @@
 import type { EditorNode } from './editor/editor-api';
 import { isWholeNumber, presentValue, refusedBy } from './editor/form-fault';
+import { isClosed, ListenerList, listenersFault } from './editor/listener-list';
+import { type EarlierFields, type ListenerRow, NEW_ROW, rowsOf } from './listener-rows';
 
-interface Fields {
+interface Fields extends Required<EarlierFields> {
   name: string;
-  listen: boolean;
-  host: string;
-  port: number | string;
+  listeners: ListenerRow[];
+  tlsCertificate: string;
+  tlsKey: string;
+  tlsCa: string;
+  tlsClientCertificate: 'none' | 'requested' | 'required';
+  tlsMinimumVersion: 'TLSv1.2' | 'TLSv1.3';
   allowAnonymous: boolean;
   maximumQos: string;
   retain: boolean;
@@ -29,32 +34,47 @@ function seconds(field: 'serverKeepAlive' | 'sysInterval') {
   );
 }
 
-const isLoopback = (host: string) => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host);
+const hasTls = (rows: readonly ListenerRow[]) => rows.some(({ kind }) => kind === 'tls' || kind === 'wss');
+
+// One form is open at a time: the list of the open one.
+let listenerList: ListenerList | undefined;
 
 RED.nodes.registerType<Fields>('embedded-broker', {
   category: 'MQTT ROS',
   color: '#B8A2DA',
   defaults: {
     name: { value: '' },
-    listen: { value: true },
-    host: {
-      value: '127.0.0.1',
-      validate: refusedBy((node, value) => {
-        if (presentValue(node, 'listen', 'node-input') !== true) return undefined;
-        const host = String(value).trim();
-        if (!/^[\w.:-]+$/.test(host)) return node._('embedded-broker.fault.host');
-        const open = presentValue(node, 'allowAnonymous', 'node-input') === true;
-        return isLoopback(host) || open ? undefined : node._('embedded-broker.fault.closed');
-      }),
+    listeners: {
+      value: [NEW_ROW],
+      validate: refusedBy((node) => listenersFault(node, rowsOf(node), node.allowAnonymous === true)),
     },
-    port: {
-      value: 1883,
+    // Of the earlier form, until it is saved in this one.
+    listen: { value: false },
+    host: { value: '' },
+    port: { value: '' },
+    tlsCertificate: {
+      value: '',
       validate: refusedBy((node, value) =>
-        presentValue(node, 'listen', 'node-input') !== true || isWholeNumber(value, 1, 65535)
-          ? undefined
-          : node._('embedded-broker.fault.port'),
+        hasTls(rowsOf(node)) && !value ? node._('embedded-broker.fault.tlsCertificate') : undefined,
       ),
     },
+    tlsKey: {
+      value: '',
+      validate: refusedBy((node, value) =>
+        hasTls(rowsOf(node)) && !value ? node._('embedded-broker.fault.tlsKey') : undefined,
+      ),
+    },
+    tlsCa: {
+      value: '',
+      validate: refusedBy((node, value) => {
+        const asked = presentValue(node, 'tlsClientCertificate', 'node-input') ?? 'none';
+        return hasTls(rowsOf(node)) && asked !== 'none' && !value
+          ? node._('embedded-broker.fault.tlsCa')
+          : undefined;
+      }),
+    },
+    tlsClientCertificate: { value: 'none' },
+    tlsMinimumVersion: { value: 'TLSv1.2' },
     allowAnonymous: { value: false },
     maximumQos: { value: '2' },
     retain: { value: true },
@@ -68,6 +88,7 @@ RED.nodes.registerType<Fields>('embedded-broker', {
     persistence: { value: 'disk' },
     durability: { value: 'write' },
   },
+  credentials: { tlsPassphrase: { type: 'password' } },
   inputs: 0,
   outputs: 1,
   icon: 'mqtt-broker.svg',
@@ -96,22 +117,41 @@ RED.nodes.registerType<Fields>('embedded-broker', {
         $(`#node-input-${offered}`).prop('checked', true);
       }
     }
-    const listen = $('#node-input-listen');
-    const host = $('#node-input-host');
     const persistence = $('#node-input-persistence');
     const durability = $('#node-input-durability');
     // A node of before these fields has none.
     if (!persistence.val()) persistence.val('disk');
     if (!durability.val()) durability.val('write');
+    const anonymous = $('#node-input-allowAnonymous');
     const show = () => {
-      const listening = listen.prop('checked') === true;
-      $('.mqttros-embedded-listener').toggle(listening);
+      const rows = listenerList?.rows() ?? [];
       $('.mqttros-embedded-durability').toggle(persistence.val() === 'disk');
-      $('.mqttros-embedded-open').toggle(listening && !isLoopback(String(host.val()).trim()));
+      $('.mqttros-embedded-tls').toggle(hasTls(rows));
+      $('.mqttros-embedded-open').toggle(rows.some((row) => !isClosed(row)));
     };
-    listen.on('change', show);
-    host.on('input change', show);
+    for (const [field, value] of [
+      ['tlsClientCertificate', 'none'],
+      ['tlsMinimumVersion', 'TLSv1.2'],
+    ] as const) {
+      // A node of the earlier form has none.
+      if (!this[field]) $(`#node-input-${field}`).val(value);
+    }
+    listenerList = new ListenerList(
+      $('#mqttros-embedded-listeners'),
+      this,
+      () => anonymous.prop('checked') === true,
+      show,
+    );
+    listenerList.open(rowsOf(this));
     persistence.on('change', show);
+    anonymous.on('change', () => listenerList?.refresh());
     show();
+  },
+  oneditsave() {
+    if (!listenerList) return;
+    this.listeners = listenerList.rows();
+    this.listen = false;
+    this.host = '';
+    this.port = '';
   },
 });

@@ -1,21 +1,23 @@
 import { join } from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { BrokerThread, type BrokerThreadStatus } from '../src/broker/broker-thread';
+import { defaultLimits } from '../src/broker/limits';
+import { WebSocketPath } from '../src/broker/listeners/websocket-path';
 import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
-import { wholeNumber } from './form-number';
-import { formText } from './form-text';
+import { FieldError, type ListenerFields, listenersOf, pathsOf } from './embedded-listeners';
 
-interface Fields extends NodeDef, CapabilityFields {
-  listen: boolean;
-  host: string;
-  port: number | string;
+interface Fields extends NodeDef, ListenerFields, CapabilityFields {
   allowAnonymous: boolean;
   /** Absent in flows of before it existed. */
   persistence?: 'memory' | 'disk';
   durability?: 'write' | 'strict';
 }
 
-export interface EmbeddedBrokerNode extends Node {
+interface Credentials {
+  tlsPassphrase?: string;
+}
+
+export interface EmbeddedBrokerNode extends Node<Credentials> {
   /** The broker; none when the form cannot be used. */
   thread: BrokerThread | undefined;
 }
@@ -26,39 +28,47 @@ export default function (RED: NodeAPI): void {
     const text = (key: string, values: Record<string, string | number> = {}) =>
       RED._(`embedded-broker.${key}`, values);
 
-    const port = wholeNumber(fields.port, 0, 65_535);
-    const host = formText(fields.host);
     const refuse = (fault: string): void => {
       this.status({ fill: 'red', shape: 'ring', text: fault });
       this.error(fault);
     };
-    if (fields.listen && port === undefined)
-      return refuse(text('errors.port', { value: String(fields.port) }));
-    if (host === undefined) return refuse(text('errors.host', { value: JSON.stringify(fields.host) }));
     const capabilities = formCapabilities(fields);
     if ('fault' in capabilities) {
       return refuse(text(`errors.${capabilities.fault}`, { value: capabilities.value }));
     }
     const { userDir } = RED.settings;
-    const thread = new BrokerThread({
-      listeners: fields.listen && port !== undefined ? [{ host: host.trim(), port }] : [],
-      allowAnonymousBeyondLoopback: fields.allowAnonymous === true,
-      capabilities,
-      ...(fields.persistence !== 'memory' &&
-        userDir !== undefined && {
-          storage: {
-            directory: join(userDir, 'mqtt-ros', `broker-${this.id}`),
-            durability: fields.durability === 'strict' ? 'strict' : 'write',
-          },
-        }),
-    });
+    let thread: BrokerThread;
+    let paths: WebSocketPath[];
+    try {
+      thread = new BrokerThread({
+        listeners: listenersOf(fields, this.credentials?.tlsPassphrase),
+        allowAnonymousBeyondLoopback: fields.allowAnonymous === true,
+        capabilities,
+        ...(fields.persistence !== 'memory' &&
+          userDir !== undefined && {
+            storage: {
+              directory: join(userDir, 'mqtt-ros', `broker-${this.id}`),
+              durability: fields.durability === 'strict' ? 'strict' : 'write',
+            },
+          }),
+      });
+      const root = `/${RED.settings.httpNodeRoot || ''}`;
+      paths = pathsOf(fields, root).map(
+        ({ path, origins }) => new WebSocketPath(RED.server, path, thread, origins, defaultLimits.packetSize),
+      );
+    } catch (error) {
+      if (!(error instanceof FieldError)) throw error;
+      return refuse(text(`errors.${error.field}`, { value: error.value }));
+    }
     this.thread = thread;
 
     let clients = 0;
     let shown = '';
     const show = ({ state, reason, listeners }: BrokerThreadStatus): void => {
-      const address =
-        listeners.map(({ host, port: real }) => `${host}:${real}`).join(', ') || text('status.inProcess');
+      const addresses = listeners.map(
+        ({ kind, host, port }) => `${kind === 'tcp' ? '' : `${kind}://`}${host}:${port}`,
+      );
+      const address = [...addresses, ...paths.map(({ path }) => path)].join(', ') || text('status.inProcess');
       const line =
         state === 'running'
           ? `${address} · ${text(clients === 1 ? 'status.client' : 'status.clients', { clients })}`
@@ -92,7 +102,17 @@ export default function (RED: NodeAPI): void {
         if (event.state === 'recovered') this.log(line);
         else this.error(line);
       }
+      if (event.type === 'credentials' && event.failure !== undefined) {
+        this.error(text('errors.credentials', { listener: event.listener, reason: event.failure }));
+      }
     });
+    try {
+      for (const path of paths) path.open();
+    } catch (error) {
+      for (const path of paths) path.close();
+      refuse((error as Error).message);
+      return;
+    }
     thread.start().catch((error: Error) => {
       // A node that is closed while it starts has nothing more to say.
       if (thread.status.state === 'error') this.error(error.message);
@@ -100,9 +120,12 @@ export default function (RED: NodeAPI): void {
 
     this.on('close', (done: () => void) => {
       thread.removeAllListeners();
+      for (const path of paths) path.close();
       void thread.stop().then(done);
     });
   }
 
-  RED.nodes.registerType('embedded-broker', EmbeddedBroker);
+  RED.nodes.registerType<EmbeddedBrokerNode, Fields, object, Credentials>('embedded-broker', EmbeddedBroker, {
+    credentials: { tlsPassphrase: { type: 'password' } },
+  });
 }

@@ -6,6 +6,7 @@ import type { BrokerEvent } from './broker-event';
 import { type Capabilities, capabilitiesOf } from './capabilities';
 import { type Limits, limitsOf } from './limits';
 import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
+import { IN_PROCESS } from './peer';
 import type { BrokerStatistics } from './statistics';
 import type { FromWorker, StorageSettings, ToWorker, WorkerSettings } from './thread-message';
 
@@ -116,7 +117,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
    * A new connection from this process. While the broker starts it waits; while it does not run it fails with the
    * reason.
    */
-  openStream(): Duplex {
+  openStream(peer = IN_PROCESS): Duplex {
     if (this.#worker === undefined) {
       const { state, reason } = this.#status;
       const error = new Error(`embedded broker is ${state}${reason === undefined ? '' : `: ${reason}`}`);
@@ -125,14 +126,14 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
       );
     }
     const { port1, port2 } = new MessageChannel();
-    this.acceptPort(port2);
+    this.acceptPort(port2, peer);
     return new PortStream(port1);
   }
 
   /** A new connection over the other end of this port. While the broker does not run the port is closed. */
-  acceptPort(port: MessagePort): void {
+  acceptPort(port: MessagePort, peer = IN_PROCESS): void {
     if (this.#worker === undefined) port.close();
-    else post(this.#worker, { type: 'accept', port }, [port]);
+    else post(this.#worker, { type: 'accept', port, peer }, [port]);
   }
 
   /** Starts a worker and resolves when it listens. */

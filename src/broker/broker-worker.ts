@@ -6,7 +6,7 @@ import type { BrokerEvent } from './broker-event';
 import { ReasonCode } from './codec/reason-code';
 import { Connections } from './connections';
 import { Listener } from './listeners/listener';
-import { IN_PROCESS, isLocal, type Peer } from './peer';
+import { isLocal, type Peer } from './peer';
 import { newStatistics } from './statistics';
 import { JournalStore } from './store/journal-store';
 import { MemoryStore } from './store/memory-store';
@@ -65,7 +65,7 @@ class BrokerWorker {
       addresses.push(await listener.open(allowAnonymousBeyondLoopback));
     }
     this.#parent.on('message', (message: ToWorker) => {
-      if (message.type === 'accept') this.#connections.accept(new PortStream(message.port), IN_PROCESS);
+      if (message.type === 'accept') this.#accept(new PortStream(message.port), message.peer);
       else void this.stop();
     });
     this.#statisticsTimer = setInterval(() => this.#sendStatistics(), STATISTICS_INTERVAL);
@@ -82,6 +82,10 @@ class BrokerWorker {
     this.#sendEvents();
     this.#sendStatistics();
     this.#parent.close();
+  }
+
+  #accept(stream: PortStream, peer: Peer): void {
+    if (this.#connections.admit(stream, peer)) this.#serve(stream, peer);
   }
 
   // Behind a proxy on this machine a client may still be of another one.

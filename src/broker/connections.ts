@@ -56,11 +56,6 @@ export class Connections {
     clearInterval(this.#timer);
   }
 
-  /** Serves a new connection, or closes it when there is no room for it. */
-  accept(stream: Duplex, peer: Peer): void {
-    if (this.admit(stream, peer)) this.serve(stream, peer);
-  }
-
   /**
    * Counts a connection until its stream is closed, and says whether there is room for it: if not, it is closed and
    * reported.

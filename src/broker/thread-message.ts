@@ -3,6 +3,7 @@ import type { BrokerEvent } from './broker-event';
 import type { Capabilities } from './capabilities';
 import type { Limits } from './limits';
 import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
+import type { Peer } from './peer';
 import type { BrokerStatistics } from './statistics';
 import type { Durability } from './store/journal';
 
@@ -25,7 +26,7 @@ export interface StorageSettings {
 }
 
 /** From the main thread to the worker. */
-export type ToWorker = { type: 'accept'; port: MessagePort } | { type: 'stop' };
+export type ToWorker = { type: 'accept'; port: MessagePort; peer: Peer } | { type: 'stop' };
 
 /** From the worker to the main thread. */
 export type FromWorker =

@@ -52,7 +52,7 @@ export class BrokerInProcess {
 
   /** Takes the broker's end of a connection that the test has made. */
   accept(stream: Duplex, peer: Peer = { address: 'test' }): void {
-    this.#connections.accept(stream, peer);
+    if (this.#connections.admit(stream, peer)) this.#connections.serve(stream, peer);
   }
 
   open(version: ProtocolVersion): MqttPeer {

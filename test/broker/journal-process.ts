@@ -25,9 +25,10 @@ async function main(): Promise<void> {
   broker.restore();
   const connections = new Connections(broker, store.clock, () => {});
   connections.start();
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
-    connections.accept(socket, { address: 'test' }),
-  );
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    const peer = { address: 'test' };
+    if (connections.admit(socket, peer)) connections.serve(socket, peer);
+  });
   server.listen(Number(port), '127.0.0.1', () => {
     process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
   });

@@ -13,7 +13,7 @@ import {
 } from './listener-settings';
 import { proxyList, readProxyHeader } from './proxy-protocol';
 import { TlsCredentials } from './tls-credentials';
-import { WebSocketAcceptor } from './websocket-acceptor';
+import { behindReverseProxy, WebSocketAcceptor } from './websocket-acceptor';
 
 const KINDS: readonly ListenerKind[] = ['tcp', 'tls', 'ws', 'wss'];
 const MAX_HTTP_HEADER_BYTES = 8192;
@@ -269,7 +269,10 @@ export class Listener {
         return;
       }
       socket.on('error', () => {});
-      arrival.refusal = acceptor.accept(request, socket, head, (stream) => this.#serve(arrival, stream));
+      arrival.refusal = acceptor.accept(request, socket, head, (stream) => {
+        arrival.peer = behindReverseProxy(arrival.peer, request);
+        this.#serve(arrival, stream);
+      });
     });
     return http;
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocketServer } from 'ws';
-import { isLoopback } from '../peer';
+import { isLocal, isLoopback, networkPeer, type Peer } from '../peer';
 import { WebSocketStream } from './websocket-stream';
 
 /** Of MQTT 5.0 and 3.1.1 [MQTT-6.0.0-3], and what clients of MQTT 3.1 say. */
@@ -69,6 +69,18 @@ export class WebSocketAcceptor {
     if (asked !== undefined && hostname(origin) === asked && safe) return undefined;
     return { status: 403, reason: `web pages of ${origin.slice(0, 200)} may not connect` };
   }
+}
+
+/**
+ * The peer of a request that a reverse proxy on this machine has passed on: by its headers it is known to come from
+ * elsewhere and must not count as local. Other machines cannot gain anything by such headers.
+ */
+export function behindReverseProxy(peer: Peer, { headers }: IncomingMessage): Peer {
+  const forwarded = headers['x-forwarded-for'] ?? headers.forwarded;
+  if (forwarded === undefined || !isLocal(peer)) return peer;
+  // The last entry is the one that the proxy has added.
+  const client = String(forwarded).split(',').at(-1)?.trim() ?? '';
+  return networkPeer(isIP(client) === 0 ? '0.0.0.0' : client, 0);
 }
 
 interface Refusal {
