@@ -67,7 +67,10 @@ inEachEditor('the forms', (session) => {
   });
 
   describe('embedded-broker', () => {
-    it('keeps its fields', () => keeps('embedded-broker', { port: '18830', name: 'of the lab' }));
+    const row = (index: number) => session.editor.page.locator('#mqttros-embedded-listeners > li').nth(index);
+    const part = (index: number, name: string) => row(index).locator(`.mqttros-listener-${name}`);
+
+    it('keeps its name', () => keeps('embedded-broker', { name: 'of the lab' }));
     it('keeps what of MQTT it offers', async () => {
       const { editor } = session;
       await editor.openForm(id('embedded-broker'));
@@ -85,27 +88,65 @@ inEachEditor('the forms', (session) => {
         ['1', false, true, '60'],
       );
     });
-    it('refuses what is no port', () => refuses('embedded-broker', 'port', [['70000', /from 1 to 65535/]]));
+    it('turns the one port of an earlier flow into the first way in', async () => {
+      const { editor } = session;
+      assert.equal((await saved(id('embedded-broker')))?.listeners, undefined);
+      await editor.openForm(id('embedded-broker'));
+      assert.equal(await part(0, 'kind').inputValue(), 'tcp');
+      assert.equal(await part(0, 'port').inputValue(), String(nodeOf(flow, 'embedded-broker').port));
+      await editor.done();
+      assert.deepEqual(await editor.invalidNodes(), []);
+      const { listen, listeners } = (await saved(id('embedded-broker'))) as FlowNode;
+      assert.equal(listen, false);
+      assert.deepEqual((listeners as { host: string }[])[0]?.host, '127.0.0.1');
+    });
+    it('keeps several ways in, and asks for what TLS needs', async () => {
+      const { editor } = session;
+      await editor.openForm(id('embedded-broker'));
+      await editor.page.locator('.mqttros-embedded-form .red-ui-editableList-addButton').click();
+      assert.equal(await editor.page.locator('#node-input-tlsKey').isVisible(), false);
+      await part(1, 'kind').selectOption('wss');
+      await editor.enter(part(1, 'port'), '8884');
+      await editor.enter(part(1, 'origins'), 'https://site.example');
+      for (const field of ['tlsCertificate', 'tlsKey'])
+        await editor.enter(`#node-input-${field}`, `/tls/${field}`);
+      await editor.done();
+      assert.deepEqual(await editor.invalidNodes(), []);
+      const { listeners, tlsKey } = (await saved(id('embedded-broker'))) as FlowNode;
+      assert.deepEqual((listeners as object[])[1], {
+        kind: 'wss',
+        host: '127.0.0.1',
+        port: '8884',
+        path: '/mqtt',
+        origins: 'https://site.example',
+        proxies: '',
+      });
+      assert.equal(tlsKey, '/tls/tlsKey');
+    });
+    it('refuses what is no port, and the same port twice', async () => {
+      const { editor } = session;
+      await editor.openForm(id('embedded-broker'));
+      await editor.enter(part(0, 'port'), '70000');
+      await editor.seesReason(part(0, 'port'), /from 1 to 65535/);
+      await editor.enter(part(0, 'port'), '1883');
+      await editor.page.locator('.mqttros-embedded-form .red-ui-editableList-addButton').click();
+      await editor.done();
+      assert.match(
+        (await editor.invalidNodes()).join(),
+        new RegExp(`embedded-broker ${id('embedded-broker')}`),
+      );
+    });
     it('opens an address of other machines only after a tick', async () => {
       const { editor } = session;
       await editor.openForm(id('embedded-broker'));
       const tick = editor.page.locator('#node-input-allowAnonymous');
       assert.equal(await tick.isVisible(), false);
-      await editor.enter('#node-input-host', '0.0.0.0');
-      await editor.seesReason('#node-input-host', /Tick the box below/);
+      await editor.enter(part(0, 'host'), '0.0.0.0');
+      await editor.seesReason(part(0, 'host'), /Tick the box below/);
       await tick.check();
       await editor.done();
       assert.deepEqual(await editor.invalidNodes(), []);
       assert.equal((await saved(id('embedded-broker')))?.allowAnonymous, true);
-    });
-    it('asks for no port where nobody may connect', async () => {
-      const { editor } = session;
-      await editor.openForm(id('embedded-broker'));
-      await editor.enter('#node-input-port', '');
-      await editor.page.locator('#node-input-listen').uncheck();
-      assert.equal(await editor.page.locator('#node-input-port').isVisible(), false);
-      await editor.done();
-      assert.deepEqual(await editor.invalidNodes(), []);
     });
   });
 
