@@ -67,14 +67,15 @@ inEachEditor('the forms', (session) => {
   });
 
   describe('embedded-broker', () => {
-    const row = (index: number) => session.editor.page.locator('#mqttros-embedded-listeners > li').nth(index);
+    const row = (index: number) =>
+      session.editor.page.locator('#mqttros-embedded-listener-list > li').nth(index);
     const part = (index: number, name: string) => row(index).locator(`.mqttros-listener-${name}`);
 
     it('keeps its name', () => keeps('embedded-broker', { name: 'of the lab' }));
     it('keeps what of MQTT it offers', async () => {
       const { editor } = session;
       await editor.openForm(id('embedded-broker'));
-      await editor.page.locator('.mqttros-embedded-capabilities > summary').click();
+      await editor.showTab('Protocol');
       await editor.page.locator('#node-input-maximumQos').selectOption('1');
       await editor.page.locator('#node-input-sharedSubscriptions').uncheck();
       await editor.enter('#node-input-serverKeepAlive', '70000');
@@ -103,7 +104,7 @@ inEachEditor('the forms', (session) => {
     it('keeps several ways in, and asks for what TLS needs', async () => {
       const { editor } = session;
       await editor.openForm(id('embedded-broker'));
-      await editor.page.locator('.mqttros-embedded-form .red-ui-editableList-addButton').click();
+      await editor.page.locator('#mqttros-embedded-listeners .red-ui-editableList-addButton').click();
       assert.equal(await editor.page.locator('#node-input-tlsKey').isVisible(), false);
       await part(1, 'kind').selectOption('wss');
       await editor.enter(part(1, 'port'), '8884');
@@ -129,7 +130,7 @@ inEachEditor('the forms', (session) => {
       await editor.enter(part(0, 'port'), '70000');
       await editor.seesReason(part(0, 'port'), /from 1 to 65535/);
       await editor.enter(part(0, 'port'), '1883');
-      await editor.page.locator('.mqttros-embedded-form .red-ui-editableList-addButton').click();
+      await editor.page.locator('#mqttros-embedded-listeners .red-ui-editableList-addButton').click();
       await editor.done();
       assert.match(
         (await editor.invalidNodes()).join(),

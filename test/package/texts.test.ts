@@ -6,6 +6,14 @@ import { NODE_TYPES } from './package-json';
 
 const LOCALES = 'nodes/locales/en-US';
 
+/** The built form without its code. */
+function formOf(type: string): string {
+  const [form = ''] = readFileSync(join('dist/nodes', `${type}.html`), 'utf8').split(
+    '<script type="text/javascript">',
+  );
+  return form;
+}
+
 /** The text of a key such as `mqtt-pub.label.topic` in the node's locale file. */
 function textOf(type: string, key: string): unknown {
   const texts: unknown = JSON.parse(readFileSync(join(LOCALES, `${type}.json`), 'utf8'));
@@ -17,14 +25,14 @@ function textOf(type: string, key: string): unknown {
 describe('the texts', () => {
   for (const type of NODE_TYPES) {
     it(`has every text that the form of ${type} names`, () => {
-      const form = readFileSync(join('nodes', `${type}.html`), 'utf8');
+      const form = formOf(type);
       const keys = [...form.matchAll(/data-i18n="(?:\[\w+\])?([^"]+)"/g)].map(([, key]) => key as string);
       assert.ok(keys.length > 0);
       for (const key of keys) assert.equal(typeof textOf(type, key), 'string', key);
     });
 
     it(`leaves no text of ${type} outside its locale file`, () => {
-      const form = readFileSync(join('nodes', `${type}.html`), 'utf8').replace(/<style>[\s\S]*<\/style>/, '');
+      const form = formOf(type).replace(/<style>[\s\S]*<\/style>/, '');
       const words = form
         .replace(/<[^>]*>/g, '')
         .trim()
