@@ -21,20 +21,12 @@ import { handlePublish } from './handlers/publish';
 import { handleSubscribe } from './handlers/subscribe';
 import { handleUnsubscribe } from './handlers/unsubscribe';
 import type { Peer } from './peer';
-import type { TopicEntry } from './routing-table';
 import type { Session } from './session/session';
 
 /** Largest CONNECT: who has not said who they are gets no more memory than that. */
 const MAX_CONNECT_BYTES = 512 * 1024;
 /** How long the last packet may take to reach a peer that does not close, ms. */
 const LINGER = 2000;
-
-/** A topic that the client has given a number [MQTT-3.3.2.3.4]. */
-export interface TopicAlias {
-  entry: TopicEntry;
-  /** The topic name as it came. */
-  bytes: Buffer;
-}
 
 /** What CONNECT settled. */
 export interface ConnectedState {
@@ -68,7 +60,8 @@ export class ClientConnection implements ConnectedClient {
   readonly output: ConnectionOutput;
   /** The PUBLISH that is being handled; one for all connections, as it would keep their last chunks in memory. */
   readonly view: PublishView;
-  readonly topicAliases = new Map<number, TopicAlias>();
+  /** The topic names that the client has given a number, as they came (MQTT 5.0 section 3.3.2.3.4). */
+  readonly topicAliases = new Map<number, Buffer>();
   /** Time of the chunk that is being handled. */
   now: number;
   version: ProtocolVersion = 4;

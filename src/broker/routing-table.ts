@@ -20,10 +20,11 @@ export interface TopicEntry {
   version: number;
 }
 
-/** Bytes of topic names that are remembered before the cache starts over. */
-const CACHED_BYTES = 4 * 1024 * 1024;
-/** What an entry costs beyond its name, roughly. */
+/** Bytes of topic names and recipients that are remembered before the cache starts over. */
+const CACHED_BYTES = 16 * 1024 * 1024;
+/** What an entry costs beyond its name, and each recipient of it, roughly. */
 const ENTRY_BYTES = 128;
+const RECIPIENT_BYTES = 256;
 
 /**
  * The subscriptions of all sessions, and the topics lately published to with their recipients: decoding and checking a
@@ -35,6 +36,7 @@ export class RoutingTable {
   readonly #limits: Limits;
   // By the name's bytes as latin1, which takes no decoding.
   readonly #entries = new Map<string, TopicEntry>();
+  /** Added to the cache since it started over, also in place of what was there. */
   #cachedBytes = 0;
   #version = 0;
   #size = 0;
@@ -98,7 +100,7 @@ export class RoutingTable {
     return entry;
   }
 
-  /** Brings an entry's recipients up to date, one that the cache may have forgotten as well. */
+  /** Brings an entry's recipients up to date. */
   refresh(entry: TopicEntry): void {
     if (entry.version === this.#version) return;
     const matching = this.#trie.match(entry.topic);
@@ -111,6 +113,7 @@ export class RoutingTable {
     entry.shared = shared;
     entry.recipients = recipientsOf(subscriptions);
     entry.version = this.#version;
+    this.#cachedBytes += RECIPIENT_BYTES * entry.recipients.length;
   }
 
   #newEntry(key: string, bytes: Buffer, start: number, end: number): TopicEntry {

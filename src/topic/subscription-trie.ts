@@ -7,6 +7,8 @@ const newNode = <T>(): TrieNode<T> => ({ children: new Map(), values: undefined 
 
 /** Matches of this many distinct topic names are remembered before the cache starts over. */
 const MAX_CACHED_TOPICS = 10_000;
+/** And of this many matches in all: many topics that many filters match would fill the memory as well. */
+const MAX_CACHED_VALUES = 200_000;
 /** A longer topic name is matched anew each time, so that hostile ones cannot fill the memory by way of the cache. */
 const MAX_CACHED_LENGTH = 512;
 
@@ -17,6 +19,7 @@ const MAX_CACHED_LENGTH = 512;
 export class SubscriptionTrie<T> {
   readonly #root = newNode<T>();
   readonly #cache = new Map<string, readonly T[]>();
+  #cachedValues = 0;
   #size = 0;
 
   /** How many (filter, value) pairs are held. */
@@ -39,7 +42,7 @@ export class SubscriptionTrie<T> {
     if (node.values.has(value)) return;
     node.values.add(value);
     this.#size++;
-    this.#cache.clear();
+    this.#forget();
   }
 
   /** Removes a value from a filter and says whether it was there. */
@@ -54,7 +57,7 @@ export class SubscriptionTrie<T> {
     const leaf = path[levels.length] as TrieNode<T>;
     if (leaf.values?.delete(value) !== true) return false;
     this.#size--;
-    this.#cache.clear();
+    this.#forget();
     if (leaf.values.size === 0) leaf.values = undefined;
     for (let depth = levels.length; depth > 0; depth--) {
       const node = path[depth] as TrieNode<T>;
@@ -91,9 +94,15 @@ export class SubscriptionTrie<T> {
     }
     const result = [...found];
     if (topic.length > MAX_CACHED_LENGTH) return result;
-    if (this.#cache.size >= MAX_CACHED_TOPICS) this.#cache.clear();
+    if (this.#cache.size >= MAX_CACHED_TOPICS || this.#cachedValues >= MAX_CACHED_VALUES) this.#forget();
     this.#cache.set(topic, result);
+    this.#cachedValues += result.length;
     return result;
+  }
+
+  #forget(): void {
+    this.#cache.clear();
+    this.#cachedValues = 0;
   }
 }
 

@@ -1,11 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { checkOffered } from '../capabilities';
-import type { ClientConnection, TopicAlias } from '../client-connection';
+import type { ClientConnection } from '../client-connection';
 import { PacketType } from '../codec/packet-type';
 import { ProtocolError } from '../codec/protocol-error';
 import type { PublishView } from '../codec/publish-packet';
 import { ReasonCode } from '../codec/reason-code';
-import type { TopicEntry } from '../routing-table';
 
 const PUBACK = PacketType.puback << 4;
 const PUBREC = PacketType.pubrec << 4;
@@ -22,14 +21,11 @@ export function handlePublish(
   view.parse(bytes, packetStart, start, end, version === 5);
   checkOffered(broker.capabilities, view);
   broker.statistics.messagesReceived++;
-  let alias: TopicAlias | undefined;
-  let entry: TopicEntry;
-  if (view.topicAlias === 0) {
-    entry = broker.topicAt(bytes, view.topicStart, view.topicEnd);
-  } else {
-    alias = resolveAlias(connection, view);
-    entry = alias.entry;
-  }
+  const aliasedTopic = view.topicAlias === 0 ? undefined : resolveAlias(connection, view);
+  const entry =
+    aliasedTopic === undefined
+      ? broker.topicAt(bytes, view.topicStart, view.topicEnd)
+      : broker.topicAt(aliasedTopic, 0, aliasedTopic.length);
   if (broker.capabilities.checkPayloadFormat && view.payloadFormat === 1 && !isPayloadUtf8(view)) {
     if (view.qos === 0) throw new ProtocolError(ReasonCode.payloadFormatInvalid, 'the payload is not UTF-8');
     refuse(connection, ReasonCode.payloadFormatInvalid);
@@ -53,7 +49,7 @@ export function handlePublish(
     output.acknowledge(PUBREC, view.packetId, ReasonCode.success);
     return;
   }
-  broker.publish(view, entry, alias?.bytes, session, version === 5, now);
+  broker.publish(view, entry, aliasedTopic, session, version === 5, now);
   if (view.qos > 0) {
     if (store.position !== position) output.waitFor(store.position);
     output.acknowledge(view.qos === 1 ? PUBACK : PUBREC, view.packetId, ReasonCode.success);
@@ -89,10 +85,10 @@ function refuseForRoom(connection: ClientConnection): void {
 }
 
 /**
- * The topic that an alias stands for, which a packet with a topic name sets anew.
+ * The bytes of the topic name that an alias stands for, which a packet with a topic name sets anew.
  * @throws ProtocolError the alias is above the maximum [MQTT-3.3.2-9] or was never set
  */
-function resolveAlias({ broker, topicAliases }: ClientConnection, view: PublishView): TopicAlias {
+function resolveAlias({ broker, topicAliases }: ClientConnection, view: PublishView): Buffer {
   const { topicAlias, bytes, topicStart, topicEnd } = view;
   if (topicAlias > broker.limits.topicAliases) {
     throw new ProtocolError(
@@ -101,12 +97,10 @@ function resolveAlias({ broker, topicAliases }: ClientConnection, view: PublishV
     );
   }
   if (topicEnd > topicStart) {
-    const alias = {
-      entry: broker.topicAt(bytes, topicStart, topicEnd),
-      bytes: Buffer.from(bytes.subarray(topicStart, topicEnd)),
-    };
-    topicAliases.set(topicAlias, alias);
-    return alias;
+    broker.topicAt(bytes, topicStart, topicEnd); // A name that is not valid sets no alias.
+    const topic = Buffer.from(bytes.subarray(topicStart, topicEnd));
+    topicAliases.set(topicAlias, topic);
+    return topic;
   }
   const known = topicAliases.get(topicAlias);
   if (known === undefined) {
