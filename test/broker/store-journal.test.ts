@@ -13,10 +13,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Message } from '../../src/broker/message';
 import { crc32 } from '../../src/broker/store/checksum';
+import { LOCK_NAME } from '../../src/broker/store/directory-lock';
 import { JournalDirectory } from '../../src/broker/store/journal-directory';
 import { FORMAT_VERSION } from '../../src/broker/store/journal-file';
 import { type JournalSettings, JournalStore } from '../../src/broker/store/journal-store';
-import { type SessionStore, StoreVersionError } from '../../src/broker/store/store';
+import { type SessionStore, StoreInUseError, StoreVersionError } from '../../src/broker/store/store';
 import { deliveriesOf, StoredState } from '../../src/broker/store/stored-state';
 
 const FIRST = '0000000001.journal';
@@ -89,7 +90,7 @@ describe('the journal store', () => {
     const image = join(folder, name);
     rmSync(image, { recursive: true, force: true });
     // Files vanish while a snapshot replaces them only between the steps of this thread.
-    cpSync(directory, image, { recursive: true });
+    cpSync(directory, image, { recursive: true, filter: (source) => !source.endsWith(LOCK_NAME) });
     return image;
   }
 
@@ -223,6 +224,7 @@ describe('the journal store', () => {
 
   it('refuses files of another version and does not touch them', async () => {
     await everyChange();
+    await stores.pop()?.close();
     const path = join(directory, FIRST);
     const bytes = readFileSync(path);
     bytes.writeUInt32BE(FORMAT_VERSION + 1, 8);
@@ -231,11 +233,39 @@ describe('the journal store', () => {
     const store = new JournalStore({ directory, durability: 'write', maximumBytes: 1 << 24 });
     await assert.rejects(
       store.open(() => {}),
-      (error) => error instanceof StoreVersionError && /version 2, expected 1/.test(error.message),
+      (error) =>
+        error instanceof StoreVersionError && /version 2, expected 1: use the version/.test(error.message),
     );
     await store.close();
     assert.deepEqual(readdirSync(directory), [FIRST]);
     assert.deepEqual(readFileSync(path), bytes);
+  });
+
+  for (const path of ['store', join('long'.repeat(20), 'path'.repeat(20))]) {
+    it(`leaves a directory to the broker that uses it (path of ${path.length} characters)`, async () => {
+      directory = join(folder, path);
+      const first = await open();
+      first.retained(message('r', 'first'));
+      first.commit();
+      const names = readdirSync(directory);
+      const second = new JournalStore({ directory, durability: 'write', maximumBytes: 1 << 24 });
+      await assert.rejects(
+        second.open(() => {}),
+        (error) => error instanceof StoreInUseError && error.message.includes(`${directory} is in use`),
+      );
+      await second.close();
+      assert.deepEqual(readdirSync(directory), names);
+      await first.close();
+      assert.deepEqual([...(await open()).retainedMessages()].map(payloadOf), ['first']);
+    });
+  }
+
+  it('says which directory cannot be created', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    await assert.rejects(
+      open({ directory: join(folder, 'file', 'store') }),
+      /directory .*store cannot be created: /,
+    );
   });
 
   it('survives arbitrary bytes in its files', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import type { Limits } from '../../src/broker/limits';
+import { LOCK_NAME } from '../../src/broker/store/directory-lock';
 import { JournalStore } from '../../src/broker/store/journal-store';
 import type { Store } from '../../src/broker/store/store';
 import { BrokerInProcess } from './broker-in-process';
@@ -97,7 +98,7 @@ describe('a broker with a journal', () => {
   async function crash(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     const image = join(folder, String(stores.length));
-    cpSync(directory, image, { recursive: true });
+    cpSync(directory, image, { recursive: true, filter: (source) => !source.endsWith(LOCK_NAME) });
     directory = image;
     time.monotonic = 77;
     await boot();

@@ -3,6 +3,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WireReader } from '../codec/wire-reader';
 import { WireWriter } from '../codec/wire-writer';
+import { DirectoryLock } from './directory-lock';
 import { syncDirectory } from './journal';
 import { createJournalFile, frameHeader, JournalReader } from './journal-file';
 import { type JournalRecord, readRecord, writeRecord } from './journal-record';
@@ -18,11 +19,31 @@ const NAME = /^(\d{10})\.(journal|snapshot)$/;
  */
 export class JournalDirectory {
   readonly path: string;
+  readonly #lock: DirectoryLock;
   readonly #damaged = new Set<string>();
   #lastNumber = 0;
 
   constructor(path: string) {
     this.path = path;
+    this.#lock = new DirectoryLock(path);
+  }
+
+  /**
+   * Creates the directory where it is not there, and holds it until `close`.
+   * @throws StoreInUseError
+   * @throws Error of the file system
+   */
+  async open(): Promise<void> {
+    try {
+      mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw new Error(`the storage directory ${this.path} cannot be created: ${(error as Error).message}`);
+    }
+    await this.#lock.acquire();
+  }
+
+  async close(): Promise<void> {
+    await this.#lock.release();
   }
 
   get lastNumber(): number {
@@ -49,7 +70,6 @@ export class JournalDirectory {
    * @throws Error of the file system
    */
   load(state: StoredState): string[] {
-    mkdirSync(this.path, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(this.path)) {
       if (name.endsWith('.temporary')) rmSync(join(this.path, name));
     }

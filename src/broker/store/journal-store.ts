@@ -80,6 +80,7 @@ export class JournalStore implements Store {
   readonly clock = () => this.#monotonic() + this.#offset;
 
   async open(listener: () => void): Promise<string[]> {
+    await this.#directory.open();
     const damage = this.#directory.load(this.#state);
     const found = this.#directory.lastNumber > 0;
     const wall = this.#wall();
@@ -101,6 +102,7 @@ export class JournalStore implements Store {
     this.#journal.commit();
     await this.#compacting;
     this.#journal.close();
+    await this.#directory.close();
   }
 
   *sessions(): Generator<StoredSession> {

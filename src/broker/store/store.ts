@@ -79,6 +79,7 @@ export interface Store {
   /**
    * Reads what was kept, and says in words what of it was damaged.
    * @param listener called when `fault` has changed, and when `durable` has outside of `commit`
+   * @throws StoreInUseError another broker uses the files
    * @throws StoreVersionError the files are of a version that is not known; they are not touched
    * @throws Error the directory cannot be used
    */
@@ -104,6 +105,16 @@ export interface Store {
 export class StoreVersionError extends Error {
   override readonly name = 'StoreVersionError';
   constructor(path: string, version: number, expected: number) {
-    super(`${path} has format version ${version}, expected ${expected}`);
+    super(
+      `${path} has format version ${version}, expected ${expected}: use the version of this package that wrote it, or move the directory away to begin with an empty one`,
+    );
+  }
+}
+
+/** Another broker, of this process or another, keeps its state in the directory. */
+export class StoreInUseError extends Error {
+  override readonly name = 'StoreInUseError';
+  constructor(directory: string) {
+    super(`the storage directory ${directory} is in use by another broker: each needs one of its own`);
   }
 }
