@@ -39,7 +39,7 @@ RED.nodes.registerType<Fields>('embedded-broker', {
     durability: storageFields.durability,
   },
   credentials: { tlsPassphrase: { type: 'password' } },
-  inputs: 0,
+  inputs: 1,
   outputs: 1,
   icon: 'mqtt-broker.svg',
   paletteLabel: 'embedded-broker',
@@ -48,6 +48,9 @@ RED.nodes.registerType<Fields>('embedded-broker', {
   },
   labelStyle() {
     return this.name ? 'node_label_italic' : '';
+  },
+  inputLabels() {
+    return this._('embedded-broker.label.actions');
   },
   outputLabels() {
     return this._('embedded-broker.label.events');

@@ -3,6 +3,7 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { BrokerThread, type BrokerThreadStatus } from '../src/broker/broker-thread';
 import { defaultLimits } from '../src/broker/limits';
 import { WebSocketPath } from '../src/broker/listeners/websocket-path';
+import { ActionError, runAction } from './embedded-actions';
 import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
 import { FieldError, type ListenerFields, listenersOf, pathsOf } from './embedded-listeners';
 
@@ -105,6 +106,18 @@ export default function (RED: NodeAPI): void {
       if (event.type === 'credentials' && event.failure !== undefined) {
         this.error(text('errors.credentials', { listener: event.listener, reason: event.failure }));
       }
+    });
+    this.on('input', (msg, send, done) => {
+      runAction(thread, msg).then(
+        (answer) => {
+          if (answer !== undefined) send(answer);
+          done();
+        },
+        (error: Error) => {
+          if (!(error instanceof ActionError)) return done(error);
+          done(new Error(text(`errors.action.${error.field}`, { value: error.value })));
+        },
+      );
     });
     try {
       for (const path of paths) path.open();

@@ -1,12 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import { PortStream } from '../client/port-stream';
 import type { BrokerEvent } from './broker-event';
 import { type Capabilities, capabilitiesOf } from './capabilities';
 import { type Limits, limitsOf } from './limits';
 import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
 import { IN_PROCESS } from './peer';
+import { RemoteAdministration } from './remote-administration';
 import type { BrokerStatistics } from './statistics';
 import type { FromWorker, StorageSettings, ToWorker, WorkerSettings } from './thread-message';
 
@@ -55,6 +56,8 @@ const STOP_TIMEOUT = 4000;
  * thread dies it is reported and restarted, first at once and then ever later, with what its storage has kept.
  */
 export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
+  /** Publishes, lists and disconnects without a connection. What waits for an answer fails when the thread ends. */
+  readonly administration: RemoteAdministration;
   readonly #settings: BrokerSettings;
   #status: BrokerThreadStatus = { state: 'stopped', listeners: [] };
   #worker: Worker | undefined;
@@ -68,6 +71,10 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     super();
     this.#settings = settings;
     this.#listeners = settings.listeners;
+    this.administration = new RemoteAdministration((id, call, transfer) => {
+      if (this.#worker === undefined) throw this.#notRunning();
+      post(this.#worker, { type: 'request', id, call }, transfer);
+    });
   }
 
   get status(): BrokerThreadStatus {
@@ -119,8 +126,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
    */
   openStream(peer = IN_PROCESS): Duplex {
     if (this.#worker === undefined) {
-      const { state, reason } = this.#status;
-      const error = new Error(`embedded broker is ${state}${reason === undefined ? '' : `: ${reason}`}`);
+      const error = this.#notRunning();
       return new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback(error) }).destroy(
         error,
       );
@@ -134,6 +140,11 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   acceptPort(port: MessagePort, peer = IN_PROCESS): void {
     if (this.#worker === undefined) port.close();
     else post(this.#worker, { type: 'accept', port, peer }, [port]);
+  }
+
+  #notRunning(): Error {
+    const { state, reason } = this.#status;
+    return new Error(`embedded broker is ${state}${reason === undefined ? '' : `: ${reason}`}`);
   }
 
   /** Starts a worker and resolves when it listens. */
@@ -171,18 +182,24 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
           case 'events':
             for (const event of message.events) this.emit('event', event);
             break;
+          case 'answer':
+            if ('fault' in message) this.administration.answered(message.id, message.fault, undefined);
+            else this.administration.answered(message.id, undefined, message.answer);
+            break;
         }
       });
       worker.on('error', (error) => {
         failure = messageOf(error);
       });
       worker.on('exit', (code) => {
-        const reason = failure ?? `broker thread ended with code ${code}`;
         if (this.#worker !== worker) {
-          // Stopped; without effect when it had run.
+          this.administration.fail('the broker was stopped');
+          // Without effect when it had run.
           reject(stoppedEarly());
           return;
         }
+        const reason = failure ?? `broker thread ended with code ${code}`;
+        this.administration.fail(reason);
         this.#worker = undefined;
         if (startedAt === undefined) {
           reject(new Error(reason));
@@ -228,7 +245,7 @@ function stoppedEarly(): Error {
   return new Error('broker was stopped before it ran');
 }
 
-function post(worker: Worker, message: ToWorker, transfer: MessagePort[] = []): void {
+function post(worker: Worker, message: ToWorker, transfer: Transferable[] = []): void {
   worker.postMessage(message, transfer);
 }
 

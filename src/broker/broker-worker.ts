@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PortStream } from '../client/port-stream';
+import { Administration } from './administration';
 import { Broker } from './broker';
 import type { BrokerEvent } from './broker-event';
 import { ReasonCode } from './codec/reason-code';
@@ -11,7 +12,7 @@ import { newStatistics } from './statistics';
 import { JournalStore } from './store/journal-store';
 import { MemoryStore } from './store/memory-store';
 import type { Store } from './store/store';
-import type { FromWorker, ToWorker, WorkerSettings } from './thread-message';
+import type { AdministrationCall, FromWorker, ToWorker, WorkerSettings } from './thread-message';
 
 /** Events are sent in groups: a crowd of clients must not become a crowd of messages to the main thread. */
 const EVENT_INTERVAL = 50;
@@ -26,6 +27,7 @@ class BrokerWorker {
   readonly #store: Store;
   readonly #broker: Broker;
   readonly #connections: Connections;
+  readonly #administration: Administration;
   readonly #listeners: Listener[] = [];
   #events: BrokerEvent[] = [];
   #reportedFault: string | undefined;
@@ -43,6 +45,7 @@ class BrokerWorker {
         ? new MemoryStore()
         : new JournalStore({ ...storage, maximumBytes: limits.storedBytes });
     this.#broker = new Broker(limits, this.#statistics, capabilities, this.#store);
+    this.#administration = new Administration(this.#broker);
     this.#connections = new Connections(this.#broker, this.#store.clock, (event) => this.#report(event));
   }
 
@@ -65,8 +68,17 @@ class BrokerWorker {
       addresses.push(await listener.open(allowAnonymousBeyondLoopback));
     }
     this.#parent.on('message', (message: ToWorker) => {
-      if (message.type === 'accept') this.#accept(new PortStream(message.port), message.peer);
-      else void this.stop();
+      switch (message.type) {
+        case 'accept':
+          this.#accept(new PortStream(message.port), message.peer);
+          break;
+        case 'request':
+          void this.#answer(message.id, message.call);
+          break;
+        case 'stop':
+          void this.stop();
+          break;
+      }
     });
     this.#statisticsTimer = setInterval(() => this.#sendStatistics(), STATISTICS_INTERVAL);
     this.#send({ type: 'running', listeners: addresses });
@@ -82,6 +94,16 @@ class BrokerWorker {
     this.#sendEvents();
     this.#sendStatistics();
     this.#parent.close();
+  }
+
+  async #answer(id: number, { name, argument }: AdministrationCall): Promise<void> {
+    try {
+      // The type of a call says that its argument is its own.
+      const call = this.#administration[name] as (argument: unknown) => Promise<unknown>;
+      this.#send({ type: 'answer', id, answer: await call.call(this.#administration, argument) });
+    } catch (error) {
+      this.#send({ type: 'answer', id, fault: error instanceof Error ? error.message : String(error) });
+    }
   }
 
   #accept(stream: PortStream, peer: Peer): void {
@@ -100,6 +122,7 @@ class BrokerWorker {
 
   #onStoreChanged(): void {
     this.#connections.storeChanged();
+    this.#administration.storeChanged();
     const { fault } = this.#store;
     if (fault === this.#reportedFault) return;
     if (fault === undefined || this.#reportedFault === undefined) {

@@ -1,7 +1,9 @@
 import { topicFilterFault } from '../topic/topic-filter';
-import { type Capabilities, defaultCapabilities, unavailable } from './capabilities';
+import { shown } from '../topic/topic-name';
+import { type Capabilities, checkOffered, defaultCapabilities, unavailable } from './capabilities';
 import type { WillFields } from './codec/connect-packet';
 import type { QoS } from './codec/packet-type';
+import { ProtocolError } from './codec/protocol-error';
 import type { PublishView } from './codec/publish-packet';
 import { ReasonCode } from './codec/reason-code';
 import type { SubscriptionRequest } from './codec/subscribe-packet';
@@ -132,10 +134,13 @@ export class Broker {
     return this.#routing.entryAt(bytes, start, end);
   }
 
-  /** Whether a received PUBLISH leaves something to be kept in the store before it can be acknowledged. */
-  mustKeep(view: PublishView, entry: TopicEntry, publisher: Session): boolean {
+  /**
+   * Whether a PUBLISH leaves something to be kept in the store before it can be acknowledged.
+   * @param publisher absent when it comes from the application that the broker runs in
+   */
+  mustKeep(view: PublishView, entry: TopicEntry, publisher: Session | undefined): boolean {
     if (view.qos === 0) return false;
-    if (view.retain || (view.qos === 2 && publisher.stored !== undefined)) return true;
+    if (view.retain || (view.qos === 2 && publisher?.stored !== undefined)) return true;
     this.#routing.refresh(entry);
     if (entry.shared.some((shared) => shared.stored)) return true;
     return entry.recipients.some(
@@ -186,6 +191,39 @@ export class Broker {
       message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
       session.deliver(message, qos, view.retain && delivery.retainAsPublished, delivery, now);
     }
+  }
+
+  /**
+   * Publishes a message of the application that the broker runs in.
+   * @throws ProtocolError a client would not be allowed to either
+   */
+  publishOwn(view: PublishView, now: number): void {
+    checkOffered(this.capabilities, view);
+    const entry = this.topicAt(view.bytes, view.topicStart, view.topicEnd);
+    if (entry.reserved) {
+      throw new ProtocolError(
+        ReasonCode.notAuthorized,
+        `topic "${shown(entry.topic)}" is for the broker alone`,
+      );
+    }
+    if (this.store.full && this.mustKeep(view, entry, undefined)) {
+      throw new ProtocolError(ReasonCode.quotaExceeded, 'there is no room to keep the message');
+    }
+    const message = messageOf(view, entry.topic, undefined, '', now);
+    if (message.retain) this.#retain(message);
+    this.#route(message, undefined, now);
+  }
+
+  /** Disconnects a client and says whether it was connected. Its session stays as long as it was granted. */
+  endClient(clientId: string, reason: string): boolean {
+    const client = this.#clients.get(clientId);
+    client?.end(ReasonCode.administrativeAction, reason);
+    return client !== undefined;
+  }
+
+  /** Ends the session of a client that is away, and says whether there was one. */
+  endSession(clientId: string, now: number): boolean {
+    return this.#sessions.end(clientId, now);
   }
 
   /** Adds or replaces a subscription; `reasonCode` is for SUBACK. */

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { AdministrationCalls } from './administration';
 import type { BrokerEvent } from './broker-event';
 import type { Capabilities } from './capabilities';
 import type { Limits } from './limits';
@@ -26,11 +27,22 @@ export interface StorageSettings {
 }
 
 /** From the main thread to the worker. */
-export type ToWorker = { type: 'accept'; port: MessagePort; peer: Peer } | { type: 'stop' };
+export type ToWorker =
+  | { type: 'accept'; port: MessagePort; peer: Peer }
+  | { type: 'request'; id: number; call: AdministrationCall }
+  | { type: 'stop' };
+
+/** One call of an administration with its argument. */
+export type AdministrationCall = {
+  [Name in keyof AdministrationCalls]: { name: Name; argument: Parameters<AdministrationCalls[Name]>[0] };
+}[keyof AdministrationCalls];
 
 /** From the worker to the main thread. */
 export type FromWorker =
   | { type: 'running'; listeners: ListenerAddress[] }
   | { type: 'failed'; reason: string }
   | { type: 'statistics'; statistics: BrokerStatistics }
-  | { type: 'events'; events: BrokerEvent[] };
+  | { type: 'events'; events: BrokerEvent[] }
+  /** To the request of the same id; `fault` says why there is none. */
+  | { type: 'answer'; id: number; answer: unknown }
+  | { type: 'answer'; id: number; fault: string };

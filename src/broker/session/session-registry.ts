@@ -98,6 +98,15 @@ export class SessionRegistry {
     }
   }
 
+  /** Ends the session of an absent client before its time, and says whether there was one. */
+  end(clientId: string, now: number): boolean {
+    const offline = this.#offline.get(clientId);
+    if (offline === undefined) return false;
+    this.#offline.delete(clientId);
+    this.#end(offline, now);
+    return true;
+  }
+
   /** Publishes the wills and ends the sessions whose time has come. */
   expire(now: number): void {
     for (const offline of this.#offline.values()) {

@@ -1,0 +1,131 @@
+import { inspect } from 'node:util';
+import type { NodeMessage } from 'node-red';
+import type { BrokerThread } from '../src/broker/broker-thread';
+import type { OwnMessage } from '../src/broker/remote-administration';
+import { encodePayload } from '../src/client/flow-payload';
+import { wholeNumber } from './form-number';
+
+const MAX_UINT32 = 0xffff_ffff;
+/** Of a text that MQTT carries. */
+const MAX_TEXT_BYTES = 65_535;
+
+/** A message to the node, whatever a flow has put there. */
+type Input = NodeMessage & Record<string, unknown>;
+
+/** A property of the message whose value cannot be used. */
+export class ActionError extends Error {
+  override readonly name = 'ActionError';
+  readonly field: string;
+  /** As it can be shown. */
+  readonly value: string;
+
+  constructor(field: string, value: unknown) {
+    const shown = inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY }).slice(0, 100);
+    super(`msg.${field}: ${shown}`);
+    this.field = field;
+    this.value = shown;
+  }
+}
+
+type Action = (thread: BrokerThread, msg: Input) => Promise<unknown>;
+
+/** What a message can ask for with `msg.action`; what an action gives back is the payload of the answer. */
+const ACTIONS = new Map<unknown, Action>([
+  ['publish', ({ administration }, msg) => administration.publish(messageOf(msg))],
+  [
+    'disconnect',
+    ({ administration }, msg) =>
+      administration.disconnect({
+        clientId: textOf(msg, 'clientId'),
+        reason: optional(msg, 'reason', textOf) ?? 'disconnected by a flow',
+        endSession: flagOf(msg, 'endSession'),
+      }),
+  ],
+]);
+
+/**
+ * Does what the message asks for. Resolves to the answer: the message with another payload; `undefined` where there is none.
+ * @throws ActionError a property of the message cannot be used
+ * @throws Error the broker cannot do it
+ */
+export async function runAction(thread: BrokerThread, msg: NodeMessage): Promise<NodeMessage | undefined> {
+  const input = msg as Input;
+  const action = ACTIONS.get(input.action);
+  if (action === undefined) throw new ActionError('action', input.action);
+  const payload = await action(thread, input);
+  return payload === undefined ? undefined : { ...msg, payload };
+}
+
+function messageOf(msg: Input): OwnMessage {
+  const qos = wholeNumber(msg.qos ?? 0, 0, 2);
+  if (qos === undefined) throw new ActionError('qos', msg.qos);
+  const payload = encodePayload(msg.payload);
+  return {
+    topic: textOf(msg, 'topic'),
+    payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+    qos: qos as OwnMessage['qos'],
+    retain: flagOf(msg, 'retain'),
+    properties: propertiesOf(msg),
+  };
+}
+
+/** The MQTT 5 properties of a message, under the names that Node-RED's own MQTT nodes gave them. */
+function propertiesOf(msg: Input): OwnMessage['properties'] {
+  const properties: OwnMessage['properties'] = {};
+  const responseTopic = optional(msg, 'responseTopic', textOf);
+  if (responseTopic !== undefined) properties.responseTopic = responseTopic;
+  const correlationData = optional(msg, 'correlationData', bytesOf);
+  if (correlationData !== undefined) properties.correlationData = correlationData;
+  const contentType = optional(msg, 'contentType', textOf);
+  if (contentType !== undefined) properties.contentType = contentType;
+  const messageExpiryInterval = optional(msg, 'messageExpiryInterval', secondsOf);
+  if (messageExpiryInterval !== undefined) properties.messageExpiryInterval = messageExpiryInterval;
+  const isText = optional(msg, 'payloadFormatIndicator', flagOf);
+  if (isText !== undefined) properties.payloadFormatIndicator = isText ? 1 : 0;
+  const userProperties = optional(msg, 'userProperties', pairsOf);
+  if (userProperties !== undefined) properties.userProperties = userProperties;
+  return properties;
+}
+
+/** A property that may be absent. */
+function optional<T>(msg: Input, field: string, read: (msg: Input, field: string) => T): T | undefined {
+  return msg[field] === undefined ? undefined : read(msg, field);
+}
+
+function textOf(msg: Input, field: string): string {
+  const value = msg[field];
+  if (typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_TEXT_BYTES) return value;
+  throw new ActionError(field, value);
+}
+
+function flagOf(msg: Input, field: string): boolean {
+  const value = msg[field] ?? false;
+  if (value === true || value === 'true' || value === 1) return true;
+  if (value === false || value === 'false' || value === 0) return false;
+  throw new ActionError(field, value);
+}
+
+function secondsOf(msg: Input, field: string): number {
+  const seconds = wholeNumber(msg[field], 0, MAX_UINT32);
+  if (seconds === undefined) throw new ActionError(field, msg[field]);
+  return seconds;
+}
+
+function bytesOf(msg: Input, field: string): Buffer {
+  const value = msg[field];
+  if (typeof value === 'string') return Buffer.from(value);
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  throw new ActionError(field, value);
+}
+
+/** An object of texts, or of lists of texts where a name occurs more than once. */
+function pairsOf(msg: Input, field: string): Array<[string, string]> {
+  const value = msg[field];
+  if (typeof value !== 'object' || value === null) throw new ActionError(field, value);
+  return Object.entries(value).flatMap(([name, texts]) =>
+    [texts].flat().map((text): [string, string] => {
+      if (typeof text !== 'string') throw new ActionError(field, { [name]: text });
+      return [name, text];
+    }),
+  );
+}

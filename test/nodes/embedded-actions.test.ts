@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import type { NodeMessage } from 'node-red';
+import helper from 'node-red-node-test-helper';
+import {
+  brokerForm,
+  connectedStatus,
+  embeddedForm,
+  errorOf,
+  type FlowNode,
+  report,
+  Sink,
+  sink,
+  start,
+  statusText,
+  stop,
+  subForm,
+  tab,
+} from './flow';
+
+type FlowMessage = NodeMessage & Record<string, unknown>;
+
+describe('actions of embedded-broker', function () {
+  this.timeout(20_000);
+  let outcomes: Sink;
+  let faults: Sink;
+  let completed: Sink;
+
+  const flow: FlowNode[] = [
+    tab,
+    embeddedForm({ listen: false, persistence: 'memory' }),
+    brokerForm({ target: 'embedded', embedded: 'embedded-1', clientId: 'reader', sessionExpiry: '60' }),
+    subForm({ topicFilter: 'to/#' }),
+    report('catch', 'embedded-1', 'faults'),
+    report('complete', 'embedded-1', 'completed'),
+    ...['events-1', 'out-1', 'faults', 'completed'].map((id) => sink(id)),
+  ];
+  const act = (msg: Record<string, unknown>) => helper.getNode('embedded-1').receive(msg as NodeMessage);
+  /** The next answer to an action or event of a type, which come on the same output. */
+  const next = async (property: 'action' | 'topic', value: string): Promise<FlowMessage> => {
+    const wanted = (msg: NodeMessage) => (msg as FlowMessage)[property] === value;
+    while (!outcomes.messages.some(wanted)) await outcomes.until(outcomes.messages.length + 1);
+    return outcomes.messages.splice(outcomes.messages.findIndex(wanted), 1)[0] as FlowMessage;
+  };
+  const faultOf = (msg: NodeMessage | undefined) => errorOf(msg).replace(/^\w*Error: /, '');
+
+  beforeEach(async () => {
+    await start(flow);
+    outcomes = new Sink('events-1');
+    faults = new Sink('faults');
+    completed = new Sink('completed');
+    await connectedStatus('sub-1');
+  });
+  afterEach(stop);
+
+  it('publishes with all that MQTT 5 lets a message carry, and completes when the broker has it', async () => {
+    const received = new Sink();
+    const properties = {
+      responseTopic: 'answers',
+      correlationData: Buffer.from([1, 2]),
+      contentType: 'application/json',
+      messageExpiryInterval: 60,
+      userProperties: { room: 'kitchen', sensor: ['a', 'b'] },
+    };
+    const msg = { action: 'publish', topic: 'to/reader', payload: { on: true }, qos: 1, ...properties };
+    act({ ...msg, _msgid: 'first' });
+    const [message] = await received.until(1);
+    const { _msgid, ...rest } = message as NodeMessage;
+    assert.deepEqual(rest, {
+      topic: 'to/reader',
+      payload: { on: true },
+      qos: 1,
+      retain: false,
+      ...properties,
+    });
+    assert.equal((await completed.until(1))[0]?._msgid, 'first');
+    assert.deepEqual(
+      outcomes.messages.filter(({ topic }) => topic !== 'connected'),
+      [],
+    );
+  });
+
+  it('publishes in the order of the messages, each told apart when the broker refuses it', async () => {
+    const received = new Sink();
+    for (const [index, topic] of ['to/a', '$SYS/broker/mine', 'to/+', 'to/b'].entries()) {
+      act({ action: 'publish', topic, payload: index, qos: 2, retain: true });
+    }
+    await received.until(2);
+    assert.deepEqual(received.payloads, [0, 3]);
+    await faults.until(2);
+    assert.deepEqual(faults.messages.map(faultOf).sort(), [
+      'topic "$SYS/broker/mine" is for the broker alone',
+      'topic name "to/+" contains a wildcard (+ or #), which only filters may',
+    ]);
+    await completed.until(2);
+  });
+
+  it('disconnects a client with a reason, and ends its session when that is wanted', async () => {
+    act({ action: 'disconnect', clientId: 'reader', reason: 'maintenance', room: 'kitchen' });
+    const { payload, room } = await next('action', 'disconnect');
+    assert.deepEqual(payload, { disconnected: true, sessionEnded: false });
+    assert.equal(room, 'kitchen');
+    assert.deepEqual((await next('topic', 'disconnected')).payload, {
+      type: 'disconnected',
+      clientId: 'reader',
+      address: 'in-process',
+      reason: 'maintenance',
+      reasonCode: 0x98,
+    });
+    act({ action: 'disconnect', clientId: 'reader', endSession: true });
+    assert.deepEqual((await next('action', 'disconnect')).payload, {
+      disconnected: false,
+      sessionEnded: true,
+    });
+    act({ action: 'disconnect', clientId: 'nobody', endSession: true });
+    assert.deepEqual((await next('action', 'disconnect')).payload, {
+      disconnected: false,
+      sessionEnded: false,
+    });
+  });
+
+  it('names what is wrong with a message, and does nothing then', async () => {
+    const received = new Sink();
+    const publish = { action: 'publish', topic: 'to/x', payload: 1 };
+    const wrong: Array<[Record<string, unknown>, RegExp]> = [
+      [{}, /^msg\.action: expected publish.*, got undefined$/],
+      [{ action: 'explode' }, /^msg\.action: .* got 'explode'$/],
+      [{ ...publish, topic: '' }, /^msg\.topic: expected a topic, got ''$/],
+      [{ ...publish, payload: undefined }, /^payload is undefined, expected/],
+      [{ ...publish, qos: 3 }, /^msg\.qos: expected 0, 1 or 2, got 3$/],
+      [{ ...publish, retain: 'maybe' }, /^msg\.retain: expected true or false, got 'maybe'$/],
+      [{ ...publish, responseTopic: 7 }, /^msg\.responseTopic: .*got 7$/],
+      [{ ...publish, correlationData: {} }, /^msg\.correlationData: .*got \{\}$/],
+      [{ ...publish, contentType: '' }, /^msg\.contentType: .*got ''$/],
+      [{ ...publish, messageExpiryInterval: -1 }, /^msg\.messageExpiryInterval: .*got -1$/],
+      [{ ...publish, payloadFormatIndicator: 2 }, /^msg\.payloadFormatIndicator: .*got 2$/],
+      [{ ...publish, userProperties: { a: 1 } }, /^msg\.userProperties: .*got \{ a: 1 \}$/],
+      [{ ...publish, topic: 'x'.repeat(70_000) }, /^msg\.topic: .*got 'x+$/],
+      [{ ...publish, contentType: 'x'.repeat(70_000) }, /^msg\.contentType: .*got 'x+$/],
+      [{ action: 'disconnect' }, /^msg\.clientId: .*got undefined$/],
+      [{ action: 'disconnect', clientId: 'reader', reason: 1 }, /^msg\.reason: .*got 1$/],
+      [{ action: 'disconnect', clientId: 'reader', endSession: 'x' }, /^msg\.endSession: .*got 'x'$/],
+    ];
+    for (const [index, [msg, fault]] of wrong.entries()) {
+      act(msg);
+      await faults.until(index + 1);
+      assert.match(faultOf(faults.messages[index]), fault);
+    }
+    assert.deepEqual(received.messages, []);
+    assert.deepEqual(completed.messages, []);
+  });
+
+  it('fails with the reason while the broker does not run', async () => {
+    const node = helper.getNode('embedded-1') as unknown as { thread: { stop(): Promise<void> } };
+    act({ action: 'publish', topic: 'to/x', payload: 1 });
+    const stopped = node.thread.stop();
+    act({ action: 'publish', topic: 'to/y', payload: 2 });
+    await stopped;
+    await statusText('embedded-1', (text) => text === 'stopped');
+    assert.deepEqual((await faults.until(2)).map(faultOf), [
+      'embedded broker is stopped',
+      'embedded broker is stopped',
+    ]);
+  });
+});
