@@ -29,6 +29,18 @@ export type BrokerEvent =
       reasonCode: number;
     }
   | {
+      /** A client has sent more than its rate allows and is read more slowly: told once for each connection. */
+      type: 'throttled';
+      clientId: string;
+      address: string;
+    }
+  | {
+      /** Messages that a limit has kept from a client since it was last told. */
+      type: 'dropped';
+      clientId: string;
+      count: number;
+    }
+  | {
       /** The files of a TLS listener have changed. */
       type: 'credentials';
       /** Such as `listener tls://127.0.0.1:8883`. */

@@ -8,7 +8,7 @@ import type { PublishView } from './codec/publish-packet';
 import { ReasonCode } from './codec/reason-code';
 import type { SubscriptionRequest } from './codec/subscribe-packet';
 import type { Limits } from './limits';
-import { type Message, messageOf, messageOfBroker, messageOfWill } from './message';
+import { type Message, messageOf, messageOfBroker, messageOfWill, messageSizeOf } from './message';
 import { RetainedMessages } from './retained-messages';
 import { RoutingTable, type TopicEntry, topicSizeFault } from './routing-table';
 import type { Session, SharedMessage } from './session/session';
@@ -165,6 +165,7 @@ export class Broker {
     this.#routing.refresh(entry);
     // Made only when needed: at QoS 0 a message mostly goes out straight from the packet it came in.
     let message: Message | undefined;
+    const size = messageSizeOf(view, aliasedTopic);
     const inPlace = aliasedTopic === undefined && view.propertiesUnchanged;
     if (view.retain) {
       message = messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now).compact();
@@ -177,6 +178,7 @@ export class Broker {
       const { session } = member.subscription;
       const qos = Math.min(view.qos, delivery.qos) as QoS;
       if (qos === 0 && inPlace && session.forward(view, delivery, v5)) continue;
+      if (!session.accepts(size, qos)) continue;
       message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
       session.deliver(message, qos, view.retain && delivery.retainAsPublished, delivery, now);
     }
@@ -188,6 +190,7 @@ export class Broker {
       if (delivery === undefined) continue; // [MQTT-3.8.3-3]
       const qos = Math.min(view.qos, delivery.qos) as QoS;
       if (qos === 0 && inPlace && session.forward(view, delivery, v5)) continue;
+      if (!session.accepts(size, qos)) continue;
       message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
       session.deliver(message, qos, view.retain && delivery.retainAsPublished, delivery, now);
     }
@@ -281,6 +284,11 @@ export class Broker {
     return true;
   }
 
+  /** The sessions whose client is away. */
+  sessionsAway(): Iterable<Session> {
+    return this.#sessions.sessionsAway();
+  }
+
   /** Publishes wills, ends sessions and retained messages whose time has come, and tells of itself below `$SYS`. */
   expire(now: number): void {
     this.#sessions.expire(now);
@@ -317,6 +325,7 @@ export class Broker {
       const delivery = session === publisher ? own : usual;
       if (delivery === undefined) continue;
       const qos = Math.min(message.qos, delivery.qos) as QoS;
+      if (!session.accepts(message.size, qos)) continue;
       session.deliver(message, qos, message.retain && delivery.retainAsPublished, delivery, now);
     }
   }
@@ -334,9 +343,10 @@ export class Broker {
     const member = shared.next();
     if (member === undefined) return;
     const { delivery } = member;
+    const { session } = member.subscription;
     const qos = Math.min(message.qos, delivery.qos) as QoS;
-    const retain = message.retain && delivery.retainAsPublished;
-    member.subscription.session.deliver(message, qos, retain, delivery, now);
+    if (!session.accepts(message.size, qos)) return;
+    session.deliver(message, qos, message.retain && delivery.retainAsPublished, delivery, now);
   }
 
   #passOn(messages: readonly SharedMessage[], now: number): void {

@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Broker, ConnectedClient } from './broker';
 import type { BrokerEvent } from './broker-event';
+import { ClientRate } from './client-rate';
 import { encodeConnack } from './codec/connack-packet';
 import type { WillFields } from './codec/connect-packet';
 import { encodeDisconnect } from './codec/disconnect-packet';
@@ -76,6 +77,13 @@ export class ClientConnection implements ConnectedClient {
   #ended = false;
   /** When the connection is closed unless something comes before. */
   #deadline: number;
+  /** Absent where the limits leave it to the client. */
+  readonly #rate: ClientRate | undefined;
+  /** While it is not read because it has sent too much lately. */
+  #throttled: { since: number; until: number } | undefined;
+  #throttleReported = false;
+  /** While it is not read because it does not take its answers. */
+  #backlogged = false;
 
   constructor(stream: Duplex, peer: Peer, environment: ConnectionEnvironment) {
     const { broker, schedule, clock, view } = environment;
@@ -86,6 +94,11 @@ export class ClientConnection implements ConnectedClient {
     this.peer = peer;
     this.now = clock();
     this.#deadline = this.now + broker.limits.connectTimeout;
+    const { messageRate, byteRate } = broker.limits;
+    // Flows and bridges of this process say themselves how much they send.
+    if (peer.host !== undefined && (messageRate > 0 || byteRate > 0)) {
+      this.#rate = new ClientRate(broker.limits, this.now);
+    }
     this.#framer = new PacketFramer(
       Math.min(MAX_CONNECT_BYTES, broker.limits.packetSize),
       (header, bytes, packetStart, start, end) => this.#receive(header, bytes, packetStart, start, end),
@@ -97,7 +110,7 @@ export class ClientConnection implements ConnectedClient {
       broker.limits.outputBytes,
       broker.statistics,
       () => this.#onDrained(),
-      (reason) => this.end(ReasonCode.quotaExceeded, `what was to be kept cannot be written: ${reason}`),
+      (reason) => this.end(ReasonCode.quotaExceeded, reason),
     );
   }
 
@@ -119,6 +132,11 @@ export class ClientConnection implements ConnectedClient {
       gone();
       this.#environment.closed(this);
     });
+  }
+
+  /** Absent before CONNECT and after the end. */
+  get connectedSession(): Session | undefined {
+    return this.#state?.session;
   }
 
   /** The session of the client. */
@@ -175,8 +193,14 @@ export class ClientConnection implements ConnectedClient {
     this.#stream.end();
   }
 
-  /** Ends what has stayed silent too long. */
-  checkDeadline(now: number): void {
+  /** Reads on what was throttled long enough, and ends what has stayed silent too long. */
+  checkTime(now: number): void {
+    if (this.#throttled !== undefined) {
+      if (now < this.#throttled.until) return;
+      this.#endThrottle(now);
+      this.#extendDeadline(now);
+      this.#readOn();
+    }
     if (now < this.#deadline) return;
     if (this.#ended) this.#stream.destroy();
     else if (this.#state === undefined)
@@ -189,6 +213,7 @@ export class ClientConnection implements ConnectedClient {
     if (this.#ended) return;
     this.#ended = true;
     const now = this.#environment.clock();
+    this.#endThrottle(now);
     this.#deadline = now + LINGER;
     const state = this.#state;
     const { clientId } = this;
@@ -227,19 +252,58 @@ export class ClientConnection implements ConnectedClient {
   #onData(chunk: Buffer): void {
     if (this.#ended) return;
     this.now = this.#environment.clock();
-    this.broker.statistics.bytesReceived += chunk.length;
+    const { statistics } = this.broker;
+    statistics.bytesReceived += chunk.length;
+    const messagesBefore = statistics.messagesReceived;
     try {
       this.#framer.push(chunk);
     } catch (error) {
       this.#fail(error);
       return;
     }
-    const state = this.#state;
-    if (state === undefined) return;
-    this.#deadline = state.keepAlive === 0 ? Number.POSITIVE_INFINITY : this.now + state.keepAlive * 1500;
+    if (this.#state === undefined) return;
+    this.#extendDeadline(this.now);
+    if (this.#rate !== undefined) {
+      const until = this.#rate.spend(statistics.messagesReceived - messagesBefore, chunk.length, this.now);
+      if (until > this.now) this.#throttle(until);
+    }
     // Answers are never dropped, so who asks without reading the answers is not read on.
     const { outputBytes, packetSize } = this.broker.limits;
-    if (this.output.pendingBytes > outputBytes + packetSize) this.#stream.pause();
+    if (this.output.pendingBytes > outputBytes + packetSize) {
+      this.#backlogged = true;
+      this.#stream.pause();
+    }
+  }
+
+  #extendDeadline(now: number): void {
+    const { keepAlive } = this.state;
+    this.#deadline = keepAlive === 0 ? Number.POSITIVE_INFINITY : now + keepAlive * 1500;
+  }
+
+  /** Does not read it until then. A chunk is taken whole, so what it has too much delays what follows. */
+  #throttle(until: number): void {
+    this.#stream.pause();
+    if (this.#throttled !== undefined) {
+      this.#throttled.until = until;
+      return;
+    }
+    this.#throttled = { since: this.now, until };
+    this.broker.statistics.throttled++;
+    if (this.#throttleReported) return;
+    this.#throttleReported = true;
+    this.#environment.report({ type: 'throttled', clientId: this.clientId, address: this.peer.address });
+  }
+
+  #endThrottle(now: number): void {
+    if (this.#throttled === undefined) return;
+    const { statistics } = this.broker;
+    statistics.throttled--;
+    statistics.throttledTime += now - this.#throttled.since;
+    this.#throttled = undefined;
+  }
+
+  #readOn(): void {
+    if (this.#throttled === undefined && !this.#backlogged) this.#stream.resume();
   }
 
   #fail(error: unknown): void {
@@ -252,7 +316,8 @@ export class ClientConnection implements ConnectedClient {
     const state = this.#state;
     if (state === undefined) return;
     state.session.drain(this.#environment.clock());
-    if (this.#stream.isPaused()) this.#stream.resume();
+    this.#backlogged = false;
+    this.#readOn();
   }
 
   /** One packet; false when nothing more must be read. */

@@ -134,12 +134,14 @@ export class ConnectionOutput implements SessionOutput {
   #congested = false;
   #drainDue = false;
   #closed = false;
+  #overflow: string | undefined;
 
   /**
    * @param takesAtOnce true for a socket, whose finished writes are in the kernel; false for a stream that keeps buffers
    * @param limit bytes waiting for the reader at which it counts as congested
    * @param drained called after a congestion, when half of the limit is free again
-   * @param abandoned called when what waits can never be written because the store has failed
+   * @param abandoned called, with the reason, when the connection must end: the store has failed, so that what waits can
+   * never be written, or the session's queue is full
    */
   constructor(
     stream: Duplex,
@@ -178,7 +180,12 @@ export class ConnectionOutput implements SessionOutput {
   }
 
   abandon(reason: string): void {
-    this.#abandoned(reason);
+    this.#abandoned(`what was to be kept cannot be written: ${reason}`);
+  }
+
+  overflow(reason: string): void {
+    this.#overflow = reason;
+    this.#due();
   }
 
   forward(view: PublishView): boolean {
@@ -276,6 +283,10 @@ export class ConnectionOutput implements SessionOutput {
   flush(): void {
     this.#scheduled = false;
     this.#write();
+    if (this.#overflow !== undefined) {
+      this.#abandoned(this.#overflow);
+      return;
+    }
     if (this.#drainDue) {
       this.#drainDue = false;
       this.#drained();
@@ -350,10 +361,7 @@ export class ConnectionOutput implements SessionOutput {
     this.#statistics.packetsSent++;
     this.#waiting += size;
     if (this.pendingBytes >= this.#limit) this.#congested = true;
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      this.#schedule.add(this);
-    }
+    this.#due();
     if (this.#waiting >= EARLY_FLUSH_BYTES && this.#writing === 0) this.#write();
   }
 
@@ -397,10 +405,14 @@ export class ConnectionOutput implements SessionOutput {
     if (this.#congested && this.#waiting < this.#limit / 2) {
       this.#congested = false;
       this.#drainDue = true;
-      if (!this.#scheduled) {
-        this.#scheduled = true;
-        this.#schedule.add(this);
-      }
+      this.#due();
     }
+  }
+
+  /** Sees to it that `flush` is called in this turn. */
+  #due(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#schedule.add(this);
   }
 }

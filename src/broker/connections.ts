@@ -7,9 +7,14 @@ import { ReasonCode } from './codec/reason-code';
 import { ConnectionAdmission } from './connection-admission';
 import { FlushSchedule } from './connection-output';
 import type { Peer } from './peer';
+import type { Session } from './session/session';
 
 /** How often keep alives, session expiries and wills are looked at, ms. */
 const CHECK_INTERVAL = 500;
+/** How often it is told from whom messages were kept, ms. */
+const DROPS_INTERVAL = 5000;
+/** Of how many clients this is told at a time; of the others the next time. */
+const DROPS_TOLD = 100;
 
 /** All network connections of a broker, whatever they came through. */
 export class Connections {
@@ -22,6 +27,7 @@ export class Connections {
   readonly #open = new Set<ClientConnection>();
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
+  #dropsDueAt = 0;
   #idle: (() => void) | undefined;
 
   /** @param clock milliseconds of a clock that does not jump */
@@ -98,9 +104,28 @@ export class Connections {
 
   /** Ends what is past its deadline, on connections and in sessions. */
   check(now: number): void {
-    for (const connection of this.#open) connection.checkDeadline(now);
+    for (const connection of this.#open) connection.checkTime(now);
     this.#broker.expire(now);
     this.#admission.forgetIdle(now);
+    if (now >= this.#dropsDueAt) {
+      this.#dropsDueAt = now + DROPS_INTERVAL;
+      this.#reportDrops();
+    }
+  }
+
+  #reportDrops(): void {
+    let told = 0;
+    for (const session of this.#sessions()) {
+      const count = session.takeDropped();
+      if (count === 0) continue;
+      this.#report({ type: 'dropped', clientId: session.clientId, count });
+      if (++told === DROPS_TOLD) return;
+    }
+  }
+
+  *#sessions(): Generator<Session> {
+    for (const { connectedSession } of this.#open) if (connectedSession !== undefined) yield connectedSession;
+    yield* this.#broker.sessionsAway();
   }
 
   #onClosed(connection: ClientConnection): void {

@@ -1,3 +1,7 @@
+/** What happens when a session's queue is full: the new message goes, or the oldest ones, or the client. */
+export const queuePolicies = ['drop-newest', 'drop-oldest', 'disconnect'] as const;
+export type QueuePolicy = (typeof queuePolicies)[number];
+
 /**
  * Bounds on all that traffic from outside can grow, with what happens at each.
  * Sizes in bytes, times in milliseconds.
@@ -16,6 +20,13 @@ export interface Limits {
   connectTimeout: number;
   /** Largest packet accepted, with its fixed header; a larger one ends the connection (0x95). */
   packetSize: number;
+  /**
+   * Messages a second that one client may publish over time, 0 for any number. It is not read on while it has published
+   * more: nothing is lost, and its keep alive does not run meanwhile. Clients of this process are not meant.
+   */
+  messageRate: number;
+  /** Bytes a second that one client may send over time, 0 for any number; with the same policy. */
+  byteRate: number;
   /** Levels of a topic name or filter; more are refused (0x90, 0x8F). */
   topicLevels: number;
   /** Bytes of a topic name or filter; more are refused (0x90, 0x8F). */
@@ -26,10 +37,15 @@ export interface Limits {
   topicAliases: number;
   /** QoS 1 and 2 messages in flight towards one client; further ones wait in its session's queue. */
   inFlight: number;
-  /** Messages waiting in one session; a further one is dropped and counted. */
+  /** Messages waiting in one session; at a further one `queuePolicy` holds. */
   queuedMessages: number;
-  /** Bytes of the messages waiting in one session; a further message is dropped and counted. */
+  /** Bytes of the messages waiting in one session; at a further message `queuePolicy` holds. */
   queuedBytes: number;
+  /**
+   * What is dropped is counted. `disconnect` ends the connection of the client (0x97) and drops the message; while the
+   * client is away it is as `drop-newest`.
+   */
+  queuePolicy: QueuePolicy;
   /** Bytes waiting for one slow reader, beyond which QoS 0 messages to it are dropped and counted. */
   outputBytes: number;
   /** Sessions of clients that are away; the one that has been away longest is discarded and counted. */
@@ -56,6 +72,8 @@ export const defaultLimits: Limits = {
   connectRate: 5000,
   connectTimeout: 10_000,
   packetSize: 16 * 1024 * 1024,
+  messageRate: 0,
+  byteRate: 0,
   topicLevels: 128,
   topicLength: 4096,
   // What MQTT 3.1.1 clients may do in any case; MQTT.js does not heed a lower one and would be cut off.
@@ -65,6 +83,7 @@ export const defaultLimits: Limits = {
   // A burst of small messages from a flow must fit; `queuedBytes` bounds the memory.
   queuedMessages: 100_000,
   queuedBytes: 16 * 1024 * 1024,
+  queuePolicy: 'drop-newest',
   outputBytes: 8 * 1024 * 1024,
   offlineSessions: 10_000,
   sessionExpiry: 7 * 24 * 3600,
@@ -74,8 +93,19 @@ export const defaultLimits: Limits = {
   storedBytes: 512 * 1024 * 1024,
 };
 
-const largest: Partial<Record<keyof Limits, number>> = {
-  packetSize: 268_435_460,
+/** The limits that are numbers. */
+export type NumericLimit = Exclude<keyof Limits, 'queuePolicy'>;
+
+const mayBeZero: ReadonlySet<NumericLimit> = new Set<NumericLimit>([
+  'topicAliases',
+  'sessionExpiry',
+  'offlineSessions',
+  'messageRate',
+  'byteRate',
+]);
+
+const largest: Partial<Record<NumericLimit, number>> = {
+  packetSize: 268_435_455,
   topicLength: 65_535,
   receiveMaximum: 65_535,
   topicAliases: 65_535,
@@ -83,16 +113,26 @@ const largest: Partial<Record<keyof Limits, number>> = {
   sessionExpiry: 4_294_967_295,
 };
 
+/** The least and the most that a limit may be. */
+export function rangeOf(name: NumericLimit): readonly [lowest: number, highest: number] {
+  return [mayBeZero.has(name) ? 0 : 1, largest[name] ?? Number.MAX_SAFE_INTEGER];
+}
+
 /**
  * The defaults with the given limits in their place.
- * @throws RangeError a limit is not a whole number in its range
+ * @throws RangeError a limit is not a whole number in its range, or not a policy that there is
  */
 export function limitsOf(given: Partial<Limits>): Limits {
   const limits = { ...defaultLimits, ...given };
+  if (!queuePolicies.includes(limits.queuePolicy)) {
+    throw new RangeError(
+      `broker limit queuePolicy is ${limits.queuePolicy}, expected ${queuePolicies.join(', ')}`,
+    );
+  }
   for (const name of Object.keys(defaultLimits) as Array<keyof Limits>) {
+    if (name === 'queuePolicy') continue;
     const value = limits[name];
-    const lowest = name === 'topicAliases' || name === 'sessionExpiry' || name === 'offlineSessions' ? 0 : 1;
-    const highest = largest[name] ?? Number.MAX_SAFE_INTEGER;
+    const [lowest, highest] = rangeOf(name);
     if (!Number.isInteger(value) || value < lowest || value > highest) {
       throw new RangeError(
         `broker limit ${name} is ${value}, expected a whole number from ${lowest} to ${highest}`,

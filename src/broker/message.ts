@@ -77,6 +77,29 @@ export class Message implements MessageParts {
 }
 
 /**
+ * The `size` that the message of a received PUBLISH has.
+ * @param topicBytes the topic, when the packet says it by an alias
+ */
+export function messageSizeOf(view: PublishView, topicBytes: Buffer | undefined): number {
+  return (
+    (topicBytes?.length ?? view.topicEnd - view.topicStart) +
+    forwardedPropertiesLength(view) +
+    (view.payloadEnd - view.payloadStart) +
+    OVERHEAD_BYTES
+  );
+}
+
+function forwardedPropertiesLength({
+  aliasOffset,
+  expiryOffset,
+  propertiesStart,
+  propertiesEnd,
+}: PublishView): number {
+  const holes = (aliasOffset === -1 ? 0 : ALIAS_BYTES) + (expiryOffset === -1 ? 0 : EXPIRY_BYTES);
+  return propertiesEnd - propertiesStart - holes;
+}
+
+/**
  * The message of a received PUBLISH with bytes of its own.
  * @param topicBytes the topic, when the packet says it by an alias
  */
@@ -88,13 +111,12 @@ export function messageOf(
   now: number,
 ): Message {
   const topicLength = topicBytes?.length ?? view.topicEnd - view.topicStart;
-  const holes = (view.aliasOffset === -1 ? 0 : ALIAS_BYTES) + (view.expiryOffset === -1 ? 0 : EXPIRY_BYTES);
-  const propertiesEnd = topicLength + view.propertiesEnd - view.propertiesStart - holes;
+  const propertiesEnd = topicLength + forwardedPropertiesLength(view);
   // Of Node's pool, as most messages live short; what lives long takes bytes of its own then.
   const bytes = Buffer.allocUnsafe(propertiesEnd + view.payloadEnd - view.payloadStart);
   if (topicBytes !== undefined) topicBytes.copy(bytes);
   else copy(view.bytes, view.topicStart, view.topicEnd, bytes, 0);
-  if (holes > 0) copyForwardedProperties(view, bytes, topicLength);
+  if (!view.propertiesUnchanged) copyForwardedProperties(view, bytes, topicLength);
   else copy(view.bytes, view.propertiesStart, view.propertiesEnd, bytes, topicLength);
   copy(view.bytes, view.payloadStart, view.payloadEnd, bytes, propertiesEnd);
   return new Message(

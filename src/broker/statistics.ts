@@ -19,6 +19,10 @@ export interface BrokerStatistics {
   dropped: number;
   /** Connections that ended before they could speak MQTT: for a limit, or for what came instead. */
   connectionsRefused: number;
+  /** Clients now that are not read because they have sent more than their rate allows. */
+  throttled: number;
+  /** How long clients were not read for that, together, ms. */
+  throttledTime: number;
   connectionsOpened: number;
   /** CONNECT packets accepted. */
   clientsAccepted: number;
@@ -44,6 +48,8 @@ export function newStatistics(): BrokerStatistics {
     subscriptions: 0,
     dropped: 0,
     connectionsRefused: 0,
+    throttled: 0,
+    throttledTime: 0,
     connectionsOpened: 0,
     clientsAccepted: 0,
     sessionsExpired: 0,

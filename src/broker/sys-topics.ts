@@ -38,7 +38,8 @@ export type SysTopic = readonly [topic: string, value: string];
 
 /**
  * What the broker tells of itself below `$SYS/broker/`, under the names that mosquitto gave (mosquitto(8), "Broker
- * Status"), and as ours `latency/` and `connections/refused`. Latencies are in milliseconds, from the first packet of a
+ * Status"), and as ours `latency/`, `connections/refused`, `clients/throttled` and
+ * `clients/throttled time`. Times and latencies are in milliseconds, latencies, from the first packet of a
  * turn of the event loop to the end of its writes, over the interval.
  */
 export class SysTopics {
@@ -92,6 +93,8 @@ export class SysTopics {
       ['subscriptions/count', statistics.subscriptions],
       ['shared_subscriptions/count', sharedSubscriptions],
       ['connections/refused', statistics.connectionsRefused],
+      ['clients/throttled', statistics.throttled],
+      ['clients/throttled time', Math.round(statistics.throttledTime)],
       ...this.#latencies(statistics),
       ...this.#loads(statistics, now),
     ];

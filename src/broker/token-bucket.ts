@@ -22,6 +22,16 @@ export class TokenBucket {
     return true;
   }
 
+  /**
+   * Takes so many tokens, also ones that are not there yet.
+   * @returns when all are there, ms: not after `now` when they were
+   */
+  spend(count: number, now: number): number {
+    this.#refill(now);
+    this.#available -= count;
+    return now - (this.#available * 1000) / this.#rate;
+  }
+
   /** Whether nothing was taken for a while: the bucket is as good as a new one. */
   isFull(now: number): boolean {
     this.#refill(now);

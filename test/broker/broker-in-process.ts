@@ -41,12 +41,12 @@ export class BrokerInProcess {
   }
 
   /** The client's end of a new connection. */
-  openStream(): Duplex {
+  openStream(peer?: Peer): Duplex {
     const [ours, theirs] = duplexPair({ allowHalfOpen: false });
     // A pair does not pass a destruction on, as a network does.
     ours.on('close', () => theirs.destroy());
     theirs.on('close', () => ours.destroy());
-    this.accept(theirs);
+    this.accept(theirs, peer);
     return ours;
   }
 

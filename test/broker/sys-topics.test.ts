@@ -53,6 +53,8 @@ describe('the topics below $SYS', () => {
       'subscriptions/count': '1',
       'shared_subscriptions/count': '1',
       'connections/refused': '0',
+      'clients/throttled': '0',
+      'clients/throttled time': '0',
       'latency/mean': '0.000',
       'latency/maximum': '0.000',
     };

@@ -56,6 +56,15 @@ export class OutgoingQueue {
     return item;
   }
 
+  /** Takes out the first that is no replayed retained message. */
+  removeOldest(): OutgoingMessage | undefined {
+    if (this.#items[this.#head]?.replayed === false) return this.shift();
+    for (let index = this.#head; index < this.#items.length; index++) {
+      if (this.#items[index]?.replayed === false) return this.#items.splice(index, 1)[0];
+    }
+    return undefined;
+  }
+
   /** Takes out all that the predicate says, keeping the order of the rest. */
   removeWhere(predicate: (item: OutgoingMessage) => boolean): OutgoingMessage[] {
     const removed: OutgoingMessage[] = [];

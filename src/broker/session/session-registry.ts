@@ -70,6 +70,10 @@ export class SessionRegistry {
     return this.#offline.size;
   }
 
+  *sessionsAway(): Generator<Session> {
+    for (const { session } of this.#offline.values()) yield session;
+  }
+
   /**
    * The session's client is gone.
    * @param expiry seconds that the session is kept

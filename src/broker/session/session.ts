@@ -30,6 +30,8 @@ export interface SessionOutput {
   acknowledge(header: number, packetId: number, reasonCode: ReasonCode): void;
   /** What goes out from now on, and what waits, must not go before the store has made this position durable. */
   waitFor(position: number): void;
+  /** The queue is full and the policy is to end the connection for it: soon, not within the call. */
+  overflow(reason: string): void;
 }
 
 /** A message that a shared subscription has to give to another member. */
@@ -63,6 +65,7 @@ export class Session {
   readonly #received = new Set<number>();
   #output: SessionOutput | undefined;
   #heldBytes = 0;
+  #dropped = 0;
   #lastPacketId = 0;
   /** PUBLISH packets that may still be sent before one is acknowledged (section 4.9). */
   #sendQuota = 0;
@@ -110,6 +113,13 @@ export class Session {
   /** Messages that wait for the client, besides those in flight. */
   get queued(): number {
     return this.#queue.length;
+  }
+
+  /** How many messages limits have kept from the client since this was last asked. */
+  takeDropped(): number {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
   }
 
   /** Whether its client is connected. */
@@ -189,7 +199,7 @@ export class Session {
     if (output === undefined) return true;
     if (this.#queue.replayed > 0) return false;
     if (output.congested) {
-      this.#statistics.dropped++;
+      this.#drop();
       return true;
     }
     const retain = view.retain && delivery.retainAsPublished;
@@ -202,21 +212,30 @@ export class Session {
     return true;
   }
 
-  /** Delivers a message now, or queues it: at QoS 1 and 2, and where retained messages are still to be replayed. */
-  deliver(message: Message, qos: QoS, retain: boolean, delivery: Delivery, now: number): void {
+  /**
+   * Whether it can take a message of this size (`Message.size`) now. What cannot be taken, and what goes to make room for
+   * it, is counted: so it is asked once for each message, before one is made, and `deliver` follows when it can.
+   */
+  accepts(size: number, qos: QoS): boolean {
     if (qos === 0) {
-      if (this.#output === undefined) return;
+      if (this.#output === undefined) return false;
       if (this.#queue.replayed === 0) {
-        if (this.#output.congested) this.#statistics.dropped++;
-        else this.#count(this.#publish(this.#output, message, PUBLISH | (retain ? 1 : 0), 0, delivery, now));
-        return;
+        if (!this.#output.congested) return true;
+        this.#drop();
+        return false;
       }
     }
-    if (
-      this.#queue.length - this.#queue.replayed >= this.#limits.queuedMessages ||
-      (this.#heldBytes > 0 && this.#heldBytes + message.size > this.#limits.queuedBytes)
-    ) {
-      this.#statistics.dropped++;
+    return this.#hasRoom(size) || this.#makeRoom(size);
+  }
+
+  /**
+   * Delivers a message that it accepts now, or queues it: at QoS 1 and 2, and where retained messages are still to be
+   * replayed.
+   */
+  deliver(message: Message, qos: QoS, retain: boolean, delivery: Delivery, now: number): void {
+    if (qos === 0 && this.#queue.replayed === 0) {
+      const output = this.#output as SessionOutput;
+      this.#count(this.#publish(output, message, PUBLISH | (retain ? 1 : 0), 0, delivery, now));
       return;
     }
     this.#heldBytes += message.size;
@@ -225,7 +244,7 @@ export class Session {
 
   /** Sends a retained message for a new subscription; unlike others it waits for a slow reader also at QoS 0. */
   replay(message: Message, delivery: Delivery, now: number): void {
-    if (this.#queue.replayed >= this.#limits.retainedMessages) this.#statistics.dropped++;
+    if (this.#queue.replayed >= this.#limits.retainedMessages) this.#drop();
     else this.#enqueue(message, delivery.qos, true, delivery, true, now);
   }
 
@@ -322,6 +341,33 @@ export class Session {
     return true;
   }
 
+  #drop(): void {
+    this.#statistics.dropped++;
+    this.#dropped++;
+  }
+
+  #hasRoom(size: number): boolean {
+    return (
+      this.#queue.length - this.#queue.replayed < this.#limits.queuedMessages &&
+      (this.#heldBytes === 0 || this.#heldBytes + size <= this.#limits.queuedBytes)
+    );
+  }
+
+  /** The queue is full: drops what the policy says. */
+  #makeRoom(size: number): boolean {
+    const { queuePolicy, queuedBytes } = this.#limits;
+    while (queuePolicy === 'drop-oldest' && size <= queuedBytes) {
+      const oldest = this.#queue.removeOldest();
+      if (oldest === undefined) break;
+      this.#drop();
+      this.#end(oldest);
+      if (this.#hasRoom(size)) return true;
+    }
+    this.#drop();
+    if (queuePolicy === 'disconnect') this.#output?.overflow('more messages wait than its queue takes');
+    return false;
+  }
+
   #enqueue(
     message: Message,
     qos: QoS,
@@ -398,7 +444,7 @@ export class Session {
 
   #count(sent: boolean): void {
     if (sent) this.#statistics.messagesSent++;
-    else this.#statistics.dropped++;
+    else this.#drop();
   }
 
   #finish(packetId: number, outgoing: OutgoingMessage, now: number): void {
