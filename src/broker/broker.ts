@@ -10,6 +10,7 @@ import type { SubscriptionRequest } from './codec/subscribe-packet';
 import type { Limits } from './limits';
 import { type Message, messageOf, messageOfBroker, messageOfWill, messageSizeOf } from './message';
 import { RetainedMessages } from './retained-messages';
+import { RetainedReplay } from './retained-replay';
 import { RoutingTable, type TopicEntry, topicSizeFault } from './routing-table';
 import type { Session, SharedMessage } from './session/session';
 import { SessionRegistry } from './session/session-registry';
@@ -32,8 +33,6 @@ export interface SubscribeResult {
   reasonCode: ReasonCode;
   /** Why not, in words, where the code alone does not say it. */
   reason?: string;
-  /** The subscription, when what is retained for it must be sent after SUBACK. */
-  wantsRetained?: Subscription;
 }
 
 /**
@@ -50,6 +49,7 @@ export class Broker {
   readonly #sysTopics: SysTopics;
   /** What is retained below `$SYS`, apart from what clients have published. */
   readonly #sysRetained = new RetainedMessages(1000, 1024 * 1024);
+  readonly #replays = new RetainedReplay((subscription) => this.#replay(subscription));
   readonly #sessions: SessionRegistry;
   readonly #clients = new Map<string, ConnectedClient>();
 
@@ -229,7 +229,7 @@ export class Broker {
     return this.#sessions.end(clientId, now);
   }
 
-  /** Adds or replaces a subscription; `reasonCode` is for SUBACK. */
+  /** Adds or replaces a subscription; `reasonCode` is for SUBACK, after which comes `replay`. */
   subscribe(session: Session, request: SubscriptionRequest, identifier: number): SubscribeResult {
     const { filter, noLocal, retainAsPublished, retainHandling } = request;
     const qos = Math.min(request.qos, this.capabilities.maximumQos) as QoS; // [MQTT-3.2.2-10]
@@ -247,8 +247,10 @@ export class Broker {
       return { reasonCode: ReasonCode.quotaExceeded };
     }
     const subscription: Subscription = { session, filter, qos, noLocal, retainAsPublished, identifier };
-    if (before !== undefined) this.#routing.remove(before); // [MQTT-3.8.4-3]
     this.#routing.add(subscription);
+    // [MQTT-3.8.4-3]; after the new one, as the last member of a shared subscription would end it.
+    if (before !== undefined) this.#routing.remove(before);
+    const unsent = before !== undefined && this.#replays.remove(before);
     session.subscriptions.set(filter, subscription);
     session.stored?.subscribed(subscription);
     session.waitForStore();
@@ -256,20 +258,14 @@ export class Broker {
     // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]
     const wantsRetained =
       !filter.startsWith('$share/') && // Section 4.8.2: none at first, and later no more than at first.
-      (retainHandling === 0 || (retainHandling === 1 && before === undefined));
-    return { reasonCode: qos, ...(wantsRetained && { wantsRetained: subscription }) };
+      (retainHandling === 0 || (retainHandling === 1 && (before === undefined || unsent)));
+    if (wantsRetained) this.#replays.add(subscription);
+    return { reasonCode: qos };
   }
 
-  /** Sends what is retained for a subscription. */
-  replay(subscription: Subscription, now: number): void {
-    const { session, filter, noLocal, identifier, retainAsPublished } = subscription;
-    const identifiers = identifier > 0 ? [identifier] : [];
-    const retained = filter.startsWith('$SYS') ? this.#sysRetained : this.#retained;
-    for (const message of retained.match(filter, now)) {
-      if (noLocal && message.publisher === session.clientId) continue;
-      const qos = Math.min(message.qos, subscription.qos) as QoS;
-      session.replay(message, { qos, retainAsPublished, identifiers }, now);
-    }
+  /** Sends what is retained for new subscriptions, now or soon. */
+  replay(): void {
+    this.#replays.run();
   }
 
   /** Removes a subscription and says whether there was one. */
@@ -280,6 +276,7 @@ export class Broker {
     session.stored?.unsubscribed(filter);
     session.waitForStore();
     this.#routing.remove(subscription);
+    this.#replays.remove(subscription);
     this.statistics.subscriptions = this.#routing.size;
     return true;
   }
@@ -296,6 +293,21 @@ export class Broker {
     this.statistics.retained = this.#retained.count;
     if (this.#sysTopics.isDue(now)) this.#publishSys(now);
     this.store.tend();
+  }
+
+  #replay(subscription: Subscription): number {
+    const { session, filter, noLocal, identifier, retainAsPublished } = subscription;
+    const identifiers = identifier > 0 ? [identifier] : [];
+    const retained = filter.startsWith('$SYS') ? this.#sysRetained : this.#retained;
+    const now = this.store.clock();
+    const { visited } = retained;
+    const messages = retained.match(filter, now);
+    for (const message of messages) {
+      if (noLocal && message.publisher === session.clientId) continue;
+      const qos = Math.min(message.qos, subscription.qos) as QoS;
+      if (qos > 0 || session.connected) session.replay(message, { qos, retainAsPublished, identifiers }, now);
+    }
+    return retained.visited - visited + messages.length;
   }
 
   #retain(published: Message): void {
@@ -354,7 +366,10 @@ export class Broker {
   }
 
   #forget(session: Session, now: number): void {
-    for (const subscription of session.subscriptions.values()) this.#routing.remove(subscription);
+    for (const subscription of session.subscriptions.values()) {
+      this.#routing.remove(subscription);
+      this.#replays.remove(subscription);
+    }
     this.#passOn(
       session.takeShared(() => true),
       now,

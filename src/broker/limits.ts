@@ -56,7 +56,7 @@ export interface Limits {
   subscriptions: number;
   /** Retained messages; a further topic's message is delivered but not kept, and counted as dropped. */
   retainedMessages: number;
-  /** Bytes of all retained messages, with the same policy. */
+  /** Bytes of all retained messages and of the levels of their topics, with the same policy. */
   retainedBytes: number;
   /**
    * Bytes of all that is kept on disk. Beyond them a QoS 1 or 2 message that would have to be kept is refused (0x97, or

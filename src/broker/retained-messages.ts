@@ -1,11 +1,14 @@
 import type { Message } from './message';
 
 interface RetainedNode {
-  children: Map<string, RetainedNode>;
+  children: Map<string, RetainedNode> | undefined;
   message: Message | undefined;
 }
 
-const newNode = (): RetainedNode => ({ children: new Map(), message: undefined });
+const newNode = (): RetainedNode => ({ children: undefined, message: undefined });
+
+/** What a level of a topic costs that no other retained message has, roughly: in many deep topics it is nearly all. */
+const LEVEL_BYTES = 256;
 
 /** The last retained message of each topic, found by topic filter. Bounded in number and bytes. */
 export class RetainedMessages {
@@ -15,6 +18,7 @@ export class RetainedMessages {
   readonly #expiring = new Set<Message>();
   #count = 0;
   #bytes = 0;
+  #visited = 0;
 
   constructor(maximumCount: number, maximumBytes: number) {
     this.#maximumCount = maximumCount;
@@ -25,6 +29,11 @@ export class RetainedMessages {
     return this.#count;
   }
 
+  /** Levels of topics that `match` has looked at since the beginning. */
+  get visited(): number {
+    return this.#visited;
+  }
+
   /**
    * Keeps a message with a payload in place of its topic's last one.
    * @returns false when the limits leave no room: nothing is then retained for the topic, as the last one is outdated
@@ -32,20 +41,25 @@ export class RetainedMessages {
   set(message: Message): boolean {
     const levels = message.topic.split('/');
     this.#remove(levels);
-    if (this.#count >= this.#maximumCount || this.#bytes + message.size > this.#maximumBytes) return false;
     let node = this.#root;
-    for (const level of levels) {
-      let child = node.children.get(level);
-      if (child === undefined) {
-        child = newNode();
-        node.children.set(level, child);
-      }
+    let depth = 0;
+    for (; depth < levels.length; depth++) {
+      const child = node.children?.get(levels[depth] as string);
+      if (child === undefined) break;
+      node = child;
+    }
+    const bytes = message.size + LEVEL_BYTES * (levels.length - depth);
+    if (this.#count >= this.#maximumCount || this.#bytes + bytes > this.#maximumBytes) return false;
+    for (; depth < levels.length; depth++) {
+      const child = newNode();
+      node.children ??= new Map();
+      node.children.set(levels[depth] as string, child);
       node = child;
     }
     node.message = message;
     if (message.expiresAt !== Number.POSITIVE_INFINITY) this.#expiring.add(message);
     this.#count++;
-    this.#bytes += message.size;
+    this.#bytes += bytes;
     return true;
   }
 
@@ -57,18 +71,19 @@ export class RetainedMessages {
       if (level === '#') {
         // "sport/#" also matches "sport" itself [MQTT-4.7.1-2].
         const found = index === 0 ? visibleChildren(this.#root) : nodes;
-        return collectBelow(found, now);
+        return this.#collectBelow(found, now);
       }
       const next: RetainedNode[] = [];
       for (const node of nodes) {
         if (level === '+') {
-          for (const child of index === 0 ? visibleChildren(node) : node.children.values()) next.push(child);
+          for (const child of index === 0 ? visibleChildren(node) : childrenOf(node)) next.push(child);
         } else {
-          const child = node.children.get(level);
+          const child = node.children?.get(level);
           if (child !== undefined) next.push(child);
         }
       }
       nodes = next;
+      this.#visited += nodes.length;
     }
     return nodes.flatMap(({ message }) =>
       message !== undefined && message.expiresAt > now ? [message] : [],
@@ -94,7 +109,7 @@ export class RetainedMessages {
   #remove(levels: readonly string[]): void {
     const path = [this.#root];
     for (const level of levels) {
-      const child = path[path.length - 1]?.children.get(level);
+      const child = path[path.length - 1]?.children?.get(level);
       if (child === undefined) return;
       path.push(child);
     }
@@ -106,22 +121,27 @@ export class RetainedMessages {
     leaf.message = undefined;
     for (let depth = levels.length; depth > 0; depth--) {
       const node = path[depth] as RetainedNode;
-      if (node.message !== undefined || node.children.size > 0) break;
-      path[depth - 1]?.children.delete(levels[depth - 1] as string);
+      if (node.message !== undefined || (node.children?.size ?? 0) > 0) break;
+      path[depth - 1]?.children?.delete(levels[depth - 1] as string);
+      this.#bytes -= LEVEL_BYTES;
     }
   }
+
+  // Recursive: the levels of a topic are bounded.
+  #collectBelow(nodes: Iterable<RetainedNode>, now: number, found: Message[] = []): Message[] {
+    for (const node of nodes) {
+      this.#visited++;
+      const { message } = node;
+      if (message !== undefined && message.expiresAt > now) found.push(message);
+      this.#collectBelow(childrenOf(node), now, found);
+    }
+    return found;
+  }
 }
+
+const childrenOf = ({ children }: RetainedNode): Iterable<RetainedNode> => children?.values() ?? [];
 
 // A leading wildcard does not match topics that begin with $ [MQTT-4.7.2-1].
 function visibleChildren(root: RetainedNode): RetainedNode[] {
-  return [...root.children].flatMap(([level, child]) => (level.startsWith('$') ? [] : [child]));
-}
-
-// Recursive: the levels of a topic are bounded.
-function collectBelow(nodes: Iterable<RetainedNode>, now: number, found: Message[] = []): Message[] {
-  for (const { message, children } of nodes) {
-    if (message !== undefined && message.expiresAt > now) found.push(message);
-    collectBelow(children.values(), now, found);
-  }
-  return found;
+  return [...(root.children ?? [])].flatMap(([level, child]) => (level.startsWith('$') ? [] : [child]));
 }

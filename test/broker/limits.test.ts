@@ -191,8 +191,8 @@ const connectPacket = {
   keepAlive: 0,
   properties: {},
 } as const;
-/** What a message with a topic and a payload of one byte each counts. */
-const defaultRetainedSize = 130;
+/** What a retained message with a topic of one level and a payload of one byte each counts. */
+const defaultRetainedSize = 386;
 
 describe('the rate of a client', () => {
   const fast = async (broker: BrokerInProcess) => {

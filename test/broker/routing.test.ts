@@ -322,6 +322,22 @@ describe('routing', () => {
       assert.equal(broker.statistics.dropped, 1);
     });
 
+    it('count with the levels of their topics, which take more memory than they do', async () => {
+      const broker = new BrokerInProcess({ retainedBytes: 100_000 });
+      const client = await broker.client(5);
+      const deep = (number: number) => `${number}${'/x'.repeat(100)}`;
+      for (let number = 0; number < 10; number++) client.publish(deep(number), 'x', { retain: true });
+      await client.expectNothing();
+      assert.equal(broker.statistics.retained, 3);
+      // What is removed makes room again, and topics that share levels take them once.
+      for (let number = 0; number < 3; number++) client.publish(deep(number), '', { retain: true });
+      for (let number = 0; number < 10; number++) {
+        client.publish(`a${'/x'.repeat(100)}/${number}`, 'x', { retain: true });
+      }
+      await client.expectNothing();
+      assert.equal(broker.statistics.retained, 10);
+    });
+
     it('of the own client are not sent to a No Local subscription', async () => {
       const broker = new BrokerInProcess();
       const client = await broker.client(5, { clientId: 'me' });

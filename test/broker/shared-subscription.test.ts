@@ -151,6 +151,18 @@ describe('a shared subscription', () => {
     await (await member(broker, 'leaves')).expectNothing();
   });
 
+  it('passes on also what its only member got before it subscribed anew', async () => {
+    const broker = new BrokerInProcess();
+    const a = await member(broker, 'a');
+    await a.subscribe(FILTER, { qos: 1 });
+    await publish(broker, 2);
+    assert.deepEqual(await payloads(a), ['1', '2']);
+    await a.subscribe(FILTER, { qos: 1, retainAsPublished: true });
+    const [b] = (await members(broker, ['b'], 1)) as [MqttPeer];
+    await a.vanish();
+    assert.deepEqual(await payloads(b), ['1', '2']);
+  });
+
   it('keeps messages for absent members, and passes them on when their session ends', async () => {
     const broker = new BrokerInProcess();
     const [a, b] = (await members(broker, ['a', 'b'], 1)) as [MqttPeer, MqttPeer];

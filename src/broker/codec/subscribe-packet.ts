@@ -6,6 +6,9 @@ import { ReasonCode } from './reason-code';
 import { WireReader } from './wire-reader';
 import { WireWriter } from './wire-writer';
 
+/** Topic filters of one SUBSCRIBE or UNSUBSCRIBE. */
+const MAXIMUM_FILTERS = 20_000;
+
 /** One topic filter of SUBSCRIBE with its options (MQTT 5.0 section 3.8.3.1). */
 export interface SubscriptionRequest {
   filter: string;
@@ -35,6 +38,7 @@ export function decodeSubscribe(
   const properties = version === 5 ? readProperties(reader, 'SUBSCRIBE') : {};
   const subscriptions: SubscriptionRequest[] = [];
   while (reader.remaining > 0) {
+    checkFilterCount('SUBSCRIBE', subscriptions.length);
     const filter = reader.utf8('topic filter');
     const options = reader.byte('subscription options');
     const qos = options & 3;
@@ -72,4 +76,17 @@ export function encodeSubscribe(packet: SubscribePacket, version: ProtocolVersio
     writer.utf8(filter).byte(version === 5 ? options : qos);
   }
   return writer.finishPacket((PacketType.subscribe << 4) | 2);
+}
+
+/**
+ * To be called before each topic filter.
+ * @throws ProtocolError there are more than anybody needs, which would only take the broker's time and memory
+ */
+export function checkFilterCount(packet: string, count: number): void {
+  if (count === MAXIMUM_FILTERS) {
+    throw new ProtocolError(
+      ReasonCode.quotaExceeded,
+      `${packet} has more than ${MAXIMUM_FILTERS} topic filters`,
+    );
+  }
 }

@@ -3,6 +3,7 @@ import { PacketType, type ProtocolVersion } from './packet-type';
 import { type Properties, readProperties, writeProperties } from './properties';
 import { ProtocolError } from './protocol-error';
 import { ReasonCode } from './reason-code';
+import { checkFilterCount } from './subscribe-packet';
 import { WireReader } from './wire-reader';
 import { WireWriter } from './wire-writer';
 
@@ -24,7 +25,10 @@ export function decodeUnsubscribe(
   const packetId = readPacketId(reader);
   const properties = version === 5 ? readProperties(reader, 'UNSUBSCRIBE') : {};
   const filters: string[] = [];
-  while (reader.remaining > 0) filters.push(reader.utf8('topic filter'));
+  while (reader.remaining > 0) {
+    checkFilterCount('UNSUBSCRIBE', filters.length);
+    filters.push(reader.utf8('topic filter'));
+  }
   if (filters.length === 0) {
     throw new ProtocolError(ReasonCode.protocolError, 'UNSUBSCRIBE without a topic filter'); // [MQTT-3.10.3-2]
   }

@@ -22,7 +22,7 @@ export function handleSubscribe(
   start: number,
   end: number,
 ): void {
-  const { broker, session, output, version, now } = connection;
+  const { broker, session, output, version } = connection;
   const packet = decodeSubscribe(bytes, start, end, version);
   check(packet, connection);
   const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0;
@@ -39,9 +39,7 @@ export function handleSubscribe(
       : undefined;
   const fits = explained !== undefined && explained.length <= output.maximumPacketSize; // [MQTT-3.9.2-1]
   output.packet(fits ? explained : suback({}));
-  for (const { wantsRetained } of results) {
-    if (wantsRetained !== undefined) broker.replay(wantsRetained, now);
-  }
+  broker.replay();
 }
 
 /**
