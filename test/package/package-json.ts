@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 /** What the tests read of this package's package.json. */
 export interface PackageJson {
   name: string;
+  version: string;
   license?: string;
   repository?: unknown;
   bugs?: unknown;

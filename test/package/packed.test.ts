@@ -62,6 +62,8 @@ describe('the packed tarball', function () {
         await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], {
           cwd: userDir,
         });
+        const command = join(userDir, 'node_modules/.bin/mqtt-ros-broker');
+        assert.equal((await run(command, ['--version'])).stdout, `${packageJson.version}\n`);
         nodeRed = await NodeRedProcess.start(program, userDir);
 
         const sets = await nodeRed.get<NodeSet[]>('/nodes');
