@@ -73,6 +73,7 @@ export class ClientConnection implements ConnectedClient {
   readonly #stream: Duplex;
   readonly #framer: PacketFramer;
   #state: ConnectedState | undefined;
+  #begun = false;
   #connectSeen = false;
   #ended = false;
   /** When the connection is closed unless something comes before. */
@@ -150,7 +151,7 @@ export class ClientConnection implements ConnectedClient {
    */
   get state(): ConnectedState {
     if (this.#state === undefined) {
-      throw new ProtocolError(ReasonCode.protocolError, 'the first packet is not CONNECT');
+      throw notConnect();
     }
     return this.#state;
   }
@@ -256,6 +257,7 @@ export class ClientConnection implements ConnectedClient {
     statistics.bytesReceived += chunk.length;
     const messagesBefore = statistics.messagesReceived;
     try {
+      if (!this.#begun) this.#begin(chunk[0] as number);
       this.#framer.push(chunk);
     } catch (error) {
       this.#fail(error);
@@ -273,6 +275,16 @@ export class ClientConnection implements ConnectedClient {
       this.#backlogged = true;
       this.#stream.pause();
     }
+  }
+
+  /**
+   * @param header the first byte that came
+   * @throws ProtocolError it is of no CONNECT [MQTT-3.1.0-1]: an HTTP request, say, whose first bytes may stand for a
+   * packet that never gets whole
+   */
+  #begin(header: number): void {
+    this.#begun = true;
+    if (header >> 4 !== PacketType.connect) throw notConnect();
   }
 
   #extendDeadline(now: number): void {
@@ -332,7 +344,7 @@ export class ClientConnection implements ConnectedClient {
   #dispatch(type: PacketType, bytes: Buffer, start: number, end: number): void {
     if (this.#state === undefined) {
       if (type !== PacketType.connect) {
-        throw new ProtocolError(ReasonCode.protocolError, 'the first packet is not CONNECT'); // [MQTT-3.1.0-1]
+        throw notConnect(); // [MQTT-3.1.0-1]
       }
       this.#connectSeen = true;
       handleConnect(this, bytes, start, end);
@@ -372,4 +384,8 @@ export class ClientConnection implements ConnectedClient {
         throw new ProtocolError(ReasonCode.protocolError, `packet type ${type} is for servers to send only`);
     }
   }
+}
+
+function notConnect(): ProtocolError {
+  return new ProtocolError(ReasonCode.protocolError, 'the first packet is not CONNECT');
 }

@@ -58,6 +58,22 @@ describe('a WebSocket listener', () => {
     assert.equal(binary, true);
   });
 
+  it('answers pings one at a time, so that answers that nobody reads do not gather', async () => {
+    await start();
+    const { socket, stream } = await pair();
+    stream.resume();
+    const answers: string[] = [];
+    const last = new Promise<void>((resolve) => {
+      socket.on('pong', (data) => {
+        answers.push(String(data));
+        if (answers.at(-1) === '1000') resolve();
+      });
+    });
+    for (let number = 1; number <= 1000; number++) socket.ping(String(number));
+    await last;
+    assert.ok(answers.length < 500, `${answers.length} answers`);
+  });
+
   it('does not read on while nobody takes what came', async () => {
     await start();
     const { socket, stream } = await pair();

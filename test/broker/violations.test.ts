@@ -265,6 +265,15 @@ describe('silence', () => {
     assert.equal(broker.events[0]?.type, 'refused');
   });
 
+  it('is not waited for from what does not begin with a CONNECT, such as an HTTP request', async () => {
+    const broker = new BrokerInProcess();
+    const client = broker.open(5);
+    // "GET" promises a packet of 71 bytes.
+    client.stream.write('GET / HTTP/1.1\r\nHost: broker\r\n\r\n');
+    assert.equal(await client.next(), undefined);
+    assert.match(JSON.stringify(broker.events), /"type":"refused".*the first packet is not CONNECT/);
+  });
+
   it('for one and a half times the keep alive is ended with 0x8D; pings prevent that [MQTT-3.1.2-22] [MQTT-3.12.4-1]', async () => {
     const broker = new BrokerInProcess();
     const client = await broker.client(5, { keepAlive: 10 });

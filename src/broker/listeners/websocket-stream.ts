@@ -12,8 +12,13 @@ const MESSAGE_TOO_BIG = 1009;
 export class WebSocketStream extends Duplex {
   readonly #socket: WebSocket;
   #answered = false;
+  #ponging = false;
+  #lastPing: Buffer | undefined;
 
-  /** @param network what the WebSocket reads from */
+  /**
+   * @param socket one that does not answer pings itself
+   * @param network what the WebSocket reads from
+   */
   constructor(socket: WebSocket, network: Duplex) {
     super({ allowHalfOpen: false });
     this.#socket = socket;
@@ -23,6 +28,7 @@ export class WebSocketStream extends Duplex {
         this.#refuse(UNSUPPORTED_DATA, 'a text frame came, MQTT needs binary ones'); // [MQTT-6.0.0-1]
       else if (!this.push(data)) socket.pause();
     });
+    socket.on('ping', (data) => this.#pong(data));
     socket.on('close', () => this.push(null));
     socket.on('error', (error) => this.destroy(error));
     let unanswered = 0;
@@ -58,6 +64,21 @@ export class WebSocketStream extends Duplex {
     if (error instanceof FrameRefusedError) this.#socket.resume();
     else this.#socket.terminate();
     callback(error);
+  }
+
+  /** One answer at a time, to the last ping: who does not read the answers must not make them gather (RFC 6455 5.5.3). */
+  #pong(data: Buffer): void {
+    if (this.#ponging) {
+      this.#lastPing = data;
+      return;
+    }
+    this.#ponging = true;
+    this.#socket.pong(data, false, () => {
+      this.#ponging = false;
+      const next = this.#lastPing;
+      this.#lastPing = undefined;
+      if (next !== undefined && !this.destroyed) this.#pong(next);
+    });
   }
 
   /** Tells the peer why; the WebSocket then discards what comes until the peer closes or its time for that is over. */
