@@ -1,3 +1,4 @@
+import type { ConnectionState } from '../client/connection-settings';
 import type { ProtocolVersion } from './codec/packet-type';
 
 /** What happens to the broker's clients. */
@@ -54,6 +55,14 @@ export type BrokerEvent =
       state: 'damaged' | 'failed' | 'recovered';
       /** In words. */
       reason: string;
+    }
+  | {
+      /** The link to a broker that this one is joined to. */
+      type: 'upstream';
+      name: string;
+      state: ConnectionState;
+      /** Why it is not connected, in words. */
+      reason?: string;
     }
   | {
       /** So many events came faster than they could be told one by one. */

@@ -10,6 +10,7 @@ import { IN_PROCESS } from './peer';
 import { RemoteAdministration } from './remote-administration';
 import type { BrokerStatistics } from './statistics';
 import type { FromWorker, StorageSettings, ToWorker, WorkerSettings } from './thread-message';
+import { checkUpstreams, type UpstreamSettings } from './upstream/upstream-settings';
 
 export interface BrokerSettings {
   /** None is fine: clients of the same process need none. */
@@ -18,6 +19,8 @@ export interface BrokerSettings {
   allowAnonymousBeyondLoopback?: boolean;
   /** Where retained messages and lasting sessions are kept; without it they end with the broker. */
   storage?: StorageSettings;
+  /** Brokers to join. */
+  upstreams?: UpstreamSettings[];
   /** What differs from the defaults. */
   limits?: Partial<Limits>;
   /** What differs from all that MQTT has. */
@@ -64,6 +67,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   /** Resolves when the last worker is gone, and its ports with it; absent when it is. */
   #ended: Promise<void> | undefined;
   #listeners: ListenerSettings[];
+  #upstreams: UpstreamSettings[];
   #restartDelay = FIRST_RESTART_DELAY;
   #restartTimer: NodeJS.Timeout | undefined;
 
@@ -71,6 +75,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     super();
     this.#settings = settings;
     this.#listeners = settings.listeners;
+    this.#upstreams = settings.upstreams ?? [];
     this.administration = new RemoteAdministration((id, call, transfer) => {
       if (this.#worker === undefined) throw this.#notRunning();
       post(this.#worker, { type: 'request', id, call }, transfer);
@@ -84,6 +89,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   /**
    * Resolves when the broker listens.
    * @throws RangeError a limit or a capability is out of its range
+   * @throws UpstreamSettingsError an upstream cannot be used
    * @throws Error a listener cannot be opened, and the status is then `error`; or it was stopped meanwhile
    */
   async start(): Promise<void> {
@@ -145,6 +151,30 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   #notRunning(): Error {
     const { state, reason } = this.#status;
     return new Error(`embedded broker is ${state}${reason === undefined ? '' : `: ${reason}`}`);
+  }
+
+  /**
+   * Joins an upstream that is not joined, now and whenever the thread starts again.
+   * @throws RangeError there is none of this name
+   */
+  startUpstream(name: string): void {
+    this.#runUpstream(name, true);
+  }
+
+  /**
+   * Parts from an upstream: what goes there waits until it is started again.
+   * @throws RangeError there is none of this name
+   */
+  stopUpstream(name: string): void {
+    this.#runUpstream(name, false);
+  }
+
+  #runUpstream(name: string, run: boolean): void {
+    if (!this.#upstreams.some((upstream) => upstream.name === name)) {
+      throw new RangeError(`there is no upstream "${name}"`);
+    }
+    this.#upstreams = this.#upstreams.map((one) => (one.name === name ? { ...one, start: run } : one));
+    if (this.#worker !== undefined) post(this.#worker, { type: 'upstream', name, run });
   }
 
   /** Starts a worker and resolves when it listens. */
@@ -212,12 +242,14 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   }
 
   #newWorker(): Worker {
+    checkUpstreams(this.#upstreams);
     const workerData: WorkerSettings = {
       listeners: this.#listeners,
       allowAnonymousBeyondLoopback: this.#settings.allowAnonymousBeyondLoopback ?? false,
       limits: limitsOf(this.#settings.limits ?? {}),
       capabilities: capabilitiesOf(this.#settings.capabilities ?? {}),
       storage: this.#settings.storage,
+      upstreams: this.#upstreams,
     };
     return new Worker(require.resolve('./broker-worker'), {
       workerData,

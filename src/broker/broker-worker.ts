@@ -13,6 +13,7 @@ import { JournalStore } from './store/journal-store';
 import { MemoryStore } from './store/memory-store';
 import type { Store } from './store/store';
 import type { AdministrationCall, FromWorker, ToWorker, WorkerSettings } from './thread-message';
+import { Upstreams } from './upstream/upstreams';
 
 /** Events are sent in groups: a crowd of clients must not become a crowd of messages to the main thread. */
 const EVENT_INTERVAL = 50;
@@ -28,6 +29,7 @@ class BrokerWorker {
   readonly #broker: Broker;
   readonly #connections: Connections;
   readonly #administration: Administration;
+  readonly #upstreams: Upstreams;
   readonly #listeners: Listener[] = [];
   #events: BrokerEvent[] = [];
   #reportedFault: string | undefined;
@@ -46,7 +48,14 @@ class BrokerWorker {
         : new JournalStore({ ...storage, maximumBytes: limits.storedBytes });
     this.#broker = new Broker(limits, this.#statistics, capabilities, this.#store);
     this.#administration = new Administration(this.#broker);
-    this.#connections = new Connections(this.#broker, this.#store.clock, (event) => this.#report(event));
+    const report = (event: BrokerEvent) => this.#report(event);
+    this.#connections = new Connections(this.#broker, this.#store.clock, report);
+    this.#upstreams = new Upstreams(settings.upstreams, {
+      broker: this.#broker,
+      schedule: this.#connections.schedule,
+      clock: this.#store.clock,
+      report,
+    });
   }
 
   async start(): Promise<void> {
@@ -75,11 +84,15 @@ class BrokerWorker {
         case 'request':
           void this.#answer(message.id, message.call);
           break;
+        case 'upstream':
+          this.#upstreams.run(message.name, message.run);
+          break;
         case 'stop':
           void this.stop();
           break;
       }
     });
+    this.#upstreams.start();
     this.#statisticsTimer = setInterval(() => this.#sendStatistics(), STATISTICS_INTERVAL);
     this.#send({ type: 'running', listeners: addresses });
   }
@@ -87,6 +100,7 @@ class BrokerWorker {
   /** Ends all connections; the thread ends with its last handle. */
   async stop(): Promise<void> {
     for (const listener of this.#listeners) listener.close();
+    this.#upstreams.stop();
     await this.#connections.stop();
     await this.#store.close();
     clearInterval(this.#statisticsTimer);
@@ -151,6 +165,7 @@ class BrokerWorker {
   }
 
   #sendStatistics(): void {
+    this.#statistics.upstreams = this.#upstreams.statistics;
     const text = JSON.stringify(this.#statistics);
     if (text === this.#sentStatistics) return;
     this.#sentStatistics = text;

@@ -20,6 +20,7 @@ import { MemoryStore } from './store/memory-store';
 import type { Store } from './store/store';
 import type { Subscription } from './subscription';
 import { SysTopics } from './sys-topics';
+import { bears } from './upstream/passage-stamp';
 
 /** The connection of a client, as far as the broker knows it. */
 export interface ConnectedClient {
@@ -44,6 +45,8 @@ export class Broker {
   readonly statistics: BrokerStatistics;
   readonly capabilities: Capabilities;
   readonly store: Store;
+  /** Encoded properties that messages bear which have left by an upstream. */
+  leavingStamps: readonly Buffer[] = [];
   readonly #routing: RoutingTable;
   readonly #retained: RetainedMessages;
   readonly #sysTopics: SysTopics;
@@ -229,6 +232,26 @@ export class Broker {
     return this.#sessions.end(clientId, now);
   }
 
+  /**
+   * Delivers a message that came in by an upstream, and retains it when it says so.
+   * @throws ProtocolError the topic name is beyond the limits
+   */
+  publishMessage(message: Message, publisher: Session, now: number): void {
+    this.topicAt(message.bytes, message.topicStart, message.topicEnd);
+    if (message.retain) this.#retain(message);
+    this.#route(message, publisher, now);
+  }
+
+  /** Whether a received PUBLISH has left this broker by an upstream before. */
+  hasLeft(view: PublishView): boolean {
+    return this.leavingStamps.some((stamp) => bears(view, stamp));
+  }
+
+  /** Says something of the broker below `$SYS/broker/`, where it says anything there at all. */
+  announce(name: string, text: string, now: number): void {
+    if (this.capabilities.sysInterval > 0) this.#publishSysTopic(`$SYS/broker/${name}`, text, now);
+  }
+
   /** Adds or replaces a subscription; `reasonCode` is for SUBACK, after which comes `replay`. */
   subscribe(session: Session, request: SubscriptionRequest, identifier: number): SubscribeResult {
     const { filter, noLocal, retainAsPublished, retainHandling } = request;
@@ -345,10 +368,14 @@ export class Broker {
   #publishSys(now: number): void {
     const figures = { clientsAway: this.#sessions.away, sharedSubscriptions: this.#routing.shared };
     for (const [topic, value] of this.#sysTopics.changes(this.statistics, figures, now)) {
-      const message = messageOfBroker(topic, value).compact();
-      this.#sysRetained.set(message);
-      this.#route(message, undefined, now);
+      this.#publishSysTopic(topic, value, now);
     }
+  }
+
+  #publishSysTopic(topic: string, text: string, now: number): void {
+    const message = messageOfBroker(topic, text).compact();
+    this.#sysRetained.set(message);
+    this.#route(message, undefined, now);
   }
 
   #deliverShared({ shared, message }: SharedMessage, now: number): void {

@@ -67,6 +67,8 @@ export class ClientConnection implements ConnectedClient {
   now: number;
   version: ProtocolVersion = 4;
   clientId = '';
+  /** The client is a bridge to another broker. */
+  bridge = false;
   /** Whether answers may say in words what is wrong [MQTT-3.1.2-29]. */
   wantsReasons = false;
   readonly #environment: ConnectionEnvironment;

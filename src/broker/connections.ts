@@ -21,7 +21,8 @@ export class Connections {
   readonly #broker: Broker;
   readonly #clock: () => number;
   readonly #report: (event: BrokerEvent) => void;
-  readonly #schedule: FlushSchedule;
+  /** When what connections have to send is written. */
+  readonly schedule: FlushSchedule;
   readonly #view = new PublishView();
   readonly #admission: ConnectionAdmission;
   readonly #open = new Set<ClientConnection>();
@@ -36,12 +37,12 @@ export class Connections {
     this.#clock = clock;
     this.#report = report;
     this.#admission = new ConnectionAdmission(broker.limits);
-    this.#schedule = new FlushSchedule(broker.store, broker.statistics);
+    this.schedule = new FlushSchedule(broker.store, broker.statistics);
   }
 
   /** The broker's store has made changes durable, or has failed. */
   storeChanged(): void {
-    this.#schedule.release();
+    this.schedule.release();
   }
 
   start(): void {
@@ -86,7 +87,7 @@ export class Connections {
     this.#broker.statistics.connectionsOpened++;
     const connection = new ClientConnection(stream, peer, {
       broker: this.#broker,
-      schedule: this.#schedule,
+      schedule: this.schedule,
       view: this.#view,
       clock: this.#clock,
       report: this.#report,

@@ -101,7 +101,8 @@ function forwardedPropertiesLength({
 
 /**
  * The message of a received PUBLISH with bytes of its own.
- * @param topicBytes the topic, when the packet says it by an alias
+ * @param topicBytes the topic, when it is not as the packet says it
+ * @param added encoded properties that it has besides those of the packet
  */
 export function messageOf(
   view: PublishView,
@@ -109,15 +110,18 @@ export function messageOf(
   topicBytes: Buffer | undefined,
   publisher: string,
   now: number,
+  added?: Buffer,
 ): Message {
   const topicLength = topicBytes?.length ?? view.topicEnd - view.topicStart;
-  const propertiesEnd = topicLength + forwardedPropertiesLength(view);
+  const addedStart = topicLength + forwardedPropertiesLength(view);
+  const propertiesEnd = addedStart + (added?.length ?? 0);
   // Of Node's pool, as most messages live short; what lives long takes bytes of its own then.
   const bytes = Buffer.allocUnsafe(propertiesEnd + view.payloadEnd - view.payloadStart);
   if (topicBytes !== undefined) topicBytes.copy(bytes);
   else copy(view.bytes, view.topicStart, view.topicEnd, bytes, 0);
   if (!view.propertiesUnchanged) copyForwardedProperties(view, bytes, topicLength);
   else copy(view.bytes, view.propertiesStart, view.propertiesEnd, bytes, topicLength);
+  added?.copy(bytes, addedStart);
   copy(view.bytes, view.payloadStart, view.payloadEnd, bytes, propertiesEnd);
   return new Message(
     topic,

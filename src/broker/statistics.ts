@@ -1,3 +1,23 @@
+import type { ConnectionState } from '../client/connection-settings';
+
+/** One broker that this one is joined to. */
+export interface UpstreamStatistics {
+  name: string;
+  state: ConnectionState;
+  /** Why it is not connected, in words. */
+  reason?: string;
+  /** PUBLISH packets sent there. */
+  sent: number;
+  /** Messages that came from there and were taken. */
+  received: number;
+  /** Messages that wait to go there now, besides those in flight. */
+  queued: number;
+  /** Messages that the broker there did not take. */
+  refused: number;
+  /** Messages not taken from there because they had come from there before, and came round. */
+  looped: number;
+}
+
 /** What the broker counts. Totals since it started, except where it says "now". */
 export interface BrokerStatistics {
   /** Connected clients now. */
@@ -28,6 +48,10 @@ export interface BrokerStatistics {
   clientsAccepted: number;
   /** Sessions whose time ran out while their client was away. */
   sessionsExpired: number;
+  /** Messages not taken because they had left by an upstream before, and came round. */
+  looped: number;
+  /** Brokers that this one is joined to. */
+  upstreams: UpstreamStatistics[];
   /** Turns of the event loop in which something was sent, and the time that they took together, ms. */
   turns: number;
   turnTime: number;
@@ -53,6 +77,8 @@ export function newStatistics(): BrokerStatistics {
     connectionsOpened: 0,
     clientsAccepted: 0,
     sessionsExpired: 0,
+    looped: 0,
+    upstreams: [],
     turns: 0,
     turnTime: 0,
     longestTurn: 0,

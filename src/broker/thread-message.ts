@@ -7,6 +7,7 @@ import type { ListenerAddress, ListenerSettings } from './listeners/listener-set
 import type { Peer } from './peer';
 import type { BrokerStatistics } from './statistics';
 import type { Durability } from './store/journal';
+import type { UpstreamSettings } from './upstream/upstream-settings';
 
 /** What the broker's worker is started with. */
 export interface WorkerSettings {
@@ -16,6 +17,7 @@ export interface WorkerSettings {
   capabilities: Capabilities;
   /** Absent when all ends with the worker. */
   storage: StorageSettings | undefined;
+  upstreams: UpstreamSettings[];
 }
 
 /** Where the broker keeps retained messages and the sessions that outlive their connections. */
@@ -29,6 +31,7 @@ export interface StorageSettings {
 /** From the main thread to the worker. */
 export type ToWorker =
   | { type: 'accept'; port: MessagePort; peer: Peer }
+  | { type: 'upstream'; name: string; run: boolean }
   | { type: 'request'; id: number; call: AdministrationCall }
   | { type: 'stop' };
 

@@ -18,6 +18,11 @@ export interface WillFields {
 export interface ConnectPacket {
   type: 'connect';
   protocolVersion: ProtocolVersion;
+  /**
+   * The client is a bridge to another broker: the highest bit of the protocol level, which brokers have agreed on for
+   * MQTT 3.1 and 3.1.1. It gets none of its own messages, and others with RETAIN as they were published.
+   */
+  bridge?: boolean;
   clientId: string;
   /** Clean Session at protocol levels 3 and 4. */
   cleanStart: boolean;
@@ -30,15 +35,20 @@ export interface ConnectPacket {
   properties: Properties;
 }
 
+/** Set in the protocol level of a bridge. */
+const BRIDGE = 0x80;
+
 /**
  * The protocol level that a CONNECT asks for, which decides the form of every answer to it.
  * @throws ProtocolError not MQTT, or a level that does not exist [MQTT-3.1.2-1], [MQTT-3.1.2-2]
  */
-function readProtocolVersion(reader: WireReader): ProtocolVersion {
+function readProtocolVersion(reader: WireReader): Pick<ConnectPacket, 'protocolVersion' | 'bridge'> {
   const name = reader.utf8('protocol name');
   const level = reader.byte('protocol level');
-  if (name === 'MQTT' && (level === 4 || level === 5)) return level;
-  if (name === 'MQIsdp' && level === 3) return level;
+  if (name === 'MQTT' && (level === 4 || level === 5)) return { protocolVersion: level };
+  if (name === 'MQTT' && level === (4 | BRIDGE)) return { protocolVersion: 4, bridge: true };
+  if (name === 'MQIsdp' && level === 3) return { protocolVersion: 3 };
+  if (name === 'MQIsdp' && level === (3 | BRIDGE)) return { protocolVersion: 3, bridge: true };
   throw new ProtocolError(
     ReasonCode.unsupportedProtocolVersion,
     `protocol ${JSON.stringify(name)} level ${level} is not MQTT 3.1, 3.1.1 or 5`,
@@ -48,7 +58,7 @@ function readProtocolVersion(reader: WireReader): ProtocolVersion {
 /** The same for a CONNECT whose rest may be malformed: `undefined` when not even that much can be read. */
 export function peekProtocolVersion(bytes: Buffer, start: number, end: number): ProtocolVersion | undefined {
   try {
-    return readProtocolVersion(new WireReader(bytes, start, end));
+    return readProtocolVersion(new WireReader(bytes, start, end)).protocolVersion;
   } catch {
     return undefined;
   }
@@ -56,7 +66,8 @@ export function peekProtocolVersion(bytes: Buffer, start: number, end: number): 
 
 export function decodeConnect(bytes: Buffer, start: number, end: number): ConnectPacket {
   const reader = new WireReader(bytes, start, end);
-  const protocolVersion = readProtocolVersion(reader);
+  const level = readProtocolVersion(reader);
+  const { protocolVersion } = level;
   const flags = reader.byte('connect flags');
   const willQos = (flags >> 3) & 3;
   const hasWill = (flags & 4) !== 0;
@@ -75,7 +86,7 @@ export function decodeConnect(bytes: Buffer, start: number, end: number): Connec
   }
   const packet: ConnectPacket = {
     type: 'connect',
-    protocolVersion,
+    ...level,
     clientId: reader.utf8('client identifier'),
     cleanStart: (flags & 2) !== 0,
     keepAlive,
@@ -98,9 +109,10 @@ export function decodeConnect(bytes: Buffer, start: number, end: number): Connec
 }
 
 export function encodeConnect(packet: ConnectPacket): Buffer {
-  const { protocolVersion, will, username, password } = packet;
+  const { protocolVersion, bridge, will, username, password } = packet;
   const writer = new WireWriter();
-  writer.utf8(protocolVersion === 3 ? 'MQIsdp' : 'MQTT').byte(protocolVersion);
+  writer.utf8(protocolVersion === 3 ? 'MQIsdp' : 'MQTT');
+  writer.byte(bridge === true ? protocolVersion | BRIDGE : protocolVersion);
   let flags = packet.cleanStart ? 2 : 0;
   if (will !== undefined) flags |= 4 | (will.qos << 3) | (will.retain ? 0x20 : 0);
   if (username !== undefined) flags |= 0x80;

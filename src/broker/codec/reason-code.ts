@@ -65,3 +65,23 @@ export function connectReturnCode(reason: ReasonCode): number {
       return 3;
   }
 }
+
+/** The MQTT 5 reason that a CONNACK return code of MQTT 3.1.1 stands for. */
+export function reasonOfReturnCode(code: number): number {
+  const reasons = [
+    ReasonCode.success,
+    ReasonCode.unsupportedProtocolVersion,
+    ReasonCode.clientIdentifierNotValid,
+    ReasonCode.serverUnavailable,
+    ReasonCode.badUserNameOrPassword,
+    ReasonCode.notAuthorized,
+  ];
+  return reasons[code] ?? ReasonCode.unspecifiedError;
+}
+
+/** A reason code in words: "not authorized (0x87)". */
+export function reasonWords(code: number): string {
+  const name = Object.entries(ReasonCode).find(([, known]) => known === code)?.[0] ?? 'unknownReason';
+  const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return `${words} (0x${code.toString(16).padStart(2, '0')})`;
+}

@@ -9,6 +9,7 @@ import type { Properties } from '../codec/properties';
 import { ProtocolError } from '../codec/protocol-error';
 import { ReasonCode } from '../codec/reason-code';
 import { topicAliases } from '../topic-aliases';
+import { isUpstreamSession } from '../upstream/upstream-settings';
 
 /** Accepts or refuses a client (MQTT 5.0 sections 3.1.4, 3.2). */
 export function handleConnect(connection: ClientConnection, bytes: Buffer, start: number, end: number): void {
@@ -17,6 +18,7 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
   connection.version = peekProtocolVersion(bytes, start, end) ?? 4;
   const packet = decodeConnect(bytes, start, end);
   connection.clientId = packet.clientId;
+  connection.bridge = packet.bridge === true;
   output.maximumPacketSize = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   check(packet, connection);
   const v5 = packet.protocolVersion === 5;
@@ -88,6 +90,12 @@ function check(packet: ConnectPacket, { broker }: ClientConnection): void {
       protocolVersion === 3
         ? 'an empty client identifier needs MQTT 3.1.1 or 5'
         : 'an empty client identifier needs a clean session',
+    );
+  }
+  if (isUpstreamSession(clientId)) {
+    throw new ProtocolError(
+      ReasonCode.clientIdentifierNotValid,
+      `client identifier "${shown(clientId)}" is for the broker alone`,
     );
   }
   if (will !== undefined) {

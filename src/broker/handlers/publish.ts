@@ -36,6 +36,11 @@ export function handlePublish(
     refuse(connection, ReasonCode.notAuthorized);
     return;
   }
+  if (broker.hasLeft(view)) {
+    broker.statistics.looped++;
+    refuse(connection, ReasonCode.success);
+    return;
+  }
   const { store } = broker;
   if (store.full && broker.mustKeep(view, entry, session)) {
     refuseForRoom(connection);

@@ -26,7 +26,11 @@ export function handleSubscribe(
   const packet = decodeSubscribe(bytes, start, end, version);
   check(packet, connection);
   const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0;
-  const results = packet.subscriptions.map((request) => broker.subscribe(session, request, identifier));
+  // What a bridge of MQTT 5 asks for, one of an older version means.
+  const meant = connection.bridge ? { noLocal: true, retainAsPublished: true } : {};
+  const results = packet.subscriptions.map((request) =>
+    broker.subscribe(session, { ...request, ...meant }, identifier),
+  );
   const reasonCodes = results.map(({ reasonCode }) =>
     version === 5 ? reasonCode : Math.min(reasonCode, FAILURE),
   );

@@ -332,6 +332,12 @@ export class Session {
     return true;
   }
 
+  /** Forgets the QoS 2 messages that are open: who sent them has. */
+  forgetReceived(): void {
+    for (const packetId of this.#received) this.#stored?.released(packetId);
+    this.#received.clear();
+  }
+
   /** PUBREL of the client: false when no such message is open. */
   releaseReceived(packetId: number): boolean {
     if (!this.#received.delete(packetId)) return false;
@@ -400,7 +406,7 @@ export class Session {
       this.#release(outgoing);
       return;
     }
-    const packetId = this.#nextPacketId();
+    const packetId = this.nextPacketId();
     if (outgoing.stored > 0) {
       this.#stored?.sent(outgoing.stored, packetId);
       // Sent again under another identifier it would be another message.
@@ -467,8 +473,9 @@ export class Session {
     outgoing.message = undefined;
   }
 
+  /** A packet identifier that nothing in flight towards the client has. */
   // Ends: never called with all identifiers taken, as `inFlight` is less than their number.
-  #nextPacketId(): number {
+  nextPacketId(): number {
     do {
       this.#lastPacketId = (this.#lastPacketId % 65_535) + 1;
     } while (this.#inFlight.has(this.#lastPacketId));
