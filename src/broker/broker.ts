@@ -171,7 +171,7 @@ export class Broker {
     const size = messageSizeOf(view, aliasedTopic);
     const inPlace = aliasedTopic === undefined && view.propertiesUnchanged;
     if (view.retain) {
-      message = messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now).compact();
+      message = messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
       this.#retain(message);
     }
     for (let index = 0; index < entry.shared.length; index++) {
@@ -181,7 +181,7 @@ export class Broker {
       const { session } = member.subscription;
       const qos = Math.min(view.qos, delivery.qos) as QoS;
       if (qos === 0 && inPlace && session.forward(view, delivery, v5)) continue;
-      if (!session.accepts(size, qos)) continue;
+      if (!session.accepts(size, qos, now)) continue;
       message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
       session.deliver(message, qos, view.retain && delivery.retainAsPublished, delivery, now);
     }
@@ -193,7 +193,7 @@ export class Broker {
       if (delivery === undefined) continue; // [MQTT-3.8.3-3]
       const qos = Math.min(view.qos, delivery.qos) as QoS;
       if (qos === 0 && inPlace && session.forward(view, delivery, v5)) continue;
-      if (!session.accepts(size, qos)) continue;
+      if (!session.accepts(size, qos, now)) continue;
       message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
       session.deliver(message, qos, view.retain && delivery.retainAsPublished, delivery, now);
     }
@@ -333,8 +333,8 @@ export class Broker {
     return retained.visited - visited + messages.length;
   }
 
-  #retain(published: Message): void {
-    const message = published.compact();
+  #retain(message: Message): void {
+    message.compact();
     const removes = message.payloadEnd === message.payloadStart; // [MQTT-3.3.1-6], [MQTT-3.3.1-7]
     if (removes || this.store.full || !this.#retained.set(message)) {
       this.#retained.remove(message.topic);
@@ -360,7 +360,7 @@ export class Broker {
       const delivery = session === publisher ? own : usual;
       if (delivery === undefined) continue;
       const qos = Math.min(message.qos, delivery.qos) as QoS;
-      if (!session.accepts(message.size, qos)) continue;
+      if (!session.accepts(message.size, qos, now)) continue;
       session.deliver(message, qos, message.retain && delivery.retainAsPublished, delivery, now);
     }
   }
@@ -384,7 +384,7 @@ export class Broker {
     const { delivery } = member;
     const { session } = member.subscription;
     const qos = Math.min(message.qos, delivery.qos) as QoS;
-    if (!session.accepts(message.size, qos)) return;
+    if (!session.accepts(message.size, qos, now)) return;
     session.deliver(message, qos, message.retain && delivery.retainAsPublished, delivery, now);
   }
 

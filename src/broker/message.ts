@@ -12,12 +12,12 @@ const EXPIRY_BYTES = 5;
 
 /**
  * An application message that outlives the packet it came in: it owns one copy of its bytes, which all the sessions that
- * it waits in share. Immutable.
+ * it waits in share. What it says never changes.
  */
 export class Message implements MessageParts {
   readonly topic: string;
   /** Topic, properties and payload, one after the other. */
-  readonly bytes: Buffer;
+  bytes: Buffer;
   readonly topicStart = 0;
   readonly topicEnd: number;
   readonly propertiesStart: number;
@@ -59,13 +59,14 @@ export class Message implements MessageParts {
     return this.bytes.length + OVERHEAD_BYTES;
   }
 
-  /** The same message with bytes that nothing else shares a buffer with, for one that is kept long. */
-  compact(): Message {
-    if (this.bytes.buffer.byteLength === this.bytes.length) return this;
-    const bytes = Buffer.allocUnsafeSlow(this.bytes.length);
-    this.bytes.copy(bytes);
-    const { topic, topicEnd, propertiesEnd, qos, retain, expiresAt, publisher } = this;
-    return new Message(topic, bytes, topicEnd, propertiesEnd, qos, retain, expiresAt, publisher);
+  /** Takes bytes that nothing else shares a buffer with, for a message that is kept long, and returns itself. */
+  compact(): this {
+    const { bytes } = this;
+    if (bytes.buffer.byteLength > bytes.length) {
+      this.bytes = Buffer.allocUnsafeSlow(bytes.length);
+      bytes.copy(this.bytes);
+    }
+    return this;
   }
 
   /** Seconds that are left [MQTT-3.3.2-6], or -1 when the message does not expire. */

@@ -46,6 +46,28 @@ describe('sessions', () => {
     }
   });
 
+  it('take what has not expired in place of what has [MQTT-3.3.2-5]', async () => {
+    const broker = new BrokerInProcess({ queuedMessages: 2 });
+    const away = await broker.client(5, lasting);
+    await away.subscribe('t', { qos: 1 });
+    await away.vanish();
+    const publisher = await broker.client(5);
+    const publish = async (payload: string, messageExpiryInterval: number) => {
+      publisher.publish('t', payload, { qos: 1, properties: { messageExpiryInterval } });
+      await publisher.expect('puback');
+    };
+    await publish('for long', 60);
+    await publish('for short', 5);
+    await publish('too much', 60);
+    assert.equal(broker.statistics.dropped, 1);
+    broker.pass(20);
+    await publish('fresh', 60);
+    const again = await broker.client(5, lasting);
+    assert.equal((await again.expect('publish')).payload.toString(), 'for long');
+    assert.equal((await again.expect('publish')).payload.toString(), 'fresh');
+    assert.equal(broker.statistics.dropped, 1);
+  });
+
   it('send again what was not acknowledged, with DUP, the same identifiers and in order [MQTT-3.3.1-1] [MQTT-4.3.2-3] [MQTT-4.3.3-3] [MQTT-4.3.3-5] [MQTT-4.3.3-6] [MQTT-4.4.0-1]', async () => {
     const broker = new BrokerInProcess();
     const first = await broker.client(5, lasting);
@@ -305,12 +327,21 @@ describe('a session with a congested output', () => {
     session.deliver(message('first'), 1, false, delivery, 0);
     output.congested = true;
     session.deliver(message('second'), 1, false, delivery, 0);
-    assert.equal(session.accepts(1, 0), false);
+    assert.equal(session.accepts(1, 0, 0), false);
     output.congested = false;
     session.deliver(message('third'), 1, false, delivery, 0);
     assert.deepEqual(output.notes, ['publish 0x32 1 first']);
     session.drain(0);
     assert.deepEqual(output.notes.slice(1), ['publish 0x32 2 second', 'publish 0x32 3 third']);
+  });
+
+  it('keeps no more memory of what waits than its bytes', () => {
+    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore());
+    const kept = message('of a pool');
+    assert.ok(kept.bytes.buffer.byteLength > kept.bytes.length);
+    session.deliver(kept, 1, false, delivery, 0);
+    assert.equal(kept.bytes.buffer.byteLength, kept.bytes.length);
+    assert.equal(kept.bytes.toString(), 'tof a pool');
   });
 
   it('uses no packet identifier twice at a time [MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1]', () => {

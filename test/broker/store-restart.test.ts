@@ -372,6 +372,35 @@ describe('a broker with a journal', () => {
     await third.expectNothing();
   });
 
+  it('does not refuse what it has taken before, and takes again when what was kept has expired', async () => {
+    directory = join(folder, 'small');
+    await boot({ storedBytes: 4000 });
+    const subscriber = await broker.client(5, lasting);
+    await subscriber.subscribe('t', { qos: 2 });
+    await subscriber.vanish();
+    const options = { ...lasting, clientId: 'publisher' };
+    const first = await broker.client(5, options);
+    const publish = (peer: MqttPeer, packetId: number) =>
+      peer.publish('t', 'x'.repeat(500), {
+        qos: 2,
+        packetId,
+        properties: { messageExpiryInterval: 5 },
+      });
+    const refused = async (peer: MqttPeer, packetId: number) => {
+      publish(peer, packetId);
+      return (await peer.expect('pubrec')).reasonCode === ReasonCode.quotaExceeded;
+    };
+    let packetId = 1;
+    while (!(await refused(first, packetId))) packetId++;
+    assert.ok(packetId > 3);
+    await first.vanish();
+    const again = await broker.client(5, options);
+    assert.equal(await refused(again, 1), false);
+    assert.equal(await refused(again, packetId), true);
+    pass(20);
+    assert.equal(await refused(again, packetId), false);
+  });
+
   it('refuses what it has no room to keep, and nothing else', async () => {
     directory = join(folder, 'small');
     await boot({ storedBytes: 4000 });

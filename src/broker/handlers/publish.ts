@@ -42,6 +42,12 @@ export function handlePublish(
     return;
   }
   const { store } = broker;
+  if (view.qos === 2 && session.hasReceived(view.packetId)) {
+    // Sent again: it was taken the first time [MQTT-4.3.3-10], whatever room there is now.
+    session.waitForStore();
+    output.acknowledge(PUBREC, view.packetId, ReasonCode.success);
+    return;
+  }
   if (store.full && broker.mustKeep(view, entry, session)) {
     refuseForRoom(connection);
     return;
@@ -49,11 +55,7 @@ export function handlePublish(
   const { position } = store;
   // Older clients have not been told a Receive Maximum: theirs is all the identifiers that there are.
   const receiveMaximum = version === 5 ? broker.limits.receiveMaximum : 65_535;
-  if (view.qos === 2 && !session.receive(view.packetId, receiveMaximum)) {
-    session.waitForStore();
-    output.acknowledge(PUBREC, view.packetId, ReasonCode.success);
-    return;
-  }
+  if (view.qos === 2) session.receive(view.packetId, receiveMaximum);
   broker.publish(view, entry, aliasedTopic, session, version === 5, now);
   if (view.qos > 0) {
     if (store.position !== position) output.waitFor(store.position);
@@ -76,7 +78,7 @@ function isPayloadUtf8({ bytes, payloadStart, payloadEnd }: PublishView): boolea
  * @throws ProtocolError the client's protocol version has no other way to say so
  */
 function refuseForRoom(connection: ClientConnection): void {
-  const { broker, session, version, view } = connection;
+  const { broker, version } = connection;
   const { fault } = broker.store;
   if (version < 5) {
     throw new ProtocolError(
@@ -85,7 +87,6 @@ function refuseForRoom(connection: ClientConnection): void {
     );
   }
   broker.statistics.dropped++;
-  if (view.qos === 2) session.releaseReceived(view.packetId);
   refuse(connection, ReasonCode.quotaExceeded);
 }
 

@@ -25,6 +25,8 @@ export class OutgoingQueue {
   #items: Array<OutgoingMessage | undefined> = [];
   #head = 0;
   #replayed = 0;
+  #atMostOnce = 0;
+  #shared = 0;
 
   get length(): number {
     return this.#items.length - this.#head;
@@ -35,9 +37,19 @@ export class OutgoingQueue {
     return this.#replayed;
   }
 
+  /** How many of them are of QoS 0. */
+  get atMostOnce(): number {
+    return this.#atMostOnce;
+  }
+
+  /** How many of them belong to shared subscriptions. */
+  get shared(): number {
+    return this.#shared;
+  }
+
   push(item: OutgoingMessage): void {
     this.#items.push(item);
-    if (item.replayed) this.#replayed++;
+    this.#count(item, 1);
   }
 
   peek(): OutgoingMessage | undefined {
@@ -48,7 +60,7 @@ export class OutgoingQueue {
     const item = this.#items[this.#head];
     if (item === undefined) return undefined;
     this.#items[this.#head++] = undefined;
-    if (item.replayed) this.#replayed--;
+    this.#count(item, -1);
     if (this.#head > 32 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
@@ -60,7 +72,11 @@ export class OutgoingQueue {
   removeOldest(): OutgoingMessage | undefined {
     if (this.#items[this.#head]?.replayed === false) return this.shift();
     for (let index = this.#head; index < this.#items.length; index++) {
-      if (this.#items[index]?.replayed === false) return this.#items.splice(index, 1)[0];
+      const item = this.#items[index];
+      if (item?.replayed !== false) continue;
+      this.#items.splice(index, 1);
+      this.#count(item, -1);
+      return item;
     }
     return undefined;
   }
@@ -74,5 +90,10 @@ export class OutgoingQueue {
     }
     for (const item of kept) this.push(item);
     return removed;
+  }
+  #count({ replayed, qos, shared }: OutgoingMessage, change: 1 | -1): void {
+    if (replayed) this.#replayed += change;
+    if (qos === 0) this.#atMostOnce += change;
+    if (shared !== undefined) this.#shared += change;
   }
 }

@@ -111,10 +111,11 @@ export class SessionRegistry {
     return true;
   }
 
-  /** Publishes the wills and ends the sessions whose time has come. */
+  /** Publishes the wills and ends the sessions and messages whose time has come. */
   expire(now: number): void {
     for (const offline of this.#offline.values()) {
       if (offline.will !== undefined && offline.will.publishAt <= now) this.#publishWill(offline, now);
+      offline.session.dropExpired(now);
       if (offline.expiresAt > now) continue;
       this.#offline.delete(offline.session.clientId);
       this.#statistics.sessionsExpired++;

@@ -43,6 +43,8 @@ export interface SharedMessage {
 const PUBLISH = PacketType.publish << 4;
 const PUBREL = (PacketType.pubrel << 4) | 2;
 const DUP = 8;
+/** How often a queue is looked through for what has expired, at most, ms. */
+const EXPIRY_INTERVAL = 10_000;
 
 /**
  * What the broker keeps for one client identifier (MQTT 5.0 section 4.1): subscriptions, the messages waiting for the
@@ -65,6 +67,9 @@ export class Session {
   readonly #received = new Set<number>();
   #output: SessionOutput | undefined;
   #heldBytes = 0;
+  /** Nothing in the queue expires before. */
+  #earliestExpiry = Number.POSITIVE_INFINITY;
+  #expiryCheckedAt = Number.NEGATIVE_INFINITY;
   #dropped = 0;
   #lastPacketId = 0;
   /** PUBLISH packets that may still be sent before one is acknowledged (section 4.9). */
@@ -93,11 +98,16 @@ export class Session {
     this.#stored = stored;
     for (const packetId of received) this.#received.add(packetId);
     for (const { id, message, packetId, ...rest } of deliveries) {
+      // Of a damaged store: the client has it, but nobody knows under which identifier.
+      if (message === undefined && packetId === 0) {
+        stored.done(id);
+        continue;
+      }
       // What a shared subscription gave it before the restart stays with it.
       const outgoing: OutgoingMessage = { ...rest, message, packetId, shared: undefined, stored: id };
       if (message !== undefined && !outgoing.replayed) this.#heldBytes += message.size;
       if (packetId === 0) {
-        this.#queue.push(outgoing);
+        this.#wait(outgoing);
       } else {
         this.#inFlight.set(packetId, outgoing);
         this.#lastPacketId = packetId;
@@ -155,7 +165,9 @@ export class Session {
       this.#inFlight.delete(outgoing.packetId);
       this.#end(outgoing);
     }
-    for (const outgoing of this.#queue.removeWhere(take)) this.#end(outgoing);
+    if (this.#queue.shared > 0) {
+      for (const outgoing of this.#queue.removeWhere(take)) this.#end(outgoing);
+    }
     return taken;
   }
 
@@ -177,6 +189,8 @@ export class Session {
   detach(): void {
     this.#output = undefined;
     this.#resend = [];
+    // Who comes and goes often must not have a long queue looked through each time.
+    if (this.#queue.atMostOnce === 0) return;
     for (const outgoing of this.#queue.removeWhere(({ qos }) => qos === 0)) this.#release(outgoing);
   }
 
@@ -216,7 +230,7 @@ export class Session {
    * Whether it can take a message of this size (`Message.size`) now. What cannot be taken, and what goes to make room for
    * it, is counted: so it is asked once for each message, before one is made, and `deliver` follows when it can.
    */
-  accepts(size: number, qos: QoS): boolean {
+  accepts(size: number, qos: QoS, now: number): boolean {
     if (qos === 0) {
       if (this.#output === undefined) return false;
       if (this.#queue.replayed === 0) {
@@ -225,7 +239,24 @@ export class Session {
         return false;
       }
     }
+    if (this.#hasRoom(size)) return true;
+    this.dropExpired(now);
     return this.#hasRoom(size) || this.#makeRoom(size);
+  }
+
+  /** Ends what has expired while it waited [MQTT-3.3.2-5]: it must not take the room of what has not. */
+  dropExpired(now: number): void {
+    if (now < this.#earliestExpiry || now < this.#expiryCheckedAt + EXPIRY_INTERVAL) return;
+    this.#expiryCheckedAt = now;
+    let earliest = Number.POSITIVE_INFINITY;
+    const expired = this.#queue.removeWhere(({ message }) => {
+      const { expiresAt } = message as Message;
+      if (expiresAt <= now) return true;
+      earliest = Math.min(earliest, expiresAt);
+      return false;
+    });
+    this.#earliestExpiry = earliest;
+    for (const outgoing of expired) this.#end(outgoing);
   }
 
   /**
@@ -314,13 +345,16 @@ export class Session {
     this.#finish(packetId, outgoing, now);
   }
 
+  /** Whether a QoS 2 message of the client came before and its PUBREL has not: it must not be delivered again. */
+  hasReceived(packetId: number): boolean {
+    return this.#received.has(packetId);
+  }
+
   /**
-   * Notes a QoS 2 message of the client and says whether it is new: one sent again before its PUBREL must not be
-   * delivered again [MQTT-4.3.3-10].
+   * Notes a new QoS 2 message of the client.
    * @throws ProtocolError more than the Receive Maximum are open [MQTT-3.3.4-7]
    */
-  receive(packetId: number, receiveMaximum: number): boolean {
-    if (this.#received.has(packetId)) return false;
+  receive(packetId: number, receiveMaximum: number): void {
     if (this.#received.size >= receiveMaximum) {
       throw new ProtocolError(
         ReasonCode.receiveMaximumExceeded,
@@ -329,7 +363,6 @@ export class Session {
     }
     this.#received.add(packetId);
     this.#stored?.received(packetId);
-    return true;
   }
 
   /** Forgets the QoS 2 messages that are open: who sent them has. */
@@ -386,7 +419,13 @@ export class Session {
     const outgoing = { message, qos, retain, identifiers, replayed, shared, packetId: 0, stored };
     if (this.#output !== undefined && this.#queue.length === 0 && this.#maySend(this.#output, qos))
       this.#send(this.#output, outgoing, now);
-    else this.#queue.push(outgoing);
+    else this.#wait(outgoing);
+  }
+
+  #wait(outgoing: OutgoingMessage): void {
+    const { expiresAt } = (outgoing.message as Message).compact();
+    if (expiresAt < this.#earliestExpiry) this.#earliestExpiry = expiresAt;
+    this.#queue.push(outgoing);
   }
 
   #maySend(output: SessionOutput, qos: QoS): boolean {
