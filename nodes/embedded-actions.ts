@@ -1,13 +1,18 @@
 import { inspect } from 'node:util';
 import type { NodeMessage } from 'node-red';
+import type { ListRequest } from '../src/broker/administration';
 import type { BrokerThread } from '../src/broker/broker-thread';
+import type { Page, PageRequest } from '../src/broker/page';
 import type { OwnMessage } from '../src/broker/remote-administration';
 import { encodePayload } from '../src/client/flow-payload';
+import { publishedFlowMessage } from './embedded-message';
 import { wholeNumber } from './form-number';
 
 const MAX_UINT32 = 0xffff_ffff;
 /** Of a text that MQTT carries. */
 const MAX_TEXT_BYTES = 65_535;
+/** Entries of one answer. */
+const MAX_PAGE = 1000;
 
 /** A message to the node, whatever a flow has put there. */
 type Input = NodeMessage & Record<string, unknown>;
@@ -27,21 +32,46 @@ export class ActionError extends Error {
   }
 }
 
-type Action = (thread: BrokerThread, msg: Input) => Promise<unknown>;
+/** What an action answers: properties for the message that asked for it; nothing where `done` says all. */
+type Answer = { payload: unknown; next?: number } | undefined;
 
-/** What a message can ask for with `msg.action`; what an action gives back is the payload of the answer. */
-const ACTIONS = new Map<unknown, Action>([
-  ['publish', ({ administration }, msg) => administration.publish(messageOf(msg))],
-  [
-    'disconnect',
-    ({ administration }, msg) =>
-      administration.disconnect({
-        clientId: textOf(msg, 'clientId'),
-        reason: optional(msg, 'reason', textOf) ?? 'disconnected by a flow',
-        endSession: flagOf(msg, 'endSession'),
-      }),
-  ],
-]);
+/** What a message can ask for with `msg.action`. */
+const ACTIONS: Readonly<Record<string, (thread: BrokerThread, msg: Input) => Promise<Answer>>> = {
+  publish: async ({ administration }, msg) => {
+    await administration.publish(messageOf(msg));
+    return undefined;
+  },
+  disconnect: async ({ administration }, msg) => ({
+    payload: await administration.disconnect({
+      clientId: textOf(msg, 'clientId'),
+      reason: optional(msg, 'reason', textOf) ?? 'disconnected by a flow',
+      endSession: flagOf(msg, 'endSession'),
+    }),
+  }),
+  clients: async ({ administration }, msg) => pageOf(await administration.clients(listOf(msg))),
+  sessions: async ({ administration }, msg) => pageOf(await administration.sessions(listOf(msg))),
+  retained: async ({ administration }, msg) => {
+    const filter = optional(msg, 'topic', textOf) ?? '#';
+    const { entries, ...next } = await administration.retained({ filter, ...partOf(msg) });
+    return pageOf({ entries: entries.map((message) => publishedFlowMessage(message, 'auto')), ...next });
+  },
+  'clear-retained': async ({ administration }, msg) => ({
+    payload: await administration.clearRetained(textOf(msg, 'topic')),
+  }),
+  'reload-tls': async ({ administration }) => ({ payload: await administration.reloadTls() }),
+  statistics: async ({ administration }) => ({ payload: await administration.statistics() }),
+  start: async (thread) => {
+    await thread.start();
+    return { payload: thread.status.state };
+  },
+  stop: async (thread) => {
+    await thread.stop();
+    return { payload: thread.status.state };
+  },
+};
+
+/** For the text that says what was expected. */
+export const ACTION_NAMES = Object.keys(ACTIONS).join(', ');
 
 /**
  * Does what the message asks for. Resolves to the answer: the message with another payload; `undefined` where there is none.
@@ -50,10 +80,30 @@ const ACTIONS = new Map<unknown, Action>([
  */
 export async function runAction(thread: BrokerThread, msg: NodeMessage): Promise<NodeMessage | undefined> {
   const input = msg as Input;
-  const action = ACTIONS.get(input.action);
-  if (action === undefined) throw new ActionError('action', input.action);
-  const payload = await action(thread, input);
-  return payload === undefined ? undefined : { ...msg, payload };
+  const { action } = input;
+  if (typeof action !== 'string' || !Object.hasOwn(ACTIONS, action)) throw new ActionError('action', action);
+  const answer = await ACTIONS[action]?.(thread, input);
+  if (answer === undefined) return undefined;
+  // Of an earlier page, when the message comes back for the next one.
+  delete input.next;
+  return Object.assign(input, answer);
+}
+
+/** A page as an answer: its entries, and the offset to ask for next where there are more. */
+function pageOf({ entries, next }: Page<unknown>): Answer {
+  return { payload: entries, ...(next !== undefined && { next }) };
+}
+
+function partOf(msg: Input): PageRequest {
+  const offset = wholeNumber(msg.offset ?? 0, 0, Number.MAX_SAFE_INTEGER);
+  if (offset === undefined) throw new ActionError('offset', msg.offset);
+  const limit = wholeNumber(msg.limit ?? 100, 1, MAX_PAGE);
+  if (limit === undefined) throw new ActionError('limit', msg.limit);
+  return { offset, limit };
+}
+
+function listOf(msg: Input): ListRequest {
+  return { clientId: optional(msg, 'clientId', textOf) ?? '', ...partOf(msg) };
 }
 
 function messageOf(msg: Input): OwnMessage {

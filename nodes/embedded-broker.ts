@@ -3,7 +3,7 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { BrokerThread, type BrokerThreadStatus } from '../src/broker/broker-thread';
 import { defaultLimits } from '../src/broker/limits';
 import { WebSocketPath } from '../src/broker/listeners/websocket-path';
-import { ActionError, runAction } from './embedded-actions';
+import { ACTION_NAMES, ActionError, runAction } from './embedded-actions';
 import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
 import { FieldError, type ListenerFields, listenersOf, pathsOf } from './embedded-listeners';
 
@@ -115,7 +115,9 @@ export default function (RED: NodeAPI): void {
         },
         (error: Error) => {
           if (!(error instanceof ActionError)) return done(error);
-          done(new Error(text(`errors.action.${error.field}`, { value: error.value })));
+          done(
+            new Error(text(`errors.action.${error.field}`, { value: error.value, actions: ACTION_NAMES })),
+          );
         },
       );
     });

@@ -1,7 +1,8 @@
-import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import type { ConnectionStatus, QoS, ReceivedMessage } from '../src/client/connection';
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { ConnectionStatus, QoS } from '../src/client/connection';
 import { decodePayload, type PayloadOutput } from '../src/client/flow-payload';
 import { useBroker } from './broker-user';
+import { flowMessage } from './flow-message';
 import { wholeNumber } from './form-number';
 import { formText } from './form-text';
 
@@ -70,18 +71,4 @@ export default function (RED: NodeAPI): void {
   }
 
   RED.nodes.registerType('mqtt-sub', MqttSub);
-}
-
-/** A received message as Node-RED's own MQTT nodes lay it out, so that flows can move from them to ours. */
-function flowMessage({ topic, qos, retain, properties }: ReceivedMessage, payload: unknown): NodeMessage {
-  const msg: NodeMessage = { topic, payload, qos, retain };
-  if (properties === undefined) return msg;
-  const { responseTopic, correlationData, contentType, messageExpiryInterval, userProperties } = properties;
-  if (responseTopic !== undefined) msg.responseTopic = responseTopic;
-  if (correlationData !== undefined) msg.correlationData = correlationData;
-  if (contentType !== undefined) msg.contentType = contentType;
-  if (messageExpiryInterval !== undefined) msg.messageExpiryInterval = messageExpiryInterval;
-  // MQTT.js builds it without a prototype, which flows do not expect.
-  if (userProperties !== undefined) msg.userProperties = { ...userProperties };
-  return msg;
 }

@@ -1,10 +1,20 @@
-import type { Broker } from './broker';
+import { topicFilterFault } from '../topic/topic-filter';
+import type { Broker, ClientDetails } from './broker';
 import { PacketFramer } from './codec/packet-framer';
+import type { ProtocolVersion, QoS } from './codec/packet-type';
 import { ProtocolError } from './codec/protocol-error';
 import { PublishView } from './codec/publish-packet';
+import { MessageBatch } from './message-batch';
+import { type Page, type PageRequest, pageOf } from './page';
+import type { Session } from './session/session';
+import type { BrokerStatistics } from './statistics';
 
 /** Largest packet that MQTT has, with its fixed header. */
 const LARGEST_PACKET = 268_435_460;
+/** Retained messages removed before others get their turn. */
+const REMOVED_AT_ONCE = 1000;
+/** Subscriptions that a session is listed with. */
+const LISTED_SUBSCRIPTIONS = 100;
 
 export interface DisconnectRequest {
   clientId: string;
@@ -20,6 +30,46 @@ export interface DisconnectAnswer {
   disconnected: boolean;
   /** Its session ended as well. */
   sessionEnded: boolean;
+}
+
+/** Which of the clients or sessions are wanted. */
+export interface ListRequest extends PageRequest {
+  /** What the client identifier contains; empty for all. */
+  clientId: string;
+}
+
+export interface RetainedRequest extends PageRequest {
+  /** Topic filter. */
+  filter: string;
+}
+
+/** A client that is connected. */
+export interface ClientEntry {
+  clientId: string;
+  /** `host:port` of the peer, or `in-process`. */
+  address: string;
+  protocolVersion: ProtocolVersion;
+  /** ISO 8601. */
+  connectedAt: string;
+  /** Seconds, 0 for none. */
+  keepAlive: number;
+  subscriptions: number;
+  /** Messages that wait for it, and those that it has not acknowledged. */
+  queued: number;
+  inFlight: number;
+}
+
+/** A session, of a client that is connected or of one that is away. */
+export interface SessionEntry {
+  clientId: string;
+  connected: boolean;
+  /** When it ends unless its client comes back, ISO 8601; absent while the client is connected. */
+  expiresAt?: string;
+  /** How many there are; the first of them follow. */
+  subscriptionCount: number;
+  subscriptions: Array<{ filter: string; qos: QoS }>;
+  queued: number;
+  inFlight: number;
 }
 
 interface Waiting {
@@ -38,6 +88,27 @@ export interface AdministrationCalls {
   publish(packets: ArrayBuffer): Promise<Array<string | undefined>>;
   /** Disconnects a client, which publishes its will. */
   disconnect(request: DisconnectRequest): Promise<DisconnectAnswer>;
+  clients(request: ListRequest): Promise<Page<ClientEntry>>;
+  sessions(request: ListRequest): Promise<Page<SessionEntry>>;
+  /** @returns a batch of the messages, and the offset of the next page */
+  retained(request: RetainedRequest): Promise<{ batch: ArrayBuffer; next?: number }>;
+  /** Removes the retained messages that match a topic filter. @returns how many there were */
+  clearRetained(filter: string): Promise<number>;
+  /**
+   * Reads the files of the TLS listeners again, now; connections keep what they were opened with.
+   * @returns how many listeners have TLS
+   */
+  reloadTls(): Promise<number>;
+  statistics(): Promise<BrokerStatistics>;
+}
+
+/** A listener as far as its TLS files go. */
+export interface ReloadingListener {
+  /**
+   * Reads the files again and says whether there are any.
+   * @throws ListenerError what they hold cannot be used, and what they held before still is
+   */
+  reloadTls(): Promise<boolean>;
 }
 
 /**
@@ -46,13 +117,15 @@ export interface AdministrationCalls {
  */
 export class Administration implements AdministrationCalls {
   readonly #broker: Broker;
+  readonly #listeners: readonly ReloadingListener[];
   readonly #view = new PublishView();
   /** Waits for the store, in the order of positions. */
   #waiting: Waiting[] = [];
 
   /** @param broker its store tells changes to `storeChanged` */
-  constructor(broker: Broker) {
+  constructor(broker: Broker, listeners: readonly ReloadingListener[]) {
     this.#broker = broker;
+    this.#listeners = listeners;
   }
 
   async publish(packets: ArrayBuffer): Promise<Array<string | undefined>> {
@@ -73,6 +146,61 @@ export class Administration implements AdministrationCalls {
     if (endSession) broker.endSession(clientId, broker.store.clock());
     await this.#kept();
     return { disconnected, sessionEnded: hadSession && !broker.hasSession(clientId) };
+  }
+
+  async clients({ clientId, ...page }: ListRequest): Promise<Page<ClientEntry>> {
+    const broker = this.#broker;
+    const now = broker.store.clock();
+    const wanted = map(broker.clients(), ({ session, details }) =>
+      session.clientId.includes(clientId) ? clientEntry(session, details, now) : undefined,
+    );
+    return pageOf(wanted, page, (entry) => entry.clientId.length);
+  }
+
+  async sessions({ clientId, ...page }: ListRequest): Promise<Page<SessionEntry>> {
+    const now = this.#broker.store.clock();
+    const wanted = map(this.#broker.sessions(), ({ session, expiresAt }) =>
+      session.clientId.includes(clientId) ? sessionEntry(session, expiresAt, now) : undefined,
+    );
+    return pageOf(wanted, page, ({ clientId: id, subscriptions }) =>
+      subscriptions.reduce((sum, { filter }) => sum + filter.length, id.length),
+    );
+  }
+
+  async retained({ filter, ...page }: RetainedRequest): Promise<{ batch: ArrayBuffer; next?: number }> {
+    checkFilter(filter);
+    const now = this.#broker.store.clock();
+    // One more says whether there is another page.
+    const matching = this.#broker.retainedMessages(filter, now, page.offset + page.limit + 1);
+    const { entries, next } = pageOf(matching, page, ({ size }) => size);
+    const batch = new MessageBatch();
+    for (const message of entries) {
+      batch.add(message, message.qos, true, message.remainingExpiry(now), message.publisher);
+    }
+    return { batch: batch.take(), ...(next !== undefined && { next }) };
+  }
+
+  async clearRetained(filter: string): Promise<number> {
+    checkFilter(filter);
+    let removed = 0;
+    let last = REMOVED_AT_ONCE;
+    // Not more than there are now, however fast others publish.
+    for (let left = this.#broker.statistics.retained; left > 0 && last === REMOVED_AT_ONCE; left -= last) {
+      if (removed > 0) await new Promise(setImmediate);
+      last = this.#broker.clearRetained(filter, this.#broker.store.clock(), Math.min(left, REMOVED_AT_ONCE));
+      removed += last;
+    }
+    await this.#kept();
+    return removed;
+  }
+
+  async reloadTls(): Promise<number> {
+    const reloaded = await Promise.all(this.#listeners.map((listener) => listener.reloadTls()));
+    return reloaded.filter((hasTls) => hasTls).length;
+  }
+
+  async statistics(): Promise<BrokerStatistics> {
+    return this.#broker.statistics;
   }
 
   /** The broker's store has made changes durable, or has failed. */
@@ -112,4 +240,53 @@ export class Administration implements AdministrationCalls {
 
 function notKept(fault: string): Error {
   return new Error(`what was asked is done, but cannot be kept: ${fault}`);
+}
+
+function* map<T, U>(all: Iterable<T>, to: (one: T) => U | undefined): Generator<U> {
+  for (const one of all) {
+    const mapped = to(one);
+    if (mapped !== undefined) yield mapped;
+  }
+}
+
+function clientEntry(session: Session, details: ClientDetails, now: number): ClientEntry {
+  const { peer, version, keepAlive, connectedAt } = details;
+  return {
+    clientId: session.clientId,
+    address: peer.address,
+    protocolVersion: version,
+    connectedAt: timeOf(connectedAt, now),
+    keepAlive,
+    subscriptions: session.subscriptions.size,
+    queued: session.queued,
+    inFlight: session.inFlight,
+  };
+}
+
+function sessionEntry(session: Session, expiresAt: number | undefined, now: number): SessionEntry {
+  const { clientId, subscriptions, queued, inFlight } = session;
+  const listed: SessionEntry['subscriptions'] = [];
+  for (const { filter, qos } of subscriptions.values()) {
+    if (listed.length === LISTED_SUBSCRIPTIONS) break;
+    listed.push({ filter, qos });
+  }
+  return {
+    clientId,
+    connected: session.connected,
+    ...(expiresAt !== undefined && { expiresAt: timeOf(expiresAt, now) }),
+    subscriptionCount: subscriptions.size,
+    subscriptions: listed,
+    queued,
+    inFlight,
+  };
+}
+
+/** Time of day of a time on the broker's clock. */
+function timeOf(time: number, now: number): string {
+  return new Date(Date.now() + time - now).toISOString();
+}
+
+function checkFilter(filter: string): void {
+  const fault = topicFilterFault(filter);
+  if (fault !== undefined) throw new Error(fault);
 }

@@ -1,5 +1,8 @@
 import type { ConnectionState } from '../client/connection-settings';
-import type { ProtocolVersion } from './codec/packet-type';
+import type { ProtocolVersion, QoS } from './codec/packet-type';
+
+/** Entries of one event; more are not told. */
+export const EVENT_ENTRIES = 100;
 
 /** What happens to the broker's clients. */
 export type BrokerEvent =
@@ -28,6 +31,20 @@ export type BrokerEvent =
       address: string;
       reason: string;
       reasonCode: number;
+    }
+  | {
+      /** What a SUBSCRIBE asked for. */
+      type: 'subscribed';
+      clientId: string;
+      /** Each with the granted QoS, or with the reason why it was refused (MQTT 5.0 section 2.4); the first 100. */
+      subscriptions: Array<{ filter: string; qos: QoS } | { filter: string; reasonCode: number }>;
+    }
+  | {
+      /** What an UNSUBSCRIBE has ended. */
+      type: 'unsubscribed';
+      clientId: string;
+      /** The first 100. */
+      filters: string[];
     }
   | {
       /** A client has sent more than its rate allows and is read more slowly: told once for each connection. */

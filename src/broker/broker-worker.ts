@@ -6,6 +6,7 @@ import { Broker } from './broker';
 import type { BrokerEvent } from './broker-event';
 import { ReasonCode } from './codec/reason-code';
 import { Connections } from './connections';
+import { EventGroups } from './event-groups';
 import { Listener } from './listeners/listener';
 import { isLocal, type Peer } from './peer';
 import { newStatistics } from './statistics';
@@ -15,9 +16,6 @@ import type { Store } from './store/store';
 import type { AdministrationCall, FromWorker, ToWorker, WorkerSettings } from './thread-message';
 import { Upstreams } from './upstream/upstreams';
 
-/** Events are sent in groups: a crowd of clients must not become a crowd of messages to the main thread. */
-const EVENT_INTERVAL = 50;
-const EVENTS_PER_GROUP = 500;
 const STATISTICS_INTERVAL = 1000;
 
 /** The broker as it runs in its worker thread. */
@@ -31,10 +29,8 @@ class BrokerWorker {
   readonly #administration: Administration;
   readonly #upstreams: Upstreams;
   readonly #listeners: Listener[] = [];
-  #events: BrokerEvent[] = [];
+  readonly #events = new EventGroups((events) => this.#send({ type: 'events', events }));
   #reportedFault: string | undefined;
-  #omitted = 0;
-  #eventTimer: NodeJS.Timeout | undefined;
   #statisticsTimer: NodeJS.Timeout | undefined;
   #sentStatistics = '';
 
@@ -47,8 +43,8 @@ class BrokerWorker {
         ? new MemoryStore()
         : new JournalStore({ ...storage, maximumBytes: limits.storedBytes });
     this.#broker = new Broker(limits, this.#statistics, capabilities, this.#store);
-    this.#administration = new Administration(this.#broker);
-    const report = (event: BrokerEvent) => this.#report(event);
+    this.#administration = new Administration(this.#broker, this.#listeners);
+    const report = (event: BrokerEvent) => this.#events.add(event);
     this.#connections = new Connections(this.#broker, this.#store.clock, report);
     this.#upstreams = new Upstreams(settings.upstreams, {
       broker: this.#broker,
@@ -60,7 +56,7 @@ class BrokerWorker {
 
   async start(): Promise<void> {
     const damage = await this.#store.open(() => this.#onStoreChanged());
-    for (const reason of damage) this.#report({ type: 'storage', state: 'damaged', reason });
+    for (const reason of damage) this.#events.add({ type: 'storage', state: 'damaged', reason });
     this.#broker.restore();
     this.#connections.start();
     const { listeners, allowAnonymousBeyondLoopback, limits } = this.#settings;
@@ -71,7 +67,11 @@ class BrokerWorker {
         serve: (stream, peer) => this.#serve(stream, peer),
         refused: (peer, reasonCode, reason) => this.#connections.refused(peer, reasonCode, reason),
         credentialsChanged: (name, failure) =>
-          this.#report({ type: 'credentials', listener: name, ...(failure !== undefined && { failure }) }),
+          this.#events.add({
+            type: 'credentials',
+            listener: name,
+            ...(failure !== undefined && { failure }),
+          }),
       });
       this.#listeners.push(listener);
       addresses.push(await listener.open(allowAnonymousBeyondLoopback));
@@ -104,8 +104,7 @@ class BrokerWorker {
     await this.#connections.stop();
     await this.#store.close();
     clearInterval(this.#statisticsTimer);
-    clearTimeout(this.#eventTimer);
-    this.#sendEvents();
+    this.#events.flush();
     this.#sendStatistics();
     this.#parent.close();
   }
@@ -141,27 +140,13 @@ class BrokerWorker {
     if (fault === this.#reportedFault) return;
     if (fault === undefined || this.#reportedFault === undefined) {
       const state = fault === undefined ? 'recovered' : 'failed';
-      this.#report({ type: 'storage', state, reason: fault ?? 'what is to be kept can be written again' });
+      this.#events.add({
+        type: 'storage',
+        state,
+        reason: fault ?? 'what is to be kept can be written again',
+      });
     }
     this.#reportedFault = fault;
-  }
-
-  #report(event: BrokerEvent): void {
-    if (this.#events.length === EVENTS_PER_GROUP) {
-      this.#omitted++;
-      return;
-    }
-    this.#events.push(event);
-    this.#eventTimer ??= setTimeout(() => this.#sendEvents(), EVENT_INTERVAL);
-  }
-
-  #sendEvents(): void {
-    this.#eventTimer = undefined;
-    if (this.#events.length === 0) return;
-    if (this.#omitted > 0) this.#events.push({ type: 'omitted', count: this.#omitted });
-    this.#send({ type: 'events', events: this.#events });
-    this.#events = [];
-    this.#omitted = 0;
   }
 
   #sendStatistics(): void {

@@ -2,13 +2,14 @@ import { topicFilterFault } from '../topic/topic-filter';
 import { shown } from '../topic/topic-name';
 import { type Capabilities, checkOffered, defaultCapabilities, unavailable } from './capabilities';
 import type { WillFields } from './codec/connect-packet';
-import type { QoS } from './codec/packet-type';
+import type { ProtocolVersion, QoS } from './codec/packet-type';
 import { ProtocolError } from './codec/protocol-error';
 import type { PublishView } from './codec/publish-packet';
 import { ReasonCode } from './codec/reason-code';
 import type { SubscriptionRequest } from './codec/subscribe-packet';
 import type { Limits } from './limits';
 import { type Message, messageOf, messageOfBroker, messageOfWill, messageSizeOf } from './message';
+import type { Peer } from './peer';
 import { RetainedMessages } from './retained-messages';
 import { RetainedReplay } from './retained-replay';
 import { RoutingTable, type TopicEntry, topicSizeFault } from './routing-table';
@@ -22,8 +23,21 @@ import type { Subscription } from './subscription';
 import { SysTopics } from './sys-topics';
 import { bears } from './upstream/passage-stamp';
 
+/** How a client is connected. */
+export interface ClientDetails {
+  readonly peer: Peer;
+  readonly version: ProtocolVersion;
+  /** Seconds, 0 for none. */
+  readonly keepAlive: number;
+  /** On the broker's clock, ms. */
+  readonly connectedAt: number;
+}
+
 /** The connection of a client, as far as the broker knows it. */
 export interface ConnectedClient {
+  readonly session: Session | undefined;
+  /** Absent where the broker is the client of another one. */
+  readonly details?: ClientDetails;
   /** Ends the connection and lets go of its session at once. */
   end(reasonCode: ReasonCode, reason: string): void;
 }
@@ -220,6 +234,35 @@ export class Broker {
     this.#route(message, undefined, now);
   }
 
+  /** The clients that are connected. */
+  *clients(): Generator<{ session: Session; details: ClientDetails }> {
+    for (const { session, details } of this.#clients.values()) {
+      if (session !== undefined && details !== undefined) yield { session, details };
+    }
+  }
+
+  /** All sessions, first those of connected clients; those of others with the time on the broker's clock when they end. */
+  *sessions(): Generator<{ session: Session; expiresAt?: number }> {
+    for (const { session } of this.#clients.values()) if (session !== undefined) yield { session };
+    yield* this.#sessions.offline();
+  }
+
+  /** The first retained messages that match a valid filter. */
+  retainedMessages(filter: string, now: number, most: number): Message[] {
+    return this.#retainedFor(filter).match(filter, now, most);
+  }
+
+  /** Removes the first retained messages of clients that match a valid filter, and says how many. */
+  clearRetained(filter: string, now: number, most: number): number {
+    const messages = this.#retained.match(filter, now, most);
+    for (const { topic } of messages) {
+      this.#retained.remove(topic);
+      this.store.retainedRemoved(topic);
+    }
+    this.statistics.retained = this.#retained.count;
+    return messages.length;
+  }
+
   /** Disconnects a client and says whether it was connected. Its session stays as long as it was granted. */
   endClient(clientId: string, reason: string): boolean {
     const client = this.#clients.get(clientId);
@@ -321,7 +364,7 @@ export class Broker {
   #replay(subscription: Subscription): number {
     const { session, filter, noLocal, identifier, retainAsPublished } = subscription;
     const identifiers = identifier > 0 ? [identifier] : [];
-    const retained = filter.startsWith('$SYS') ? this.#sysRetained : this.#retained;
+    const retained = this.#retainedFor(filter);
     const now = this.store.clock();
     const { visited } = retained;
     const messages = retained.match(filter, now);
@@ -331,6 +374,10 @@ export class Broker {
       if (qos > 0 || session.connected) session.replay(message, { qos, retainAsPublished, identifiers }, now);
     }
     return retained.visited - visited + messages.length;
+  }
+
+  #retainedFor(filter: string): RetainedMessages {
+    return filter.startsWith('$SYS') ? this.#sysRetained : this.#retained;
   }
 
   #retain(message: Message): void {

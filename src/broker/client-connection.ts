@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Broker, ConnectedClient } from './broker';
+import type { Broker, ClientDetails, ConnectedClient } from './broker';
 import type { BrokerEvent } from './broker-event';
 import { ClientRate } from './client-rate';
 import { encodeConnack } from './codec/connack-packet';
@@ -77,6 +77,7 @@ export class ClientConnection implements ConnectedClient {
   #state: ConnectedState | undefined;
   #begun = false;
   #connectSeen = false;
+  #connectedAt = 0;
   #ended = false;
   /** When the connection is closed unless something comes before. */
   #deadline: number;
@@ -147,6 +148,15 @@ export class ClientConnection implements ConnectedClient {
     return this.state.session;
   }
 
+  report(event: BrokerEvent): void {
+    this.#environment.report(event);
+  }
+
+  get details(): ClientDetails {
+    const { peer, version } = this;
+    return { peer, version, keepAlive: this.state.keepAlive, connectedAt: this.#connectedAt };
+  }
+
   /**
    * What CONNECT settled; handlers of later packets may change it.
    * @throws ProtocolError there was no CONNECT [MQTT-3.1.0-1]
@@ -161,6 +171,7 @@ export class ClientConnection implements ConnectedClient {
   /** CONNECT is accepted: from here on its packets count as those of a client. */
   accept(state: ConnectedState, sessionPresent: boolean): void {
     this.#state = state;
+    this.#connectedAt = this.now;
     this.broker.statistics.clientsAccepted++;
     this.#framer.maximumPacketSize = this.broker.limits.packetSize;
     this.#environment.report({

@@ -1,6 +1,17 @@
 import { topicNameFault } from '../topic/topic-name';
-import type { AdministrationCalls, DisconnectAnswer, DisconnectRequest } from './administration';
+import type {
+  AdministrationCalls,
+  ClientEntry,
+  DisconnectAnswer,
+  DisconnectRequest,
+  ListRequest,
+  RetainedRequest,
+  SessionEntry,
+} from './administration';
 import { encodePublish, type PublishPacket } from './codec/publish-packet';
+import { messagesIn, type PublishedMessage } from './message-batch';
+import type { Page } from './page';
+import type { BrokerStatistics } from './statistics';
 import type { AdministrationCall } from './thread-message';
 
 /** Requests that may wait for their answers, and the bytes of messages among them; more are refused. */
@@ -61,8 +72,48 @@ export class RemoteAdministration {
     }
   }
 
+  /** Disconnects a client. */
   disconnect(request: DisconnectRequest): Promise<DisconnectAnswer> {
     return this.#ask('disconnect', request);
+  }
+
+  /** The clients that are connected. */
+  clients(request: ListRequest): Promise<Page<ClientEntry>> {
+    return this.#ask('clients', request);
+  }
+
+  /** The sessions of clients, also of those that are away. */
+  sessions(request: ListRequest): Promise<Page<SessionEntry>> {
+    return this.#ask('sessions', request);
+  }
+
+  /**
+   * The retained messages that match a topic filter.
+   * @throws Error the filter is not valid
+   */
+  async retained(request: RetainedRequest): Promise<Page<PublishedMessage>> {
+    const { batch, ...rest } = await this.#ask('retained', request);
+    return { entries: [...messagesIn(batch)], ...rest };
+  }
+
+  /**
+   * Removes the retained messages that match a topic filter and resolves to their number.
+   * @throws Error the filter is not valid
+   */
+  clearRetained(filter: string): Promise<number> {
+    return this.#ask('clearRetained', filter);
+  }
+
+  /**
+   * Reads the files of the TLS listeners again and resolves to the number of these.
+   * @throws Error what the files of one hold cannot be used, and what they held before still is
+   */
+  reloadTls(): Promise<number> {
+    return this.#ask('reloadTls');
+  }
+
+  statistics(): Promise<BrokerStatistics> {
+    return this.#ask('statistics');
   }
 
   /** An answer of the worker: why there is none, or what it is. */
@@ -82,7 +133,7 @@ export class RemoteAdministration {
 
   #ask<Name extends keyof AdministrationCalls>(
     name: Name,
-    argument: Parameters<AdministrationCalls[Name]>[0],
+    argument?: Parameters<AdministrationCalls[Name]>[0],
     transfer: ArrayBuffer[] = [],
   ): ReturnType<AdministrationCalls[Name]> {
     // What was published before goes before.

@@ -63,15 +63,15 @@ export class RetainedMessages {
     return true;
   }
 
-  /** The messages whose topic matches a valid filter and that have not expired. */
-  match(filter: string, now: number): Message[] {
+  /** The messages whose topic matches a valid filter and that have not expired; at most so many, in a steady order. */
+  match(filter: string, now: number, most = Number.POSITIVE_INFINITY): Message[] {
     const levels = filter.split('/');
     let nodes = [this.#root];
     for (const [index, level] of levels.entries()) {
       if (level === '#') {
         // "sport/#" also matches "sport" itself [MQTT-4.7.1-2].
         const found = index === 0 ? visibleChildren(this.#root) : nodes;
-        return this.#collectBelow(found, now);
+        return this.#collectBelow(found, now, most);
       }
       const next: RetainedNode[] = [];
       for (const node of nodes) {
@@ -85,9 +85,10 @@ export class RetainedMessages {
       nodes = next;
       this.#visited += nodes.length;
     }
-    return nodes.flatMap(({ message }) =>
+    const found = nodes.flatMap(({ message }) =>
       message !== undefined && message.expiresAt > now ? [message] : [],
     );
+    return found.slice(0, most);
   }
 
   /** Leaves nothing retained for a topic. */
@@ -128,12 +129,13 @@ export class RetainedMessages {
   }
 
   // Recursive: the levels of a topic are bounded.
-  #collectBelow(nodes: Iterable<RetainedNode>, now: number, found: Message[] = []): Message[] {
+  #collectBelow(nodes: Iterable<RetainedNode>, now: number, most: number, found: Message[] = []): Message[] {
     for (const node of nodes) {
+      if (found.length >= most) break;
       this.#visited++;
       const { message } = node;
       if (message !== undefined && message.expiresAt > now) found.push(message);
-      this.#collectBelow(childrenOf(node), now, found);
+      this.#collectBelow(childrenOf(node), now, most, found);
     }
     return found;
   }

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import type { Worker } from 'node:worker_threads';
 import { type BrokerSettings, BrokerThread } from '../../src/broker/broker-thread';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import type { OwnMessage } from '../../src/broker/remote-administration';
+import { CertificateAuthority, type IssuedCertificate } from '../certificates';
+import { counterpart } from '../counterparts';
 import { MqttPeer } from './mqtt-peer';
 
 const message = (topic: string, fields: Partial<OwnMessage> = {}): OwnMessage => ({
@@ -133,12 +136,143 @@ describe('the administration of a broker', () => {
     assert.equal((await again.connect({ clientId: 'c', cleanStart: false })).sessionPresent, false);
   });
 
+  it('lists clients and sessions in pages, also of clients that are away', async () => {
+    const broker = await start();
+    const { administration } = broker;
+    const peer = async (clientId: string, sessionExpiryInterval: number) => {
+      const opened = new MqttPeer(broker.openStream(), 5);
+      await opened.connect({ clientId, keepAlive: 30, properties: { sessionExpiryInterval } });
+      await opened.subscribe(`to/${clientId}`, { qos: 1 });
+      return opened;
+    };
+    for (const name of ['robot-1', 'robot-2', 'sensor-1', 'robot-3']) await peer(name, 0);
+    const away = await peer('robot-4', 60);
+    await away.vanish();
+    // What it gets now says that the broker has seen it go.
+    await administration.disconnect({ clientId: 'robot-4', reason: '', endSession: false });
+    await administration.publish(message('to/robot-4', { qos: 1 }));
+    await administration.publish(message('to/robot-1', { qos: 1 }));
+
+    const names = ({ entries }: { entries: Array<{ clientId: string }> }) =>
+      entries.map(({ clientId }) => clientId);
+    const first = await administration.clients({ clientId: 'robot', offset: 0, limit: 2 });
+    assert.deepEqual([names(first), first.next], [['robot-1', 'robot-2'], 2]);
+    const second = await administration.clients({ clientId: 'robot', offset: 2, limit: 2 });
+    assert.deepEqual([names(second), second.next], [['robot-3'], undefined]);
+    const { connectedAt, ...robot } = first.entries[0] as (typeof first.entries)[0];
+    assert.ok(Date.now() - Date.parse(connectedAt) < 60_000, connectedAt);
+    assert.deepEqual(robot, {
+      clientId: 'robot-1',
+      address: 'in-process',
+      protocolVersion: 5,
+      keepAlive: 30,
+      subscriptions: 1,
+      queued: 0,
+      inFlight: 1,
+    });
+
+    const sessions = await administration.sessions({ clientId: '', offset: 3, limit: 100 });
+    assert.deepEqual([names(sessions), sessions.next], [['robot-3', 'robot-4'], undefined]);
+    const { expiresAt, ...last } = sessions.entries[1] as (typeof sessions.entries)[0];
+    const left = Date.parse(expiresAt as string) - Date.now();
+    assert.ok(left > 0 && left <= 60_000, expiresAt);
+    assert.deepEqual(last, {
+      clientId: 'robot-4',
+      connected: false,
+      subscriptionCount: 1,
+      subscriptions: [{ filter: 'to/robot-4', qos: 1 }],
+      queued: 1,
+      inFlight: 0,
+    });
+    assert.equal((await administration.statistics()).clients, 4);
+  });
+
+  it('lists retained messages in pages that are bounded in number and bytes, and clears them', async () => {
+    const { administration } = await start();
+    const topics = Array.from({ length: 2500 }, (_, index) => `r/${String(index).padStart(4, '0')}`);
+    const properties = { contentType: 'text/plain' };
+    await Promise.all(
+      topics.map((topic) => administration.publish(message(topic, { qos: 1, retain: true, properties }))),
+    );
+    await administration.publish(message('other', { retain: true }));
+    const listed: string[] = [];
+    let pages = 0;
+    for (let offset: number | undefined = 0; offset !== undefined; pages++) {
+      const page = await administration.retained({ filter: 'r/#', offset, limit: 1000 });
+      listed.push(...page.entries.map(({ topic }) => topic));
+      const [{ topic: _, payload, ...rest }] = page.entries as [(typeof page.entries)[0]];
+      assert.equal(payload.toString(), 'x');
+      assert.deepEqual(rest, { qos: 1, retain: true, properties, clientId: '' });
+      offset = page.next;
+    }
+    assert.deepEqual([listed.sort(), pages], [topics, 3]);
+
+    const payload = Buffer.alloc(700_000);
+    for (const topic of ['big/1', 'big/2', 'big/3']) {
+      await administration.publish(message(topic, { payload, retain: true }));
+    }
+    const { entries, next } = await administration.retained({ filter: 'big/+', offset: 0, limit: 1000 });
+    assert.deepEqual([entries.length, next], [2, 2]);
+
+    assert.equal(await administration.clearRetained('r/+'), 2500);
+    assert.equal(await administration.clearRetained('r/+'), 0);
+    const left = await administration.retained({ filter: '#', offset: 0, limit: 10 });
+    assert.deepEqual(left.entries.map(({ topic }) => topic).sort(), ['big/1', 'big/2', 'other']);
+    assert.equal((await administration.statistics()).retained, 4);
+    await assert.rejects(administration.clearRetained('a/#/b'), /topic filter "a\/#\/b"/);
+    await assert.rejects(
+      administration.retained({ filter: '', offset: 0, limit: 1 }),
+      /topic filter is empty/,
+    );
+  });
+
+  it('reads TLS files again when it is told to', async function () {
+    const authority = new CertificateAuthority(counterpart(this, 'openssl'));
+    try {
+      const [one, two] = [authority.issue('one'), authority.issue('two')];
+      const tls = { certificate: authority.path('live.pem'), key: authority.path('live.key') };
+      const put = ({ certificate, key }: IssuedCertificate) => {
+        copyFileSync(certificate, tls.certificate);
+        copyFileSync(key, tls.key);
+      };
+      put(one);
+      const host = '127.0.0.1';
+      const broker = await start({
+        listeners: [
+          { kind: 'tls', host, port: 0, tls },
+          { host, port: 0 },
+        ],
+      });
+      const presented = async () => {
+        const { port } = broker.status.listeners[0] as { port: number };
+        const socket = connect({ port, host, ca: readFileSync(authority.certificate) });
+        await once(socket, 'secureConnect');
+        const { CN } = socket.getPeerCertificate().subject;
+        socket.destroy();
+        return CN;
+      };
+      assert.equal(await presented(), 'one');
+      put(two);
+      assert.equal(await broker.administration.reloadTls(), 1);
+      assert.equal(await presented(), 'two');
+      writeFileSync(tls.key, 'half a k');
+      await assert.rejects(
+        broker.administration.reloadTls(),
+        /listener tls:\/\/127\.0\.0\.1:0: TLS certificate and key cannot be used/,
+      );
+      assert.equal(await presented(), 'two');
+    } finally {
+      authority.remove();
+    }
+  });
+
   it('leaves nobody waiting when the broker dies or stops', async () => {
     const created = new Promise<Worker>((resolve) => process.once('worker', resolve));
     const broker = await start();
     const request = { clientId: 'c', reason: '', endSession: false };
+    const worker = await created;
+    void worker.terminate();
     const asked = broker.administration.disconnect(request);
-    void (await created).terminate();
     await assert.rejects(asked, /broker thread ended with code/);
     await assert.rejects(broker.administration.disconnect(request), /embedded broker is restarting/);
     await once(broker, 'status');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
+import type { BrokerStatistics } from '../../src/broker/statistics';
 import {
   brokerForm,
   connectedStatus,
@@ -48,7 +49,11 @@ describe('actions of embedded-broker', function () {
     outcomes = new Sink('events-1');
     faults = new Sink('faults');
     completed = new Sink('completed');
-    await connectedStatus('sub-1');
+    assert.deepEqual((await next('topic', 'subscribed')).payload, {
+      type: 'subscribed',
+      clientId: 'reader',
+      subscriptions: [{ filter: 'to/#', qos: 1 }],
+    });
   });
   afterEach(stop);
 
@@ -118,11 +123,75 @@ describe('actions of embedded-broker', function () {
     });
   });
 
+  it('answers with lists, page by page when the answer is sent back, and keeps the rest of the message', async () => {
+    for (const index of [1, 2, 3]) {
+      act({
+        action: 'publish',
+        topic: `kept/${index}`,
+        payload: { index },
+        retain: true,
+        contentType: 'text/x',
+      });
+    }
+    act({ action: 'retained', topic: 'kept/+', limit: 2, room: 'kitchen' });
+    const first = await next('action', 'retained');
+    const entry = (index: number) => ({
+      topic: `kept/${index}`,
+      payload: { index },
+      qos: 0,
+      retain: true,
+      contentType: 'text/x',
+      clientId: '',
+    });
+    assert.deepEqual(first.payload, [entry(1), entry(2)]);
+    assert.deepEqual([first.next, first.room], [2, 'kitchen']);
+    act({ ...first, offset: first.next });
+    const second = await next('action', 'retained');
+    assert.deepEqual(second.payload, [entry(3)]);
+    assert.equal('next' in second, false);
+    act({ action: 'clear-retained', topic: 'kept/#' });
+    assert.equal((await next('action', 'clear-retained')).payload, 3);
+    act({ action: 'retained' });
+    assert.deepEqual((await next('action', 'retained')).payload, []);
+
+    act({ action: 'clients', clientId: 'read' });
+    const [client] = (await next('action', 'clients')).payload as [{ clientId: string; address: string }];
+    assert.deepEqual([client.clientId, client.address], ['reader', 'in-process']);
+    act({ action: 'sessions', clientId: 'nobody' });
+    assert.deepEqual((await next('action', 'sessions')).payload, []);
+    act({ action: 'sessions' });
+    const [session] = (await next('action', 'sessions')).payload as [{ subscriptions: unknown }];
+    assert.deepEqual(session.subscriptions, [{ filter: 'to/#', qos: 1 }]);
+    act({ action: 'statistics' });
+    const { clients, retained } = (await next('action', 'statistics')).payload as BrokerStatistics;
+    assert.deepEqual([clients, retained], [1, 0]);
+    act({ action: 'reload-tls' });
+    assert.equal((await next('action', 'reload-tls')).payload, 0);
+  });
+
+  it('stops the broker and starts it again', async () => {
+    act({ action: 'stop' });
+    assert.equal((await next('action', 'stop')).payload, 'stopped');
+    await statusText('embedded-1', (text) => text === 'stopped');
+    act({ action: 'publish', topic: 'to/x', payload: 1 });
+    assert.equal(faultOf((await faults.until(1))[0]), 'embedded broker is stopped');
+    act({ action: 'start' });
+    assert.equal((await next('action', 'start')).payload, 'running');
+    act({ action: 'start' });
+    assert.equal(faultOf((await faults.until(2))[1]), 'broker cannot be started: it is running');
+    await connectedStatus('sub-1');
+  });
+
   it('names what is wrong with a message, and does nothing then', async () => {
     const received = new Sink();
     const publish = { action: 'publish', topic: 'to/x', payload: 1 };
     const wrong: Array<[Record<string, unknown>, RegExp]> = [
-      [{}, /^msg\.action: expected publish.*, got undefined$/],
+      [{}, /^msg\.action: expected one of publish, .*, stop; got undefined$/],
+      [{ action: 'toString' }, /^msg\.action: .* got 'toString'$/],
+      [{ action: 'clients', offset: -1 }, /^msg\.offset: .*got -1$/],
+      [{ action: 'sessions', limit: 1001 }, /^msg\.limit: .*got 1001$/],
+      [{ action: 'retained', topic: 'a/#/b' }, /^topic filter "a\/#\/b"/],
+      [{ action: 'clear-retained' }, /^msg\.topic: .*got undefined$/],
       [{ action: 'explode' }, /^msg\.action: .* got 'explode'$/],
       [{ ...publish, topic: '' }, /^msg\.topic: expected a topic, got ''$/],
       [{ ...publish, payload: undefined }, /^payload is undefined, expected/],

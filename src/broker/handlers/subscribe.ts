@@ -1,11 +1,13 @@
 import { shown } from '../../topic/topic-name';
+import { EVENT_ENTRIES } from '../broker-event';
 import { unavailable } from '../capabilities';
 import type { ClientConnection } from '../client-connection';
+import type { QoS } from '../codec/packet-type';
 import type { Properties } from '../codec/properties';
 import { ProtocolError } from '../codec/protocol-error';
 import { ReasonCode } from '../codec/reason-code';
 import { encodeSuback } from '../codec/suback-packet';
-import { decodeSubscribe, type SubscribePacket } from '../codec/subscribe-packet';
+import { decodeSubscribe, type SubscribePacket, type SubscriptionRequest } from '../codec/subscribe-packet';
 
 /** The only failure that SUBACK of MQTT 3.1.1 knows. */
 const FAILURE = 0x80;
@@ -43,6 +45,14 @@ export function handleSubscribe(
       : undefined;
   const fits = explained !== undefined && explained.length <= output.maximumPacketSize; // [MQTT-3.9.2-1]
   output.packet(fits ? explained : suback({}));
+  connection.report({
+    type: 'subscribed',
+    clientId: connection.clientId,
+    subscriptions: results.slice(0, EVENT_ENTRIES).map(({ reasonCode }, index) => {
+      const { filter } = packet.subscriptions[index] as SubscriptionRequest;
+      return reasonCode < FAILURE ? { filter, qos: reasonCode as QoS } : { filter, reasonCode };
+    }),
+  });
   broker.replay();
 }
 

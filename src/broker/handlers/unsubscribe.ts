@@ -1,3 +1,4 @@
+import { EVENT_ENTRIES } from '../broker-event';
 import type { ClientConnection } from '../client-connection';
 import { ReasonCode } from '../codec/reason-code';
 import { encodeSuback } from '../codec/suback-packet';
@@ -12,8 +13,13 @@ export function handleUnsubscribe(
 ): void {
   const { broker, session, output, version } = connection;
   const { packetId, filters } = decodeUnsubscribe(bytes, start, end, version);
-  const reasonCodes = filters.map((filter) =>
-    broker.unsubscribe(session, filter) ? ReasonCode.success : ReasonCode.noSubscriptionExisted,
-  );
+  const ended: string[] = [];
+  const reasonCodes = filters.map((filter) => {
+    if (!broker.unsubscribe(session, filter)) return ReasonCode.noSubscriptionExisted;
+    if (ended.length < EVENT_ENTRIES) ended.push(filter);
+    return ReasonCode.success;
+  });
+  if (ended.length > 0)
+    connection.report({ type: 'unsubscribed', clientId: session.clientId, filters: ended });
   output.packet(encodeSuback({ type: 'unsuback', packetId, reasonCodes, properties: {} }, version));
 }

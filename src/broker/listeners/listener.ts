@@ -207,6 +207,20 @@ export class Listener {
     return this.#arrivals.get(arrival.endpoint) === arrival && this.#arrivals.delete(arrival.endpoint);
   }
 
+  /**
+   * Reads certificate, key and authority again and says whether there are any. Connections keep what they were opened with.
+   * @throws ListenerError what the files hold cannot be used, and what they held before still is
+   */
+  async reloadTls(): Promise<boolean> {
+    if (this.#credentials === undefined || this.#tls === undefined) return false;
+    try {
+      this.#tls.setSecureContext(await this.#credentials.load());
+    } catch (error) {
+      throw new ListenerError(`${this.#name}: ${(error as Error).message}`);
+    }
+    return true;
+  }
+
   async #startTls(credentials: TlsCredentials, clientCertificate: string): Promise<void> {
     const options = await credentials.load();
     const tls = createTlsServer(

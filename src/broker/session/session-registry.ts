@@ -65,6 +65,11 @@ export class SessionRegistry {
     return { session: new Session(clientId, this.#limits, this.#statistics, this.#store), present: false };
   }
 
+  /** The sessions whose client is away, with the time when they end. */
+  offline(): Iterable<{ session: Session; expiresAt: number }> {
+    return this.#offline.values();
+  }
+
   /** Sessions whose client is away. */
   get away(): number {
     return this.#offline.size;

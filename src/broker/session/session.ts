@@ -132,6 +132,11 @@ export class Session {
     return dropped;
   }
 
+  /** Messages that the client has got and not acknowledged to the end. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
   /** Whether its client is connected. */
   get connected(): boolean {
     return this.#output !== undefined;

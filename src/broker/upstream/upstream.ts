@@ -87,6 +87,10 @@ export class Upstream implements ConnectedClient {
     return this.#settings.name;
   }
 
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
   get statistics(): UpstreamStatistics {
     return {
       name: this.name,
