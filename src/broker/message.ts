@@ -71,9 +71,9 @@ export class Message implements MessageParts {
 
   /** Seconds that are left [MQTT-3.3.2-6], or -1 when the message does not expire. */
   remainingExpiry(now: number): number {
-    return this.expiresAt === Number.POSITIVE_INFINITY
-      ? -1
-      : Math.max(0, Math.ceil((this.expiresAt - now) / 1000));
+    if (this.expiresAt === Number.POSITIVE_INFINITY) return -1;
+    // The clock has fractions: without rounding, 60 s from now may be a little more than 60 s.
+    return Math.max(0, Math.ceil(Math.round(this.expiresAt - now) / 1000));
   }
 }
 

@@ -281,6 +281,12 @@ export class UpstreamConnection {
       throw new ProtocolError(ReasonCode.topicAliasInvalid, 'a topic alias came, and none is allowed');
     }
     const { qos, packetId } = view;
+    if (qos === 2 && session.hasReceived(packetId)) {
+      // Sent again: it was taken the first time, whatever room there is now.
+      session.waitForStore();
+      this.#output.acknowledge(PUBREC, packetId, ReasonCode.success);
+      return;
+    }
     // What is not acknowledged comes again: better than to take what cannot be kept.
     if (qos > 0 && broker.store.full) {
       const { fault } = broker.store;
@@ -288,11 +294,7 @@ export class UpstreamConnection {
       return;
     }
     const { position } = broker.store;
-    if (qos === 2 && !session.receive(packetId, 65_535)) {
-      session.waitForStore();
-      this.#output.acknowledge(PUBREC, packetId, ReasonCode.success);
-      return;
-    }
+    if (qos === 2) session.receive(packetId, 65_535);
     message(view);
     if (qos === 0) return;
     if (broker.store.position !== position) this.#output.waitFor(broker.store.position);
