@@ -1,6 +1,6 @@
 /*
  * A broker with a journal that is written anew often, for tests that kill it: `journal-process.js <directory> <port>
- * <durability> [<compaction bytes>]`. Says its port when it listens.
+ * <durability> [<compaction bytes> [<upstreams as JSON>]]`. Says its port when it listens.
  */
 import { type AddressInfo, createServer } from 'node:net';
 import { Broker } from '../../src/broker/broker';
@@ -9,9 +9,12 @@ import { Connections } from '../../src/broker/connections';
 import { limitsOf } from '../../src/broker/limits';
 import { newStatistics } from '../../src/broker/statistics';
 import { JournalStore } from '../../src/broker/store/journal-store';
+import type { UpstreamSettings } from '../../src/broker/upstream/upstream-settings';
+import { Upstreams } from '../../src/broker/upstream/upstreams';
 
 async function main(): Promise<void> {
-  const [directory = '', port = '0', durability, compactionBytes = '65536'] = process.argv.slice(2);
+  const [directory = '', port = '0', durability, compactionBytes = '65536', upstreams = '[]'] =
+    process.argv.slice(2);
   const limits = limitsOf({});
   const store = new JournalStore({
     directory,
@@ -25,6 +28,9 @@ async function main(): Promise<void> {
   broker.restore();
   const connections = new Connections(broker, store.clock, () => {});
   connections.start();
+  const { schedule } = connections;
+  const surroundings = { broker, schedule, clock: store.clock, report: () => {} };
+  new Upstreams(JSON.parse(upstreams) as UpstreamSettings[], surroundings).start();
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const peer = { address: 'test' };
     if (connections.admit(socket, peer)) connections.serve(socket, peer);

@@ -4,11 +4,14 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { UpstreamSettings } from '../../src/broker/upstream/upstream-settings';
 import { LastingClient } from './lasting-client';
 
 /** A broker with a journal in a process of its own, which can be killed and started again on the same port. */
 export class JournalProcess {
   port = 0;
+  /** Brokers that it joins. */
+  upstreams: UpstreamSettings[] = [];
   readonly #directory: string;
   readonly #durability: 'write' | 'strict';
   readonly #fileKilobytes: number | undefined;
@@ -24,6 +27,7 @@ export class JournalProcess {
   async start(): Promise<void> {
     const script = require.resolve('./journal-process');
     const args = [script, this.#directory, String(this.port), this.#durability];
+    if (this.upstreams.length > 0) args.push('65536', JSON.stringify(this.upstreams));
     const limit = this.#fileKilobytes;
     const child =
       limit === undefined

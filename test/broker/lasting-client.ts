@@ -88,6 +88,10 @@ export class LastingClient {
     this.#sendWaiting();
   }
 
+  get connected(): boolean {
+    return this.#connected;
+  }
+
   /** Messages of its own that are not acknowledged yet. */
   get open(): number {
     return this.#waiting.length + this.#outgoing.size;
