@@ -2,6 +2,15 @@
  * The library behind the nodes, for programs without Node-RED: MQTT connections, the embedded broker, the ROS bridge,
  * message codecs and the RTPS participant.
  */
+export { type AccessRule, accessRuleFault } from './broker/access/access-rules';
+export {
+  type AccessSettings,
+  AccessSettingsError,
+  type TokenSettings,
+  type UserSettings,
+} from './broker/access/access-settings';
+export type { Decision, DecisionRequest } from './broker/access/decisions';
+export { hashPassword, scramVerifier } from './broker/access/password-hash';
 export type { BrokerEvent } from './broker/broker-event';
 export { type BrokerSettings, BrokerThread, type BrokerThreadStatus } from './broker/broker-thread';
 export type { Limits } from './broker/limits';

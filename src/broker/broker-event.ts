@@ -9,6 +9,8 @@ export type BrokerEvent =
   | {
       type: 'connected';
       clientId: string;
+      /** Absent for an anonymous client. */
+      username?: string;
       /** `host:port` of the peer, or `in-process`. */
       address: string;
       protocolVersion: ProtocolVersion;

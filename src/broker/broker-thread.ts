@@ -2,6 +2,9 @@ import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import { PortStream } from '../client/port-stream';
+import type { AccessSettings, UserSettings } from './access/access-settings';
+import type { Decision, DecisionRequest } from './access/decisions';
+import { userOf } from './access/user-list';
 import type { BrokerEvent } from './broker-event';
 import { type Capabilities, capabilitiesOf } from './capabilities';
 import { type Limits, limitsOf } from './limits';
@@ -15,8 +18,12 @@ import { checkUpstreams, type UpstreamSettings } from './upstream/upstream-setti
 export interface BrokerSettings {
   /** None is fine: clients of the same process need none. */
   listeners: ListenerSettings[];
-  /** Lets clients of other machines in without a password; otherwise only loopback addresses are listened on. */
+  /**
+   * Lets clients of other machines in without a password; otherwise addresses beyond loopback are listened on only where
+   * there is a way to log in.
+   */
   allowAnonymousBeyondLoopback?: boolean;
+  access?: AccessSettings;
   /** Where retained messages and lasting sessions are kept; without it they end with the broker. */
   storage?: StorageSettings;
   /** Brokers to join. */
@@ -40,6 +47,11 @@ interface BrokerThreadEvents {
   /** Once a second while they change. */
   statistics: [BrokerStatistics];
   event: [BrokerEvent];
+  /**
+   * A client that no list knows waits for `decide`; only where the access settings have a decision timeout. Where nobody
+   * listens it is refused.
+   */
+  decision: [DecisionRequest];
 }
 
 const FIRST_RESTART_DELAY = 250;
@@ -68,6 +80,8 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
   #ended: Promise<void> | undefined;
   #listeners: ListenerSettings[];
   #upstreams: UpstreamSettings[];
+  /** With what has changed since the settings. */
+  #users: UserSettings[];
   #restartDelay = FIRST_RESTART_DELAY;
   #restartTimer: NodeJS.Timeout | undefined;
 
@@ -80,6 +94,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
       if (this.#worker === undefined) throw this.#notRunning();
       post(this.#worker, { type: 'request', id, call }, transfer);
     });
+    this.#users = settings.access?.users ?? [];
   }
 
   get status(): BrokerThreadStatus {
@@ -148,6 +163,33 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     else post(this.#worker, { type: 'accept', port, peer }, [port]);
   }
 
+  /** Answers a `decision` event; without effect when it comes too late. */
+  decide(id: number, decision: Decision): void {
+    if (this.#worker !== undefined) post(this.#worker, { type: 'decide', id, decision });
+  }
+
+  /**
+   * Adds or replaces a user, whose connections are then ended (0x98). Lasts as long as this object.
+   * @throws AccessSettingsError the user has no name, or the password is not stored as it must be
+   */
+  setUser(user: UserSettings): void {
+    userOf(user);
+    this.#users = [...this.#users.filter(({ name }) => name !== user.name), user];
+    if (this.#worker !== undefined) post(this.#worker, { type: 'setUser', user });
+  }
+
+  /**
+   * Removes a user of the settings or of `setUser`, whose connections are then ended (0x87), and says whether there was
+   * one. The users of a password file stay.
+   */
+  removeUser(name: string): boolean {
+    const before = this.#users;
+    this.#users = before.filter((user) => user.name !== name);
+    if (this.#users.length === before.length) return false;
+    if (this.#worker !== undefined) post(this.#worker, { type: 'removeUser', name });
+    return true;
+  }
+
   #notRunning(): Error {
     const { state, reason } = this.#status;
     return new Error(`embedded broker is ${state}${reason === undefined ? '' : `: ${reason}`}`);
@@ -206,6 +248,9 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
           case 'failed':
             failure = message.reason;
             break;
+          case 'decision':
+            if (!this.emit('decision', message.request)) this.decide(message.request.id, { allow: false });
+            break;
           case 'statistics':
             this.emit('statistics', message.statistics);
             break;
@@ -246,6 +291,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     const workerData: WorkerSettings = {
       listeners: this.#listeners,
       allowAnonymousBeyondLoopback: this.#settings.allowAnonymousBeyondLoopback ?? false,
+      access: { ...this.#settings.access, users: this.#users },
       limits: limitsOf(this.#settings.limits ?? {}),
       capabilities: capabilitiesOf(this.#settings.capabilities ?? {}),
       storage: this.#settings.storage,

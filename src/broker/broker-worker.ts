@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PortStream } from '../client/port-stream';
+import { AccessControl } from './access/access-control';
+import type { UserSettings } from './access/access-settings';
 import { Administration } from './administration';
 import { Broker } from './broker';
 import type { BrokerEvent } from './broker-event';
@@ -8,7 +10,7 @@ import { ReasonCode } from './codec/reason-code';
 import { Connections } from './connections';
 import { EventGroups } from './event-groups';
 import { Listener } from './listeners/listener';
-import { isLocal, type Peer } from './peer';
+import type { Peer } from './peer';
 import { newStatistics } from './statistics';
 import { JournalStore } from './store/journal-store';
 import { MemoryStore } from './store/memory-store';
@@ -25,6 +27,7 @@ class BrokerWorker {
   readonly #statistics = newStatistics();
   readonly #store: Store;
   readonly #broker: Broker;
+  readonly #access: AccessControl;
   readonly #connections: Connections;
   readonly #administration: Administration;
   readonly #upstreams: Upstreams;
@@ -37,29 +40,39 @@ class BrokerWorker {
   constructor(parent: MessagePort, settings: WorkerSettings) {
     this.#parent = parent;
     this.#settings = settings;
-    const { storage, limits, capabilities } = settings;
+    const { storage, limits, capabilities, access, allowAnonymousBeyondLoopback } = settings;
     this.#store =
       storage === undefined
         ? new MemoryStore()
         : new JournalStore({ ...storage, maximumBytes: limits.storedBytes });
     this.#broker = new Broker(limits, this.#statistics, capabilities, this.#store);
     this.#administration = new Administration(this.#broker, this.#listeners);
+    const { clock } = this.#store;
+    this.#access = new AccessControl(
+      access,
+      allowAnonymousBeyondLoopback,
+      this.#statistics,
+      clock,
+      (request) => this.#send({ type: 'decision', request }),
+    );
     const report = (event: BrokerEvent) => this.#events.add(event);
-    this.#connections = new Connections(this.#broker, this.#store.clock, report);
+    this.#connections = new Connections(this.#broker, this.#access, clock, report);
     this.#upstreams = new Upstreams(settings.upstreams, {
       broker: this.#broker,
       schedule: this.#connections.schedule,
-      clock: this.#store.clock,
+      clock,
       report,
     });
   }
 
   async start(): Promise<void> {
+    await this.#access.open();
     const damage = await this.#store.open(() => this.#onStoreChanged());
     for (const reason of damage) this.#events.add({ type: 'storage', state: 'damaged', reason });
     this.#broker.restore();
     this.#connections.start();
     const { listeners, allowAnonymousBeyondLoopback, limits } = this.#settings;
+    const beyondLoopback = allowAnonymousBeyondLoopback || this.#access.checksCredentials;
     const addresses = [];
     for (const settings of listeners) {
       const listener = new Listener(settings, limits, {
@@ -74,7 +87,7 @@ class BrokerWorker {
           }),
       });
       this.#listeners.push(listener);
-      addresses.push(await listener.open(allowAnonymousBeyondLoopback));
+      addresses.push(await listener.open(beyondLoopback));
     }
     this.#parent.on('message', (message: ToWorker) => {
       switch (message.type) {
@@ -86,6 +99,16 @@ class BrokerWorker {
           break;
         case 'upstream':
           this.#upstreams.run(message.name, message.run);
+          break;
+        case 'decide':
+          this.#access.decide(message.id, message.decision);
+          break;
+        case 'setUser':
+          this.#setUser(message.user);
+          break;
+        case 'removeUser':
+          this.#access.removeUser(message.name);
+          this.#connections.endUser(message.name, ReasonCode.notAuthorized, 'the user was removed');
           break;
         case 'stop':
           void this.stop();
@@ -125,12 +148,18 @@ class BrokerWorker {
 
   // Behind a proxy on this machine a client may still be of another one.
   #serve(stream: Duplex, peer: Peer): void {
-    if (this.#settings.allowAnonymousBeyondLoopback || isLocal(peer)) {
+    if (this.#access.mayTry(peer)) {
       this.#connections.serve(stream, peer);
       return;
     }
     stream.destroy();
     this.#connections.refused(peer, ReasonCode.notAuthorized, 'clients of other machines are not allowed');
+  }
+
+  #setUser(user: UserSettings): void {
+    this.#access.setUser(user);
+    // Who is connected has proved less than is asked for now.
+    this.#connections.endUser(user.name, ReasonCode.administrativeAction, 'the user was changed');
   }
 
   #onStoreChanged(): void {

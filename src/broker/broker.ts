@@ -1,5 +1,6 @@
-import { topicFilterFault } from '../topic/topic-filter';
+import { parseFilter, topicFilterFault } from '../topic/topic-filter';
 import { shown } from '../topic/topic-name';
+import type { Permissions } from './access/permissions';
 import { type Capabilities, checkOffered, defaultCapabilities, unavailable } from './capabilities';
 import type { WillFields } from './codec/connect-packet';
 import type { ProtocolVersion, QoS } from './codec/packet-type';
@@ -35,6 +36,8 @@ export interface ClientDetails {
 
 /** The connection of a client, as far as the broker knows it. */
 export interface ConnectedClient {
+  /** Of its CONNECT among all that have come. */
+  readonly order: number;
   readonly session: Session | undefined;
   /** Absent where the broker is the client of another one. */
   readonly details?: ClientDetails;
@@ -69,6 +72,7 @@ export class Broker {
   readonly #replays = new RetainedReplay((subscription) => this.#replay(subscription));
   readonly #sessions: SessionRegistry;
   readonly #clients = new Map<string, ConnectedClient>();
+  #lastOrder = 0;
 
   /** @param store must be open before `restore` and before the first connection */
   constructor(
@@ -112,20 +116,34 @@ export class Broker {
     return this.#clients.has(clientId) || this.#sessions.has(clientId);
   }
 
+  /** Numbers a CONNECT that has come. */
+  nextOrder(): number {
+    return ++this.#lastOrder;
+  }
+
   /**
    * Opens or resumes the session of a client. One that is connected under the same client identifier is ended first
-   * [MQTT-3.1.4-3]. The session has no output yet: CONNACK must go before its messages.
+   * [MQTT-3.1.4-3]. The session has no output yet: CONNACK must go before its messages. What the client may not have any
+   * more is gone from it.
+   * @throws ProtocolError a later CONNECT for the same client identifier was accepted earlier, as its check took less time
    */
   connect(
     clientId: string,
+    permissions: Permissions,
     cleanStart: boolean,
     client: ConnectedClient,
     now: number,
   ): { session: Session; present: boolean } {
-    this.#clients
-      .get(clientId)
-      ?.end(ReasonCode.sessionTakenOver, 'another connection uses the same client identifier');
+    const connected = this.#clients.get(clientId);
+    if (connected !== undefined && connected.order > client.order) {
+      throw new ProtocolError(
+        ReasonCode.clientIdentifierNotValid,
+        'a later connection uses the same client identifier',
+      );
+    }
+    connected?.end(ReasonCode.sessionTakenOver, 'another connection uses the same client identifier');
     const opened = this.#sessions.open(clientId, cleanStart, now);
+    this.#permit(opened.session, permissions);
     this.#clients.set(clientId, client);
     this.statistics.clients = this.#clients.size;
     return opened;
@@ -180,6 +198,7 @@ export class Broker {
     now: number,
   ): void {
     this.#routing.refresh(entry);
+    this.statistics.denied += entry.withheld;
     // Made only when needed: at QoS 0 a message mostly goes out straight from the packet it came in.
     let message: Message | undefined;
     const size = messageSizeOf(view, aliasedTopic);
@@ -189,7 +208,7 @@ export class Broker {
       this.#retain(message);
     }
     for (let index = 0; index < entry.shared.length; index++) {
-      const member = (entry.shared[index] as SharedSubscription).next();
+      const member = (entry.shared[index] as SharedSubscription).next(entry.topic);
       if (member === undefined) continue;
       const { delivery } = member;
       const { session } = member.subscription;
@@ -303,6 +322,10 @@ export class Broker {
       topicFilterFault(filter) ??
       topicSizeFault('topic filter', filter, Buffer.byteLength(filter), this.limits);
     if (reason !== undefined) return { reasonCode: ReasonCode.topicFilterInvalid, reason };
+    if (!session.permissions.maySubscribe(parseFilter(filter).filter)) {
+      this.statistics.denied++;
+      return { reasonCode: ReasonCode.notAuthorized };
+    }
     const fault = unavailable(this.capabilities, filter);
     if (fault !== undefined) return { reasonCode: fault };
     const before = session.subscriptions.get(filter);
@@ -370,10 +393,25 @@ export class Broker {
     const messages = retained.match(filter, now);
     for (const message of messages) {
       if (noLocal && message.publisher === session.clientId) continue;
+      if (!session.permissions.mayReceive(message.topic)) {
+        this.statistics.denied++;
+        continue;
+      }
       const qos = Math.min(message.qos, subscription.qos) as QoS;
       if (qos > 0 || session.connected) session.replay(message, { qos, retainAsPublished, identifiers }, now);
     }
     return retained.visited - visited + messages.length;
+  }
+
+  #permit(session: Session, permissions: Permissions): void {
+    const before = session.permissions;
+    session.permissions = permissions;
+    for (const filter of session.subscriptions.keys()) {
+      if (!permissions.maySubscribe(parseFilter(filter).filter)) this.unsubscribe(session, filter);
+    }
+    if (permissions.restrictsReceiving) session.dropUnreceivable();
+    const changed = before.restrictsReceiving || permissions.restrictsReceiving;
+    if (changed && session.subscriptions.size > 0) this.#routing.permissionsChanged();
   }
 
   #retainedFor(filter: string): RetainedMessages {
@@ -402,6 +440,7 @@ export class Broker {
   /** Delivers a message that did not come in a PUBLISH. */
   #route(message: Message, publisher: Session | undefined, now: number): void {
     const entry = this.#routing.entryAt(message.bytes, message.topicStart, message.topicEnd);
+    this.statistics.denied += entry.withheld;
     for (const shared of entry.shared) this.#deliverShared({ shared, message }, now);
     for (const { session, own, delivery: usual } of entry.recipients) {
       const delivery = session === publisher ? own : usual;
@@ -426,7 +465,7 @@ export class Broker {
   }
 
   #deliverShared({ shared, message }: SharedMessage, now: number): void {
-    const member = shared.next();
+    const member = shared.next(message.topic);
     if (member === undefined) return;
     const { delivery } = member;
     const { session } = member.subscription;

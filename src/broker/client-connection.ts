@@ -1,5 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { AccessControl } from './access/access-control';
+import type { Identity } from './access/identity';
 import type { Broker, ClientDetails, ConnectedClient } from './broker';
 import type { BrokerEvent } from './broker-event';
 import { ClientRate } from './client-rate';
@@ -26,12 +28,18 @@ import type { Session } from './session/session';
 
 /** Largest CONNECT: who has not said who they are gets no more memory than that. */
 const MAX_CONNECT_BYTES = 512 * 1024;
+/** What a client may send before it is read no further while it has to wait. */
+const HELD_BYTES = 64 * 1024;
 /** How long the last packet may take to reach a peer that does not close, ms. */
 const LINGER = 2000;
+const CLOSED_BY_PEER = 'connection closed by the peer';
 
 /** What CONNECT settled. */
 export interface ConnectedState {
   session: Session;
+  identity: Identity;
+  /** When the proof of the identity ends, ms of the broker's clock. */
+  authorizedUntil: number;
   /** Seconds, 0 for none. */
   keepAlive: number;
   /** Seconds that the session outlives the connection. */
@@ -42,6 +50,7 @@ export interface ConnectedState {
 /** What a connection needs of its surroundings. */
 export interface ConnectionEnvironment {
   broker: Broker;
+  access: AccessControl;
   schedule: FlushSchedule;
   view: PublishView;
   /** Milliseconds of a clock that does not jump. */
@@ -57,6 +66,7 @@ export interface ConnectionEnvironment {
  */
 export class ClientConnection implements ConnectedClient {
   readonly broker: Broker;
+  readonly access: AccessControl;
   readonly peer: Peer;
   readonly output: ConnectionOutput;
   /** The PUBLISH that is being handled; one for all connections, as it would keep their last chunks in memory. */
@@ -69,6 +79,7 @@ export class ClientConnection implements ConnectedClient {
   clientId = '';
   /** The client is a bridge to another broker. */
   bridge = false;
+  order = 0;
   /** Whether answers may say in words what is wrong [MQTT-3.1.2-29]. */
   wantsReasons = false;
   readonly #environment: ConnectionEnvironment;
@@ -79,6 +90,11 @@ export class ClientConnection implements ConnectedClient {
   #connectSeen = false;
   #connectedAt = 0;
   #ended = false;
+  /** What has come while something must be finished before more is handled. */
+  #held: Buffer[] | undefined;
+  #heldBytes = 0;
+  #endHeld = false;
+  #leaving: AbortController | undefined;
   /** When the connection is closed unless something comes before. */
   #deadline: number;
   /** Absent where the limits leave it to the client. */
@@ -90,10 +106,11 @@ export class ClientConnection implements ConnectedClient {
   #backlogged = false;
 
   constructor(stream: Duplex, peer: Peer, environment: ConnectionEnvironment) {
-    const { broker, schedule, clock, view } = environment;
+    const { broker, access, schedule, clock, view } = environment;
     this.#environment = environment;
     this.#stream = stream;
     this.broker = broker;
+    this.access = access;
     this.view = view;
     this.peer = peer;
     this.now = clock();
@@ -120,20 +137,21 @@ export class ClientConnection implements ConnectedClient {
 
   /** Starts reading. */
   open(): void {
-    this.#stream.on('data', (chunk: Buffer) => this.#onData(chunk));
+    this.#stream.on('data', (chunk: Buffer) => {
+      this.broker.statistics.bytesReceived += chunk.length;
+      this.#onData(chunk);
+    });
     let failure: Error | undefined;
     this.#stream.on('error', (error) => {
       failure = error;
     });
-    const gone = () => this.#leave(undefined, failure?.message ?? 'connection closed by the peer');
     this.#stream.on('end', () => {
-      gone();
-      // What it asked before it stopped talking is still answered.
-      this.output.close(undefined);
-      this.#stream.end();
+      // Something that waits for its turn is still handled.
+      if (this.#heldBytes > 0) this.#endHeld = true;
+      else this.#onEnd();
     });
     this.#stream.on('close', () => {
-      gone();
+      this.#leave(undefined, failure?.message ?? CLOSED_BY_PEER);
       this.#environment.closed(this);
     });
   }
@@ -141,6 +159,12 @@ export class ClientConnection implements ConnectedClient {
   /** Absent before CONNECT and after the end. */
   get connectedSession(): Session | undefined {
     return this.#state?.session;
+  }
+
+  /** Aborted when the client leaves. */
+  get leaving(): AbortSignal {
+    this.#leaving ??= new AbortController();
+    return this.#leaving.signal;
   }
 
   /** The session of the client. */
@@ -155,6 +179,11 @@ export class ClientConnection implements ConnectedClient {
   get details(): ClientDetails {
     const { peer, version } = this;
     return { peer, version, keepAlive: this.state.keepAlive, connectedAt: this.#connectedAt };
+  }
+
+  /** Of the user that has proved to be one; absent before that, and for an anonymous client. */
+  get username(): string | undefined {
+    return this.#state?.identity.username;
   }
 
   /**
@@ -177,10 +206,35 @@ export class ClientConnection implements ConnectedClient {
     this.#environment.report({
       type: 'connected',
       clientId: this.clientId,
+      ...(state.identity.username !== undefined && { username: state.identity.username }),
       address: this.peer.address,
       protocolVersion: this.version,
       sessionPresent,
     });
+  }
+
+  /**
+   * Handles nothing more of the client until the work is done; its error, or that of what follows, ends the connection.
+   * A client that goes meanwhile is gone.
+   */
+  hold<T>(work: Promise<T>, then: (result: T) => void): void {
+    const since = this.now;
+    this.#held = [];
+    const done = (follow: () => void) => {
+      if (this.#ended) return;
+      this.now = this.#environment.clock();
+      this.#deadline += this.now - since; // The client need not be faster because the broker is slow.
+      try {
+        follow();
+      } catch (error) {
+        this.#fail(error);
+      }
+      this.#release();
+    };
+    work.then(
+      (result) => done(() => then(result)),
+      (error: unknown) => done(() => this.#fail(error)),
+    );
   }
 
   /**
@@ -207,8 +261,13 @@ export class ClientConnection implements ConnectedClient {
     this.#stream.end();
   }
 
-  /** Reads on what was throttled long enough, and ends what has stayed silent too long. */
+  /** Reads on what was throttled long enough, and ends what is over or has stayed silent too long. */
   checkTime(now: number): void {
+    const state = this.#state;
+    if (state !== undefined && now >= state.authorizedUntil) {
+      this.end(ReasonCode.maximumConnectTime, 'the time for which the client was authorized is over');
+      return;
+    }
     if (this.#throttled !== undefined) {
       if (now < this.#throttled.until) return;
       this.#endThrottle(now);
@@ -217,15 +276,20 @@ export class ClientConnection implements ConnectedClient {
     }
     if (now < this.#deadline) return;
     if (this.#ended) this.#stream.destroy();
-    else if (this.#state === undefined)
+    // One that waits for the broker is not late.
+    else if (this.#held === undefined && state === undefined)
       this.end(ReasonCode.maximumConnectTime, 'no CONNECT within the time for it');
-    else this.end(ReasonCode.keepAliveTimeout, 'nothing came within one and a half times the keep alive'); // [MQTT-3.1.2-22]
+    else if (this.#held === undefined)
+      this.end(ReasonCode.keepAliveTimeout, 'nothing came within one and a half times the keep alive'); // [MQTT-3.1.2-22]
   }
 
   /** The client, its session and its will part; `reasonCode` is absent when the network ended the connection. */
   #leave(reasonCode: number | undefined, reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#held = undefined;
+    this.#heldBytes = 0;
+    this.#leaving?.abort();
     const now = this.#environment.clock();
     this.#endThrottle(now);
     this.#deadline = now + LINGER;
@@ -265,13 +329,18 @@ export class ClientConnection implements ConnectedClient {
 
   #onData(chunk: Buffer): void {
     if (this.#ended) return;
+    if (this.#held !== undefined) {
+      this.#hold(this.#held, chunk);
+      return;
+    }
     this.now = this.#environment.clock();
     const { statistics } = this.broker;
-    statistics.bytesReceived += chunk.length;
     const messagesBefore = statistics.messagesReceived;
+    let taken: number;
     try {
       if (!this.#begun) this.#begin(chunk[0] as number);
-      this.#framer.push(chunk);
+      taken = this.#framer.push(chunk);
+      if (this.#held !== undefined && taken < chunk.length) this.#hold(this.#held, chunk.subarray(taken));
     } catch (error) {
       this.#fail(error);
       return;
@@ -279,7 +348,7 @@ export class ClientConnection implements ConnectedClient {
     if (this.#state === undefined) return;
     this.#extendDeadline(this.now);
     if (this.#rate !== undefined) {
-      const until = this.#rate.spend(statistics.messagesReceived - messagesBefore, chunk.length, this.now);
+      const until = this.#rate.spend(statistics.messagesReceived - messagesBefore, taken, this.now);
       if (until > this.now) this.#throttle(until);
     }
     // Answers are never dropped, so who asks without reading the answers is not read on.
@@ -301,7 +370,8 @@ export class ClientConnection implements ConnectedClient {
   }
 
   #extendDeadline(now: number): void {
-    const { keepAlive } = this.state;
+    const keepAlive = this.#state?.keepAlive;
+    if (keepAlive === undefined) return;
     this.#deadline = keepAlive === 0 ? Number.POSITIVE_INFINITY : now + keepAlive * 1500;
   }
 
@@ -328,7 +398,32 @@ export class ClientConnection implements ConnectedClient {
   }
 
   #readOn(): void {
-    if (this.#throttled === undefined && !this.#backlogged) this.#stream.resume();
+    if (this.#throttled !== undefined || this.#backlogged || this.#heldBytes > HELD_BYTES) return;
+    this.#stream.resume();
+  }
+
+  #hold(held: Buffer[], chunk: Buffer): void {
+    held.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes > HELD_BYTES) this.#stream.pause();
+  }
+
+  /** Handles what has come during a hold, up to the next one. */
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.#heldBytes = 0;
+    this.#extendDeadline(this.now);
+    for (const chunk of held) this.#onData(chunk);
+    this.#readOn();
+    if (this.#endHeld && this.#heldBytes === 0) this.#onEnd();
+  }
+
+  #onEnd(): void {
+    this.#leave(undefined, CLOSED_BY_PEER);
+    // What it asked before it stopped talking is still answered.
+    this.output.close(undefined);
+    this.#stream.end();
   }
 
   #fail(error: unknown): void {
@@ -351,7 +446,7 @@ export class ClientConnection implements ConnectedClient {
     // PUBLISH first: nearly all packets are.
     if (header >> 4 === PacketType.publish) handlePublish(this, bytes, packetStart, start, end);
     else this.#dispatch(packetTypeOf(header), bytes, start, end);
-    return !this.#ended;
+    return !this.#ended && this.#held === undefined;
   }
 
   #dispatch(type: PacketType, bytes: Buffer, start: number, end: number): void {
@@ -360,6 +455,7 @@ export class ClientConnection implements ConnectedClient {
         throw notConnect(); // [MQTT-3.1.0-1]
       }
       this.#connectSeen = true;
+      this.order = this.broker.nextOrder();
       handleConnect(this, bytes, start, end);
       return;
     }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { AccessControl } from './access/access-control';
 import type { Broker } from './broker';
 import type { BrokerEvent } from './broker-event';
 import { ClientConnection } from './client-connection';
@@ -19,6 +20,7 @@ const DROPS_TOLD = 100;
 /** All network connections of a broker, whatever they came through. */
 export class Connections {
   readonly #broker: Broker;
+  readonly #access: AccessControl;
   readonly #clock: () => number;
   readonly #report: (event: BrokerEvent) => void;
   /** When what connections have to send is written. */
@@ -32,8 +34,14 @@ export class Connections {
   #idle: (() => void) | undefined;
 
   /** @param clock milliseconds of a clock that does not jump */
-  constructor(broker: Broker, clock: () => number, report: (event: BrokerEvent) => void) {
+  constructor(
+    broker: Broker,
+    access: AccessControl,
+    clock: () => number,
+    report: (event: BrokerEvent) => void,
+  ) {
     this.#broker = broker;
+    this.#access = access;
     this.#clock = clock;
     this.#report = report;
     this.#admission = new ConnectionAdmission(broker.limits);
@@ -87,6 +95,7 @@ export class Connections {
     this.#broker.statistics.connectionsOpened++;
     const connection = new ClientConnection(stream, peer, {
       broker: this.#broker,
+      access: this.#access,
       schedule: this.schedule,
       view: this.#view,
       clock: this.#clock,
@@ -95,6 +104,13 @@ export class Connections {
     });
     this.#open.add(connection);
     connection.open();
+  }
+
+  /** Ends the connections of a user. */
+  endUser(username: string, reasonCode: ReasonCode, reason: string): void {
+    for (const connection of this.#open) {
+      if (connection.username === username) connection.end(reasonCode, reason);
+    }
   }
 
   /** Counts and reports a connection that was closed before it could speak MQTT. */

@@ -5,6 +5,7 @@ import { ProtocolError } from './codec/protocol-error';
 import { ReasonCode } from './codec/reason-code';
 import { checkUtf8 } from './codec/utf8';
 import type { Limits } from './limits';
+import type { Session } from './session/session';
 import { SharedSubscription } from './shared-subscription';
 import { type Recipient, recipientsOf, type Subscription } from './subscription';
 
@@ -14,6 +15,8 @@ export interface TopicEntry {
   /** For the broker alone to publish to. */
   readonly reserved: boolean;
   recipients: readonly Recipient[];
+  /** Sessions with a matching subscription that may not receive it. */
+  withheld: number;
   /** Each passes a message on to one of its members. */
   shared: readonly SharedSubscription[];
   /** Of the table when `recipients` was found. */
@@ -100,18 +103,26 @@ export class RoutingTable {
     return entry;
   }
 
+  /** What some session may receive has changed. */
+  permissionsChanged(): void {
+    this.#version++;
+  }
+
   /** Brings an entry's recipients up to date. */
   refresh(entry: TopicEntry): void {
     if (entry.version === this.#version) return;
     const matching = this.#trie.match(entry.topic);
     const shared: SharedSubscription[] = [];
     const subscriptions: Subscription[] = [];
+    const withheldFrom = new Set<Session>();
     for (const one of matching) {
       if (one instanceof SharedSubscription) shared.push(one);
-      else subscriptions.push(one);
+      else if (one.session.permissions.mayReceive(entry.topic)) subscriptions.push(one);
+      else withheldFrom.add(one.session);
     }
     entry.shared = shared;
     entry.recipients = recipientsOf(subscriptions);
+    entry.withheld = withheldFrom.size;
     entry.version = this.#version;
     this.#cachedBytes += RECIPIENT_BYTES * entry.recipients.length;
   }
@@ -122,7 +133,7 @@ export class RoutingTable {
     const fault = topicNameFault(topic) ?? topicSizeFault('topic name', topic, end - start, this.#limits);
     if (fault !== undefined) throw new ProtocolError(ReasonCode.topicNameInvalid, fault);
     const reserved = topic === '$SYS' || topic.startsWith('$SYS/');
-    const entry: TopicEntry = { topic, reserved, recipients: [], shared: [], version: -1 };
+    const entry: TopicEntry = { topic, reserved, recipients: [], withheld: 0, shared: [], version: -1 };
     if (this.#cachedBytes > CACHED_BYTES) {
       this.#entries.clear();
       this.#cachedBytes = 0;

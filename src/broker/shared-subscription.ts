@@ -1,3 +1,4 @@
+import type { Session } from './session/session';
 import { type Delivery, joinDeliveries, type Subscription } from './subscription';
 
 /** A member of a shared subscription that is to get a message, and how. */
@@ -46,23 +47,24 @@ export class SharedSubscription {
   }
 
   /**
-   * The member that gets the next message, in turns: of those whose client takes messages at once, else of those that
-   * are connected, else of all, as the sessions of absent clients keep messages as well.
+   * The member that gets the next message of a topic, in turns: of those whose client takes messages at once, else of
+   * those that are connected, else of all, as the sessions of absent clients keep messages as well.
    */
-  next(): SharedRecipient | undefined {
+  next(topic: string): SharedRecipient | undefined {
     return (
-      this.#nextOf(({ subscription }) => subscription.session.ready) ??
-      this.#nextOf(({ subscription }) => subscription.session.connected) ??
-      this.#nextOf(() => true)
+      this.#nextOf(topic, (session) => session.ready) ??
+      this.#nextOf(topic, (session) => session.connected) ??
+      this.#nextOf(topic, () => true)
     );
   }
 
-  #nextOf(suits: (member: SharedRecipient) => boolean): SharedRecipient | undefined {
+  #nextOf(topic: string, suits: (session: Session) => boolean): SharedRecipient | undefined {
     const { length } = this.#members;
     for (let count = 0; count < length; count++) {
       const index = (this.#next + count) % length;
       const member = this.#members[index] as SharedRecipient;
-      if (!suits(member)) continue;
+      const { session } = member.subscription;
+      if (!suits(session) || !session.permissions.mayReceive(topic)) continue;
       this.#next = index + 1;
       return member;
     }

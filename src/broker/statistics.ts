@@ -39,6 +39,10 @@ export interface BrokerStatistics {
   dropped: number;
   /** Connections that ended before they could speak MQTT: for a limit, or for what came instead. */
   connectionsRefused: number;
+  /** Passwords, tokens and proofs that were wrong. */
+  loginsFailed: number;
+  /** What the access rules did not allow: messages and subscriptions of clients, and messages to them. */
+  denied: number;
   /** Clients now that are not read because they have sent more than their rate allows. */
   throttled: number;
   /** How long clients were not read for that, together, ms. */
@@ -72,6 +76,8 @@ export function newStatistics(): BrokerStatistics {
     subscriptions: 0,
     dropped: 0,
     connectionsRefused: 0,
+    loginsFailed: 0,
+    denied: 0,
     throttled: 0,
     throttledTime: 0,
     connectionsOpened: 0,

@@ -1,4 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { AccessSettings, UserSettings } from './access/access-settings';
+import type { Decision, DecisionRequest } from './access/decisions';
 import type { AdministrationCalls } from './administration';
 import type { BrokerEvent } from './broker-event';
 import type { Capabilities } from './capabilities';
@@ -13,6 +15,7 @@ import type { UpstreamSettings } from './upstream/upstream-settings';
 export interface WorkerSettings {
   listeners: ListenerSettings[];
   allowAnonymousBeyondLoopback: boolean;
+  access: AccessSettings;
   limits: Limits;
   capabilities: Capabilities;
   /** Absent when all ends with the worker. */
@@ -32,6 +35,9 @@ export interface StorageSettings {
 export type ToWorker =
   | { type: 'accept'; port: MessagePort; peer: Peer }
   | { type: 'upstream'; name: string; run: boolean }
+  | { type: 'decide'; id: number; decision: Decision }
+  | { type: 'setUser'; user: UserSettings }
+  | { type: 'removeUser'; name: string }
   | { type: 'request'; id: number; call: AdministrationCall }
   | { type: 'stop' };
 
@@ -44,6 +50,7 @@ export type AdministrationCall = {
 export type FromWorker =
   | { type: 'running'; listeners: ListenerAddress[] }
   | { type: 'failed'; reason: string }
+  | { type: 'decision'; request: DecisionRequest }
   | { type: 'statistics'; statistics: BrokerStatistics }
   | { type: 'events'; events: BrokerEvent[] }
   /** To the request of the same id; `fault` says why there is none. */

@@ -1,4 +1,7 @@
 import { type Duplex, duplexPair } from 'node:stream';
+import { AccessControl } from '../../src/broker/access/access-control';
+import type { AccessSettings } from '../../src/broker/access/access-settings';
+import type { DecisionRequest } from '../../src/broker/access/decisions';
 import { Broker } from '../../src/broker/broker';
 import type { BrokerEvent } from '../../src/broker/broker-event';
 import { type Capabilities, capabilitiesOf } from '../../src/broker/capabilities';
@@ -16,17 +19,26 @@ import { MqttPeer } from './mqtt-peer';
 export class BrokerInProcess {
   readonly statistics: BrokerStatistics = newStatistics();
   readonly events: BrokerEvent[] = [];
+  readonly decisions: DecisionRequest[] = [];
+  readonly access: AccessControl;
   readonly #connections: Connections;
   #now = 1000;
 
   readonly #store: Store;
 
   /** @param store open already; with a clock of its own, which the test turns then */
-  constructor(limits: Partial<Limits & Capabilities> = {}, store: Store = new MemoryStore(() => this.#now)) {
+  constructor(
+    limits: Partial<Limits & Capabilities> = {},
+    store: Store = new MemoryStore(() => this.#now),
+    access: AccessSettings = {},
+  ) {
     this.#store = store;
+    this.access = new AccessControl(access, false, this.statistics, store.clock, (request) =>
+      this.decisions.push(request),
+    );
     const broker = new Broker(limitsOf(limits), this.statistics, capabilitiesOf(limits), store);
     broker.restore();
-    this.#connections = new Connections(broker, store.clock, (event) => this.events.push(event));
+    this.#connections = new Connections(broker, this.access, store.clock, (event) => this.events.push(event));
   }
 
   /** To be called when the store says that it has changed. */
@@ -55,8 +67,8 @@ export class BrokerInProcess {
     if (this.#connections.admit(stream, peer)) this.#connections.serve(stream, peer);
   }
 
-  open(version: ProtocolVersion): MqttPeer {
-    return new MqttPeer(this.openStream(), version);
+  open(version: ProtocolVersion, peer?: Peer): MqttPeer {
+    return new MqttPeer(this.openStream(peer), version);
   }
 
   /** A client that is connected. */

@@ -3,6 +3,7 @@
  * <durability> [<compaction bytes> [<upstreams as JSON>]]`. Says its port when it listens.
  */
 import { type AddressInfo, createServer } from 'node:net';
+import { AccessControl } from '../../src/broker/access/access-control';
 import { Broker } from '../../src/broker/broker';
 import { defaultCapabilities } from '../../src/broker/capabilities';
 import { Connections } from '../../src/broker/connections';
@@ -24,9 +25,11 @@ async function main(): Promise<void> {
   });
   const damage = await store.open(() => connections.storeChanged());
   if (damage.length > 0) throw new Error(damage.join('\n'));
-  const broker = new Broker(limits, newStatistics(), defaultCapabilities, store);
+  const statistics = newStatistics();
+  const access = new AccessControl({}, false, statistics, store.clock, () => {});
+  const broker = new Broker(limits, statistics, defaultCapabilities, store);
   broker.restore();
-  const connections = new Connections(broker, store.clock, () => {});
+  const connections = new Connections(broker, access, store.clock, () => {});
   connections.start();
   const { schedule } = connections;
   const surroundings = { broker, schedule, clock: store.clock, report: () => {} };

@@ -196,7 +196,7 @@ const defaultRetainedSize = 386;
 
 describe('the rate of a client', () => {
   const fast = async (broker: BrokerInProcess) => {
-    const stream = broker.openStream({ address: '192.0.2.1:1', host: '192.0.2.1' });
+    const stream = broker.openStream({ address: '127.0.0.1:1', host: '127.0.0.1' });
     const peer = new MqttPeer(stream, 4);
     await peer.connect({ keepAlive: 10 });
     return peer;

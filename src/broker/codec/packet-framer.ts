@@ -3,7 +3,7 @@ import { ReasonCode } from './reason-code';
 
 /**
  * Takes one whole packet: its first byte, and where it stands in the buffer. `start` is the offset after the remaining
- * length, `end` the one after the packet. Returns false to stop reading: the rest of the stream is then ignored.
+ * length, `end` the one after the packet. Returns false to get no more for now.
  */
 export type PacketReceiver = (
   header: number,
@@ -31,10 +31,12 @@ export class PacketFramer {
   }
 
   /**
-   * Hands out the packets that the chunk completes. The receiver may keep slices of the chunk.
+   * Hands out the packets that the chunk completes, and returns how many bytes it has taken: fewer than there are when
+   * the receiver wants no more, and the rest must then come again. The receiver may keep slices of the chunk.
    * @throws ProtocolError a length that is malformed or beyond the maximum; what the receiver throws
    */
-  push(chunk: Buffer): void {
+  push(chunk: Buffer): number {
+    this.#stopped = false;
     let offset = 0;
     while (this.#partial !== undefined && offset < chunk.length && !this.#stopped) {
       offset += this.#complete(this.#partial, chunk, offset);
@@ -45,12 +47,13 @@ export class PacketFramer {
         this.#partialLength = chunk.length - offset;
         this.#partial = Buffer.allocUnsafeSlow(Math.max(64, this.#partialLength));
         chunk.copy(this.#partial, 0, offset);
-        return;
+        return chunk.length;
       }
       const end = offset + size;
       this.#emit(chunk, offset, end);
       offset = end;
     }
+    return offset;
   }
 
   /** Takes from the chunk what the begun packet lacks, and returns how many bytes. */

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { shown } from '../../topic/topic-name';
+import type { Identity } from '../access/identity';
 import { announced, checkOffered, grantedKeepAlive } from '../capabilities';
 import type { ClientConnection } from '../client-connection';
 import { encodeConnack } from '../codec/connack-packet';
@@ -11,9 +12,9 @@ import { ReasonCode } from '../codec/reason-code';
 import { topicAliases } from '../topic-aliases';
 import { isUpstreamSession } from '../upstream/upstream-settings';
 
-/** Accepts or refuses a client (MQTT 5.0 sections 3.1.4, 3.2). */
+/** Finds out who a client is, then accepts or refuses it (MQTT 5.0 sections 3.1.4, 3.2). */
 export function handleConnect(connection: ClientConnection, bytes: Buffer, start: number, end: number): void {
-  const { broker, output } = connection;
+  const { access, output } = connection;
   // Known before the rest is read, so that a refusal has the peer's form; MQTT 3.1.1 where even that is unknown.
   connection.version = peekProtocolVersion(bytes, start, end) ?? 4;
   const packet = decodeConnect(bytes, start, end);
@@ -21,11 +22,39 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
   connection.bridge = packet.bridge === true;
   output.maximumPacketSize = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   check(packet, connection);
-  const v5 = packet.protocolVersion === 5;
+  if (packet.clientId === '') connection.clientId = `assigned-${randomBytes(12).toString('hex')}`;
+  const identity = access.authenticate({
+    clientId: connection.clientId,
+    peer: connection.peer,
+    username: packet.username,
+    password: packet.password,
+    get signal() {
+      return connection.leaving;
+    },
+  });
+  // At once where that is possible: a crowd of clients must not become a crowd of promises.
+  if (!(identity instanceof Promise)) accept(connection, packet, identity);
+  else connection.hold(identity, (known) => accept(connection, packet, known));
+}
+
+/**
+ * Lets in a client that is known.
+ * @throws ProtocolError the rules do not allow it to connect, or to publish its will
+ */
+function accept(connection: ClientConnection, packet: ConnectPacket, identity: Identity): void {
+  const { broker, access, output, now } = connection;
   const { properties } = packet;
+  const permissions = access.permissionsOf(identity, connection.clientId);
+  if (!permissions.mayConnect) {
+    broker.statistics.denied++;
+    throw new ProtocolError(ReasonCode.notAuthorized, 'the access rules do not let this client connect');
+  }
+  if (packet.will !== undefined && !permissions.mayPublish(packet.will.topic)) {
+    broker.statistics.denied++;
+    throw new ProtocolError(ReasonCode.notAuthorized, 'the access rules do not allow the topic of the will');
+  }
+  const v5 = packet.protocolVersion === 5;
   const keepAlive = v5 ? grantedKeepAlive(broker.capabilities, packet.keepAlive) : packet.keepAlive;
-  const assigned = packet.clientId === '' ? `assigned-${randomBytes(12).toString('hex')}` : undefined;
-  if (assigned !== undefined) connection.clientId = assigned;
   const { limits } = broker;
   const wanted = v5
     ? (properties.sessionExpiryInterval ?? 0)
@@ -44,7 +73,7 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
   };
   if (limits.receiveMaximum < 65_535) granted.receiveMaximum = limits.receiveMaximum;
   if (v5 && sessionExpiry < wanted) granted.sessionExpiryInterval = sessionExpiry;
-  if (assigned !== undefined) granted.assignedClientIdentifier = assigned; // [MQTT-3.2.2-16]
+  if (packet.clientId === '') granted.assignedClientIdentifier = connection.clientId; // [MQTT-3.2.2-16]
   const connack = (sessionPresent: boolean) =>
     encodeConnack(
       { type: 'connack', sessionPresent, reasonCode: 0, properties: granted },
@@ -58,9 +87,10 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
   }
   const { session, present } = broker.connect(
     connection.clientId,
+    permissions,
     packet.cleanStart,
     connection,
-    connection.now,
+    now,
   );
   session.keep(sessionExpiry, packet.will);
   if (!present && session.stored !== undefined) output.waitFor(broker.store.position);
@@ -69,9 +99,10 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
   if (v5) output.aliases = topicAliases(properties.topicAliasMaximum ?? 0, limits.topicAliases);
   // MQTT 3.1 has no session present flag.
   output.packet(connack(present && packet.protocolVersion > 3));
-  const state = { session, keepAlive, sessionExpiry, will: packet.will };
+  const authorizedUntil = now + (identity.validFor ?? Number.POSITIVE_INFINITY);
+  const state = { session, identity, authorizedUntil, keepAlive, sessionExpiry, will: packet.will };
   connection.accept(state, present);
-  session.attach(output, properties.receiveMaximum ?? 65_535, connection.now);
+  session.attach(output, properties.receiveMaximum ?? 65_535, now);
 }
 
 /** @throws ProtocolError the client cannot be accepted */

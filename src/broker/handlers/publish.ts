@@ -36,6 +36,11 @@ export function handlePublish(
     refuse(connection, ReasonCode.notAuthorized);
     return;
   }
+  if (!session.permissions.mayPublish(entry.topic)) {
+    broker.statistics.denied++;
+    refuse(connection, ReasonCode.notAuthorized);
+    return;
+  }
   if (broker.hasLeft(view)) {
     broker.statistics.looped++;
     refuse(connection, ReasonCode.success);

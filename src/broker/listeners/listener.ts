@@ -81,7 +81,7 @@ export class Listener {
 
   /**
    * Starts to listen and returns the real address and port.
-   * @param beyondLoopback whether other machines may connect; they need no password yet
+   * @param beyondLoopback whether other machines may connect: they can log in, or need not
    * @throws ListenerError the host does not resolve, is not this machine's or is beyond loopback, the port is taken or
    * not allowed, the TLS settings or the list of proxies cannot be used
    */
@@ -116,9 +116,9 @@ export class Listener {
       throw new Error('the port is not a whole number from 0 to 65535');
     }
     const { address } = await lookup(host);
-    if (!beyondLoopback && !isLoopback(address)) {
+    if (!beyondLoopback && tls?.clientCertificate !== 'required' && !isLoopback(address)) {
       throw new Error(
-        'it would be open to other machines without a password: use 127.0.0.1, or allow anonymous clients beyond loopback',
+        'it would be open to other machines without a password: use 127.0.0.1, add users, or allow anonymous clients beyond loopback',
       );
     }
     if (proxies.length > 0) this.#proxies = proxyList(proxies);

@@ -1,3 +1,4 @@
+import { Permissions } from '../access/permissions';
 import type { WillFields } from '../codec/connect-packet';
 import { PacketType, type QoS } from '../codec/packet-type';
 import { ProtocolError } from '../codec/protocol-error';
@@ -53,6 +54,8 @@ const EXPIRY_INTERVAL = 10_000;
 export class Session {
   readonly clientId: string;
   readonly subscriptions = new Map<string, Subscription>();
+  /** Of the client that was last connected; of one restored nobody knows yet. */
+  permissions = Permissions.unrestricted;
   readonly #limits: Limits;
   readonly #statistics: BrokerStatistics;
   readonly #store: Store;
@@ -174,6 +177,20 @@ export class Session {
       for (const outgoing of this.#queue.removeWhere(take)) this.#end(outgoing);
     }
     return taken;
+  }
+
+  /** Forgets the messages that its client may not receive any more; a QoS 2 delivery that PUBREC answered goes on. */
+  dropUnreceivable(): void {
+    const kept = ({ message }: OutgoingMessage) =>
+      message === undefined || this.permissions.mayReceive(message.topic);
+    const dropped = this.#queue.removeWhere((outgoing) => !kept(outgoing));
+    for (const outgoing of this.#inFlight.values()) {
+      if (kept(outgoing)) continue;
+      this.#inFlight.delete(outgoing.packetId);
+      dropped.push(outgoing);
+    }
+    for (const outgoing of dropped) this.#end(outgoing);
+    this.#statistics.denied += dropped.length;
   }
 
   /** The client is connected: sends again what it has not acknowledged, then what waits [MQTT-4.4.0-1]. */

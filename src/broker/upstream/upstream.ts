@@ -1,5 +1,6 @@
 import { Backoff } from '../../client/backoff';
 import type { ConnectionState } from '../../client/connection-settings';
+import { Permissions } from '../access/permissions';
 import type { Broker, ConnectedClient } from '../broker';
 import type { BrokerEvent } from '../broker-event';
 import type { ConnackPacket } from '../codec/connack-packet';
@@ -37,6 +38,8 @@ export interface UpstreamSurroundings {
  * of every session, over restarts where the broker keeps sessions on disk.
  */
 export class Upstream implements ConnectedClient {
+  /** It came without a CONNECT. */
+  readonly order = 0;
   readonly #settings: UpstreamSettings;
   readonly #surroundings: UpstreamSurroundings;
   readonly #backoff = new Backoff();
@@ -108,7 +111,13 @@ export class Upstream implements ConnectedClient {
   start(): void {
     if (this.#session !== undefined) return;
     const { broker, clock } = this.#surroundings;
-    const session = broker.connect(sessionId(this.name), false, this, clock()).session;
+    const session = broker.connect(
+      sessionId(this.name),
+      Permissions.unrestricted,
+      false,
+      this,
+      clock(),
+    ).session;
     this.#session = session;
     session.keep(broker.limits.sessionExpiry, undefined);
     this.#attempt();

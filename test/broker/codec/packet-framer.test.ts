@@ -70,14 +70,21 @@ describe('the packet framer', () => {
     });
   }
 
-  it('reads no further once told so', () => {
+  it('stops where it is told to, and goes on with the rest when that comes again', () => {
     let packets = 0;
-    const framer = new PacketFramer(100, () => {
-      packets++;
-      return false;
-    });
-    framer.push(Buffer.from([0xc0, 0, 0xc0, 0, 0xff]));
-    framer.push(Buffer.from([0xc0, 0]));
-    assert.equal(packets, 1);
+    const framer = new PacketFramer(100, () => ++packets !== 2);
+    const chunk = Buffer.from([0xc0, 0, 0xc0, 0, 0xc0, 0, 0xc0]);
+    assert.equal(framer.push(chunk), 4);
+    assert.equal(packets, 2);
+    assert.equal(framer.push(chunk.subarray(4)), 3);
+    assert.equal(packets, 3);
+    assert.equal(framer.push(Buffer.from([0])), 1);
+    assert.equal(packets, 4);
+  });
+
+  it('stops after a packet that spans chunks as well', () => {
+    const framer = new PacketFramer(100, () => false);
+    framer.push(Buffer.from([0xc0]));
+    assert.equal(framer.push(Buffer.from([0, 0xc0, 0])), 1);
   });
 });
