@@ -4,10 +4,12 @@ import type {
   ConnectionSettings,
   ConnectionStatus,
   PublishOptions,
+  PublishReceipt,
   SubscribeOptions,
 } from './connection-settings';
 import { PublishError, SubscribeError } from './errors';
 import { FilterSubscription, type Member, SLOTS, type SubscriptionListener } from './filter-subscription';
+import { messagePropertiesFault } from './message-properties';
 import { MqttSession } from './mqtt-session';
 import { SessionSubscriptions } from './session-subscriptions';
 
@@ -18,7 +20,9 @@ export type {
   Endpoint,
   MessageProperties,
   PublishOptions,
+  PublishReceipt,
   QoS,
+  QueueSettings,
   ReceivedMessage,
   SubscribeOptions,
   Will,
@@ -102,11 +106,13 @@ export class Connection {
 
   /**
    * Publishes one message. Resolves after PUBACK (QoS 1), PUBCOMP (QoS 2) or when it is written (QoS 0).
-   * Rejects with PublishError or NotConnectedError: an invalid topic name, the broker's refusal, no connection within
-   * 10 s, more than 1,000 messages or 16 MiB waiting, or the connection closed before the acknowledgement.
+   * Rejects with PublishError or NotConnectedError: an invalid topic name or property, the broker's refusal or what it
+   * has said that it does not take, no connection for as long or as many messages as the queue settings allow, a
+   * broker that ends the connection over it again and again, or the connection closed before the acknowledgement.
    */
-  publish(topic: string, payload: Buffer | string, options: PublishOptions): Promise<void> {
-    const fault = topicNameFault(topic);
+  publish(topic: string, payload: Buffer | string, options: PublishOptions): Promise<PublishReceipt> {
+    const { properties } = options;
+    const fault = topicNameFault(topic) ?? (properties && messagePropertiesFault(properties));
     if (fault !== undefined) return Promise.reject(new PublishError(topic, fault));
     return this.#session(MAIN).session.publish(topic, payload, options);
   }

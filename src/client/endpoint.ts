@@ -1,8 +1,8 @@
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
-import type { IClientOptions } from 'mqtt';
 import { topicNameFault } from '../topic/topic-name';
 import type { ConnectionSettings } from './connection-settings';
+import { openNetworkStream } from './network-stream';
 
 const MAX_KEEP_ALIVE_S = 65_535;
 const secureProtocol: Record<string, boolean> = {
@@ -46,28 +46,19 @@ function urlFault(text: string, tls: ConnectionOptions | undefined): string | un
   }
 }
 
-/** A URL without fault as MQTT.js takes it. */
-export function urlOptions(text: string, tls: ConnectionOptions | undefined): IClientOptions {
-  const url = new URL(text);
-  const protocol = url.protocol.slice(0, -1) as 'mqtt' | 'mqtts' | 'ws' | 'wss';
-  const secure = { ...(tls as IClientOptions | undefined) };
-  return {
-    ...secure,
-    protocol,
-    // An IPv6 address has brackets in a URL.
-    host: protocol.startsWith('ws') ? url.hostname : url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    ...(url.port !== '' && { port: Number(url.port) }),
-    ...(protocol.startsWith('ws') && { path: url.pathname + url.search, wsOptions: { ...tls } }),
-  };
-}
-
-/** A stream for MQTT.js, which lets nothing be thrown at it: what fails becomes a stream that ends with the reason. */
-export function openStream(open: () => Duplex): Duplex {
-  try {
-    return open();
-  } catch (error) {
-    const failed = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
-    setImmediate(() => failed.destroy(error instanceof Error ? error : new Error(String(error))));
-    return failed;
+/** Opens a stream to the endpoint, on which MQTT can be spoken. Rejects with the reason why there is none. */
+export async function openStream(
+  { endpoint, tls }: ConnectionSettings,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  if ('openStream' in endpoint) {
+    const stream = endpoint.openStream();
+    // Until the stream has an owner who listens, an error must not leave the process.
+    return stream.on('error', () => {});
   }
+  return openNetworkStream(
+    new URL(endpoint.url),
+    { subprotocol: 'mqtt', ...(tls !== undefined && { tls }) },
+    signal,
+  );
 }

@@ -1,69 +1,80 @@
-import {
-  connect,
-  type IClientOptions,
-  type IConnackPacket,
-  type IPublishPacket,
-  MqttClient,
-  type Packet,
-  UniqueMessageIdProvider,
-} from 'mqtt';
+import type { IClientOptions, IConnackPacket, IPublishPacket, Packet } from 'mqtt';
 import { Backoff } from './backoff';
 import type {
   ConnectionSettings,
   ConnectionStatus,
   PublishOptions,
+  PublishReceipt,
+  QueueSettings,
   SubscribeOptions,
 } from './connection-settings';
-import { openStream, settingsFault, urlOptions } from './endpoint';
-import { NotConnectedError, PublishError, SubscribeError } from './errors';
-import { MAX_IN_FLIGHT, OutgoingMessage, PublishWindow } from './publish-window';
-import { errorText, reasonCodeText } from './reason';
-import { ResendStore } from './resend-store';
+import { openStream, settingsFault } from './endpoint';
+import { NotConnectedError, PublishError } from './errors';
+import { type Hold, IncomingExchanges } from './incoming-exchanges';
+import { type ConnackProperties, type ConnectionEnd, NetworkConnection } from './network-connection';
+import { OutgoingMessage } from './outgoing-message';
+import { OutgoingQueue } from './outgoing-queue';
+import { PacketIdentifiers } from './packet-identifiers';
+import { publishFault } from './publish-fault';
+import { MAX_IN_FLIGHT, PublishWindow } from './publish-window';
+import { errorText, refusal } from './reason';
 
-/** How long the broker has for its CONNACK, in ms. */
-const CONNACK_TIMEOUT_MS = 15_000;
+/** How long an attempt to connect may take where the settings say nothing, in s. */
+const CONNECT_TIMEOUT_S = 15;
 /** How long close() waits for acknowledgements, in ms; then it rejects. */
 const DRAIN_MS = 3000;
-/** How long close() waits for the broker to close the network connection after DISCONNECT, in ms. */
-const FAREWELL_MS = 1000;
 /** A connection that lasted this long was a good one, in ms: the next outage starts with short delays again. */
 const STABLE_MS = 10_000;
-/** The longest packet that MQTT can carry [MQTT-1.5.5]. */
-const MAX_PACKET_BYTES = 268_435_455;
+/** How long a message waits where the settings say nothing of a queue, in s: a reconnect is bridged, an outage is reported. */
+const DEFAULT_QUEUE: QueueSettings = { expiry: 10 };
 /** MQTT 5.0 section 2.4. */
 const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
-
-type ConnackProperties = NonNullable<IConnackPacket['properties']>;
 
 export interface SessionObserver {
   status(status: ConnectionStatus): void;
   /** Connected; `resumed` says whether the broker still has the session's subscriptions. Called before anything waiting is sent. */
   ready(resumed: boolean): void;
-  message(packet: IPublishPacket): void;
+  /** A message; it is acknowledged when all holds that are taken on it are released. */
+  message(packet: IPublishPacket, hold: Hold): void;
 }
 
 /**
- * One MQTT session over one network connection at a time, on MQTT.js: reconnects with backoff, publishes within a
- * window, and gives every outcome its reason. It is used once: open, close.
+ * One MQTT session over one network connection at a time: reconnects with backoff, keeps what is unacknowledged on
+ * both sides from one connection to the next, and gives every outcome its reason. Once closed it is not used again.
  */
 export class MqttSession {
   readonly #settings: ConnectionSettings;
   readonly #observer: SessionObserver;
-  readonly #backoff = new Backoff();
-  readonly #store = new ResendStore();
+  readonly #backoff: Backoff;
+  readonly #identifiers = new PacketIdentifiers();
+  readonly #queue: OutgoingQueue;
   readonly #window: PublishWindow;
-  #client: MqttClient | undefined;
+  readonly #incoming: IncomingExchanges;
+  #connection: NetworkConnection | undefined;
   #status: ConnectionStatus = { state: 'disconnected' };
   #closing: Promise<void> | undefined;
-  /** Why the present attempt or connection is about to end. */
-  #reason: string | undefined;
-  #refused = false;
+  #attempt: AbortController | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #stable: NodeJS.Timeout | undefined;
+  /** Clean Start is about what an earlier run left behind; within this run the session is to be resumed. */
+  #cleanStart: boolean;
+  #clientId: string;
+  #resumed = false;
+  /** Packet identifiers of messages that were given up: a broker that has the session may still know them. */
+  readonly #retired = new Set<number>();
 
   constructor(settings: ConnectionSettings, observer: SessionObserver) {
     this.#settings = settings;
     this.#observer = observer;
-    this.#window = new PublishWindow((message) => this.#send(message));
+    this.#backoff = new Backoff(settings.reconnect);
+    this.#cleanStart = settings.cleanStart;
+    this.#clientId = settings.clientId;
+    this.#queue = new OutgoingQueue(settings.queue ?? DEFAULT_QUEUE);
+    this.#window = new PublishWindow(this.#queue, (message) => this.#send(message));
+    this.#incoming = new IncomingExchanges(
+      (answers) => this.#connection?.write(answers),
+      settings.protocolVersion === 5,
+    );
   }
 
   get status(): ConnectionStatus {
@@ -72,28 +83,20 @@ export class MqttSession {
 
   /** What the broker said about itself in CONNACK; empty on MQTT 3.1.1. */
   get brokerProperties(): ConnackProperties {
-    return this.#client?.serverProperties ?? {};
+    return this.#connection?.brokerProperties ?? {};
   }
 
   /** Starts connecting, and keeps at it until close(). Unusable settings end in the state `error`. */
   open(): void {
     const fault = settingsFault(this.#settings);
     if (fault !== undefined) {
+      this.#closing = Promise.resolve();
       this.#setStatus({ state: 'error', reason: fault });
+      this.#queue.refuseAll(() => new NotConnectedError(fault));
       return;
     }
     this.#setStatus({ state: 'connecting' });
-    const client = this.#newClient();
-    this.#client = client;
-    client.on('packetsend', (packet) => {
-      if (packet.cmd === 'connect') this.#onAttempt(client);
-    });
-    client.on('packetreceive', (packet) => this.#onPacket(client, packet));
-    client.on('connect', (packet) => this.#onConnected(client, packet));
-    client.on('message', (_topic, _payload, packet) => this.#observer.message(packet));
-    client.on('error', (error) => this.#onError(client, error));
-    client.on('close', () => this.#onClosed());
-    client.connect();
+    void this.#connect();
   }
 
   /**
@@ -106,203 +109,179 @@ export class MqttSession {
   }
 
   /**
-   * Publishes, now or when the connection and the window allow it, within the bounds of `PublishWindow`.
-   * Resolves after PUBACK or PUBCOMP (QoS 0: when it is written); rejects with a PublishError or NotConnectedError.
+   * Publishes, now or when the connection and the window allow it, within the bounds of the queue. Resolves after
+   * PUBACK or PUBCOMP (QoS 0: when it is written); rejects with a PublishError or NotConnectedError.
    */
-  publish(topic: string, payload: Buffer | string, options: PublishOptions): Promise<void> {
+  publish(topic: string, payload: Buffer | string, options: PublishOptions): Promise<PublishReceipt> {
+    const refusal = this.#publishRefusal(options);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const message = new OutgoingMessage(topic, payload, options);
     const { state, reason } = this.#status;
-    if (this.#closing !== undefined || state === 'error' || state === 'disconnected') {
-      return Promise.reject(new NotConnectedError(reason));
-    }
-    return this.#window.push(
-      new OutgoingMessage(topic, payload, options),
-      state === 'connected' ? undefined : (reason ?? 'the connection is being made'),
-    );
+    const fault = state === 'connected' ? this.#fault(message) : undefined;
+    if (fault !== undefined) message.end(new PublishError(topic, fault));
+    else
+      this.#window.push(
+        message,
+        state === 'connected' ? undefined : (reason ?? 'the connection is being made'),
+      );
+    return message.result;
   }
 
   /** Resolves after SUBACK; rejects with SubscribeError when the broker refuses, NotConnectedError when there is no connection. */
   subscribe(filter: string, options: SubscribeOptions, identifier: number | undefined): Promise<void> {
-    const client = this.#client;
-    if (this.#closing !== undefined || client?.connected !== true) {
+    const connection = this.#connection;
+    if (this.#closing !== undefined || connection?.connected !== true) {
       return Promise.reject(new NotConnectedError(this.#status.reason));
     }
-    const version5 = this.#settings.protocolVersion === 5;
-    return new Promise((resolve, reject) => {
-      client.subscribe(
-        filter,
-        {
-          qos: options.qos,
-          ...(version5 && {
-            nl: options.noLocal ?? false,
-            rap: options.retainAsPublished ?? false,
-            rh: options.retainHandling ?? 0,
-          }),
-          ...(identifier !== undefined && { properties: { subscriptionIdentifier: identifier } }),
-        },
-        (error, _granted, suback) => {
-          const code = suback?.granted.map(Number).find((granted) => granted >= 0x80);
-          if (error === null) resolve();
-          else if (code === undefined) reject(new NotConnectedError(errorText(error)));
-          else reject(new SubscribeError(filter, refusal(code, suback?.properties?.reasonString), code));
-        },
-      );
-    });
+    return connection.subscribe(filter, options, identifier);
   }
 
   /** Resolves after UNSUBACK, and also when the connection ends first: there is nothing that a caller could do. */
   unsubscribe(filter: string): Promise<void> {
-    const client = this.#client;
-    if (this.#closing !== undefined || client?.connected !== true) return Promise.resolve();
-    return new Promise((resolve) => {
-      client.unsubscribe(filter, () => resolve());
-    });
+    const connection = this.#connection;
+    if (this.#closing !== undefined || connection?.connected !== true) return Promise.resolve();
+    return connection.unsubscribe(filter);
+  }
+
+  /** Why a message is not even queued. */
+  #publishRefusal({ qos }: PublishOptions): Error | undefined {
+    const { state, reason } = this.#status;
+    if (this.#closing !== undefined) return new NotConnectedError(reason);
+    if (state === 'connected') return undefined;
+    const { queue } = this.#settings;
+    const refused = state === 'error' && queue === undefined;
+    return refused || (qos === 0 && queue?.qos0 === 'refuse') ? new NotConnectedError(reason) : undefined;
   }
 
   async #end(): Promise<void> {
+    clearTimeout(this.#retry);
     clearTimeout(this.#stable);
-    const client = this.#client;
-    if (client?.connected) await this.#window.drained(DRAIN_MS);
-    this.#window.open(0);
-    this.#window.refuseWaiting('the connection was closed');
-    for (const message of this.#window.inFlight) {
-      this.#reject(message, 'the connection was closed before the broker acknowledged it');
-    }
-    if (client !== undefined) await endClient(client);
+    if (this.#connection?.connected === true) await this.#window.drained(DRAIN_MS);
+    this.#window.pause();
+    this.#queue.refuseAll(() => new NotConnectedError('the connection was closed'));
+    this.#window.abandon('the connection was closed before the broker acknowledged it');
+    this.#attempt?.abort(new Error('the connection was closed'));
+    await this.#connection?.close();
     this.#setStatus({ state: 'disconnected' });
   }
 
-  #newClient(): MqttClient {
-    const { endpoint, ...settings } = this.#settings;
-    const options: IClientOptions = {
-      manualConnect: true,
-      protocolVersion: settings.protocolVersion,
-      clientId: settings.clientId,
-      keepalive: settings.keepAlive,
-      clean: settings.cleanStart,
-      connectTimeout: CONNACK_TIMEOUT_MS,
-      reconnectOnConnackError: true,
-      // Subscriptions are made again by our observer, which knows what is still wanted.
-      resubscribe: false,
-      queueQoSZero: false,
-      outgoingStore: this.#store,
-      messageIdProvider: new UniqueMessageIdProvider(),
-      // Formatting debug lines that nobody reads costs a twentieth of the time per message.
-      log: () => {},
-      ...(settings.username !== undefined && { username: settings.username }),
-      ...(settings.password !== undefined && { password: settings.password }),
-      ...(settings.will !== undefined && { will: settings.will }),
-      ...(settings.protocolVersion === 5 &&
-        settings.sessionExpiry !== undefined && {
-          properties: { sessionExpiryInterval: settings.sessionExpiry },
-        }),
-    };
-    if ('url' in endpoint) return connect({ ...urlOptions(endpoint.url, settings.tls), ...options });
-    return new MqttClient(() => openStream(endpoint.openStream), options);
+  /** One attempt; it ends in #onEnded when there is no connection, or no more. */
+  async #connect(): Promise<void> {
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    const deadline = Date.now() + (this.#settings.connectTimeout ?? CONNECT_TIMEOUT_S) * 1000;
+    const timer = setTimeout(() => attempt.abort(new Error('no answer in time')), deadline - Date.now());
+    try {
+      const stream = await openStream(this.#settings, attempt.signal);
+      if (attempt.signal.aborted) {
+        stream.destroy();
+        throw attempt.signal.reason;
+      }
+      this.#connection = this.#newConnection(stream, Math.max(1, deadline - Date.now()));
+      this.#connection.open();
+    } catch (error) {
+      this.#onEnded({ reason: errorText(error), refused: false, byBroker: false });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
-  #onAttempt(client: MqttClient): void {
-    this.#reason = undefined;
-    this.#refused = false;
-    // MQTT.js reads this when the attempt has failed.
-    client.options.reconnectPeriod = this.#backoff.next();
-    // MQTT.js passes on only stream errors that have a code.
-    client.stream.on('error', (error: Error) => {
-      this.#reason ??= errorText(error);
+  #newConnection(stream: ConstructorParameters<typeof NetworkConnection>[0], connectTimeout: number) {
+    const { keepAlive, protocolVersion, username, password, will, sessionExpiry } = this.#settings;
+    const options: IClientOptions = {
+      protocolVersion,
+      clientId: this.#clientId,
+      keepalive: keepAlive,
+      clean: this.#cleanStart,
+      connectTimeout,
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+      ...(will !== undefined && { will }),
+      ...(protocolVersion === 5 &&
+        sessionExpiry !== undefined && { properties: { sessionExpiryInterval: sessionExpiry } }),
+    };
+    return new NetworkConnection(stream, options, this.#identifiers, {
+      accepted: (connack) => this.#onAccepted(connack),
+      ready: () => this.#onReady(),
+      message: (packet) => this.#incoming.receive(packet, (hold) => this.#observer.message(packet, hold)),
+      released: (packetId) => this.#incoming.complete(packetId),
+      taken: (packetId, send) => this.#onTaken(packetId, send),
+      ended: (end) => this.#onEnded(end),
     });
   }
 
-  #onPacket(client: MqttClient, packet: Packet): void {
-    if (packet.cmd === 'disconnect') {
-      this.#reason = `the broker ended the connection: ${refusal(packet.reasonCode ?? 0, packet.properties?.reasonString)}`;
+  #onAccepted(connack: IConnackPacket): void {
+    this.#resumed = connack.sessionPresent;
+    this.#incoming.connected(this.#resumed);
+    if (!this.#resumed) {
+      this.#window.forget();
+      this.#retired.clear();
     }
-    if (packet.cmd !== 'connack') return;
-    const code = packet.reasonCode ?? packet.returnCode ?? 0;
-    if (code !== 0) {
-      this.#refused = true;
-      this.#reason = refusal(code, packet.properties?.reasonString);
-    } else if (!packet.sessionPresent) {
-      this.#settleLostSession(client);
-    }
-  }
-
-  /**
-   * The broker has forgotten the session. What was in flight at QoS 1 is published again, a repetition being allowed.
-   * At QoS 2 it is not: a message that the broker has taken over (PUBREC) is done, of any other the fate is unknown.
-   */
-  #settleLostSession(client: MqttClient): void {
-    const again: OutgoingMessage[] = [];
-    for (const message of this.#window.inFlight) {
-      if (message.packetId === undefined) continue;
-      if (message.options.qos === 1) again.push(message);
-      else if (this.#store.isReleased(message.packetId)) this.#window.settle(message);
-      else this.#reject(message, 'the broker lost the session; whether the message arrived is not known');
-    }
-    this.#window.requeue(again);
-    // Nothing is left to MQTT.js, which would re-send one at a time, and not be connected before all are acknowledged.
-    for (const id of Object.keys(client.outgoing)) client.removeOutgoingMessage(Number(id));
-  }
-
-  #onConnected(client: MqttClient, packet: IConnackPacket): void {
-    if (this.#closing !== undefined) return;
-    this.#stable = setTimeout(() => {
-      this.#backoff.reset();
-      client.options.reconnectPeriod = this.#backoff.next();
-    }, STABLE_MS);
-    this.#stable.unref();
-    // Clean Start is about what an earlier run left behind; within this run the session is to be resumed.
+    const taken = this.#window.unacknowledged.map(({ packetId }) => packetId);
+    this.#identifiers.reset([...taken.filter((id) => id !== undefined), ...this.#retired]);
+    this.#clientId = connack.properties?.assignedClientIdentifier ?? this.#clientId;
     if (this.#settings.protocolVersion === 5 && (this.#settings.sessionExpiry ?? 0) > 0) {
-      client.options.clean = false;
+      this.#cleanStart = false;
     }
-    this.#setStatus({ state: 'connected' });
-    this.#observer.ready(packet.sessionPresent);
-    this.#window.open(this.brokerProperties.receiveMaximum ?? MAX_IN_FLIGHT);
   }
 
-  #onError(client: MqttClient, error: Error): void {
-    if (!this.#refused) this.#reason ??= errorText(error);
-    // After a packet that it cannot parse MQTT.js would go on reading somewhere in the middle of it.
-    if (!client.stream.destroyed) client.stream.destroy();
-  }
-
-  #onClosed(): void {
-    clearTimeout(this.#stable);
-    this.#window.open(0);
-    const reason = this.#reason ?? 'the broker closed the connection';
-    for (const message of this.#window.inFlight) {
-      if (message.options.qos === 0) this.#reject(message, reason);
-    }
+  #onReady(): void {
     if (this.#closing !== undefined) return;
-    if (this.#refused) this.#window.refuseWaiting(reason);
-    this.#setStatus({ state: this.#refused ? 'error' : 'reconnecting', reason });
+    this.#stable = setTimeout(() => this.#backoff.reset(), STABLE_MS);
+    this.#stable.unref();
+    this.#setStatus({ state: 'connected' });
+    this.#observer.ready(this.#resumed);
+    const allowed = this.brokerProperties.receiveMaximum ?? Number.POSITIVE_INFINITY;
+    this.#window.open(Math.min(allowed, this.#settings.maxInFlight ?? MAX_IN_FLIGHT));
+  }
+
+  /** PUBREC: from here on the message itself is not sent again, only PUBREL. */
+  #onTaken(packetId: number, send: () => void): void {
+    for (const message of this.#window.unacknowledged) {
+      if (message.packetId === packetId) message.released = true;
+    }
+    send();
+  }
+
+  #onEnded({ reason, refused, byBroker }: ConnectionEnd): void {
+    clearTimeout(this.#stable);
+    this.#connection = undefined;
+    this.#incoming.lost();
+    const givenUp = this.#window.lost(reason, byBroker);
+    if (givenUp?.packetId !== undefined) this.#retired.add(givenUp.packetId);
+    if (this.#closing !== undefined) return;
+    if (refused && this.#settings.queue === undefined) {
+      this.#queue.refuseAll(() => new NotConnectedError(reason));
+    }
+    this.#setStatus({ state: refused ? 'error' : 'reconnecting', reason });
+    this.#retry = setTimeout(() => void this.#connect(), this.#backoff.next());
+  }
+
+  #fault(message: OutgoingMessage): string | undefined {
+    return publishFault(message, this.brokerProperties, this.#settings.protocolVersion);
   }
 
   #send(message: OutgoingMessage): void {
-    const client = this.#client;
-    if (client === undefined) return;
-    const { topic, options } = message;
-    const fault = publishFault(message, this.brokerProperties);
-    if (fault !== undefined) {
-      this.#reject(message, fault);
-      return;
-    }
-    const { qos, retain, properties } = options;
-    client.publish(
-      topic,
-      message.payload,
-      { qos, retain, dup: message.repeated, ...(properties !== undefined && { properties }) },
-      (error, packet) => {
-        const { code } = (error ?? {}) as { code?: number };
-        // An answer to PUBREL that was sent again: the broker had already completed the exchange.
-        const completed = packet?.cmd === 'pubcomp' && code === PACKET_IDENTIFIER_NOT_FOUND;
-        if (!error || completed) this.#window.settle(message);
-        else this.#window.settle(message, new PublishError(topic, publishRefusal(error, packet), code));
-      },
-    );
-    if (qos > 0) message.packetId = client.getLastMessageId();
+    const fault = this.#fault(message);
+    if (fault !== undefined) this.#window.settle(message, new PublishError(message.topic, fault));
+    else this.#connection?.publish(message, (error, packet) => this.#onOutcome(message, error, packet));
   }
 
-  #reject(message: OutgoingMessage, reason: string): void {
-    this.#window.settle(message, new PublishError(message.topic, reason));
+  #onOutcome(
+    message: OutgoingMessage,
+    error: (Error & { code?: number }) | undefined,
+    packet: Packet | undefined,
+  ) {
+    const { packetId, topic } = message;
+    // An answer to PUBREL that was sent again: the broker had already completed the exchange.
+    const completed = packet?.cmd === 'pubcomp' && error?.code === PACKET_IDENTIFIER_NOT_FOUND;
+    if (error === undefined || completed) {
+      const reasonCode = packet?.cmd === 'puback' ? packet.reasonCode : undefined;
+      this.#window.settle(message, {
+        ...(packetId !== undefined && { packetId }),
+        ...(reasonCode && { reasonCode }),
+      });
+    } else this.#window.settle(message, new PublishError(topic, publishRefusal(error, packet), error.code));
   }
 
   #setStatus(status: ConnectionStatus): void {
@@ -312,39 +291,10 @@ export class MqttSession {
   }
 }
 
-/** Why the broker would end the connection over this message instead of answering: MQTT 5.0 sections 3.2.2.3.4 to 3.2.2.3.6. */
-function publishFault(
-  { topic, payload, options }: OutgoingMessage,
-  broker: ConnackProperties,
-): string | undefined {
-  if (broker.maximumQoS !== undefined && options.qos > broker.maximumQoS) {
-    return `QoS ${options.qos}, but the broker takes at most QoS ${broker.maximumQoS}`;
-  }
-  if (broker.retainAvailable === false && options.retain) return 'the broker does not keep retained messages';
-  const limit = broker.maximumPacketSize ?? MAX_PACKET_BYTES;
-  const bytes = Buffer.byteLength(payload) + Buffer.byteLength(topic);
-  if (bytes <= limit) return undefined;
-  return `topic and payload are ${bytes} bytes, but the broker takes packets of at most ${limit} bytes`;
-}
-
 /** The reason in a PUBACK, PUBREC or PUBCOMP. */
 function publishRefusal(error: Error & { code?: number }, packet: Packet | undefined): string {
   const properties = packet !== undefined && 'properties' in packet ? packet.properties : undefined;
   const words =
     properties !== undefined && 'reasonString' in properties ? properties.reasonString : undefined;
   return error.code === undefined ? errorText(error) : refusal(error.code, words);
-}
-
-const refusal = (code: number, reasonString: string | undefined): string =>
-  reasonString ? `${reasonCodeText(code)}: ${reasonString}` : reasonCodeText(code);
-
-/** DISCONNECT, then the end of the network connection, which a silent broker can delay only for a moment. */
-async function endClient(client: MqttClient): Promise<void> {
-  // With manualConnect MQTT.js goes back to reconnecting when the stream that end() destroys has closed.
-  client.options.reconnectPeriod = 0;
-  // It would wait without end for what is not answered.
-  for (const id of Object.keys(client.outgoing)) client.removeOutgoingMessage(Number(id));
-  const farewell = setTimeout(() => client.stream.destroy(), FAREWELL_MS);
-  await client.endAsync(!client.connected);
-  clearTimeout(farewell);
 }

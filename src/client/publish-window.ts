@@ -1,116 +1,123 @@
-import type { PublishOptions } from './connection-settings';
-import { NotConnectedError, PublishError } from './errors';
+import { PublishError } from './errors';
+import type { OutgoingMessage } from './outgoing-message';
+import type { OutgoingQueue } from './outgoing-queue';
 
-/** Messages between PUBLISH and its last acknowledgement, where the broker allows that many (its Receive Maximum). */
+/** Messages between PUBLISH and its last acknowledgement, where neither the settings nor the broker (its Receive Maximum) want fewer. */
 export const MAX_IN_FLIGHT = 256;
-/** What may wait for the connection or for its turn: the bound is memory, so that a flow's burst of small messages fits. */
-export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
-/** What a waiting message holds beside its topic and payload, about. */
-const BYTES_PER_MESSAGE = 512;
-/** How long a message waits before it is refused, in ms: a reconnect is bridged, an outage is reported. */
-export const MAX_WAIT_MS = 10_000;
-
-/** One message on its way, and the promise made to its publisher. */
-export class OutgoingMessage {
-  readonly result: Promise<void>;
-  /** Packet identifier once it was sent, at QoS 1 and 2. */
-  packetId: number | undefined;
-  /** It may have arrived before: to be sent with DUP [MQTT-3.3.1-1]. */
-  repeated = false;
-  timer: NodeJS.Timeout | undefined;
-  resolve!: () => void;
-  reject!: (error: Error) => void;
-
-  constructor(
-    readonly topic: string,
-    readonly payload: Buffer | string,
-    readonly options: PublishOptions,
-  ) {
-    this.result = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-  }
-
-  get bytes(): number {
-    return BYTES_PER_MESSAGE + Buffer.byteLength(this.payload) + Buffer.byteLength(this.topic);
-  }
-}
+/** Connections in a row that the broker ends before it has acknowledged anything: what was in flight is then suspect. */
+const BARREN_CONNECTIONS = 2;
+/** Connections that the broker may end while one message alone is in flight, before that is given up. */
+const STRIKES = 3;
 
 /**
- * Keeps what is being published within bounds: so many messages unacknowledged, so many waiting in order behind
- * them, each for a limited time. Every message ends exactly once, resolved or rejected.
+ * Keeps so many messages unacknowledged at a time, the others in order behind them. After a lost connection the
+ * unacknowledged ones come first, in the order of their first sending. Every message ends exactly once.
+ *
+ * A message over which the broker ends the connection each time would keep all others from it for ever. When
+ * connections end again and again without any progress, what was in flight is sent one by one, so that it is seen
+ * which one it is.
  */
 export class PublishWindow {
+  readonly #queue: OutgoingQueue;
   readonly #send: (message: OutgoingMessage) => void;
   readonly #inFlight = new Set<OutgoingMessage>();
-  #waiting = new Set<OutgoingMessage>();
-  #waitingBytes = 0;
+  /** Was in flight when a connection ended. */
+  #unacknowledged: OutgoingMessage[] = [];
+  readonly #suspects = new Set<OutgoingMessage>();
   #limit = 0;
+  #barren = 0;
   #pumping = false;
   #idle: (() => void) | undefined;
 
   /** `send` puts one message on the wire; its outcome comes back through `settle`. */
-  constructor(send: (message: OutgoingMessage) => void) {
+  constructor(queue: OutgoingQueue, send: (message: OutgoingMessage) => void) {
+    this.#queue = queue;
     this.#send = send;
   }
 
-  /** Lets at most `limit` messages be in flight; 0 while there is no connection. */
+  /** Messages that were sent and are not acknowledged, in the order of sending. */
+  get unacknowledged(): readonly OutgoingMessage[] {
+    return [...this.#inFlight, ...this.#unacknowledged];
+  }
+
+  /** There is a connection: lets at most `limit` messages be in flight. */
   open(limit: number): void {
-    this.#limit = Math.min(limit, MAX_IN_FLIGHT);
+    this.#limit = limit;
     this.#pump();
+  }
+
+  /** Sends nothing more for now. */
+  pause(): void {
+    this.#limit = 0;
   }
 
   /** Sends the message now or when its turn comes; `reason` says why it would have to wait for a connection. */
-  push(message: OutgoingMessage, reason: string | undefined): Promise<void> {
-    if (this.#waiting.size === 0 && this.#inFlight.size < this.#limit) {
+  push(message: OutgoingMessage, reason: string | undefined): void {
+    if (this.#queue.size === 0 && this.#unacknowledged.length === 0 && this.#hasRoom()) {
       this.#inFlight.add(message);
       this.#send(message);
-      return message.result;
+    } else {
+      this.#queue.add(message, reason);
     }
-    if (this.#waitingBytes + message.bytes > MAX_WAITING_BYTES) {
-      const waiting = `${this.#waiting.size} messages (${this.#waitingBytes} bytes) are already waiting`;
-      message.reject(
-        new PublishError(message.topic, reason === undefined ? waiting : `${waiting}; ${reason}`),
-      );
-      return message.result;
-    }
-    this.#waiting.add(message);
-    this.#waitingBytes += message.bytes;
-    message.timer = setTimeout(() => {
-      this.#unqueue(message);
-      message.reject(new PublishError(message.topic, `it waited ${MAX_WAIT_MS / 1000} s to be sent`));
-    }, MAX_WAIT_MS);
-    return message.result;
   }
 
-  /** The outcome of a message that was sent; only the first counts. */
-  settle(message: OutgoingMessage, error?: Error): void {
-    if (!this.#inFlight.delete(message)) return;
-    if (error === undefined) message.resolve();
-    else message.reject(error);
+  /** Has the message sent before those that wait. */
+  pushFirst(message: OutgoingMessage): void {
+    this.#queue.putBack([message]);
     this.#pump();
-    if (this.#inFlight.size === 0 && this.#waiting.size === 0) this.#idle?.();
   }
 
-  /** Puts what was sent in front of what waits, to be sent again; it has been waited for and is not refused any more. */
-  requeue(messages: readonly OutgoingMessage[]): void {
-    for (const message of messages) {
-      this.#inFlight.delete(message);
-      message.repeated = true;
-      this.#waitingBytes += message.bytes;
+  /** The message was sent and has its outcome. */
+  settle(message: OutgoingMessage, outcome: Parameters<OutgoingMessage['end']>[0]): void {
+    if (!this.#inFlight.delete(message)) return;
+    if (message.options.qos > 0) this.#barren = 0;
+    this.#suspects.delete(message);
+    message.end(outcome);
+    this.#pump();
+    if (this.#isIdle) this.#idle?.();
+  }
+
+  /**
+   * The connection has ended. What was in flight at QoS 0 is rejected with the reason, the rest waits for the next.
+   * `byBroker`: it was the broker who ended it.
+   * @returns the message that is given up, which has been rejected
+   */
+  lost(reason: string, byBroker: boolean): OutgoingMessage | undefined {
+    this.#limit = 0;
+    const inFlight = [...this.#inFlight];
+    this.#inFlight.clear();
+    for (const message of inFlight) {
+      if (message.options.qos === 0) message.end(new PublishError(message.topic, reason));
+      else message.repeated = true;
     }
-    this.#waiting = new Set([...messages, ...this.#waiting]);
+    const acknowledgeable = inFlight.filter(({ options }) => options.qos > 0);
+    this.#unacknowledged = [...acknowledgeable, ...this.#unacknowledged];
+    return byBroker && acknowledgeable.length > 0 ? this.#suspect(acknowledgeable, reason) : undefined;
   }
 
-  /** What was sent and not yet acknowledged, in the order of sending. */
-  get inFlight(): readonly OutgoingMessage[] {
-    return [...this.#inFlight];
+  /**
+   * The broker has forgotten the session. What was unacknowledged at QoS 1 is published again, a repetition being
+   * allowed. At QoS 2 it is not: a message that the broker has taken over (PUBREC) is done, of any other the fate is
+   * unknown.
+   */
+  forget(): void {
+    const again: OutgoingMessage[] = [];
+    for (const message of this.#unacknowledged) {
+      const { packetId } = message;
+      message.packetId = undefined;
+      if (message.options.qos === 1) again.push(message);
+      else if (message.released) message.end(packetId === undefined ? {} : { packetId });
+      else {
+        const reason = 'the broker lost the session; whether the message arrived is not known';
+        message.end(new PublishError(message.topic, reason));
+      }
+    }
+    this.#unacknowledged = again;
   }
 
   /** Resolves when nothing is in flight or waiting, or after `ms`. */
   async drained(ms: number): Promise<void> {
-    if (this.#inFlight.size === 0 && this.#waiting.size === 0) return;
+    if (this.#isIdle) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#idle = () => {
@@ -120,27 +127,43 @@ export class PublishWindow {
     });
   }
 
-  /** Rejects what waits. */
-  refuseWaiting(reason: string | undefined): void {
-    for (const message of [...this.#waiting]) {
-      this.#unqueue(message);
-      message.reject(new NotConnectedError(reason));
-    }
+  /** Rejects all that was sent and is not acknowledged. */
+  abandon(reason: string): void {
+    const messages = this.unacknowledged;
+    this.#inFlight.clear();
+    this.#unacknowledged = [];
+    for (const message of messages) message.end(new PublishError(message.topic, reason));
   }
 
-  #unqueue(message: OutgoingMessage): void {
-    clearTimeout(message.timer);
-    this.#waiting.delete(message);
-    this.#waitingBytes -= message.bytes;
+  get #isIdle(): boolean {
+    return this.#inFlight.size === 0 && this.#unacknowledged.length === 0 && this.#queue.size === 0;
+  }
+
+  #suspect(inFlight: readonly OutgoingMessage[], reason: string): OutgoingMessage | undefined {
+    const [only] = inFlight;
+    if (only !== undefined && inFlight.length === 1 && this.#suspects.has(only)) {
+      if (++only.strikes < STRIKES) return undefined;
+      this.#suspects.delete(only);
+      this.#unacknowledged = this.#unacknowledged.filter((message) => message !== only);
+      const text = `given up: the broker has ended the connection each time it was sent, ${STRIKES} times while nothing else was under way; ${reason}`;
+      only.end(new PublishError(only.topic, text));
+      return only;
+    }
+    if (++this.#barren >= BARREN_CONNECTIONS) for (const message of inFlight) this.#suspects.add(message);
+    return undefined;
+  }
+
+  #hasRoom(): boolean {
+    return this.#inFlight.size < (this.#suspects.size > 0 ? Math.min(1, this.#limit) : this.#limit);
   }
 
   #pump(): void {
     // An outcome that is known at once (QoS 0) comes back through settle() from within.
     if (this.#pumping) return;
     this.#pumping = true;
-    for (const message of this.#waiting) {
-      if (this.#inFlight.size >= this.#limit) break;
-      this.#unqueue(message);
+    while (this.#hasRoom()) {
+      const message = this.#unacknowledged.shift() ?? this.#queue.take();
+      if (message === undefined) break;
       this.#inFlight.add(message);
       this.#send(message);
     }

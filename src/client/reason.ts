@@ -8,6 +8,10 @@ export function reasonCodeText(code: number): string {
   return `${words} (0x${code.toString(16).padStart(2, '0')})`;
 }
 
+/** A reason code with the words that the broker added to it. */
+export const refusal = (code: number, reasonString: string | undefined): string =>
+  reasonString ? `${reasonCodeText(code)}: ${reasonString}` : reasonCodeText(code);
+
 /** What went wrong on a connection, in words for a status line. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

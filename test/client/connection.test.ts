@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Connection, type ConnectionSettings, type QoS } from '../../src/client/connection';
 import { NotConnectedError, PublishError } from '../../src/client/errors';
-import { MAX_WAITING_BYTES } from '../../src/client/publish-window';
+import { MAX_WAITING_BYTES } from '../../src/client/outgoing-queue';
 import { CertificateAuthority } from '../certificates';
 import { counterpart, freePort } from '../counterparts';
 import { Mosquitto } from './mosquitto';
@@ -206,7 +206,7 @@ describe('connection to a real mosquitto', function () {
     const inbox = await Inbox.on(receiver, 'cut/#', 2);
     const sender = connect(settingsFor(broker.url, 5, { sessionExpiry: 60, clientId: 'cut-sender' }));
     await connected(sender);
-    const published: Promise<void>[] = [];
+    const published: Promise<unknown>[] = [];
     for (let n = 0; n < 300; n++) {
       published.push(sender.publish('cut/x', String(n), { qos: 2, retain: false }));
       if (n === 150) {

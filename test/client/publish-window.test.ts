@@ -1,107 +1,152 @@
 import assert from 'node:assert/strict';
-import { mock } from 'node:test';
-import {
-  MAX_IN_FLIGHT,
-  MAX_WAITING_BYTES,
-  OutgoingMessage,
-  PublishWindow,
-} from '../../src/client/publish-window';
+import type { QoS, QueueSettings } from '../../src/client/connection';
+import { OutgoingMessage } from '../../src/client/outgoing-message';
+import { OutgoingQueue } from '../../src/client/outgoing-queue';
+import { PublishWindow } from '../../src/client/publish-window';
 
-const message = (text: string): OutgoingMessage => new OutgoingMessage('t', text, { qos: 1, retain: false });
+const message = (text: string, qos: QoS = 1): OutgoingMessage =>
+  new OutgoingMessage('t', text, { qos, retain: false });
+
+/** A window whose messages count as sent, under packet identifiers as a connection would give them. */
+function windowOf(settings: QueueSettings = {}) {
+  const sent: OutgoingMessage[] = [];
+  const queue = new OutgoingQueue(settings);
+  const window = new PublishWindow(queue, (next) => {
+    if (next.options.qos > 0) next.packetId ??= sent.length + 1;
+    sent.push(next);
+  });
+  const push = (...messages: OutgoingMessage[]) => {
+    for (const next of messages) window.push(next, undefined);
+  };
+  return { sent, queue, window, push, payloads: () => sent.map(({ payload }) => payload).join('') };
+}
+
+const outcomes = async (messages: OutgoingMessage[]) =>
+  (await Promise.allSettled(messages.map(({ result }) => result))).map((outcome) =>
+    outcome.status === 'fulfilled' ? 'done' : (outcome.reason as Error).message,
+  );
 
 describe('publish window', () => {
   it('sends in order, so many at a time', async () => {
-    const sent: OutgoingMessage[] = [];
-    const window = new PublishWindow((next) => sent.push(next));
-    const all = ['a', 'b', 'c', 'd'].map(message);
-    const results = all.map((next) => window.push(next, undefined));
-    assert.deepEqual(sent, []);
+    const { window, push, payloads } = windowOf();
+    const all = [...'abcd'].map((text) => message(text));
+    push(...all);
+    const [a, b, c, d] = all as [OutgoingMessage, OutgoingMessage, OutgoingMessage, OutgoingMessage];
+    assert.equal(payloads(), '');
     window.open(2);
-    assert.deepEqual(sent, all.slice(0, 2));
-    window.settle(all[1] as OutgoingMessage);
-    assert.deepEqual(sent, all.slice(0, 3));
-    window.settle(all[0] as OutgoingMessage, new Error('refused'));
-    window.settle(all[0] as OutgoingMessage);
-    window.settle(all[2] as OutgoingMessage);
-    window.settle(all[3] as OutgoingMessage);
-    assert.deepEqual(
-      (await Promise.allSettled(results)).map(({ status }) => status),
-      ['rejected', 'fulfilled', 'fulfilled', 'fulfilled'],
-    );
-  });
-
-  it('never has more in flight than its own bound, whatever the broker allows', () => {
-    let sent = 0;
-    const window = new PublishWindow(() => sent++);
-    window.open(65_535);
-    for (let n = 0; n < MAX_IN_FLIGHT + 10; n++) window.push(message('x'), undefined).catch(() => {});
-    assert.equal(sent, MAX_IN_FLIGHT);
-    window.refuseWaiting('enough');
-  });
-
-  it('holds a burst of small messages, and not without end', async () => {
-    const window: PublishWindow = new PublishWindow((next) => window.settle(next));
-    const burst = Array.from({ length: 10_000 }, () => window.push(message('x'), undefined));
-    let refused = 0;
-    for (let n = 0; n < 50_000; n++) window.push(message(''), undefined).catch(() => refused++);
-    window.open(1);
-    await Promise.all(burst);
-    assert.ok(refused > 10_000, `${refused} refused`);
+    assert.equal(payloads(), 'ab');
+    window.settle(b, {});
+    assert.equal(payloads(), 'abc');
+    window.settle(a, new Error('refused'));
+    window.settle(a, {});
+    window.settle(c, {});
+    window.settle(d, {});
+    assert.deepEqual(await outcomes(all), ['refused', 'done', 'done', 'done']);
   });
 
   it('survives outcomes that are known while sending', async () => {
-    const window: PublishWindow = new PublishWindow((next) => window.settle(next));
-    const results = Array.from({ length: 1000 }, () => window.push(message('x'), undefined));
+    const queue = new OutgoingQueue({});
+    const window: PublishWindow = new PublishWindow(queue, (next) => window.settle(next, {}));
+    const all = Array.from({ length: 1000 }, () => message('x'));
+    for (const next of all) window.push(next, undefined);
     window.open(1);
-    await Promise.all(results);
-  });
-
-  it('refuses more bytes than it may hold', async () => {
-    const window = new PublishWindow(() => {});
-    const half = 'x'.repeat(MAX_WAITING_BYTES / 2 - 600);
-    const first = window.push(message(half), 'no connection').catch((error: Error) => error.message);
-    const second = window.push(message(half), 'no connection').catch(() => {});
-    await assert.rejects(
-      window.push(message(half), 'no connection'),
-      /2 messages .* already waiting; no connection/,
-    );
-    window.refuseWaiting('closed');
-    assert.equal(await first, 'not connected to the broker: closed');
-    await second;
-  });
-
-  it('refuses what has waited too long, and has room again', async () => {
-    mock.timers.enable({ apis: ['setTimeout'] });
-    try {
-      const window = new PublishWindow(() => {});
-      const waited = window.push(message('x'), 'no connection');
-      mock.timers.tick(9999);
-      const later = window.push(message('y'), 'no connection');
-      mock.timers.tick(1);
-      await assert.rejects(waited, /topic "t" not published: it waited 10 s to be sent/);
-      let settled = false;
-      void later
-        .catch(() => {})
-        .finally(() => {
-          settled = true;
-        });
-      await new Promise(setImmediate);
-      assert.equal(settled, false);
-      window.refuseWaiting(undefined);
-    } finally {
-      mock.timers.reset();
-    }
+    await Promise.all(all.map(({ result }) => result));
   });
 
   it('is drained when nothing waits and nothing is in flight', async () => {
-    const sent: OutgoingMessage[] = [];
-    const window = new PublishWindow((next) => sent.push(next));
+    const { window, push, sent } = windowOf();
+    push(message('a'), message('b'));
     window.open(1);
-    const results = [window.push(message('a'), undefined), window.push(message('b'), undefined)];
     const drained = window.drained(60_000);
-    window.settle(sent[0] as OutgoingMessage);
-    window.settle(sent[1] as OutgoingMessage);
+    window.settle(sent[0] as OutgoingMessage, {});
+    window.settle(sent[1] as OutgoingMessage, {});
     await drained;
-    await Promise.all(results);
+  });
+
+  it('sends what was unacknowledged before all else after each of several cuts, in the first order, within a smaller window too', async () => {
+    const { window, push, payloads, sent } = windowOf();
+    push(...[...'abcdef'].map((text) => message(text)));
+    window.open(4);
+    assert.equal(payloads(), 'abcd');
+    window.settle(sent[1] as OutgoingMessage, {});
+    assert.equal(payloads(), 'abcde');
+    window.lost('cut', false);
+    push(message('g'));
+    window.open(2);
+    assert.equal(payloads(), 'abcdeac');
+    assert.ok(sent.slice(-2).every(({ repeated }) => repeated));
+    window.lost('cut', false);
+    window.open(256);
+    assert.equal(payloads(), 'abcdeacacdefg');
+    assert.equal(sent.at(-1)?.repeated, false);
+  });
+
+  it('rejects what may be lost at QoS 0, keeps the rest', async () => {
+    const { window, push, sent } = windowOf();
+    const [none, once] = [message('0', 0), message('1', 1)];
+    push(none, once);
+    window.open(10);
+    window.lost('the cable is cut', false);
+    assert.deepEqual(await outcomes([none]), ['topic "t" not published: the cable is cut']);
+    window.open(10);
+    assert.equal(sent.at(-1), once);
+  });
+
+  it('publishes QoS 1 again in a new session, and never a QoS 2 message whose fate is unknown', async () => {
+    const { window, push, sent, payloads } = windowOf();
+    const all = [message('a', 1), message('b', 2), message('c', 2)];
+    push(...all);
+    window.open(10);
+    (all[2] as OutgoingMessage).released = true;
+    window.lost('cut', false);
+    window.forget();
+    window.open(10);
+    assert.equal(payloads(), 'abca');
+    assert.equal(sent.at(-1)?.repeated, true);
+    window.settle(all[0] as OutgoingMessage, {});
+    assert.deepEqual(await outcomes(all), [
+      'done',
+      'topic "t" not published: the broker lost the session; whether the message arrived is not known',
+      'done',
+    ]);
+  });
+
+  it('finds out and gives up the message over which the broker ends the connection, and no other', async () => {
+    const { window, push, sent } = windowOf();
+    const all = [...'abPcd'].map((text) => message(text));
+    push(...all);
+    let connections = 0;
+    for (; connections < 50 && !all.every(({ ended }) => ended); connections++) {
+      window.open(256);
+      // Answers in order, and ends the connection when it comes to the poison.
+      for (const next of sent.splice(0)) {
+        if (next.payload === 'P') break;
+        window.settle(next, {});
+      }
+      while (sent.length > 0 && sent[0]?.payload !== 'P') window.settle(sent.shift() as OutgoingMessage, {});
+      sent.length = 0;
+      window.lost('reset', true);
+    }
+    assert.deepEqual(await outcomes(all), [
+      'done',
+      'done',
+      'topic "t" not published: given up: the broker has ended the connection each time it was sent, 3 times while nothing else was under way; reset',
+      'done',
+      'done',
+    ]);
+    assert.ok(connections <= 8, `${connections} connections`);
+  });
+
+  it('blames no message for a network that is cut again and again', async () => {
+    const { window, push, sent } = windowOf();
+    const only = message('a');
+    push(only);
+    for (let cut = 0; cut < 50; cut++) {
+      window.open(256);
+      window.lost('cut', false);
+    }
+    window.open(256);
+    window.settle(sent.at(-1) as OutgoingMessage, {});
+    assert.deepEqual(await outcomes([only]), ['done']);
   });
 });

@@ -1,0 +1,136 @@
+import type { IPublishPacket } from 'mqtt';
+
+const PUBACK = 0x40;
+const PUBREC = 0x50;
+const FIRST_ERROR_CODE = 0x80;
+
+/** One received message that its sender has to be answered for, at QoS 1 with PUBACK, at QoS 2 with PUBREC. */
+interface Exchange {
+  readonly packetId: number;
+  readonly qos: number;
+  /** Connection in which it came last. */
+  connection: number;
+  /** Who has not said yet that the message is done with. */
+  holders: number;
+  /** Reason code of the answer; the highest that a holder gave. */
+  code: number;
+}
+
+/** Keeps a received message unanswered until `release` is called; further calls do nothing. */
+export type Hold = () => (reasonCode?: number) => void;
+
+/**
+ * The receiving side of QoS 1 and 2 (MQTT 5.0 section 4.3): which messages have been received and not answered, and
+ * which packet identifiers of QoS 2 the broker has not released. It outlives network connections as the session does,
+ * so that what the broker sends again is neither delivered twice at QoS 2 nor, while a listener still works on it, at
+ * QoS 1. Answers go out in the order in which the messages came [MQTT-4.6.0-2, MQTT-4.6.0-3].
+ */
+export class IncomingExchanges {
+  readonly #answer: (answers: Buffer) => void;
+  readonly #withCodes: boolean;
+  readonly #byId = new Map<number, Exchange>();
+  #unanswered: Exchange[] = [];
+  #answers: Buffer[] = [];
+  #connection = 0;
+
+  /**
+   * `answer` sends PUBACK and PUBREC packets over the present connection.
+   * @param withCodes answers can carry a reason code: MQTT 5
+   */
+  constructor(answer: (answers: Buffer) => void, withCodes: boolean) {
+    this.#answer = answer;
+    this.#withCodes = withCodes;
+  }
+
+  /** Messages that have not been answered. */
+  get unanswered(): number {
+    return this.#unanswered.length;
+  }
+
+  /** A connection is made; the broker still has the session, or not. */
+  connected(resumed: boolean): void {
+    if (!resumed) this.#byId.clear();
+    this.#connection++;
+  }
+
+  /** The connection has ended. */
+  lost(): void {
+    this.#unanswered = [];
+    this.#answers = [];
+    for (const [id, { qos, connection }] of this.#byId) {
+      // Not sent again in this connection: the broker has given it up, and may use its number for another message.
+      if (qos === 1 && connection !== this.#connection) this.#byId.delete(id);
+    }
+  }
+
+  /**
+   * A PUBLISH packet has come: has `deliver` hand it on, unless that was done before. `deliver` may take any number of
+   * holds on it; it is answered when they are released, at once if there is none.
+   */
+  receive(packet: IPublishPacket, deliver: (hold: Hold) => void): void {
+    const { qos, dup, messageId } = packet;
+    if (qos === 0 || messageId === undefined) {
+      deliver(() => () => {});
+      return;
+    }
+    const known = this.#byId.get(messageId);
+    if (known !== undefined && known.qos === qos && (qos === 2 || dup)) {
+      known.connection = this.#connection;
+      this.#unanswered.push(known);
+      this.#flush();
+      return;
+    }
+    const exchange = { packetId: messageId, qos, connection: this.#connection, holders: 1, code: 0 };
+    this.#byId.set(messageId, exchange);
+    this.#unanswered.push(exchange);
+    deliver(() => {
+      exchange.holders++;
+      return once((code) => this.#release(exchange, code));
+    });
+    this.#release(exchange, 0);
+  }
+
+  /** PUBREL has come: the packet identifier may stand for another message from now on. */
+  complete(packetId: number): void {
+    if (this.#byId.get(packetId)?.qos === 2) this.#byId.delete(packetId);
+  }
+
+  #release(exchange: Exchange, code: number): void {
+    if (this.#withCodes) exchange.code = Math.max(exchange.code, code);
+    if (--exchange.holders === 0) this.#flush();
+  }
+
+  #flush(): void {
+    let done = 0;
+    for (const exchange of this.#unanswered) {
+      if (exchange.holders > 0) break;
+      done++;
+      const { packetId, qos, code } = exchange;
+      // An error ends a QoS 2 exchange as PUBACK ends one of QoS 1 [MQTT-4.3.3-9].
+      if ((qos === 1 || code >= FIRST_ERROR_CODE) && this.#byId.get(packetId) === exchange)
+        this.#byId.delete(packetId);
+      this.#send(qos === 1 ? PUBACK : PUBREC, packetId, code);
+    }
+    if (done > 0) this.#unanswered.splice(0, done);
+  }
+
+  // What is answered in one turn of the loop goes out in one write.
+  #send(type: number, packetId: number, code: number): void {
+    const answer = [packetId >> 8, packetId & 0xff, ...(code === 0 ? [] : [code])];
+    if (this.#answers.push(Buffer.from([type, answer.length, ...answer])) > 1) return;
+    process.nextTick(() => {
+      const answers = this.#answers.splice(0);
+      if (answers.length > 0)
+        this.#answer(answers.length === 1 ? (answers[0] as Buffer) : Buffer.concat(answers));
+    });
+  }
+}
+
+function once(call: (code: number) => void): (code?: number) => void {
+  let called = false;
+  return (code = 0) => {
+    if (called) return;
+    called = true;
+    call(code);
+  };
+}

@@ -1,0 +1,95 @@
+import { topicNameFault } from '../topic/topic-name';
+import type { MessageProperties } from './connection-settings';
+
+const LONGEST = 65_535;
+const LATEST = 0xffffffff;
+
+/**
+ * Says what is wrong with the properties of a message, or `undefined`. They may come from a flow, where any value is
+ * possible; MQTT.js ends the connection over a wrong one.
+ */
+export function messagePropertiesFault(properties: MessageProperties): string | undefined {
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined) continue;
+    const fault = propertyFault(name, value);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+function propertyFault(name: string, value: unknown): string | undefined {
+  switch (name) {
+    case 'payloadFormatIndicator':
+      return typeof value === 'boolean' ? undefined : expected(name, value, 'true or false');
+    case 'messageExpiryInterval':
+      return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LATEST
+        ? undefined
+        : expected(name, value, `whole seconds from 0 to ${LATEST}`);
+    case 'responseTopic': {
+      if (typeof value !== 'string') return expected(name, value, 'a topic name');
+      const fault = topicNameFault(value);
+      return fault === undefined ? undefined : `${name}: ${fault}`;
+    }
+    case 'correlationData':
+      if (!Buffer.isBuffer(value)) return expected(name, value, 'a Buffer');
+      return value.length <= LONGEST ? undefined : tooLong(name, value.length);
+    case 'contentType':
+      return textFault(name, value);
+    case 'userProperties':
+      return userPropertiesFault(value);
+    default:
+      return `${name} is not a property of a message`;
+  }
+}
+
+/** Says what is wrong with user properties, or `undefined`: names to texts, or to several texts each. */
+export function userPropertiesFault(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return expected('userProperties', value, 'an object of texts');
+  }
+  for (const [key, entry] of Object.entries(value)) {
+    const texts: unknown[] = Array.isArray(entry) ? entry : [entry];
+    for (const text of [key, ...texts]) {
+      const fault = textFault(`userProperties.${key}`, text);
+      if (fault !== undefined) return fault;
+    }
+  }
+  return undefined;
+}
+
+function textFault(name: string, value: unknown): string | undefined {
+  if (typeof value !== 'string') return expected(name, value, 'text');
+  const bytes = Buffer.byteLength(value);
+  return bytes <= LONGEST ? undefined : tooLong(name, bytes);
+}
+
+const expected = (name: string, value: unknown, what: string): string =>
+  `${name} is ${shortly(value)}, expected ${what}`;
+
+const tooLong = (name: string, bytes: number): string =>
+  `${name} has ${bytes} bytes, expected at most ${LONGEST}`;
+
+const shortly = (value: unknown): string =>
+  typeof value === 'string'
+    ? JSON.stringify(value.slice(0, 40))
+    : value === null
+      ? 'null'
+      : typeof value === 'object'
+        ? 'an object'
+        : String(value);
+
+/** The bytes that the properties take in a packet, without the length before them (MQTT 5.0 section 2.2.2). */
+export function messagePropertiesBytes(properties: MessageProperties): number {
+  let bytes = 0;
+  if (properties.payloadFormatIndicator !== undefined) bytes += 2;
+  if (properties.messageExpiryInterval !== undefined) bytes += 5;
+  if (properties.responseTopic !== undefined) bytes += 3 + Buffer.byteLength(properties.responseTopic);
+  if (properties.correlationData !== undefined) bytes += 3 + properties.correlationData.length;
+  if (properties.contentType !== undefined) bytes += 3 + Buffer.byteLength(properties.contentType);
+  for (const [name, value] of Object.entries(properties.userProperties ?? {})) {
+    for (const text of Array.isArray(value) ? value : [value]) {
+      bytes += 5 + Buffer.byteLength(name) + Buffer.byteLength(text);
+    }
+  }
+  return bytes;
+}

@@ -1,0 +1,311 @@
+import type { Duplex } from 'node:stream';
+import {
+  type IClientOptions,
+  type IConnackPacket,
+  type IPublishPacket,
+  type IStore,
+  MqttClient,
+  type Packet,
+  Store,
+} from 'mqtt';
+import type { SubscribeOptions } from './connection-settings';
+import { NotConnectedError, SubscribeError } from './errors';
+import type { OutgoingMessage } from './outgoing-message';
+import type { PacketIdentifiers } from './packet-identifiers';
+import { errorText, refusal } from './reason';
+
+const PUBREL = 0x62;
+/** How long the broker has to close the network connection after DISCONNECT, in ms. */
+const FAREWELL_MS = 1000;
+
+export type ConnackProperties = NonNullable<IConnackPacket['properties']>;
+
+/** Why and how a connection has ended. */
+export interface ConnectionEnd {
+  /** In words. */
+  reason: string;
+  /** The broker's reason code in CONNACK or DISCONNECT. */
+  code?: number;
+  /** CONNACK said no. */
+  refused: boolean;
+  /** The other side ended it, with a word or without. */
+  byBroker: boolean;
+}
+
+export interface NetworkConnectionObserver {
+  /** CONNACK said yes; nothing else has been read yet. */
+  accepted(connack: IConnackPacket): void;
+  /** It can be published and subscribed. */
+  ready(): void;
+  /** PUBLISH; the observer answers it at QoS 1 and 2. */
+  message(packet: IPublishPacket): void;
+  /** PUBREL, which is answered here. */
+  released(packetId: number): void;
+  /** PUBREC for a message of ours; `send` lets PUBREL go out. */
+  taken(packetId: number, send: () => void): void;
+  /** Once, last. */
+  ended(end: ConnectionEnd): void;
+}
+
+/** The outcome of a PUBLISH as the broker said it. */
+export type PublishOutcome = (error: Error | undefined, packet: Packet | undefined) => void;
+
+/**
+ * One network connection to a broker (MQTT 5.0 section 4.2), on one MQTT.js client: CONNECT to DISCONNECT, never a
+ * second time. What has to survive it, MQTT.js is not asked to keep: reconnecting, messages to be sent again and the
+ * receiver's side of QoS 1 and 2 are the session's.
+ */
+export class NetworkConnection {
+  readonly #client: MqttClient;
+  readonly #stream: Duplex;
+  readonly #identifiers: PacketIdentifiers;
+  readonly #observer: NetworkConnectionObserver;
+  readonly #version5: boolean;
+  #reason: string | undefined;
+  #code: number | undefined;
+  #refused = false;
+  #byBroker = false;
+  /** We have ended it, for whatever reason. */
+  #left = false;
+  #ended = false;
+  /** QoS of the PUBLISH that MQTT.js is dealing with. */
+  #qos: 0 | 1 | 2 = 0;
+  /** The answer to a PUBLISH of ours that MQTT.js is dealing with; it passes on only those that refuse. */
+  #answer: Packet | undefined;
+
+  /** @param stream already connected */
+  constructor(
+    stream: Duplex,
+    options: IClientOptions,
+    identifiers: PacketIdentifiers,
+    observer: NetworkConnectionObserver,
+  ) {
+    this.#stream = stream;
+    this.#identifiers = identifiers;
+    this.#observer = observer;
+    this.#version5 = options.protocolVersion === 5;
+    this.#client = new MqttClient(() => stream, {
+      ...options,
+      manualConnect: true,
+      reconnectPeriod: 0,
+      // Subscriptions are made again by those who know what is still wanted.
+      resubscribe: false,
+      queueQoSZero: false,
+      outgoingStore: this.#outgoingStore(),
+      messageIdProvider: identifiers,
+      // Restarting a timer per acknowledgement saves a PINGREQ per keep alive and costs more than it.
+      reschedulePings: false,
+      // Formatting debug lines that nobody reads costs a twentieth of the time per message.
+      log: () => {},
+    });
+  }
+
+  /** What the broker said about itself in CONNACK; empty on MQTT 3.1.1. */
+  get brokerProperties(): ConnackProperties {
+    return this.#client.serverProperties ?? {};
+  }
+
+  get connected(): boolean {
+    return this.#client.connected && !this.#left;
+  }
+
+  /** Sends CONNECT. */
+  open(): void {
+    if (this.#stream.destroyed) {
+      if (this.#stream.errored) this.#reason = errorText(this.#stream.errored);
+      this.#onClosed();
+      return;
+    }
+    const client = this.#client;
+    client.on('packetreceive', (packet) => this.#onPacket(packet));
+    client.on('message', (topic, _payload, packet) => {
+      packet.qos = this.#qos;
+      // It is empty where an alias stands for it.
+      packet.topic = topic;
+      this.#observer.message(packet);
+    });
+    client.on('connect', () => this.#observer.ready());
+    client.on('error', (error) => this.#fail(errorText(error)));
+    client.on('close', () => this.#onClosed());
+    // MQTT.js passes on only stream errors that have a code.
+    this.#stream.on('error', (error: Error & { code?: string }) => {
+      this.#reason ??= errorText(error);
+      if (error.code === 'ECONNRESET' || error.code === 'EPIPE') this.#byBroker = true;
+    });
+    this.#stream.on('end', () => {
+      this.#byBroker = true;
+    });
+    client.connect();
+  }
+
+  /** Sends PUBLISH, or PUBREL for a message that the broker has taken; `outcome` hears what the broker says, or nothing if the connection ends first. */
+  publish(message: OutgoingMessage, outcome: PublishOutcome): void {
+    const { packetId, topic, payload, options } = message;
+    if (packetId !== undefined && message.released) {
+      this.#release(packetId, outcome);
+      return;
+    }
+    if (packetId !== undefined) this.#identifiers.choose(packetId);
+    const { properties } = message;
+    this.#client.publish(
+      topic,
+      payload,
+      {
+        qos: options.qos,
+        retain: options.retain,
+        dup: message.repeated && options.qos > 0,
+        ...(properties !== undefined && { properties }),
+      },
+      (error, packet) => {
+        // MQTT.js's own errors at QoS 1 and 2 mean that the connection has ended.
+        if (error && !('code' in error && typeof error.code === 'number') && options.qos > 0) return;
+        outcome(error ?? undefined, options.qos > 0 ? (packet ?? this.#answer) : undefined);
+      },
+    );
+    if (options.qos > 0) message.packetId = this.#client.getLastMessageId();
+  }
+
+  /** Resolves after SUBACK; rejects with SubscribeError when the broker refuses, NotConnectedError when the connection ends. */
+  subscribe(filter: string, options: SubscribeOptions, identifier: number | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#client.subscribe(
+        filter,
+        {
+          qos: options.qos,
+          ...(this.#version5 && {
+            nl: options.noLocal ?? false,
+            rap: options.retainAsPublished ?? false,
+            rh: options.retainHandling ?? 0,
+          }),
+          ...(identifier !== undefined && { properties: { subscriptionIdentifier: identifier } }),
+        },
+        (error, _granted, suback) => {
+          const code = suback?.granted.map(Number).find((granted) => granted >= 0x80);
+          if (error === null) resolve();
+          else if (code === undefined) reject(new NotConnectedError(errorText(error)));
+          else reject(new SubscribeError(filter, refusal(code, suback?.properties?.reasonString), code));
+        },
+      );
+    });
+  }
+
+  /** Resolves after UNSUBACK, and also when the connection ends first: there is nothing that a caller could do. */
+  unsubscribe(filter: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#client.unsubscribe(filter, () => resolve());
+    });
+  }
+
+  /** Sends bytes that are whole packets. */
+  write(packets: Buffer): void {
+    if (this.connected) this.#stream.write(packets);
+  }
+
+  /** Ends the connection at once, for a reason of ours. */
+  abort(reason: string): void {
+    this.#fail(reason);
+  }
+
+  /** Sends DISCONNECT, so that the will is not published, and resolves when the network connection is closed. */
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    const connected = this.connected;
+    this.#left = true;
+    const client = this.#client;
+    // It would wait without end for what is not answered.
+    for (const id of Object.keys(client.outgoing)) delete client.outgoing[Number(id)];
+    const farewell = setTimeout(() => this.#stream.destroy(), FAREWELL_MS);
+    if (!connected) this.#stream.destroy();
+    await client.endAsync(!connected);
+    clearTimeout(farewell);
+  }
+
+  #onPacket(packet: Packet): void {
+    switch (packet.cmd) {
+      case 'publish':
+        // MQTT.js would answer as soon as it has handed the message on, and read nothing more until then.
+        this.#qos = packet.qos;
+        packet.qos = 0;
+        break;
+      case 'pubrel':
+        if (packet.messageId !== undefined) this.#observer.released(packet.messageId);
+        break;
+      case 'puback':
+      case 'pubrec':
+      case 'pubcomp':
+        this.#answer = packet;
+        break;
+      case 'disconnect':
+        this.#byBroker = true;
+        this.#code = packet.reasonCode ?? 0;
+        this.#reason = `the broker ended the connection: ${refusal(this.#code, packet.properties?.reasonString)}`;
+        break;
+      case 'connack':
+        this.#onConnack(packet);
+    }
+  }
+
+  #onConnack(packet: IConnackPacket): void {
+    const code = packet.reasonCode ?? packet.returnCode ?? 0;
+    if (code === 0) {
+      this.#observer.accepted(packet);
+    } else {
+      this.#refused = true;
+      this.#code = code;
+      this.#reason = refusal(code, packet.properties?.reasonString);
+    }
+  }
+
+  // After a packet that it cannot parse MQTT.js would go on reading somewhere in the middle of it.
+  #fail(reason: string): void {
+    if (this.#ended) return;
+    if (!this.#refused) this.#reason ??= reason;
+    this.#left = true;
+    this.#stream.destroy();
+  }
+
+  #onClosed(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#observer.ended({
+      reason: this.#reason ?? 'the broker closed the connection',
+      ...(this.#code !== undefined && { code: this.#code }),
+      refused: this.#refused,
+      byBroker: this.#byBroker,
+    });
+  }
+
+  #release(packetId: number, outcome: PublishOutcome): void {
+    this.#identifiers.register(packetId);
+    this.#client.outgoing[packetId] = {
+      volatile: false,
+      cmd: 'publish',
+      cb: (error, packet) => outcome(error ?? undefined, packet ?? this.#answer),
+    };
+    this.write(Buffer.from([PUBREL, 2, packetId >> 8, packetId & 0xff]));
+  }
+
+  /** Keeps nothing, as the session keeps all; it is how MQTT.js says that it is about to send PUBREL. */
+  #outgoingStore(): IStore {
+    const empty = new Store();
+    const store: IStore = {
+      put: (packet, callback) => {
+        if (packet.cmd === 'pubrel' && packet.messageId !== undefined) {
+          this.#observer.taken(packet.messageId, () => callback());
+        } else callback();
+        return store;
+      },
+      get: (packet, callback) => {
+        empty.get(packet, callback);
+        return store;
+      },
+      del: (_packet, callback) => {
+        callback();
+        return store;
+      },
+      createStream: () => empty.createStream(),
+      close: (callback) => callback(),
+    };
+    return store;
+  }
+}

@@ -1,0 +1,82 @@
+import type { PublishOptions, PublishReceipt } from './connection-settings';
+import { PublishError } from './errors';
+import { messagePropertiesBytes } from './message-properties';
+
+/** What a message in memory holds beside its topic, payload and properties, about. */
+const BYTES_PER_MESSAGE = 512;
+
+/** One message on its way, and the promise made to its publisher. */
+export class OutgoingMessage {
+  readonly result: Promise<PublishReceipt>;
+  /** Memory that it takes, about. */
+  readonly bytes: number;
+  /** Packet identifier once it was sent, at QoS 1 and 2; kept for as long as the session is. */
+  packetId: number | undefined;
+  /** It may have arrived before: to be sent with DUP [MQTT-3.3.1-1]. */
+  repeated = false;
+  /** PUBREC has come: the broker owns it, and PUBREL is what is left to send [MQTT-4.3.3-4]. */
+  released = false;
+  /** Connections that the broker ended while nothing but this message was in flight. */
+  strikes = 0;
+  /** Date.now() when it was published. */
+  readonly #since = Date.now();
+  #seconds = Number.POSITIVE_INFINITY;
+  #ended = false;
+  #resolve!: (receipt: PublishReceipt) => void;
+  #reject!: (error: Error) => void;
+
+  constructor(
+    readonly topic: string,
+    readonly payload: Buffer | string,
+    readonly options: PublishOptions,
+  ) {
+    this.bytes =
+      BYTES_PER_MESSAGE +
+      Buffer.byteLength(payload) +
+      Buffer.byteLength(topic) +
+      (options.properties === undefined ? 0 : messagePropertiesBytes(options.properties));
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Bounds how long it may wait to be sent: `seconds`, or its own expiry interval if that is shorter. */
+  expire(seconds = Number.POSITIVE_INFINITY): void {
+    this.#seconds = Math.min(
+      seconds,
+      this.options.properties?.messageExpiryInterval ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  /** Date.now() after which it is not sent any more, unless it was sent before. */
+  get deadline(): number {
+    return this.#since + this.#seconds * 1000;
+  }
+
+  /** What it ends with after its deadline. */
+  get expiryError(): PublishError {
+    return new PublishError(this.topic, `it waited ${this.#seconds} s to be sent`);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The properties to send: the time that the message has waited here is taken off its expiry interval. */
+  get properties(): PublishOptions['properties'] {
+    const { properties } = this.options;
+    if (properties?.messageExpiryInterval === undefined) return properties;
+    const waited = Math.floor((Date.now() - this.#since) / 1000);
+    if (waited === 0) return properties;
+    return { ...properties, messageExpiryInterval: Math.max(0, properties.messageExpiryInterval - waited) };
+  }
+
+  /** The outcome; only the first counts. */
+  end(outcome: PublishReceipt | Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (outcome instanceof Error) this.#reject(outcome);
+    else this.#resolve(outcome);
+  }
+}
