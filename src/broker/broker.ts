@@ -97,7 +97,10 @@ export class Broker {
   /** Takes on what the store has kept: retained messages and the sessions of clients that are away. */
   restore(): void {
     for (const message of this.store.retainedMessages()) {
-      if (!this.#retained.set(message)) this.store.retainedRemoved(message.topic);
+      if (this.#retained.set(message)) continue;
+      // The limits are lower than they were.
+      this.store.retainedRemoved(message.topic);
+      this.statistics.dropped++;
     }
     for (const stored of this.store.sessions()) {
       const session = this.#sessions.restore(stored);

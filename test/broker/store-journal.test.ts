@@ -222,6 +222,52 @@ describe('the journal store', () => {
     });
   });
 
+  it('puts a file without a sound header aside, whatever its name says, and reads the others', async () => {
+    const states = await everyChange();
+    await stores.pop()?.close();
+    writeFileSync(join(directory, '9999999999.snapshot'), 'no snapshot at all');
+    const store = new JournalStore({ directory, durability: 'write', maximumBytes: 1 << 24 });
+    assert.deepEqual(await store.open(() => {}), [
+      '9999999999.snapshot: the header is damaged; put aside as 9999999999.snapshot.damaged',
+    ]);
+    await replaced(FIRST);
+    await store.close();
+    assert.deepEqual(readdirSync(directory).sort(), [
+      '0000000002.journal',
+      '0000000002.snapshot',
+      '9999999999.snapshot.damaged',
+    ]);
+    assert.deepEqual(load(directory).state, [...states.values()].at(-1));
+  });
+
+  it('counts what a session keeps besides its messages', async () => {
+    const store = await open({ maximumBytes: 50_000 });
+    const session = store.newSession('client');
+    const will = {
+      topic: 'w',
+      payload: Buffer.alloc(60_000),
+      qos: 0 as const,
+      retain: false,
+      properties: {},
+    };
+    session.connected(60, will);
+    assert.equal(store.full, true);
+    session.connected(60, undefined);
+    assert.equal(store.full, false);
+    for (let packetId = 1; packetId <= 10_000; packetId++) session.received(packetId);
+    assert.equal(store.full, true);
+    for (let packetId = 1; packetId <= 10_000; packetId++) session.released(packetId);
+    assert.equal(store.full, false);
+    session.connected(60, will);
+    session.received(1);
+    session.ended();
+    const other = store.newSession('x'.repeat(60_000));
+    assert.equal(store.full, true);
+    other.ended();
+    store.commit();
+    assert.equal(load(directory).bytes, 0);
+  });
+
   it('refuses files of another version and does not touch them', async () => {
     await everyChange();
     await stores.pop()?.close();

@@ -95,13 +95,13 @@ describe('a broker with a journal', () => {
   }
 
   /** The next broker finds the files as they are now, and an unrelated clock that does not jump. */
-  async function crash(): Promise<void> {
+  async function crash(limits: Partial<Limits> = {}): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     const image = join(folder, String(stores.length));
     cpSync(directory, image, { recursive: true, filter: (source) => !source.endsWith(LOCK_NAME) });
     directory = image;
     time.monotonic = 77;
-    await boot();
+    await boot(limits);
   }
 
   function pass(seconds: number): void {
@@ -370,6 +370,39 @@ describe('a broker with a journal', () => {
       ['w/connected', 'w/gone'],
     );
     await third.expectNothing();
+  });
+
+  it('counts retained messages for which limits are too low now', async () => {
+    const publisher = await broker.client(5);
+    for (const topic of ['a', 'b', 'c']) publisher.publish(topic, 'x', { retain: true });
+    await publisher.expectNothing();
+    await crash({ retainedMessages: 2 });
+    assert.equal(broker.statistics.retained, 2);
+    assert.equal(broker.statistics.dropped, 1);
+  });
+
+  it('resumes the later one of two sessions of a client, of which damage leaves both', async () => {
+    const store = stores.at(-1) as JournalStore;
+    const subscription = {
+      filter: 't',
+      qos: 1,
+      noLocal: false,
+      retainAsPublished: false,
+      identifier: 0,
+    } as const;
+    for (let count = 0; count < 2; count++) {
+      const session = store.newSession('lasting');
+      session.subscribed(subscription);
+      session.left(store.clock() + 60_000, Number.POSITIVE_INFINITY);
+    }
+    await crash();
+    assert.equal(broker.statistics.subscriptions, 1);
+    const client = await broker.client(5, lasting);
+    client.publish('t', 'x', { qos: 1 });
+    await client.expect('publish');
+    await client.expect('puback');
+    await crash();
+    assert.equal([...(stores.at(-1) as JournalStore).sessions()].length, 1);
   });
 
   it('does not refuse what it has taken before, and takes again when what was kept has expired', async () => {

@@ -47,6 +47,9 @@ export class SessionRegistry {
   restore({ clientId, store, expiresAt, will, deliveries, received }: StoredSession): Session {
     const session = new Session(clientId, this.#limits, this.#statistics, this.#store);
     session.restore(store, deliveries, received);
+    const older = this.#offline.get(clientId);
+    // Of a damaged store, which does not say that it ended: nobody could ever resume it.
+    if (older !== undefined) this.#listener.ended(older.session, this.#store.clock());
     this.#offline.set(clientId, { session, expiresAt, will });
     return session;
   }

@@ -21,6 +21,8 @@ export class JournalDirectory {
   readonly path: string;
   readonly #lock: DirectoryLock;
   readonly #damaged = new Set<string>();
+  /** What was put aside before. */
+  #earlierDamage: string[] = [];
   #lastNumber = 0;
 
   constructor(path: string) {
@@ -73,12 +75,16 @@ export class JournalDirectory {
     for (const name of readdirSync(this.path)) {
       if (name.endsWith('.temporary')) rmSync(join(this.path, name));
     }
+    const notices: string[] = [];
+    this.#earlierDamage = readdirSync(this.path).filter((name) => name.endsWith('.damaged'));
+    for (const name of this.#withoutHeader()) {
+      // It must not pass for a snapshot that makes others superfluous, nor give its number away.
+      renameSync(join(this.path, name), join(this.path, `${name}.damaged`));
+      notices.push(`${name}: the header is damaged; put aside as ${name}.damaged`);
+    }
     const files = this.#files();
-    // All versions first: nothing may be done when one is not known.
-    for (const { name } of files) withReader(join(this.path, name), (reader) => reader.readHeader());
     this.#lastNumber = files.at(-1)?.number ?? 0;
     const base = Math.max(0, ...files.filter(({ kind }) => kind === 'snapshot').map(({ number }) => number));
-    const notices: string[] = [];
     for (const { name, number } of files) {
       if (number < base) continue;
       const notice = withReader(join(this.path, name), (reader) => readInto(state, reader));
@@ -119,6 +125,13 @@ export class JournalDirectory {
         await rm(temporary);
         return false;
       }
+      // It says already what came meanwhile, and that must not be on disk without the records of the same time.
+      const journal = await open(this.journalPath(number), 'r+');
+      try {
+        await journal.datasync();
+      } finally {
+        await journal.close();
+      }
       await rename(temporary, this.snapshotPath(number));
       syncDirectory(this.path);
       return true;
@@ -128,12 +141,18 @@ export class JournalDirectory {
     }
   }
 
+  /** Removes a journal whose records count for nothing; where that fails it stays, as they do no harm. */
+  removeJournal(number: number): void {
+    try {
+      rmSync(this.journalPath(number), { force: true });
+    } catch {}
+  }
+
   /** Removes what a snapshot has made superfluous. A damaged file is put aside; only the last such are kept. */
   removeBefore(number: number): void {
     if (this.#damaged.size > 0) {
-      for (const name of readdirSync(this.path)) {
-        if (name.endsWith('.damaged')) rmSync(join(this.path, name));
-      }
+      for (const name of this.#earlierDamage) rmSync(join(this.path, name), { force: true });
+      this.#earlierDamage = [];
     }
     for (const file of this.#files()) {
       if (file.number >= number) continue;
@@ -142,6 +161,20 @@ export class JournalDirectory {
       else rmSync(path);
     }
     this.#damaged.clear();
+  }
+
+  /**
+   * Files whose header is damaged. All are looked at before anything is done: nothing may be when a version is not known.
+   * @throws StoreVersionError
+   */
+  #withoutHeader(): string[] {
+    return this.#files().flatMap(({ name }) => {
+      const sound = withReader(
+        join(this.path, name),
+        (reader) => reader.readHeader() || reader.damage?.torn === true,
+      );
+      return sound ? [] : [name];
+    });
   }
 
   /** Snapshots before journals, in the order of their numbers. */

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, writeSync, writevSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync, writevSync } from 'node:fs';
 import { crc32 } from './checksum';
 import { StoreVersionError } from './store';
 
@@ -18,7 +18,7 @@ const READ_BYTES = 1 << 20;
 
 /**
  * Creates a file that must not be there and returns its descriptor.
- * @throws Error of the file system
+ * @throws Error of the file system; the file is then not there
  */
 export function createJournalFile(path: string): number {
   const header = Buffer.alloc(FILE_HEADER_BYTES);
@@ -30,6 +30,7 @@ export function createJournalFile(path: string): number {
     writeAll(descriptor, [header]);
   } catch (error) {
     closeSync(descriptor);
+    rmSync(path, { force: true });
     throw error;
   }
   return descriptor;

@@ -191,10 +191,13 @@ export class JournalStore implements Store {
 
   /** Begins a new file and takes a snapshot of what came before it, while the broker goes on. Never rejects. */
   async #replaceFiles(): Promise<void> {
+    const recovers = this.fault !== undefined;
+    let number: number | undefined;
+    let complete = false;
     try {
-      const number = this.#startFile();
+      number = this.#startFile();
       const records = this.#state.records(this.#state.highestId);
-      const complete = await this.#directory.writeSnapshot(
+      complete = await this.#directory.writeSnapshot(
         number,
         records,
         () => this.#closed || !this.#journal.writing,
@@ -205,6 +208,9 @@ export class JournalStore implements Store {
     } catch (error) {
       // The files before are still there and are tried to be replaced later; only with a fault there is nothing to add to.
       if (this.fault !== undefined || !this.#journal.writing) this.#journal.fail(error);
+    } finally {
+      // What is in it follows on something that could not be written.
+      if (recovers && !complete && number !== undefined) this.#directory.removeJournal(number);
     }
   }
 

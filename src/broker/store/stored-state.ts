@@ -1,4 +1,5 @@
 import type { WillFields } from '../codec/connect-packet';
+import { encodeProperties } from '../codec/properties';
 import type { Message } from '../message';
 import type { JournalRecord } from './journal-record';
 import type { StoredDelivery, SubscriptionFields } from './store';
@@ -7,6 +8,8 @@ import type { StoredDelivery, SubscriptionFields } from './store';
 const DELIVERY_BYTES = 96;
 const SESSION_BYTES = 256;
 const SUBSCRIPTION_BYTES = 96;
+const WILL_BYTES = 96;
+const RECEIVED_BYTES = 16;
 
 interface KeptMessage {
   readonly id: number;
@@ -157,6 +160,7 @@ export class StoredState {
     switch (record.type) {
       case 'connected':
         session.expiry = record.expiry;
+        this.#bytes += willBytes(record.will) - willBytes(session.will);
         session.will = record.will;
         session.left = undefined;
         break;
@@ -176,10 +180,11 @@ export class StoredState {
         if (session.subscriptions.delete(record.filter)) this.#bytes -= subscriptionBytes(record.filter);
         break;
       case 'received':
+        if (!session.received.has(record.packetId)) this.#bytes += RECEIVED_BYTES;
         session.received.add(record.packetId);
         break;
       case 'released':
-        session.received.delete(record.packetId);
+        if (session.received.delete(record.packetId)) this.#bytes -= RECEIVED_BYTES;
         break;
     }
   }
@@ -236,16 +241,17 @@ export class StoredState {
       deliveries: new Map(),
       received: new Set(),
     });
-    this.#bytes += SESSION_BYTES;
+    this.#bytes += SESSION_BYTES + clientId.length;
   }
 
   #removeSession(session: KeptSession): void {
     for (const delivery of session.deliveries.values()) this.#removeDelivery(delivery);
     for (const filter of session.subscriptions.keys()) this.#bytes -= subscriptionBytes(filter);
+    this.#bytes -= willBytes(session.will) + RECEIVED_BYTES * session.received.size;
     session.subscriptions.clear();
     session.received.clear();
     this.sessions.delete(session.id);
-    this.#bytes -= SESSION_BYTES;
+    this.#bytes -= SESSION_BYTES + session.clientId.length;
   }
 
   #queue(record: Extract<JournalRecord, { type: 'queued' }>): void {
@@ -309,3 +315,8 @@ function* sessionRecords(session: KeptSession, lastId: number): Generator<Journa
 }
 
 const subscriptionBytes = (filter: string) => SUBSCRIPTION_BYTES + filter.length;
+
+function willBytes(will: WillFields | undefined): number {
+  if (will === undefined) return 0;
+  return WILL_BYTES + will.topic.length + will.payload.length + encodeProperties(will.properties).length;
+}
