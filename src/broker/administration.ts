@@ -4,7 +4,7 @@ import { PacketFramer } from './codec/packet-framer';
 import type { ProtocolVersion, QoS } from './codec/packet-type';
 import { ProtocolError } from './codec/protocol-error';
 import { PublishView } from './codec/publish-packet';
-import { MessageBatch } from './message-batch';
+import { batchOf, messageRecord } from './message-batch';
 import { type Page, type PageRequest, pageOf } from './page';
 import type { Session } from './session/session';
 import type { BrokerStatistics } from './statistics';
@@ -173,11 +173,10 @@ export class Administration implements AdministrationCalls {
     // One more says whether there is another page.
     const matching = this.#broker.retainedMessages(filter, now, page.offset + page.limit + 1);
     const { entries, next } = pageOf(matching, page, ({ size }) => size);
-    const batch = new MessageBatch();
-    for (const message of entries) {
-      batch.add(message, message.qos, true, message.remainingExpiry(now), message.publisher);
-    }
-    return { batch: batch.take(), ...(next !== undefined && { next }) };
+    const records = entries.map((message) =>
+      messageRecord(message, message.qos, true, message.remainingExpiry(now), message.publisher),
+    );
+    return { batch: batchOf(records), ...(next !== undefined && { next }) };
   }
 
   async clearRetained(filter: string): Promise<number> {

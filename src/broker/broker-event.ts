@@ -61,6 +61,13 @@ export type BrokerEvent =
       count: number;
     }
   | {
+      /** So many messages were published faster than the application took what it watches. */
+      type: 'overrun';
+      count: number;
+      /** Of the last one. */
+      topic: string;
+    }
+  | {
       /** The files of a TLS listener have changed. */
       type: 'credentials';
       /** Such as `listener tls://127.0.0.1:8883`. */

@@ -9,6 +9,7 @@ import type { BrokerEvent } from './broker-event';
 import { type Capabilities, capabilitiesOf } from './capabilities';
 import { type Limits, limitsOf } from './limits';
 import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
+import { messagesIn, type PublishedMessage } from './message-batch';
 import { IN_PROCESS } from './peer';
 import { RemoteAdministration } from './remote-administration';
 import type { BrokerStatistics } from './statistics';
@@ -32,6 +33,8 @@ export interface BrokerSettings {
   limits?: Partial<Limits>;
   /** What differs from all that MQTT has. */
   capabilities?: Partial<Capabilities>;
+  /** Topic filter of the messages that become `message` events, whoever publishes them; none without one. */
+  watch?: string;
 }
 
 export interface BrokerThreadStatus {
@@ -47,6 +50,8 @@ interface BrokerThreadEvents {
   /** Once a second while they change. */
   statistics: [BrokerStatistics];
   event: [BrokerEvent];
+  /** Something was published that `watch` matches. */
+  message: [PublishedMessage];
   /**
    * A client that no list knows waits for `decide`; only where the access settings have a decision timeout. Where nobody
    * listens it is refused.
@@ -257,6 +262,11 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
           case 'events':
             for (const event of message.events) this.emit('event', event);
             break;
+          case 'messages':
+            for (const published of messagesIn(message.batch)) this.emit('message', published);
+            // Only when those who listen have had their turn: so a flow that falls behind holds the next ones back.
+            setImmediate(() => post(worker, { type: 'taken' }));
+            break;
           case 'answer':
             if ('fault' in message) this.administration.answered(message.id, message.fault, undefined);
             else this.administration.answered(message.id, undefined, message.answer);
@@ -294,6 +304,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
       access: { ...this.#settings.access, users: this.#users },
       limits: limitsOf(this.#settings.limits ?? {}),
       capabilities: capabilitiesOf(this.#settings.capabilities ?? {}),
+      watch: this.#settings.watch,
       storage: this.#settings.storage,
       upstreams: this.#upstreams,
     };

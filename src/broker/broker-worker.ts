@@ -10,6 +10,7 @@ import { ReasonCode } from './codec/reason-code';
 import { Connections } from './connections';
 import { EventGroups } from './event-groups';
 import { Listener } from './listeners/listener';
+import { MessageWatch } from './message-watch';
 import type { Peer } from './peer';
 import { newStatistics } from './statistics';
 import { JournalStore } from './store/journal-store';
@@ -26,6 +27,7 @@ class BrokerWorker {
   readonly #settings: WorkerSettings;
   readonly #statistics = newStatistics();
   readonly #store: Store;
+  readonly #watch: MessageWatch | undefined;
   readonly #broker: Broker;
   readonly #access: AccessControl;
   readonly #connections: Connections;
@@ -40,12 +42,15 @@ class BrokerWorker {
   constructor(parent: MessagePort, settings: WorkerSettings) {
     this.#parent = parent;
     this.#settings = settings;
-    const { storage, limits, capabilities, access, allowAnonymousBeyondLoopback } = settings;
+    const { storage, limits, capabilities, watch, access, allowAnonymousBeyondLoopback } = settings;
     this.#store =
       storage === undefined
         ? new MemoryStore()
         : new JournalStore({ ...storage, maximumBytes: limits.storedBytes });
-    this.#broker = new Broker(limits, this.#statistics, capabilities, this.#store);
+    if (watch !== undefined) {
+      this.#watch = new MessageWatch(watch, (batch) => this.#send({ type: 'messages', batch }, [batch]));
+    }
+    this.#broker = new Broker(limits, this.#statistics, capabilities, this.#store, this.#watch);
     this.#administration = new Administration(this.#broker, this.#listeners);
     const { clock } = this.#store;
     this.#access = new AccessControl(
@@ -110,6 +115,9 @@ class BrokerWorker {
           this.#access.removeUser(message.name);
           this.#connections.endUser(message.name, ReasonCode.notAuthorized, 'the user was removed');
           break;
+        case 'taken':
+          this.#watch?.taken();
+          break;
         case 'stop':
           void this.stop();
           break;
@@ -127,8 +135,8 @@ class BrokerWorker {
     await this.#connections.stop();
     await this.#store.close();
     clearInterval(this.#statisticsTimer);
-    this.#events.flush();
     this.#sendStatistics();
+    this.#events.flush();
     this.#parent.close();
   }
 
@@ -179,6 +187,8 @@ class BrokerWorker {
   }
 
   #sendStatistics(): void {
+    const overrun = this.#watch?.takeOverrun();
+    if (overrun !== undefined) this.#events.add({ type: 'overrun', ...overrun });
     this.#statistics.upstreams = this.#upstreams.statistics;
     const text = JSON.stringify(this.#statistics);
     if (text === this.#sentStatistics) return;
@@ -186,8 +196,8 @@ class BrokerWorker {
     this.#send({ type: 'statistics', statistics: this.#statistics });
   }
 
-  #send(message: FromWorker): void {
-    this.#parent.postMessage(message);
+  #send(message: FromWorker, transfer: ArrayBuffer[] = []): void {
+    this.#parent.postMessage(message, transfer);
   }
 }
 

@@ -10,6 +10,7 @@ import { ReasonCode } from './codec/reason-code';
 import type { SubscriptionRequest } from './codec/subscribe-packet';
 import type { Limits } from './limits';
 import { type Message, messageOf, messageOfBroker, messageOfWill, messageSizeOf } from './message';
+import type { MessageWatch } from './message-watch';
 import type { Peer } from './peer';
 import { RetainedMessages } from './retained-messages';
 import { RetainedReplay } from './retained-replay';
@@ -64,6 +65,7 @@ export class Broker {
   readonly store: Store;
   /** Encoded properties that messages bear which have left by an upstream. */
   leavingStamps: readonly Buffer[] = [];
+  readonly #watch: MessageWatch | undefined;
   readonly #routing: RoutingTable;
   readonly #retained: RetainedMessages;
   readonly #sysTopics: SysTopics;
@@ -80,12 +82,14 @@ export class Broker {
     statistics: BrokerStatistics,
     capabilities: Capabilities = defaultCapabilities,
     store: Store = new MemoryStore(),
+    watch?: MessageWatch,
   ) {
     this.limits = limits;
     this.statistics = statistics;
     this.capabilities = capabilities;
     this.store = store;
-    this.#routing = new RoutingTable(limits);
+    this.#watch = watch;
+    this.#routing = new RoutingTable(limits, (topic) => watch?.matches(topic) === true);
     this.#sysTopics = new SysTopics(capabilities.sysInterval);
     this.#retained = new RetainedMessages(limits.retainedMessages, limits.retainedBytes);
     this.#sessions = new SessionRegistry(limits, statistics, store, {
@@ -209,6 +213,11 @@ export class Broker {
     if (view.retain) {
       message = messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
       this.#retain(message);
+    }
+    if (entry.watched) {
+      if (!inPlace) message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
+      const expiry = message?.remainingExpiry(now) ?? -1;
+      this.#watch?.published(message ?? view, entry.topic, view.qos, view.retain, expiry, publisher.clientId);
     }
     for (let index = 0; index < entry.shared.length; index++) {
       const member = (entry.shared[index] as SharedSubscription).next(entry.topic);
@@ -444,6 +453,10 @@ export class Broker {
   #route(message: Message, publisher: Session | undefined, now: number): void {
     const entry = this.#routing.entryAt(message.bytes, message.topicStart, message.topicEnd);
     this.statistics.denied += entry.withheld;
+    if (entry.watched) {
+      const { topic, qos, retain, publisher: clientId } = message;
+      this.#watch?.published(message, topic, qos, retain, message.remainingExpiry(now), clientId);
+    }
     for (const shared of entry.shared) this.#deliverShared({ shared, message }, now);
     for (const { session, own, delivery: usual } of entry.recipients) {
       const delivery = session === publisher ? own : usual;

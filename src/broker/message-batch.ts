@@ -17,47 +17,36 @@ export interface PublishedMessage
 }
 
 /**
- * Messages on their way to another thread, in one buffer: of each the client identifier with its length, and then the
- * message as a PUBLISH packet of MQTT 5.
+ * A message as it crosses threads: the client identifier with its length, and then a PUBLISH packet of MQTT 5.
+ * @param expiry seconds, or -1 for none
  */
-export class MessageBatch {
-  readonly #records: Buffer[] = [];
-  #bytes = 0;
+export function messageRecord(
+  parts: MessageParts,
+  qos: QoS,
+  retain: boolean,
+  expiry: number,
+  clientId: string,
+): Buffer {
+  const remaining = publishRemainingLength(parts, true, qos, expiry, []);
+  const idLength = Buffer.byteLength(clientId);
+  const record = Buffer.allocUnsafe(2 + idLength + 1 + variableByteIntegerLength(remaining) + remaining);
+  record.writeUInt16BE(idLength, 0);
+  record.write(clientId, 2);
+  const header = (PacketType.publish << 4) | (qos << 1) | (retain ? 1 : 0);
+  // A packet identifier must be there, and says nothing.
+  writePublish(record, 2 + idLength, parts, true, header, 1, expiry, [], remaining);
+  return record;
+}
 
-  get bytes(): number {
-    return this.#bytes;
+/** Records in one buffer, which can be transferred. */
+export function batchOf(records: readonly Buffer[]): ArrayBuffer {
+  const batch = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const record of records) {
+    batch.set(record, offset);
+    offset += record.length;
   }
-
-  get count(): number {
-    return this.#records.length;
-  }
-
-  /** @param expiry seconds, or -1 for none */
-  add(parts: MessageParts, qos: QoS, retain: boolean, expiry: number, clientId: string): void {
-    const remaining = publishRemainingLength(parts, true, qos, expiry, []);
-    const idLength = Buffer.byteLength(clientId);
-    const size = 2 + idLength + 1 + variableByteIntegerLength(remaining) + remaining;
-    const record = Buffer.allocUnsafe(size);
-    record.writeUInt16BE(idLength, 0);
-    record.write(clientId, 2);
-    const header = (PacketType.publish << 4) | (qos << 1) | (retain ? 1 : 0);
-    writePublish(record, 2 + idLength, parts, true, header, 1, expiry, [], remaining);
-    this.#records.push(record);
-    this.#bytes += size;
-  }
-
-  /** The bytes of all that was added, which the batch then holds no longer. */
-  take(): ArrayBuffer {
-    const all = new Uint8Array(this.#bytes);
-    let offset = 0;
-    for (const record of this.#records) {
-      all.set(record, offset);
-      offset += record.length;
-    }
-    this.#records.length = 0;
-    this.#bytes = 0;
-    return all.buffer;
-  }
+  return batch.buffer;
 }
 
 /** The messages of a batch. */

@@ -9,7 +9,7 @@ import type {
   SessionEntry,
 } from './administration';
 import { encodePublish, type PublishPacket } from './codec/publish-packet';
-import { messagesIn, type PublishedMessage } from './message-batch';
+import { batchOf, messagesIn, type PublishedMessage } from './message-batch';
 import type { Page } from './page';
 import type { BrokerStatistics } from './statistics';
 import type { AdministrationCall } from './thread-message';
@@ -153,13 +153,8 @@ export class RemoteAdministration {
     const publishing = this.#publishing;
     if (publishing.length === 0) return;
     this.#publishing = [];
-    const packets = new Uint8Array(publishing.reduce((sum, { packet }) => sum + packet.length, 0));
-    let offset = 0;
-    for (const { packet } of publishing) {
-      packets.set(packet, offset);
-      offset += packet.length;
-    }
-    this.#ask('publish', packets.buffer, [packets.buffer]).then(
+    const packets = batchOf(publishing.map(({ packet }) => packet));
+    this.#ask('publish', packets, [packets]).then(
       (faults) => {
         for (const [index, { resolve, reject }] of publishing.entries()) {
           const fault = faults[index];

@@ -14,6 +14,8 @@ export interface TopicEntry {
   readonly topic: string;
   /** For the broker alone to publish to. */
   readonly reserved: boolean;
+  /** What is published to it is shown to the application. */
+  readonly watched: boolean;
   recipients: readonly Recipient[];
   /** Sessions with a matching subscription that may not receive it. */
   withheld: number;
@@ -37,6 +39,7 @@ export class RoutingTable {
   readonly #trie = new SubscriptionTrie<Subscription | SharedSubscription>();
   readonly #shared = new Map<string, SharedSubscription>();
   readonly #limits: Limits;
+  readonly #watched: (topic: string) => boolean;
   // By the name's bytes as latin1, which takes no decoding.
   readonly #entries = new Map<string, TopicEntry>();
   /** Added to the cache since it started over, also in place of what was there. */
@@ -44,8 +47,10 @@ export class RoutingTable {
   #version = 0;
   #size = 0;
 
-  constructor(limits: Limits) {
+  /** @param watched whether what is published to a topic is shown to the application */
+  constructor(limits: Limits, watched: (topic: string) => boolean) {
     this.#limits = limits;
+    this.#watched = watched;
   }
 
   /** How many subscriptions there are, each member of a shared one counted. */
@@ -133,7 +138,16 @@ export class RoutingTable {
     const fault = topicNameFault(topic) ?? topicSizeFault('topic name', topic, end - start, this.#limits);
     if (fault !== undefined) throw new ProtocolError(ReasonCode.topicNameInvalid, fault);
     const reserved = topic === '$SYS' || topic.startsWith('$SYS/');
-    const entry: TopicEntry = { topic, reserved, recipients: [], withheld: 0, shared: [], version: -1 };
+    const watched = this.#watched(topic);
+    const entry: TopicEntry = {
+      topic,
+      reserved,
+      watched,
+      recipients: [],
+      withheld: 0,
+      shared: [],
+      version: -1,
+    };
     if (this.#cachedBytes > CACHED_BYTES) {
       this.#entries.clear();
       this.#cachedBytes = 0;

@@ -18,6 +18,8 @@ export interface WorkerSettings {
   access: AccessSettings;
   limits: Limits;
   capabilities: Capabilities;
+  /** Topic filter of the messages that the application wants to see; none without one. */
+  watch: string | undefined;
   /** Absent when all ends with the worker. */
   storage: StorageSettings | undefined;
   upstreams: UpstreamSettings[];
@@ -39,6 +41,8 @@ export type ToWorker =
   | { type: 'setUser'; user: UserSettings }
   | { type: 'removeUser'; name: string }
   | { type: 'request'; id: number; call: AdministrationCall }
+  /** The application has had a batch of messages. */
+  | { type: 'taken' }
   | { type: 'stop' };
 
 /** One call of an administration with its argument. */
@@ -53,6 +57,8 @@ export type FromWorker =
   | { type: 'decision'; request: DecisionRequest }
   | { type: 'statistics'; statistics: BrokerStatistics }
   | { type: 'events'; events: BrokerEvent[] }
+  /** What was published and is watched: `messagesIn` a batch. Each is to be answered by `taken`. */
+  | { type: 'messages'; batch: ArrayBuffer }
   /** To the request of the same id; `fault` says why there is none. */
   | { type: 'answer'; id: number; answer: unknown }
   | { type: 'answer'; id: number; fault: string };

@@ -12,7 +12,7 @@ describe('the routing table', () => {
   it('stays small when many sessions get what is published to very many topics', function () {
     this.timeout(20_000);
     const limits = limitsOf({});
-    const table = new RoutingTable(limits);
+    const table = new RoutingTable(limits, () => false);
     for (let number = 0; number < 50; number++) {
       const session = new Session(`${number}`, limits, newStatistics(), new MemoryStore());
       table.add({ session, filter: '#', ...options });
