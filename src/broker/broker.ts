@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { parseFilter, topicFilterFault } from '../topic/topic-filter';
 import { shown } from '../topic/topic-name';
 import type { Permissions } from './access/permissions';
@@ -22,7 +23,7 @@ import type { BrokerStatistics } from './statistics';
 import { MemoryStore } from './store/memory-store';
 import type { Store } from './store/store';
 import type { Subscription } from './subscription';
-import { SysTopics } from './sys-topics';
+import { type SysFigures, SysTopics } from './sys-topics';
 import { bears } from './upstream/passage-stamp';
 
 /** How a client is connected. */
@@ -468,10 +469,26 @@ export class Broker {
   }
 
   #publishSys(now: number): void {
-    const figures = { clientsAway: this.#sessions.away, sharedSubscriptions: this.#routing.shared };
-    for (const [topic, value] of this.#sysTopics.changes(this.statistics, figures, now)) {
+    for (const [topic, value] of this.#sysTopics.changes(this.statistics, this.#figures(), now)) {
       this.#publishSysTopic(topic, value, now);
     }
+  }
+
+  #figures(): SysFigures {
+    let heldMessages = this.#retained.count;
+    let heldBytes = this.#retained.bytes;
+    for (const { session } of this.sessions()) {
+      heldMessages += session.queued + session.inFlight;
+      heldBytes += session.heldBytes;
+    }
+    const { used_heap_size: used, external_memory: external } = getHeapStatistics();
+    return {
+      clientsAway: this.#sessions.away,
+      sharedSubscriptions: this.#routing.shared,
+      heldMessages,
+      heldBytes,
+      heap: used + external,
+    };
   }
 
   #publishSysTopic(topic: string, text: string, now: number): void {

@@ -10,6 +10,7 @@ import {
 } from './codec/publish-packet';
 import { ReasonCode } from './codec/reason-code';
 import { variableByteIntegerLength } from './codec/wire-writer';
+import { countLatency } from './latency-histogram';
 import type { SessionOutput } from './session/session';
 import type { BrokerStatistics } from './statistics';
 import type { Store } from './store/store';
@@ -40,6 +41,8 @@ export class FlushSchedule {
   readonly #held = new Set<ConnectionOutput>();
   #due: ConnectionOutput[] = [];
   #startedAt = 0;
+  /** Before the turn. */
+  #messagesSent = 0;
 
   constructor(store: Store, statistics: BrokerStatistics) {
     this.#store = store;
@@ -93,6 +96,9 @@ export class FlushSchedule {
     statistics.turns++;
     statistics.turnTime += time;
     if (time > statistics.longestTurn) statistics.longestTurn = time;
+    const sent = statistics.messagesSent - this.#messagesSent;
+    this.#messagesSent = statistics.messagesSent;
+    if (sent > 0) countLatency(statistics.latencies, time, sent);
     if (this.#held.size > 0) this.release();
   }
 }
@@ -189,7 +195,7 @@ export class ConnectionOutput implements SessionOutput {
   }
 
   forward(view: PublishView): boolean {
-    const { bytes, packetStart, payloadEnd } = view;
+    const { bytes, packetStart, payloadStart, payloadEnd } = view;
     if (this.aliases !== undefined) return this.publish(view, bytes[packetStart] as number, 0, -1, []);
     const size = payloadEnd - packetStart;
     if (size > this.maximumPacketSize) return false;
@@ -201,6 +207,7 @@ export class ConnectionOutput implements SessionOutput {
       this.#runStart = packetStart;
       this.#runEnd = payloadEnd;
     }
+    this.#statistics.payloadBytesSent += payloadEnd - payloadStart;
     this.#added(size);
     return true;
   }
@@ -238,6 +245,7 @@ export class ConnectionOutput implements SessionOutput {
       remaining,
       alias,
     );
+    this.#statistics.payloadBytesSent += parts.payloadEnd - parts.payloadStart;
     this.#added(size);
     return true;
   }

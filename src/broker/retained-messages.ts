@@ -29,6 +29,11 @@ export class RetainedMessages {
     return this.#count;
   }
 
+  /** What they take, in bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Levels of topics that `match` has looked at since the beginning. */
   get visited(): number {
     return this.#visited;

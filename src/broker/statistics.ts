@@ -1,4 +1,5 @@
 import type { ConnectionState } from '../client/connection-settings';
+import { newHistogram } from './latency-histogram';
 
 /** One broker that this one is joined to. */
 export interface UpstreamStatistics {
@@ -31,6 +32,9 @@ export interface BrokerStatistics {
   packetsSent: number;
   bytesReceived: number;
   bytesSent: number;
+  /** Bytes of the payloads of PUBLISH packets. */
+  payloadBytesReceived: number;
+  payloadBytesSent: number;
   /** Retained messages now. */
   retained: number;
   /** Subscriptions of all sessions now. */
@@ -61,6 +65,8 @@ export interface BrokerStatistics {
   turnTime: number;
   /** The longest such turn since the topics below `$SYS` were last brought up to date, ms. */
   longestTurn: number;
+  /** Messages sent by how long the turn took that they were sent in: a histogram of `latency-histogram`. */
+  latencies: number[];
 }
 
 export function newStatistics(): BrokerStatistics {
@@ -72,6 +78,8 @@ export function newStatistics(): BrokerStatistics {
     packetsSent: 0,
     bytesReceived: 0,
     bytesSent: 0,
+    payloadBytesReceived: 0,
+    payloadBytesSent: 0,
     retained: 0,
     subscriptions: 0,
     dropped: 0,
@@ -88,5 +96,6 @@ export function newStatistics(): BrokerStatistics {
     turns: 0,
     turnTime: 0,
     longestTurn: 0,
+    latencies: newHistogram(),
   };
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { percentile } from './latency-histogram';
 import type { BrokerStatistics } from './statistics';
 
 const { version } = JSON.parse(readFileSync(join(__dirname, '../../../package.json'), 'utf8')) as {
@@ -31,6 +32,11 @@ export interface SysFigures {
   /** Sessions whose client is away. */
   clientsAway: number;
   sharedSubscriptions: number;
+  /** Messages that the broker holds: retained, and one for each session that one waits in or is in flight to. */
+  heldMessages: number;
+  heldBytes: number;
+  /** Bytes in use of the memory of the broker's thread. */
+  heap: number;
 }
 
 /** A topic below `$SYS` with its value. */
@@ -40,7 +46,8 @@ export type SysTopic = readonly [topic: string, value: string];
  * What the broker tells of itself below `$SYS/broker/`, under the names that mosquitto gave (mosquitto(8), "Broker
  * Status"), and as ours `latency/`, `connections/refused`, `clients/throttled` and
  * `clients/throttled time`. Times and latencies are in milliseconds, latencies, from the first packet of a
- * turn of the event loop to the end of its writes, over the interval.
+ * turn of the event loop to the end of its writes, over the interval: the mean and the longest of turns, percentiles of
+ * messages.
  */
 export class SysTopics {
   readonly #interval: number;
@@ -51,8 +58,10 @@ export class SysTopics {
   #nextAt = Number.NEGATIVE_INFINITY;
   #lastAt = 0;
   #mostClients = 0;
+  #mostHeap = 0;
   #turns = 0;
   #turnTime = 0;
+  #latenciesBefore: readonly number[] = [];
 
   /** @param interval between two looks at the figures, s; 0 for none at all */
   constructor(interval: number) {
@@ -70,7 +79,8 @@ export class SysTopics {
     this.#startedAt = startedAt;
     this.#nextAt = now + this.#interval * 1000;
     this.#mostClients = Math.max(this.#mostClients, statistics.clients);
-    const { clientsAway, sharedSubscriptions } = figures;
+    const { clientsAway, sharedSubscriptions, heldMessages, heldBytes, heap } = figures;
+    this.#mostHeap = Math.max(this.#mostHeap, heap);
     const { clients } = statistics;
     const values: Array<readonly [name: string, value: number | string]> = [
       ['version', `node-red-mqtt-ros version ${version}`],
@@ -89,6 +99,13 @@ export class SysTopics {
       ['publish/messages/dropped', statistics.dropped],
       ['bytes/received', statistics.bytesReceived],
       ['bytes/sent', statistics.bytesSent],
+      ['publish/bytes/received', statistics.payloadBytesReceived],
+      ['publish/bytes/sent', statistics.payloadBytesSent],
+      ['store/messages/count', heldMessages],
+      ['store/messages/bytes', heldBytes],
+      ['messages/stored', heldMessages],
+      ['heap/current', heap],
+      ['heap/maximum', this.#mostHeap],
       ['retained messages/count', statistics.retained],
       ['subscriptions/count', statistics.subscriptions],
       ['shared_subscriptions/count', sharedSubscriptions],
@@ -116,8 +133,12 @@ export class SysTopics {
     this.#turnTime = statistics.turnTime;
     const longest = statistics.longestTurn;
     statistics.longestTurn = 0;
+    const latencies = statistics.latencies.map((count, index) => count - (this.#latenciesBefore[index] ?? 0));
+    this.#latenciesBefore = [...statistics.latencies];
     return [
       ['latency/mean', mean.toFixed(3)],
+      ['latency/p50', percentile(latencies, 0.5).toFixed(3)],
+      ['latency/p99', percentile(latencies, 0.99).toFixed(3)],
       ['latency/maximum', longest.toFixed(3)],
     ];
   }

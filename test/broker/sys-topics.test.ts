@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { connectAsync } from 'mqtt';
+import { countLatency } from '../../src/broker/latency-histogram';
 import { newStatistics } from '../../src/broker/statistics';
 import { SysTopics } from '../../src/broker/sys-topics';
+import { Mosquitto } from '../client/mosquitto';
 import { BrokerInProcess } from './broker-in-process';
 import type { MqttPeer } from './mqtt-peer';
 
@@ -57,10 +60,19 @@ describe('the topics below $SYS', () => {
       'clients/throttled time': '0',
       'latency/mean': '0.000',
       'latency/maximum': '0.000',
+      'latency/p50': '0.010',
+      'latency/p99': '0.010',
+      'publish/bytes/received': '4',
+      'publish/bytes/sent': '4',
+      'store/messages/count': '1',
+      'messages/stored': '1',
     };
     for (const [name, value] of Object.entries(expected)) assert.equal(first[name], value, name);
     assert.equal(first['bytes/received'], String(bytesReceived));
-    assert.equal(Object.keys(first).length, Object.keys(expected).length + 2 + 27);
+    for (const figure of ['store/messages/bytes', 'heap/current'])
+      assert.ok(Number(first[figure]) > 0, figure);
+    assert.ok(Number(first['heap/maximum']) >= Number(first['heap/current']));
+    assert.equal(Object.keys(first).length, Object.keys(expected).length + 5 + 27);
 
     broker.pass(9);
     assert.deepEqual(await received(watcher), {});
@@ -92,7 +104,7 @@ describe('the topics below $SYS', () => {
   it('have load averages per minute, in which older minutes count less', () => {
     const statistics = newStatistics();
     const topics = new SysTopics(10);
-    const figures = { clientsAway: 0, sharedSubscriptions: 0 };
+    const figures = { clientsAway: 0, sharedSubscriptions: 0, heldMessages: 0, heldBytes: 0, heap: 0 };
     const load = (now: number) => {
       const changed = new Map(topics.changes(statistics, figures, now));
       return ['1min', '5min', '15min'].map((span) =>
@@ -106,10 +118,62 @@ describe('the topics below $SYS', () => {
     assert.deepEqual(load(20_000), ['77.97', '19.03', '6.56']);
   });
 
+  it('have every name that mosquitto has', async function () {
+    this.timeout(10_000);
+    const mosquitto = await Mosquitto.start(this, ['sys_interval 1', 'persistence false']);
+    const names = new Set<string>();
+    try {
+      const client = await connectAsync(mosquitto.url);
+      const complete = new Promise<void>((resolve) => {
+        // Mosquitto tells of a load only when there was one.
+        client.on('message', (topic) => {
+          if (topic.startsWith('$SYS/')) names.add(topic);
+          if (names.has('$SYS/broker/load/messages/sent/15min') && topic === '$SYS/broker/heap/maximum')
+            resolve();
+        });
+      });
+      await client.publishAsync('kept', 'x', { retain: true });
+      await client.subscribeAsync('$SYS/#');
+      await client.subscribeAsync('kept');
+      await complete;
+      await client.endAsync();
+    } finally {
+      await mosquitto.stop();
+    }
+    assert.ok(names.size > 40, [...names].join());
+    const topics = new SysTopics(10);
+    const figures = { clientsAway: 0, sharedSubscriptions: 0, heldMessages: 0, heldBytes: 0, heap: 0 };
+    const ours = new Set(topics.changes(newStatistics(), figures, 0).map(([topic]) => topic));
+    assert.deepEqual(
+      [...names].filter((name) => !ours.has(name)),
+      [],
+    );
+  });
+
+  it('have the time within which messages were sent, in classes a factor of 1.4 wide', () => {
+    const statistics = newStatistics();
+    const topics = new SysTopics(10);
+    const figures = { clientsAway: 0, sharedSubscriptions: 0, heldMessages: 0, heldBytes: 0, heap: 0 };
+    const look = (now: number) => {
+      const changed = new Map(topics.changes(statistics, figures, now));
+      return ['p50', 'p99'].map((name) => Number(changed.get(`$SYS/broker/latency/${name}`)));
+    };
+    assert.deepEqual(look(0), [0, 0]);
+    countLatency(statistics.latencies, 0.004, 600);
+    countLatency(statistics.latencies, 3, 395);
+    countLatency(statistics.latencies, 100_000, 5);
+    const [median, most] = look(10_000) as [number, number];
+    assert.equal(median, 0.01);
+    assert.ok(most >= 3 && most < 3 * Math.SQRT2, String(most));
+    countLatency(statistics.latencies, 50, 1);
+    const [later] = look(20_000) as [number, number];
+    assert.ok(later >= 50 && later < 50 * Math.SQRT2, String(later));
+  });
+
   it('have the mean and the longest time of a turn', () => {
     const statistics = newStatistics();
     const topics = new SysTopics(10);
-    const figures = { clientsAway: 0, sharedSubscriptions: 0 };
+    const figures = { clientsAway: 0, sharedSubscriptions: 0, heldMessages: 0, heldBytes: 0, heap: 0 };
     topics.changes(statistics, figures, 0);
     Object.assign(statistics, { turns: 4, turnTime: 10, longestTurn: 5.5 });
     const changed = new Map(topics.changes(statistics, figures, 10_000));

@@ -21,6 +21,7 @@ export function handlePublish(
   view.parse(bytes, packetStart, start, end, version === 5);
   checkOffered(broker.capabilities, view);
   broker.statistics.messagesReceived++;
+  broker.statistics.payloadBytesReceived += view.payloadEnd - view.payloadStart;
   const aliasedTopic = view.topicAlias === 0 ? undefined : resolveAlias(connection, view);
   const entry =
     aliasedTopic === undefined

@@ -135,6 +135,11 @@ export class Session {
     return dropped;
   }
 
+  /** Bytes of the messages that wait for the client and of those in flight. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
   /** Messages that the client has got and not acknowledged to the end. */
   get inFlight(): number {
     return this.#inFlight.size;

@@ -277,6 +277,7 @@ export class UpstreamConnection {
     const view = this.#view;
     view.parse(bytes, packetStart, start, end, this.#version === 5);
     broker.statistics.messagesReceived++;
+    broker.statistics.payloadBytesReceived += view.payloadEnd - view.payloadStart;
     if (view.topicAlias !== 0) {
       throw new ProtocolError(ReasonCode.topicAliasInvalid, 'a topic alias came, and none is allowed');
     }
