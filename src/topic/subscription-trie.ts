@@ -1,9 +1,55 @@
+/** Most nodes of deep filters have one child: a map for it would take four times the memory of all the rest. */
 interface TrieNode<T> {
-  children: Map<string, TrieNode<T>>;
+  /** The only child and its level, while there is one. */
+  level: string | undefined;
+  child: TrieNode<T> | undefined;
+  /** The children, once there were several. */
+  children: Map<string, TrieNode<T>> | undefined;
   values: Set<T> | undefined;
 }
 
-const newNode = <T>(): TrieNode<T> => ({ children: new Map(), values: undefined });
+const newNode = <T>(): TrieNode<T> => ({
+  level: undefined,
+  child: undefined,
+  children: undefined,
+  values: undefined,
+});
+
+function childOf<T>(node: TrieNode<T>, level: string): TrieNode<T> | undefined {
+  if (node.children !== undefined) return node.children.get(level);
+  return node.level === level ? node.child : undefined;
+}
+
+function addChild<T>(node: TrieNode<T>, level: string): TrieNode<T> {
+  const child = newNode<T>();
+  if (node.children !== undefined) {
+    node.children.set(level, child);
+  } else if (node.child === undefined) {
+    node.level = level;
+    node.child = child;
+  } else {
+    node.children = new Map([
+      [node.level as string, node.child],
+      [level, child],
+    ]);
+    node.level = undefined;
+    node.child = undefined;
+  }
+  return child;
+}
+
+function removeChild<T>(node: TrieNode<T>, level: string): void {
+  if (node.children === undefined) {
+    node.level = undefined;
+    node.child = undefined;
+    return;
+  }
+  node.children.delete(level);
+  if (node.children.size === 0) node.children = undefined;
+}
+
+const isUnused = ({ child, children, values }: TrieNode<unknown>) =>
+  child === undefined && children === undefined && values === undefined;
 
 /** Matches of this many distinct topic names are remembered before the cache starts over. */
 const MAX_CACHED_TOPICS = 10_000;
@@ -30,14 +76,7 @@ export class SubscriptionTrie<T> {
   /** Adds a value under a valid filter; a value already there is kept once. */
   add(filter: string, value: T): void {
     let node = this.#root;
-    for (const level of filter.split('/')) {
-      let child = node.children.get(level);
-      if (child === undefined) {
-        child = newNode();
-        node.children.set(level, child);
-      }
-      node = child;
-    }
+    for (const level of filter.split('/')) node = childOf(node, level) ?? addChild(node, level);
     node.values ??= new Set();
     if (node.values.has(value)) return;
     node.values.add(value);
@@ -49,20 +88,19 @@ export class SubscriptionTrie<T> {
   delete(filter: string, value: T): boolean {
     const levels = filter.split('/');
     const path = [this.#root];
+    let leaf = this.#root;
     for (const level of levels) {
-      const child = path[path.length - 1]?.children.get(level);
+      const child = childOf(leaf, level);
       if (child === undefined) return false;
       path.push(child);
+      leaf = child;
     }
-    const leaf = path[levels.length] as TrieNode<T>;
     if (leaf.values?.delete(value) !== true) return false;
     this.#size--;
     this.#forget();
     if (leaf.values.size === 0) leaf.values = undefined;
-    for (let depth = levels.length; depth > 0; depth--) {
-      const node = path[depth] as TrieNode<T>;
-      if (node.values !== undefined || node.children.size > 0) break;
-      path[depth - 1]?.children.delete(levels[depth - 1] as string);
+    for (let depth = levels.length; depth > 0 && isUnused(path[depth] as TrieNode<T>); depth--) {
+      removeChild(path[depth - 1] as TrieNode<T>, levels[depth - 1] as string);
     }
     return true;
   }
@@ -78,10 +116,10 @@ export class SubscriptionTrie<T> {
       const wildcards = index > 0 || !topic.startsWith('$');
       const next: TrieNode<T>[] = [];
       for (const node of nodes) {
-        if (wildcards) addAll(node.children.get('#')?.values, found);
-        const exact = node.children.get(level);
+        if (wildcards) addAll(childOf(node, '#')?.values, found);
+        const exact = childOf(node, level);
         if (exact !== undefined) next.push(exact);
-        const plus = wildcards ? node.children.get('+') : undefined;
+        const plus = wildcards ? childOf(node, '+') : undefined;
         if (plus !== undefined) next.push(plus);
       }
       nodes = next;
@@ -90,7 +128,7 @@ export class SubscriptionTrie<T> {
     for (const node of nodes) {
       addAll(node.values, found);
       // "sport/#" also matches "sport" itself [MQTT-4.7.1-2].
-      addAll(node.children.get('#')?.values, found);
+      addAll(childOf(node, '#')?.values, found);
     }
     const result = [...found];
     if (topic.length > MAX_CACHED_LENGTH) return result;

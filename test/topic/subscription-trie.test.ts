@@ -101,6 +101,15 @@ describe('SubscriptionTrie', () => {
     assert.ok(grown < 10_000_000, `heap grew by ${grown} bytes`);
   });
 
+  it('takes little memory for deep filters', () => {
+    const trie = new SubscriptionTrie<string>();
+    const before = collectedHeap();
+    for (let index = 0; index < 1000; index++) trie.add(`${index}${'/x'.repeat(126)}`, 'x');
+    const each = (collectedHeap() - before) / 127_000;
+    assert.equal(trie.size, 1000);
+    assert.ok(each < 120, `${each} bytes for a level`);
+  });
+
   it('answers from its cache until a filter comes or goes', () => {
     const trie = trieOf('a/+');
     const first = trie.match('a/b');
