@@ -6,6 +6,7 @@ import type { Page, PageRequest } from '../src/broker/page';
 import type { OwnMessage } from '../src/broker/remote-administration';
 import { encodePayload } from '../src/client/flow-payload';
 import { publishedFlowMessage } from './embedded-message';
+import { UPSTREAM } from './embedded-upstream';
 import { wholeNumber } from './form-number';
 
 const MAX_UINT32 = 0xffff_ffff;
@@ -60,6 +61,14 @@ const ACTIONS: Readonly<Record<string, (thread: BrokerThread, msg: Input) => Pro
   }),
   'reload-tls': async ({ administration }) => ({ payload: await administration.reloadTls() }),
   statistics: async ({ administration }) => ({ payload: await administration.statistics() }),
+  'start-upstream': async (thread) => {
+    thread.startUpstream(UPSTREAM);
+    return { payload: 'started' };
+  },
+  'stop-upstream': async (thread) => {
+    thread.stopUpstream(UPSTREAM);
+    return { payload: 'stopped' };
+  },
   start: async (thread) => {
     await thread.start();
     return { payload: thread.status.state };

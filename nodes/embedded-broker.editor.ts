@@ -1,11 +1,12 @@
 import { type ListenerFields, listenerFields, listenersPage } from './editor/embedded-broker/listeners';
 import { type ProtocolFields, protocolFields, protocolPage } from './editor/embedded-broker/protocol';
 import { type StorageFields, storageFields, storagePage } from './editor/embedded-broker/storage';
+import { type UpstreamFields, upstreamFields, upstreamPage } from './editor/embedded-broker/upstream';
 import { createTabs } from './editor/form-page';
 
-type Fields = { name: string } & ListenerFields & ProtocolFields & StorageFields;
+type Fields = { name: string } & ListenerFields & ProtocolFields & StorageFields & UpstreamFields;
 
-const PAGES = [listenersPage, protocolPage, storagePage];
+const PAGES = [listenersPage, protocolPage, storagePage, upstreamPage];
 
 RED.nodes.registerType<Fields>('embedded-broker', {
   category: 'MQTT ROS',
@@ -37,6 +38,10 @@ RED.nodes.registerType<Fields>('embedded-broker', {
 
     persistence: storageFields.persistence,
     durability: storageFields.durability,
+
+    upstream: upstreamFields.upstream,
+    upstreamClientId: upstreamFields.upstreamClientId,
+    upstreamRoutes: upstreamFields.upstreamRoutes,
   },
   credentials: { tlsPassphrase: { type: 'password' } },
   inputs: 1,

@@ -3,11 +3,13 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { BrokerThread, type BrokerThreadStatus } from '../src/broker/broker-thread';
 import { defaultLimits } from '../src/broker/limits';
 import { WebSocketPath } from '../src/broker/listeners/websocket-path';
+import type { UpstreamSettings } from '../src/broker/upstream/upstream-settings';
 import { ACTION_NAMES, ActionError, runAction } from './embedded-actions';
 import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
 import { FieldError, type ListenerFields, listenersOf, pathsOf } from './embedded-listeners';
+import { type UpstreamFields, upstreamsOf } from './embedded-upstream';
 
-interface Fields extends NodeDef, ListenerFields, CapabilityFields {
+interface Fields extends NodeDef, ListenerFields, CapabilityFields, UpstreamFields {
   allowAnonymous: boolean;
   /** Absent in flows of before it existed. */
   persistence?: 'memory' | 'disk';
@@ -37,6 +39,12 @@ export default function (RED: NodeAPI): void {
     if ('fault' in capabilities) {
       return refuse(text(`errors.${capabilities.fault}`, { value: capabilities.value }));
     }
+    let upstreams: UpstreamSettings[];
+    try {
+      upstreams = upstreamsOf(RED, fields, this.id, text);
+    } catch (error) {
+      return refuse((error as Error).message);
+    }
     const { userDir } = RED.settings;
     let thread: BrokerThread;
     let paths: WebSocketPath[];
@@ -45,6 +53,7 @@ export default function (RED: NodeAPI): void {
         listeners: listenersOf(fields, this.credentials?.tlsPassphrase),
         allowAnonymousBeyondLoopback: fields.allowAnonymous === true,
         capabilities,
+        upstreams,
         ...(fields.persistence !== 'memory' &&
           userDir !== undefined && {
             storage: {
@@ -64,6 +73,8 @@ export default function (RED: NodeAPI): void {
     this.thread = thread;
 
     let clients = 0;
+    let joined = upstreams.length === 0;
+    let upstreamLine = '';
     let shown = '';
     const show = ({ state, reason, listeners }: BrokerThreadStatus): void => {
       const addresses = listeners.map(
@@ -72,13 +83,13 @@ export default function (RED: NodeAPI): void {
       const address = [...addresses, ...paths.map(({ path }) => path)].join(', ') || text('status.inProcess');
       const line =
         state === 'running'
-          ? `${address} · ${text(clients === 1 ? 'status.client' : 'status.clients', { clients })}`
+          ? `${address} · ${text(clients === 1 ? 'status.client' : 'status.clients', { clients })}${upstreamLine}`
           : text(`status.${state}`, { reason: reason ?? '' });
       if (line === shown) return;
       shown = line;
       const looks = {
         starting: { fill: 'yellow', shape: 'ring' },
-        running: { fill: 'green', shape: 'dot' },
+        running: { fill: joined ? 'green' : 'yellow', shape: 'dot' },
         restarting: { fill: 'yellow', shape: 'ring' },
         stopped: { fill: 'grey', shape: 'ring' },
         error: { fill: 'red', shape: 'ring' },
@@ -102,6 +113,14 @@ export default function (RED: NodeAPI): void {
         const line = text(`errors.storage.${event.state}`, { reason: event.reason });
         if (event.state === 'recovered') this.log(line);
         else this.error(line);
+      }
+      if (event.type === 'upstream') {
+        const reason = { reason: event.reason ?? '' };
+        joined = event.state === 'connected' || event.state === 'disconnected';
+        upstreamLine = ` · ${text(`status.upstream.${event.state}`, reason)}`;
+        show(thread.status);
+        if (event.state === 'connected') this.log(text('log.upstream.connected'));
+        else if (event.reason !== undefined) this.warn(text('log.upstream.notConnected', reason));
       }
       if (event.type === 'credentials' && event.failure !== undefined) {
         this.error(text('errors.credentials', { listener: event.listener, reason: event.failure }));

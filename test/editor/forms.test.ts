@@ -124,6 +124,37 @@ inEachEditor('the forms', (session) => {
       });
       assert.equal(tlsKey, '/tls/tlsKey');
     });
+    it('keeps what goes to an upstream broker and comes from there, and shows it on both sides', async () => {
+      const { editor } = session;
+      await editor.openForm(id('embedded-broker'));
+      await editor.showTab('Upstream');
+      const routes = editor.page.locator('#mqttros-embedded-upstream');
+      const line = (name: string) => routes.locator(`.mqttros-upstream-${name}`);
+      assert.equal(await routes.locator('ol').isVisible(), false);
+      await editor.page.locator('#node-input-upstream').selectOption(id('mqtt-broker-config'));
+      await routes.locator('.red-ui-editableList-addButton').click();
+      await editor.seesReason(line('filter'), /topic filter is empty/);
+      await line('direction').selectOption('both');
+      await editor.enter(line('filter'), 'temperature/#');
+      await editor.enter(line('localPrefix'), 'plant');
+      await editor.enter(line('remotePrefix'), 'site1/');
+      assert.equal(await line('topics').textContent(), 'plant/temperature/# ⇄ site1/temperature/#');
+      await editor.enter('#node-input-upstreamClientId', 'site-1');
+      await editor.done();
+      // The configuration of the flow names the embedded broker itself.
+      assert.match((await editor.invalidNodes()).join(), /must be a broker at an address/);
+      const { upstream, upstreamClientId, upstreamRoutes } = (await saved(id('embedded-broker'))) as FlowNode;
+      assert.deepEqual([upstream, upstreamClientId], [id('mqtt-broker-config'), 'site-1']);
+      assert.deepEqual(upstreamRoutes, [
+        {
+          direction: 'both',
+          filter: 'temperature/#',
+          localPrefix: 'plant',
+          remotePrefix: 'site1/',
+          qos: '1',
+        },
+      ]);
+    });
     it('refuses what is no port, and the same port twice', async () => {
       const { editor } = session;
       await editor.openForm(id('embedded-broker'));

@@ -1,5 +1,6 @@
 import { SubscriptionTrie } from '../../topic/subscription-trie';
 import { topicNameFault } from '../../topic/topic-name';
+import { joined, leading } from './upstream-route';
 
 /** From which filter to which prefix. */
 export interface MappingRule {
@@ -13,13 +14,6 @@ export interface MappingRule {
 /** Topic names that are remembered before the memory starts over, and the longest one that is. */
 const REMEMBERED = 4096;
 const LONGEST_REMEMBERED = 256;
-
-/** A filter or topic name behind a prefix of whole levels. */
-export function joined(prefix: string, rest: string): string {
-  return leading(prefix) + rest;
-}
-
-const leading = (prefix: string) => (prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`);
 
 /**
  * What topics are called on the other side. The first rule whose filter matches decides. A name that is not valid there

@@ -18,7 +18,8 @@ import { bears, passageStamp } from './passage-stamp';
 import { TopicMapping } from './topic-mapping';
 import { UpstreamConnection, type UpstreamEnd } from './upstream-connection';
 import { UpstreamOutput } from './upstream-output';
-import { echoingRoutes, routesOf, sessionId, type UpstreamSettings } from './upstream-settings';
+import { echoingRoutes, routesOf } from './upstream-route';
+import { sessionId, type UpstreamSettings } from './upstream-settings';
 
 /** A connection that lasted this long was a good one, ms: the next outage starts with short delays again. */
 const STABLE_TIME = 10_000;

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import type { BrokerEvent } from '../../../src/broker/broker-event';
 import { type BrokerSettings, BrokerThread } from '../../../src/broker/broker-thread';
 import type { ProtocolVersion } from '../../../src/broker/codec/packet-type';
-import type { UpstreamRoute, UpstreamSettings } from '../../../src/broker/upstream/upstream-settings';
+import type { UpstreamRoute } from '../../../src/broker/upstream/upstream-route';
+import type { UpstreamSettings } from '../../../src/broker/upstream/upstream-settings';
 import { MqttPeer } from '../mqtt-peer';
 
 /** A route of everything below `shared`, both ways. */

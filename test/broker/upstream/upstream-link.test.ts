@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import type { ProtocolVersion } from '../../../src/broker/codec/packet-type';
-import type { UpstreamRoute } from '../../../src/broker/upstream/upstream-settings';
+import type { UpstreamRoute } from '../../../src/broker/upstream/upstream-route';
 import { Mosquitto } from '../../client/mosquitto';
 import { MqttPeer } from '../mqtt-peer';
 import { everything, JoinedBroker, upstreamTo } from './joined-broker';

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { BrokerThread } from '../../../src/broker/broker-thread';
-import {
-  echoingRoutes,
-  type UpstreamRoute,
-  type UpstreamSettings,
-  upstreamFault,
-} from '../../../src/broker/upstream/upstream-settings';
+import { echoingRoutes, type UpstreamRoute } from '../../../src/broker/upstream/upstream-route';
+import { type UpstreamSettings, upstreamFault } from '../../../src/broker/upstream/upstream-settings';
 import { everything, upstreamTo } from './joined-broker';
 
 const fault = (settings: Partial<UpstreamSettings>) => upstreamFault(upstreamTo(1883, settings));

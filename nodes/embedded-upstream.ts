@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { NodeAPI } from 'node-red';
+import type { UpstreamRoute } from '../src/broker/upstream/upstream-route';
+import type { UpstreamSettings } from '../src/broker/upstream/upstream-settings';
+import { wholeNumber } from './form-number';
+import { formText } from './form-text';
+import type { BrokerConfigNode } from './mqtt-broker-config';
+import { upstreamRowsOf } from './upstream-rows';
+
+/** The name that the form's upstream has in the broker. */
+export const UPSTREAM = 'upstream';
+
+/** What the embedded broker's form says about the broker that it joins; absent in flows of before it existed. */
+export interface UpstreamFields {
+  /** An mqtt-broker-config, or blank for none. */
+  upstream?: string;
+  upstreamClientId?: string;
+  upstreamRoutes?: unknown;
+}
+
+/**
+ * The upstream broker of the form, or none.
+ * @param id of the node
+ * @param text the node's text under a key
+ * @throws Error with what is wrong in the form
+ */
+export function upstreamsOf(
+  RED: NodeAPI,
+  fields: UpstreamFields,
+  id: string,
+  text: (key: string, values?: Record<string, string | number>) => string,
+): UpstreamSettings[] {
+  if (!fields.upstream) return [];
+  const refuse = (key: string, values: Record<string, string | number> = {}): never => {
+    throw new Error(text(`errors.upstream.${key}`, values));
+  };
+  const textOf = (field: string, value: unknown): string =>
+    formText(value)?.trim() ?? refuse('text', { field, value: JSON.stringify(value) });
+  const broker = RED.nodes.getNode(fields.upstream) as BrokerConfigNode | null;
+  if (broker?.type !== 'mqtt-broker-config') return refuse('missing');
+  const { target, protocolVersion, keepAlive, username, password, tls } = broker.plainSettings('');
+  if (target === 'embedded') return refuse('embedded');
+  const routes = upstreamRowsOf(fields.upstreamRoutes).map((row, index): UpstreamRoute => {
+    const { direction } = row;
+    if (direction !== 'in' && direction !== 'out' && direction !== 'both') {
+      return refuse('direction', { row: index + 1, value: JSON.stringify(direction) });
+    }
+    const qos = wholeNumber(row.qos, 0, 2) ?? refuse('qos', { row: index + 1, value: String(row.qos) });
+    return {
+      direction,
+      filter: textOf('filter', row.filter),
+      localPrefix: textOf('prefix here', row.localPrefix),
+      remotePrefix: textOf('prefix there', row.remotePrefix),
+      qos: qos as UpstreamRoute['qos'],
+    };
+  });
+  return [
+    {
+      name: UPSTREAM,
+      ...target,
+      protocolVersion,
+      clientId: textOf('client id', fields.upstreamClientId) || lastingClientId(RED, id),
+      keepAlive,
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+      ...(tls !== undefined && { tls }),
+      routes,
+      start: true,
+    },
+  ];
+}
+
+/** The same after each restart, so that the session goes on, and another one where the flow is copied to another machine. */
+function lastingClientId({ settings }: NodeAPI, id: string): string {
+  const { get } = settings as { get?: (name: string) => unknown };
+  let instance: unknown;
+  try {
+    instance = get?.('instanceId');
+  } catch {
+    // Settings that cannot be kept: Node-RED has no identity of its own then.
+  }
+  const seed = `${String(instance ?? hostname())} ${id}`;
+  return `mqtt-ros-${createHash('sha256').update(seed).digest('hex').slice(0, 14)}`;
+}
