@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AccessControl } from './access/access-control';
+import type { EnhancedLogin } from './access/enhanced-login';
 import type { Identity } from './access/identity';
 import type { Broker, ClientDetails, ConnectedClient } from './broker';
 import type { BrokerEvent } from './broker-event';
@@ -80,6 +81,8 @@ export class ClientConnection implements ConnectedClient {
   /** The client is a bridge to another broker. */
   bridge = false;
   order = 0;
+  /** Present when CONNECT chose an authentication method. */
+  enhancedLogin: EnhancedLogin | undefined;
   /** Whether answers may say in words what is wrong [MQTT-3.1.2-29]. */
   wantsReasons = false;
   readonly #environment: ConnectionEnvironment;
@@ -449,8 +452,20 @@ export class ClientConnection implements ConnectedClient {
     return !this.#ended && this.#held === undefined;
   }
 
+  /** Between CONNECT with an authentication method and CONNACK (MQTT 5.0 section 4.12). */
+  #dispatchLogin(type: PacketType, bytes: Buffer, start: number, end: number): void {
+    if (type === PacketType.auth) handleAuth(this, bytes, start, end);
+    else if (type === PacketType.disconnect)
+      this.left(ReasonCode.unspecifiedError, 'the client has given up its login');
+    else throw new ProtocolError(ReasonCode.protocolError, 'only AUTH may come before the login is finished');
+  }
+
   #dispatch(type: PacketType, bytes: Buffer, start: number, end: number): void {
     if (this.#state === undefined) {
+      if (this.#connectSeen) {
+        this.#dispatchLogin(type, bytes, start, end);
+        return;
+      }
       if (type !== PacketType.connect) {
         throw notConnect(); // [MQTT-3.1.0-1]
       }
@@ -487,7 +502,7 @@ export class ClientConnection implements ConnectedClient {
         handleDisconnect(this, bytes, start, end);
         break;
       case PacketType.auth:
-        handleAuth(this);
+        handleAuth(this, bytes, start, end);
         break;
       default:
         throw new ProtocolError(ReasonCode.protocolError, `packet type ${type} is for servers to send only`);

@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net';
 import { ReasonCode } from './codec/reason-code';
 import type { Limits } from './limits';
+import { networkOf } from './peer';
 import { TokenBucket } from './token-bucket';
 
 /** Why a connection is refused. */
@@ -82,14 +82,4 @@ export class ConnectionAdmission {
     }
     return origin;
   }
-}
-
-/** The address, or of an IPv6 address its /64 network: that is the least that a single customer has. */
-function networkOf(host: string): string {
-  if (!isIPv6(host)) return host;
-  const [before = '', after] = host.split('::');
-  const groups = before === '' ? [] : before.split(':');
-  const later = after === undefined || after === '' ? [] : after.split(':');
-  while (groups.length + later.length < 8) groups.push('0');
-  return [...groups, ...later].slice(0, 4).join(':');
 }

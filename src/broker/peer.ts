@@ -36,3 +36,13 @@ export function networkPeer(host: string, port: number, certificateName?: string
     ...(certificateName !== undefined && { certificateName }),
   };
 }
+
+/** The address, or of an IPv6 address its /64 network: that is the least that a single customer has. */
+export function networkOf(host: string): string {
+  if (!isIPv6(host)) return host;
+  const [before = '', after] = host.split('::');
+  const groups = before === '' ? [] : before.split(':');
+  const later = after === undefined || after === '' ? [] : after.split(':');
+  while (groups.length + later.length < 8) groups.push('0');
+  return [...groups, ...later].slice(0, 4).join(':');
+}

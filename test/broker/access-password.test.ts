@@ -8,7 +8,10 @@ const MOSQUITTO =
 const OLDER_MOSQUITTO =
   '$6$X+Vs9kcYEVFro9/N$hu+Zii/zbexRAe+jvOM2N45ofHeQvrmEDaxdf/54obG5eoGwc/NP3J0P4ETIKeUHxjfkjLsgHDeeFl/VmNp3GA==';
 
-describe('a stored password', () => {
+describe('a stored password', function () {
+  // What makes guessing dear makes the tests slow.
+  this.timeout(20_000);
+
   for (const [name, make] of [
     ['scrypt', hashPassword],
     ['a SCRAM verifier', (password: string) => scramVerifier(password, 4096)],

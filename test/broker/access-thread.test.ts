@@ -6,7 +6,7 @@ import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { AccessSettings } from '../../src/broker/access/access-settings';
+import type { AccessSettings, UserSettings } from '../../src/broker/access/access-settings';
 import type { DecisionRequest } from '../../src/broker/access/decisions';
 import { hashPassword, scramVerifier } from '../../src/broker/access/password-hash';
 import { BrokerThread } from '../../src/broker/broker-thread';
@@ -54,6 +54,7 @@ describe('access to the broker in its thread', () => {
 
   it('is had by mosquitto_pub with a password of scrypt', async function () {
     const mosquittoPub = counterpart(this, 'mosquitto_pub');
+    this.timeout(20_000);
     await start({ users: [{ name: 'anna', passwordHash: await hashPassword('sesame 4') }] });
     const publish = (version: string, password: string) =>
       run(mosquittoPub, [
@@ -97,20 +98,23 @@ describe('access to the broker in its thread', () => {
     await assert.rejects(start({}, '0.0.0.0'), /open to other machines without a password/);
   });
 
-  it('is refused to start with rules, users or keys that are not valid', async () => {
-    const user = { name: 'anna', passwordHash: anna };
-    for (const [access, message] of [
-      [{ users: [user, user] }, /user "anna" exists twice/],
-      [{ users: [{ ...user, name: '' }] }, /a user has no name/],
-      [{ rules: [{ access: 'deny', who: 'user', action: 'any', filter: '#' }] }, /access rule 1/],
-      [{ tokens: {} }, /either a secret or a public key/],
-      [{ decisionTimeout: 0 }, /time for decisions is 0 ms/],
-      [{ passwordFile: '/nonexistent' }, /password file: ENOENT/],
-    ] as Array<[AccessSettings, RegExp]>) {
-      await assert.rejects(start(access), message);
+  for (const [name, settings, message] of [
+    ['twice the same user', (user) => ({ users: [user, user] }), /user "anna" exists twice/],
+    ['a user without a name', (user) => ({ users: [{ ...user, name: '' }] }), /a user has no name/],
+    [
+      'a rule without a name',
+      () => ({ rules: [{ access: 'deny', who: 'user', action: 'any', filter: '#' }] }),
+      /access rule 1/,
+    ],
+    ['tokens without a key', () => ({ tokens: {} }), /either a secret or a public key/],
+    ['no time to decide', () => ({ decisionTimeout: 0 }), /time for decisions is 0 ms/],
+    ['no password file', () => ({ passwordFile: '/nonexistent' }), /password file: ENOENT/],
+  ] as Array<[string, (user: UserSettings) => AccessSettings, RegExp]>) {
+    it(`does not begin with ${name}`, async () => {
+      await assert.rejects(start(settings({ name: 'anna', passwordHash: anna })), message);
       assert.match(broker.status.reason ?? '', message);
-    }
-  });
+    });
+  }
 
   it('changes with the users while it runs, also over a restart', async () => {
     await start({ users: [{ name: 'anna', passwordHash: anna }] });

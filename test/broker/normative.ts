@@ -236,6 +236,9 @@ export const covered: Record<string, readonly string[]> = {
   '3.14.4-2': ['broker/connect'],
   '3.14.4-3': ['broker/session'],
   '3.15.1-1': ['broker/violations'],
+  '3.15.2-1': ['broker/enhanced-authentication'],
+  '3.15.2-2': ['broker/enhanced-authentication'],
+  '3.15.2-3': ['broker/enhanced-authentication'],
   '4.1.0-1': ['broker/connect'],
   '4.1.0-2': ['broker/session'],
   '4.2.0-1': ['broker/broker-thread'],
@@ -281,7 +284,11 @@ export const covered: Record<string, readonly string[]> = {
   '4.9.0-2': ['broker/session'],
   '4.9.0-3': ['broker/delivery'],
   '4.12.0-1': ['broker/violations'],
+  '4.12.0-2': ['broker/enhanced-authentication'],
+  '4.12.0-4': ['broker/enhanced-authentication'],
+  '4.12.0-5': ['broker/enhanced-authentication'],
   '4.12.0-6': ['broker/connect'],
+  '4.12.1-2': ['broker/enhanced-authentication'],
   '4.13.1-1': ['broker/violations'],
   '4.13.2-1': ['broker/connect'],
   '6.0.0-1': ['broker/listener-websocket'],
@@ -339,14 +346,3 @@ export const clientOnly: Record<string, string> = {
   '4.12.1-1': 'keeps its method when it authenticates again',
   '6.0.0-3': 'offers the sub-protocol mqtt',
 };
-
-/** Statements for who offers enhanced authentication, which the broker refuses [MQTT-4.12.0-1]. */
-export const enhancedAuthentication: readonly string[] = [
-  '3.15.2-1',
-  '3.15.2-2',
-  '3.15.2-3',
-  '4.12.0-2',
-  '4.12.0-4',
-  '4.12.0-5',
-  '4.12.1-2',
-];

@@ -1,4 +1,3 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProtocolError } from '../codec/protocol-error';
 import { ReasonCode } from '../codec/reason-code';
@@ -9,8 +8,9 @@ import { type AccessSettings, AccessSettingsError, type UserSettings } from './a
 import { type Decision, type DecisionRequest, Decisions } from './decisions';
 import type { Identity } from './identity';
 import type { LoginRequest } from './login-request';
-import { LoginThrottle } from './login-throttle';
+import { type LoginKeys, LoginThrottle } from './login-throttle';
 import type { Permissions } from './permissions';
+import { readClientFirst, ScramError, ScramExchange } from './scram';
 import { looksLikeToken, TokenVerifier } from './token';
 import { UserList } from './user-list';
 import { WorkQueue } from './work-queue';
@@ -18,11 +18,19 @@ import { WorkQueue } from './work-queue';
 /** Passwords checked at once: each takes a thread of the pool that files need as well. */
 const CHECKS_AT_ONCE = 2;
 const CHECKS_WAITING = 1000;
-/** Failures before attempts are slowed, per user at an address and per address. */
-const FREE_FAILURES = 3;
-const FREE_FAILURES_OF_ADDRESS = 30;
 /** ms */
 const LONGEST_DECISION = 60_000;
+
+/** A SCRAM exchange that waits for the client's last message. */
+export interface ScramLogin {
+  /** What the client is sent. */
+  readonly serverFirst: Buffer;
+  /**
+   * @returns who it is, and what to send last
+   * @throws ProtocolError the proof is wrong, or the message
+   */
+  finish(message: Buffer): { identity: Identity; serverFinal: Buffer };
+}
 
 /**
  * Who may connect, and what each client may do. A user that does not exist is told from a wrong password neither by
@@ -38,9 +46,7 @@ export class AccessControl {
   readonly #tokens: TokenVerifier | undefined;
   readonly #decisions: Decisions | undefined;
   readonly #checks = new WorkQueue(CHECKS_AT_ONCE, CHECKS_WAITING);
-  readonly #ofUser = new LoginThrottle(FREE_FAILURES);
-  readonly #ofAddress = new LoginThrottle(FREE_FAILURES_OF_ADDRESS);
-  readonly #secret = randomBytes(32);
+  readonly #throttle = new LoginThrottle();
 
   /**
    * @param anyone whether clients beyond this machine need no password either
@@ -84,6 +90,11 @@ export class AccessControl {
     return this.#users.size > 0 || this.#tokens !== undefined || this.#decisions !== undefined;
   }
 
+  /** Whether clients can log in by SCRAM-SHA-256. */
+  get offersScram(): boolean {
+    return this.#users.offersScram;
+  }
+
   /** Whether there is any way in for this peer. */
   mayTry(peer: Peer): boolean {
     return this.checksCredentials || peer.certificateName !== undefined || this.#admitsAnonymous(peer);
@@ -110,12 +121,41 @@ export class AccessControl {
   authenticate(login: LoginRequest): Identity | Promise<Identity> {
     const { peer, username, password } = login;
     if ((username !== undefined || password !== undefined) && this.checksCredentials) {
-      return this.#throttled(login, () => this.#check(login));
+      return this.#throttled(login, (keys) => this.#check(login, keys));
     }
     if (peer.certificateName !== undefined) return this.#identity(peer, peer.certificateName);
     if (this.#admitsAnonymous(peer)) return this.#identity(peer);
     if (this.#decisions !== undefined) return this.#askAbout(login, this.#decisions);
     throw new ProtocolError(ReasonCode.notAuthorized, 'a user name and a password are needed');
+  }
+
+  /**
+   * Begins a SCRAM exchange with the client's first message.
+   * @param signal aborted when the client goes
+   * @throws ProtocolError the promise: the message is not valid, or too many attempts have failed
+   */
+  async beginScram(peer: Peer, message: Buffer, signal: AbortSignal): Promise<ScramLogin> {
+    const first = orRefused(() => readClientFirst(message));
+    const { username } = first;
+    const keys = this.#throttle.keysOf(peer, username);
+    await this.#wait(keys, signal);
+    const user = this.#users.get(username);
+    const verifier = user?.password.scram ?? this.#users.standInVerifier(username);
+    const exchange = new ScramExchange(first, verifier);
+    return {
+      serverFirst: exchange.serverFirst,
+      finish: (last) => {
+        this.#checkAddress(keys);
+        const serverFinal = orRefused(() => exchange.finish(last));
+        // The user may have been replaced meanwhile.
+        if (serverFinal === undefined || user === undefined || this.#users.get(username) !== user) {
+          this.#failed(keys);
+          throw wrong();
+        }
+        this.#throttle.succeeded(keys);
+        return { identity: this.#identity(peer, username), serverFinal };
+      },
+    };
   }
 
   /** What a client may do. */
@@ -136,8 +176,9 @@ export class AccessControl {
     return this.#anonymous === 'local' && isLocal(peer);
   }
 
-  async #check(login: LoginRequest): Promise<Identity> {
+  async #check(login: LoginRequest, keys: LoginKeys): Promise<Identity> {
     const { peer, username = '', password = Buffer.alloc(0), signal } = login;
+    this.#checkAddress(keys);
     if (this.#tokens !== undefined) {
       const text = password.toString('latin1');
       if (looksLikeToken(text)) {
@@ -151,7 +192,12 @@ export class AccessControl {
     if (stored !== undefined && this.#checks.full) {
       throw new ProtocolError(ReasonCode.serverBusy, 'too many clients log in at once');
     }
-    const verified = stored && this.#checks.run(() => stored.verify(password), signal);
+    const verified =
+      stored &&
+      this.#checks.run(() => {
+        this.#checkAddress(keys);
+        return stored.verify(password);
+      }, signal);
     if (user === undefined && this.#decisions !== undefined) {
       // The stand-in is checked all the same: the time must not say that the user is unknown.
       const [identity] = await Promise.allSettled([this.#askAbout(login, this.#decisions), verified]);
@@ -176,13 +222,13 @@ export class AccessControl {
 
   async #throttled(
     { peer, username = '', signal }: LoginRequest,
-    check: () => Promise<Identity>,
+    check: (keys: LoginKeys) => Promise<Identity>,
   ): Promise<Identity> {
-    const keys = this.#keys(peer, username);
+    const keys = this.#throttle.keysOf(peer, username);
     await this.#wait(keys, signal);
     try {
-      const identity = await check();
-      this.#ofUser.succeeded(keys.user);
+      const identity = await check(keys);
+      this.#throttle.succeeded(keys);
       return identity;
     } catch (error) {
       if (error instanceof ProtocolError && error.reasonCode === ReasonCode.badUserNameOrPassword)
@@ -191,36 +237,36 @@ export class AccessControl {
     }
   }
 
-  #keys(peer: Peer, username: string): { address: string; user: string } {
-    const address = peer.host ?? '';
-    // A digest, so that long names do not make the memory of failures large.
-    return {
-      address,
-      user: `${address} ${createHmac('sha256', this.#secret).update(username).digest('base64')}`,
-    };
+  async #wait(keys: LoginKeys, signal: AbortSignal): Promise<void> {
+    const time = this.#throttle.wait(keys, this.#now());
+    if (time === undefined) throw tooManyFailures();
+    if (time > 0) await delay(time, undefined, { ref: false, signal });
   }
 
-  async #wait({ address, user }: { address: string; user: string }, signal: AbortSignal): Promise<void> {
-    const now = this.#now();
-    const ofUser = this.#ofUser.wait(user, now);
-    const ofAddress = this.#ofAddress.wait(address, now);
-    if (ofUser === undefined || ofAddress === undefined) {
-      throw new ProtocolError(
-        ReasonCode.connectionRateExceeded,
-        'too many logins have failed, try again later',
-      );
-    }
-    const longer = Math.max(ofUser, ofAddress);
-    if (longer > 0) await delay(longer, undefined, { ref: false, signal });
+  /** To be called right before a password, a token or a proof is checked. */
+  #checkAddress(keys: LoginKeys): void {
+    if (!this.#throttle.mayTry(keys, this.#now())) throw tooManyFailures();
   }
 
-  #failed({ address, user }: { address: string; user: string }): void {
+  #failed(keys: LoginKeys): void {
     this.#statistics.loginsFailed++;
-    this.#ofUser.failed(user, this.#now());
-    this.#ofAddress.failed(address, this.#now());
+    this.#throttle.failed(keys, this.#now());
   }
+}
+
+function tooManyFailures(): ProtocolError {
+  return new ProtocolError(ReasonCode.connectionRateExceeded, 'too many logins have failed, try again later');
 }
 
 function wrong(): ProtocolError {
   return new ProtocolError(ReasonCode.badUserNameOrPassword, 'the user name or the password is wrong');
+}
+
+function orRefused<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ScramError)) throw error;
+    throw new ProtocolError(ReasonCode.badUserNameOrPassword, error.message);
+  }
 }

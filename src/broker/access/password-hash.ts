@@ -6,10 +6,10 @@ const pbkdf2Async = promisify(pbkdf2);
 /** 32 MiB and about 80 ms per password: enough to make guessing dear, little enough for a Raspberry Pi. */
 const SCRYPT_COST = 15;
 const SCRYPT_BLOCK = 8;
-const SALT_BYTES = 16;
+export const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 /** RFC 7677 demands 4096 at least; the client pays for them, not the broker. */
-const SCRAM_ITERATIONS = 15_000;
+export const SCRAM_ITERATIONS = 15_000;
 const MAX_ITERATIONS = 2_000_000;
 /** Bounds on what one check costs, whatever somebody has written into a settings file. */
 const MAX_SCRYPT_BYTES = 256 * 1024 * 1024;

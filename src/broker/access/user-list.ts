@@ -1,7 +1,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { AccessSettingsError, type UserSettings } from './access-settings';
 import { readPasswordFile } from './password-file';
-import { type PasswordHash, parsePasswordHash } from './password-hash';
+import {
+  type PasswordHash,
+  parsePasswordHash,
+  SALT_BYTES,
+  SCRAM_ITERATIONS,
+  type ScramVerifier,
+} from './password-hash';
 
 /** Someone who may log in with a password. */
 export interface User {
@@ -26,7 +32,9 @@ export function userOf({ name, passwordHash, groups = [] }: UserSettings): User 
 export class UserList {
   readonly #users = new Map<string, User>();
   #ofFile: ReadonlyMap<string, User> = new Map();
+  /** All passwords, and those that SCRAM works with. */
   #passwords: PasswordHash[] = [];
+  #verifiers: ScramVerifier[] = [];
   /** Makes the stand-in of a name the same at each attempt. */
   readonly #secret = randomBytes(32);
 
@@ -50,6 +58,11 @@ export class UserList {
     return this.#passwords.length;
   }
 
+  /** Whether somebody can log in by SCRAM. */
+  get offersScram(): boolean {
+    return this.#verifiers.length > 0;
+  }
+
   get(name: string): User | undefined {
     return this.#users.get(name) ?? this.#ofFile.get(name);
   }
@@ -68,12 +81,32 @@ export class UserList {
 
   /** What a password for this name, which nobody has, is compared with; `undefined` when there are no users at all. */
   standIn(name: string): PasswordHash | undefined {
-    const digest = createHmac('sha256', this.#secret).update(name).digest();
-    return this.#passwords[digest.readUInt32BE() % this.#passwords.length];
+    return this.#pick(this.#passwords, name);
+  }
+
+  /** What somebody who does not exist is shown: like the verifier of a user, and the same each time. */
+  standInVerifier(name: string): ScramVerifier {
+    const { iterations = SCRAM_ITERATIONS, salt = { length: SALT_BYTES } } =
+      this.#pick(this.#verifiers, name) ?? {};
+    return {
+      iterations,
+      salt: this.#digest(`salt ${name}`).subarray(0, salt.length),
+      storedKey: randomBytes(32),
+      serverKey: randomBytes(32),
+    };
+  }
+
+  #pick<T>(list: readonly T[], name: string): T | undefined {
+    return list[this.#digest(name).readUInt32BE() % list.length];
+  }
+
+  #digest(text: string): Buffer {
+    return createHmac('sha256', this.#secret).update(text).digest();
   }
 
   #changed(): void {
     const users = new Map([...this.#ofFile, ...this.#users]);
     this.#passwords = [...users.values()].map(({ password }) => password);
+    this.#verifiers = this.#passwords.flatMap(({ scram }) => scram ?? []);
   }
 }

@@ -4,6 +4,7 @@ import { shown } from '../../topic/topic-name';
 import type { Identity } from '../access/identity';
 import { announced, checkOffered, grantedKeepAlive } from '../capabilities';
 import type { ClientConnection } from '../client-connection';
+import { encodeAuth } from '../codec/auth-packet';
 import { encodeConnack } from '../codec/connack-packet';
 import { type ConnectPacket, decodeConnect, peekProtocolVersion } from '../codec/connect-packet';
 import type { Properties } from '../codec/properties';
@@ -11,6 +12,7 @@ import { ProtocolError } from '../codec/protocol-error';
 import { ReasonCode } from '../codec/reason-code';
 import { topicAliases } from '../topic-aliases';
 import { isUpstreamSession } from '../upstream/upstream-settings';
+import { challenge } from './auth';
 
 /** Finds out who a client is, then accepts or refuses it (MQTT 5.0 sections 3.1.4, 3.2). */
 export function handleConnect(connection: ClientConnection, bytes: Buffer, start: number, end: number): void {
@@ -23,25 +25,42 @@ export function handleConnect(connection: ClientConnection, bytes: Buffer, start
   output.maximumPacketSize = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   check(packet, connection);
   if (packet.clientId === '') connection.clientId = `assigned-${randomBytes(12).toString('hex')}`;
+  const { username, password, properties } = packet;
+  const { authenticationMethod: method } = properties;
+  if (method !== undefined) {
+    connection.enhancedLogin = {
+      method,
+      exchange: undefined,
+      accepted: (identity, answer) => accept(connection, packet, identity, answer),
+    };
+    challenge(connection, connection.enhancedLogin, properties.authenticationData);
+    return;
+  }
   const identity = access.authenticate({
     clientId: connection.clientId,
     peer: connection.peer,
-    username: packet.username,
-    password: packet.password,
+    username,
+    password,
     get signal() {
       return connection.leaving;
     },
   });
   // At once where that is possible: a crowd of clients must not become a crowd of promises.
-  if (!(identity instanceof Promise)) accept(connection, packet, identity);
-  else connection.hold(identity, (known) => accept(connection, packet, known));
+  if (!(identity instanceof Promise)) accept(connection, packet, identity, {});
+  else connection.hold(identity, (known) => accept(connection, packet, known, {}));
 }
 
 /**
  * Lets in a client that is known.
+ * @param authentication what CONNACK says of an enhanced authentication
  * @throws ProtocolError the rules do not allow it to connect, or to publish its will
  */
-function accept(connection: ClientConnection, packet: ConnectPacket, identity: Identity): void {
+function accept(
+  connection: ClientConnection,
+  packet: ConnectPacket,
+  identity: Identity,
+  authentication: Properties,
+): void {
   const { broker, access, output, now } = connection;
   const { properties } = packet;
   const permissions = access.permissionsOf(identity, connection.clientId);
@@ -70,6 +89,7 @@ function accept(connection: ClientConnection, packet: ConnectPacket, identity: I
     maximumPacketSize: limits.packetSize,
     topicAliasMaximum: limits.topicAliases,
     ...announced(broker.capabilities, packet),
+    ...authentication,
   };
   if (limits.receiveMaximum < 65_535) granted.receiveMaximum = limits.receiveMaximum;
   if (v5 && sessionExpiry < wanted) granted.sessionExpiryInterval = sessionExpiry;
@@ -100,20 +120,29 @@ function accept(connection: ClientConnection, packet: ConnectPacket, identity: I
   // MQTT 3.1 has no session present flag.
   output.packet(connack(present && packet.protocolVersion > 3));
   const authorizedUntil = now + (identity.validFor ?? Number.POSITIVE_INFINITY);
+  const { enhancedLogin } = connection;
+  if (enhancedLogin !== undefined) {
+    enhancedLogin.accepted = (again, answer) => renew(connection, again, answer);
+  }
   const state = { session, identity, authorizedUntil, keepAlive, sessionExpiry, will: packet.will };
   connection.accept(state, present);
   session.attach(output, properties.receiveMaximum ?? 65_535, now);
 }
 
+/**
+ * The client has proved anew who it is (MQTT 5.0 section 4.12.1).
+ * @throws ProtocolError it is somebody else now
+ */
+function renew({ state, output }: ClientConnection, identity: Identity, answer: Properties): void {
+  if (identity.username !== state.identity.username) {
+    throw new ProtocolError(ReasonCode.notAuthorized, 'the client has become another user');
+  }
+  output.packet(encodeAuth({ type: 'auth', reasonCode: ReasonCode.success, properties: answer }));
+}
+
 /** @throws ProtocolError the client cannot be accepted */
 function check(packet: ConnectPacket, { broker }: ClientConnection): void {
-  const { protocolVersion, clientId, cleanStart, properties, will } = packet;
-  if (properties.authenticationMethod !== undefined) {
-    throw new ProtocolError(
-      ReasonCode.badAuthenticationMethod,
-      `authentication method "${properties.authenticationMethod}" is not supported`,
-    );
-  }
+  const { protocolVersion, clientId, cleanStart, will } = packet;
   // [MQTT-3.1.3-8 of 3.1.1]; MQTT 3.1 has no empty client identifiers at all.
   if (clientId === '' && (protocolVersion === 3 || (protocolVersion === 4 && !cleanStart))) {
     throw new ProtocolError(
