@@ -3,17 +3,16 @@ import { crc32 } from './checksum';
 import { StoreVersionError } from './store';
 
 /*
- * A file: 8 bytes of magic, version (u32), CRC-32 of these 12 bytes; then frames: length of the payload (u32), CRC-32
- * of length and payload, payload. All numbers big-endian. A frame holds what belongs together: it counts as a whole or not at all.
+ * A file: 8 bytes of magic, version (u32), CRC-32 of these 12 bytes; then frames: length of the payload (u32), its
+ * complement (u32), CRC-32 of the payload, payload. All numbers big-endian. A frame holds what belongs together: it counts
+ * as a whole or not at all. By the complement a damaged length is known from that of a frame which was not written to its end.
  */
 
 /** Of the format of files and records. */
 export const FORMAT_VERSION = 1;
 const MAGIC = Buffer.from('MQTTROSJ');
 export const FILE_HEADER_BYTES = 16;
-export const FRAME_HEADER_BYTES = 8;
-/** Larger than any group of changes that one turn of the event loop brings. */
-const MAX_FRAME_BYTES = 1 << 30;
+export const FRAME_HEADER_BYTES = 12;
 const READ_BYTES = 1 << 20;
 
 /**
@@ -40,12 +39,10 @@ export function createJournalFile(path: string): number {
 export function frameHeader(payload: Buffer): Buffer {
   const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
   header.writeUInt32BE(payload.length, 0);
-  header.writeUInt32BE(frameChecksum(payload), 4);
+  header.writeUInt32BE(~payload.length >>> 0, 4);
+  header.writeUInt32BE(crc32(payload), 8);
   return header;
 }
-
-// The length is in it, or a run of zeros would be a valid empty frame.
-const frameChecksum = (payload: Buffer) => (crc32(payload) ^ payload.length ^ 0xa5a5a5a5) >>> 0;
 
 /**
  * Appends a frame.
@@ -123,14 +120,15 @@ export class JournalReader {
     if (this.#damage !== undefined || this.#offset === this.#size) return undefined;
     const start = this.#offset;
     const header = this.#take(FRAME_HEADER_BYTES);
-    const length = header?.readUInt32BE(0) ?? 0;
-    const checksum = header?.readUInt32BE(4) ?? 0;
-    const payload = length > MAX_FRAME_BYTES ? undefined : this.#take(length);
-    if (header !== undefined && payload !== undefined && frameChecksum(payload) === checksum) return payload;
-    const torn = header === undefined || payload === undefined;
-    this.#offset = start;
-    this.#stop(torn ? 'the last frame is not complete' : 'a frame does not match its checksum', torn);
-    return undefined;
+    if (header === undefined) return this.#end(start, 'the last frame is not complete', true);
+    const length = header.readUInt32BE(0);
+    const checksum = header.readUInt32BE(8);
+    if (~length >>> 0 !== header.readUInt32BE(4))
+      return this.#end(start, 'the length of a frame is damaged', false);
+    const payload = this.#take(length);
+    if (payload === undefined) return this.#end(start, 'the last frame is not complete', true);
+    if (crc32(payload) !== checksum) return this.#end(start, 'a frame does not match its checksum', false);
+    return payload;
   }
 
   /** The payload that `next` has returned is none, although its checksum is right. */
@@ -140,6 +138,11 @@ export class JournalReader {
 
   close(): void {
     closeSync(this.#descriptor);
+  }
+
+  #end(offset: number, reason: string, torn: boolean): undefined {
+    this.#offset = offset;
+    this.#stop(reason, torn);
   }
 
   #stop(reason: string, torn: boolean): false {
