@@ -55,6 +55,14 @@ export type BrokerEvent =
       address: string;
     }
   | {
+      /** `short`: messages are dropped for slow readers; `refusing`: what would have to be held is refused. */
+      type: 'memory';
+      state: 'enough' | 'short' | 'refusing';
+      /** Held for clients. */
+      bytes: number;
+      limit: number;
+    }
+  | {
       /** Messages that a limit has kept from a client since it was last told. */
       type: 'dropped';
       clientId: string;

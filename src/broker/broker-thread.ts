@@ -7,6 +7,7 @@ import type { Decision, DecisionRequest } from './access/decisions';
 import { userOf } from './access/user-list';
 import type { BrokerEvent } from './broker-event';
 import { type Capabilities, capabilitiesOf } from './capabilities';
+import { memoryLimit } from './held-memory';
 import { type Limits, limitsOf } from './limits';
 import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
 import { messagesIn, type PublishedMessage } from './message-batch';
@@ -68,6 +69,10 @@ const STABLE_TIME = 60_000;
  * memory, and as much as the connections themselves need at 5,000.
  */
 const YOUNG_GENERATION_MB = 12;
+/** What the broker's code, its caches and the packets being decoded take of the heap besides what is held, at most. */
+const BASE_HEAP_MB = 192;
+/** What is held, a quarter above its limit at most, with the room that collecting garbage needs. */
+const HEAP_PER_HELD = 1.25 * 1.5;
 /** How long a stop may take before the thread is ended, ms. */
 const STOP_TIMEOUT = 4000;
 
@@ -310,7 +315,10 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     };
     return new Worker(require.resolve('./broker-worker'), {
       workerData,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+      resourceLimits: {
+        maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
+        maxOldGenerationSizeMb: heapMegabytes(workerData),
+      },
     });
   }
 
@@ -328,6 +336,12 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     this.#status = status;
     this.emit('status', status);
   }
+}
+
+/** So much heap that no client can exhaust it: also if all that is held were of the heap. */
+function heapMegabytes({ limits, storage }: WorkerSettings): number {
+  const held = Math.max(memoryLimit(limits.memoryBytes), storage === undefined ? 0 : limits.storedBytes);
+  return BASE_HEAP_MB + Math.ceil((HEAP_PER_HELD * held) / (1024 * 1024));
 }
 
 function stoppedEarly(): Error {

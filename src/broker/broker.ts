@@ -9,8 +9,10 @@ import { ProtocolError } from './codec/protocol-error';
 import type { PublishView } from './codec/publish-packet';
 import { ReasonCode } from './codec/reason-code';
 import type { SubscriptionRequest } from './codec/subscribe-packet';
+import { HeldMemory, memoryLimit } from './held-memory';
 import type { Limits } from './limits';
 import { type Message, messageOf, messageOfBroker, messageOfWill, messageSizeOf } from './message';
+import { MessageSlabs } from './message-slab';
 import type { MessageWatch } from './message-watch';
 import type { Peer } from './peer';
 import { RetainedMessages } from './retained-messages';
@@ -67,11 +69,13 @@ export class Broker {
   /** Encoded properties that messages bear which have left by an upstream. */
   leavingStamps: readonly Buffer[] = [];
   readonly #watch: MessageWatch | undefined;
+  readonly memory: HeldMemory;
+  readonly slabs = new MessageSlabs();
   readonly #routing: RoutingTable;
   readonly #retained: RetainedMessages;
   readonly #sysTopics: SysTopics;
   /** What is retained below `$SYS`, apart from what clients have published. */
-  readonly #sysRetained = new RetainedMessages(1000, 1024 * 1024);
+  readonly #sysRetained: RetainedMessages;
   readonly #replays = new RetainedReplay((subscription) => this.#replay(subscription));
   readonly #sessions: SessionRegistry;
   readonly #clients = new Map<string, ConnectedClient>();
@@ -90,10 +94,12 @@ export class Broker {
     this.capabilities = capabilities;
     this.store = store;
     this.#watch = watch;
-    this.#routing = new RoutingTable(limits, (topic) => watch?.matches(topic) === true);
+    this.memory = new HeldMemory(memoryLimit(limits.memoryBytes));
+    this.#routing = new RoutingTable(limits, this.memory, (topic) => watch?.matches(topic) === true);
+    this.#sysRetained = new RetainedMessages(1000, 1024 * 1024, this.memory);
     this.#sysTopics = new SysTopics(capabilities.sysInterval);
-    this.#retained = new RetainedMessages(limits.retainedMessages, limits.retainedBytes);
-    this.#sessions = new SessionRegistry(limits, statistics, store, {
+    this.#retained = new RetainedMessages(limits.retainedMessages, limits.retainedBytes, this.memory);
+    this.#sessions = new SessionRegistry(limits, statistics, store, this.memory, {
       ended: (session, now) => this.#forget(session, now),
       willDue: (fields, session, now) => this.#publishWill(fields, session, now),
     });
@@ -193,6 +199,23 @@ export class Broker {
   }
 
   /**
+   * Whether a received PUBLISH would have to be held, for who does not take it at once, while there is no memory for
+   * that. At QoS 0 it need not be held: it is dropped for those.
+   * @param local whether it comes from this process
+   */
+  mustRefuse(view: PublishView, entry: TopicEntry, publisher: Session, local: boolean): boolean {
+    if (this.memory.level < (local ? 3 : 2) || view.qos === 0) return false;
+    if (view.retain && view.payloadEnd > view.payloadStart) return true;
+    if (view.qos === 2 && publisher.mayNotOpen(view.packetId)) return true;
+    this.#routing.refresh(entry);
+    if (entry.shared.some((shared) => !shared.ready)) return true;
+    return entry.recipients.some(
+      ({ session, delivery, own }) =>
+        ((session === publisher ? own : delivery)?.qos ?? 0) > 0 && !session.ready,
+    );
+  }
+
+  /**
    * Delivers a received PUBLISH to all who subscribed to its topic, and retains it when it says so.
    * @param aliasedTopic the bytes of the topic name, when the packet names the topic by an alias only
    * @param v5 whether the packet is one of MQTT 5
@@ -212,11 +235,11 @@ export class Broker {
     const size = messageSizeOf(view, aliasedTopic);
     const inPlace = aliasedTopic === undefined && view.propertiesUnchanged;
     if (view.retain) {
-      message = messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
+      message = this.#messageOf(view, entry, aliasedTopic, publisher.clientId, now);
       this.#retain(message);
     }
     if (entry.watched) {
-      if (!inPlace) message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
+      if (!inPlace) message ??= this.#messageOf(view, entry, aliasedTopic, publisher.clientId, now);
       const expiry = message?.remainingExpiry(now) ?? -1;
       this.#watch?.published(message ?? view, entry.topic, view.qos, view.retain, expiry, publisher.clientId);
     }
@@ -228,7 +251,7 @@ export class Broker {
       const qos = Math.min(view.qos, delivery.qos) as QoS;
       if (qos === 0 && inPlace && session.forward(view, delivery, v5)) continue;
       if (!session.accepts(size, qos, now)) continue;
-      message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
+      message ??= this.#messageOf(view, entry, aliasedTopic, publisher.clientId, now);
       session.deliver(message, qos, view.retain && delivery.retainAsPublished, delivery, now);
     }
     const recipients = entry.recipients;
@@ -240,7 +263,7 @@ export class Broker {
       const qos = Math.min(view.qos, delivery.qos) as QoS;
       if (qos === 0 && inPlace && session.forward(view, delivery, v5)) continue;
       if (!session.accepts(size, qos, now)) continue;
-      message ??= messageOf(view, entry.topic, aliasedTopic, publisher.clientId, now);
+      message ??= this.#messageOf(view, entry, aliasedTopic, publisher.clientId, now);
       session.deliver(message, qos, view.retain && delivery.retainAsPublished, delivery, now);
     }
   }
@@ -261,7 +284,7 @@ export class Broker {
     if (this.store.full && this.mustKeep(view, entry, undefined)) {
       throw new ProtocolError(ReasonCode.quotaExceeded, 'there is no room to keep the message');
     }
-    const message = messageOf(view, entry.topic, undefined, '', now);
+    const message = this.#messageOf(view, entry, undefined, '', now);
     if (message.retain) this.#retain(message);
     this.#route(message, undefined, now);
   }
@@ -327,8 +350,16 @@ export class Broker {
     if (this.capabilities.sysInterval > 0) this.#publishSysTopic(`$SYS/broker/${name}`, text, now);
   }
 
-  /** Adds or replaces a subscription; `reasonCode` is for SUBACK, after which comes `replay`. */
-  subscribe(session: Session, request: SubscriptionRequest, identifier: number): SubscribeResult {
+  /**
+   * Adds or replaces a subscription; `reasonCode` is for SUBACK, after which comes `replay`.
+   * @param local whether the client is one of this process
+   */
+  subscribe(
+    session: Session,
+    request: SubscriptionRequest,
+    identifier: number,
+    local: boolean,
+  ): SubscribeResult {
     const { filter, noLocal, retainAsPublished, retainHandling } = request;
     const qos = Math.min(request.qos, this.capabilities.maximumQos) as QoS; // [MQTT-3.2.2-10]
     const reason =
@@ -344,6 +375,7 @@ export class Broker {
     const before = session.subscriptions.get(filter);
     const noRoom =
       session.subscriptions.size >= this.limits.subscriptions ||
+      this.memory.level >= (local ? 3 : 2) ||
       (session.stored !== undefined && this.store.full);
     if (before === undefined && noRoom) {
       return { reasonCode: ReasonCode.quotaExceeded };
@@ -431,10 +463,21 @@ export class Broker {
     return filter.startsWith('$SYS') ? this.#sysRetained : this.#retained;
   }
 
+  #messageOf(
+    view: PublishView,
+    { topic }: TopicEntry,
+    aliasedTopic: Buffer | undefined,
+    publisher: string,
+    now: number,
+  ): Message {
+    return messageOf(view, topic, aliasedTopic, publisher, now, this.slabs);
+  }
+
   #retain(message: Message): void {
     message.compact();
     const removes = message.payloadEnd === message.payloadStart; // [MQTT-3.3.1-6], [MQTT-3.3.1-7]
-    if (removes || this.store.full || !this.#retained.set(message)) {
+    const noRoom = this.store.full || this.memory.level >= 2;
+    if (removes || noRoom || !this.#retained.set(message)) {
       this.#retained.remove(message.topic);
       this.store.retainedRemoved(message.topic);
       if (!removes) this.statistics.dropped++;
@@ -492,7 +535,7 @@ export class Broker {
   }
 
   #publishSysTopic(topic: string, text: string, now: number): void {
-    const message = messageOfBroker(topic, text).compact();
+    const message = messageOfBroker(topic, text);
     this.#sysRetained.set(message);
     this.#route(message, undefined, now);
   }

@@ -24,6 +24,7 @@ import { handlePingreq } from './handlers/pingreq';
 import { handlePublish } from './handlers/publish';
 import { handleSubscribe } from './handlers/subscribe';
 import { handleUnsubscribe } from './handlers/unsubscribe';
+import { aliasBytes, CONNECTION_BYTES } from './held-memory';
 import type { Peer } from './peer';
 import type { Session } from './session/session';
 
@@ -31,6 +32,10 @@ import type { Session } from './session/session';
 const MAX_CONNECT_BYTES = 512 * 1024;
 /** What a client may send before it is read no further while it has to wait. */
 const HELD_BYTES = 64 * 1024;
+/** What one may hold and not end for it while memory is short: begun packets, and what it does not read. */
+const SMALL_BYTES = 64 * 1024;
+/** Looks at the clock in a row at which a reader that has taken nothing counts as stalled: some five seconds. */
+const STALLED_CHECKS = 10;
 /** How long the last packet may take to reach a peer that does not close, ms. */
 const LINGER = 2000;
 const CLOSED_BY_PEER = 'connection closed by the peer';
@@ -107,6 +112,10 @@ export class ClientConnection implements ConnectedClient {
   #throttleReported = false;
   /** While it is not read because it does not take its answers. */
   #backlogged = false;
+  /** Of the begun packet, as it is counted in the memory. */
+  #packetBytes = 0;
+  #writesTaken = 0;
+  #checksStalled = 0;
 
   constructor(stream: Duplex, peer: Peer, environment: ConnectionEnvironment) {
     const { broker, access, schedule, clock, view } = environment;
@@ -133,13 +142,20 @@ export class ClientConnection implements ConnectedClient {
       schedule,
       broker.limits.outputBytes,
       broker.statistics,
+      broker.memory,
       () => this.#onDrained(),
       (reason) => this.end(ReasonCode.quotaExceeded, reason),
     );
   }
 
+  /** Whether its client is in this process. */
+  get local(): boolean {
+    return this.peer.host === undefined;
+  }
+
   /** Starts reading. */
   open(): void {
+    this.broker.memory.add(CONNECTION_BYTES);
     this.#stream.on('data', (chunk: Buffer) => {
       this.broker.statistics.bytesReceived += chunk.length;
       this.#onData(chunk);
@@ -155,6 +171,8 @@ export class ClientConnection implements ConnectedClient {
     });
     this.#stream.on('close', () => {
       this.#leave(undefined, failure?.message ?? CLOSED_BY_PEER);
+      this.output.discard();
+      this.broker.memory.remove(CONNECTION_BYTES + this.#packetBytes);
       this.#environment.closed(this);
     });
   }
@@ -286,6 +304,26 @@ export class ClientConnection implements ConnectedClient {
       this.end(ReasonCode.keepAliveTimeout, 'nothing came within one and a half times the keep alive'); // [MQTT-3.1.2-22]
   }
 
+  /** There is more memory again. */
+  relieve(): void {
+    if (!this.#ended) this.#onDrained();
+  }
+
+  /** Ends a client of elsewhere that holds memory without getting on, while memory is short. */
+  checkMemory(): void {
+    const { writesTaken, heldBytes } = this.output;
+    const stalled = heldBytes > SMALL_BYTES && writesTaken === this.#writesTaken;
+    this.#checksStalled = stalled ? this.#checksStalled + 1 : 0;
+    this.#writesTaken = writesTaken;
+    const { level } = this.broker.memory;
+    if (this.local || level === 0) return;
+    if (this.#checksStalled >= STALLED_CHECKS) {
+      this.end(ReasonCode.quotaExceeded, 'memory is short, and it has stopped reading');
+    } else if (level >= 2 && this.#packetBytes > SMALL_BYTES) {
+      this.end(ReasonCode.quotaExceeded, 'memory is short, and it has begun a packet that takes much');
+    }
+  }
+
   /** The client, its session and its will part; `reasonCode` is absent when the network ended the connection. */
   #leave(reasonCode: number | undefined, reason: string): void {
     if (this.#ended) return;
@@ -305,6 +343,7 @@ export class ClientConnection implements ConnectedClient {
       return;
     }
     this.#state = undefined;
+    for (const topic of this.topicAliases.values()) this.broker.memory.remove(aliasBytes(topic));
     this.topicAliases.clear();
     this.broker.disconnect(state.session, state.sessionExpiry, state.will, now);
     this.#environment.report({
@@ -348,6 +387,7 @@ export class ClientConnection implements ConnectedClient {
       this.#fail(error);
       return;
     }
+    this.#countPacket();
     if (this.#state === undefined) return;
     this.#extendDeadline(this.now);
     if (this.#rate !== undefined) {
@@ -356,7 +396,8 @@ export class ClientConnection implements ConnectedClient {
     }
     // Answers are never dropped, so who asks without reading the answers is not read on.
     const { outputBytes, packetSize } = this.broker.limits;
-    if (this.output.pendingBytes > outputBytes + packetSize) {
+    const most = this.broker.memory.level === 0 ? outputBytes + packetSize : SMALL_BYTES;
+    if (this.output.pendingBytes > most) {
       this.#backlogged = true;
       this.#stream.pause();
     }
@@ -370,6 +411,18 @@ export class ClientConnection implements ConnectedClient {
   #begin(header: number): void {
     this.#begun = true;
     if (header >> 4 !== PacketType.connect) throw notConnect();
+  }
+
+  #countPacket(): void {
+    const { heldBytes } = this.#framer;
+    if (heldBytes === this.#packetBytes) return;
+    const { memory } = this.broker;
+    memory.remove(this.#packetBytes);
+    memory.add(heldBytes);
+    this.#packetBytes = heldBytes;
+    if (memory.level === 3 && heldBytes > SMALL_BYTES) {
+      this.end(ReasonCode.quotaExceeded, 'memory is short, and it has begun a packet that takes much');
+    }
   }
 
   #extendDeadline(now: number): void {

@@ -10,6 +10,7 @@ import {
 } from './codec/publish-packet';
 import { ReasonCode } from './codec/reason-code';
 import { variableByteIntegerLength } from './codec/wire-writer';
+import type { HeldMemory, MemoryLevel } from './held-memory';
 import { countLatency } from './latency-histogram';
 import type { SessionOutput } from './session/session';
 import type { BrokerStatistics } from './statistics';
@@ -17,12 +18,16 @@ import type { Store } from './store/store';
 import type { TopicAliases } from './topic-aliases';
 
 const BLOCK_BYTES = 32 * 1024;
+/** The first of a turn when no block is free: a message to very many clients must not take a block for each. */
+const SMALL_BLOCK_BYTES = 2048;
 /** Free blocks kept for the next writes, 8 MiB. */
 const MAX_FREE_BLOCKS = 256;
 const freeBlocks: Buffer[] = [];
 
 /** Written without waiting for the end of the turn, so that what a burst holds in memory stays small. */
 const EARLY_FLUSH_BYTES = 512 * 1024;
+/** What may wait behind a write while memory is short. */
+const LITTLE_BYTES = 64 * 1024;
 /** A run of forwarded bytes that is shorter is copied: cheaper than a buffer of its own in the system call. */
 const SHORTEST_SLICE = 2048;
 
@@ -120,6 +125,7 @@ export class ConnectionOutput implements SessionOutput {
   readonly #schedule: FlushSchedule;
   readonly #limit: number;
   readonly #statistics: BrokerStatistics;
+  readonly #memory: HeldMemory;
   readonly #drained: () => void;
   readonly #abandoned: (reason: string) => void;
   #barrier = 0;
@@ -136,16 +142,21 @@ export class ConnectionOutput implements SessionOutput {
   #runEnd = 0;
   #waiting = 0;
   #writing = 0;
+  /** What the buffers of these take, as it is counted in the memory. */
+  #heldWaiting = 0;
+  #heldWriting = 0;
   #scheduled = false;
   #congested = false;
   #drainDue = false;
   #closed = false;
   #overflow: string | undefined;
+  #writesTaken = 0;
 
   /**
    * @param takesAtOnce true for a socket, whose finished writes are in the kernel; false for a stream that keeps buffers
    * @param limit bytes waiting for the reader at which it counts as congested
-   * @param drained called after a congestion, when half of the limit is free again
+   * @param drained called after a congestion, when half of the limit is free again, and while memory is short after
+   * each write
    * @param abandoned called, with the reason, when the connection must end: the store has failed, so that what waits can
    * never be written, or the session's queue is full
    */
@@ -155,6 +166,7 @@ export class ConnectionOutput implements SessionOutput {
     schedule: FlushSchedule,
     limit: number,
     statistics: BrokerStatistics,
+    memory: HeldMemory,
     drained: () => void,
     abandoned: (reason: string) => void,
   ) {
@@ -163,12 +175,29 @@ export class ConnectionOutput implements SessionOutput {
     this.#schedule = schedule;
     this.#limit = limit;
     this.#statistics = statistics;
+    this.#memory = memory;
     this.#drained = drained;
     this.#abandoned = abandoned;
   }
 
   get congested(): boolean {
-    return this.#congested;
+    const { level } = this.#memory;
+    return this.#congested || (level > 0 && this.#isBehind(level));
+  }
+
+  /** Of a reader that takes what it gets the last write may still be under way, and a little wait behind it. */
+  #isBehind(level: MemoryLevel): boolean {
+    return level === 3 || (this.#writing > 0 && this.#waiting > (level === 1 ? LITTLE_BYTES : 0));
+  }
+
+  /** What waits for the reader takes so much memory, in bytes. */
+  get heldBytes(): number {
+    return this.#heldWaiting + this.#heldWriting;
+  }
+
+  /** Writes that the reader has taken. */
+  get writesTaken(): number {
+    return this.#writesTaken;
   }
 
   /** Bytes that the reader has not taken yet. */
@@ -311,14 +340,30 @@ export class ConnectionOutput implements SessionOutput {
       this.#barrier = 0;
       this.#vector = [];
       this.#blocks = [];
+      this.#block = undefined;
       this.#used = 0;
       this.#run = undefined;
       this.#waiting = 0;
+      this.#memory.remove(this.#heldWaiting);
+      this.#heldWaiting = 0;
     }
     if (last !== undefined) this.packet(last);
     this.#writing = 0;
     this.#write();
     this.#closed = true;
+  }
+
+  /** The stream is closed: what waits will never be taken. */
+  discard(): void {
+    this.#closed = true;
+    this.#memory.remove(this.heldBytes);
+    this.#heldWaiting = 0;
+    this.#heldWriting = 0;
+    this.#vector = [];
+    this.#blocks = [];
+    this.#run = undefined;
+    this.#block = undefined;
+    this.#used = 0;
   }
 
   #endRun(): void {
@@ -333,6 +378,7 @@ export class ConnectionOutput implements SessionOutput {
     } else {
       this.#seal();
       this.#vector.push(run.subarray(this.#runStart, this.#runEnd));
+      this.#hold(length);
     }
   }
 
@@ -341,11 +387,11 @@ export class ConnectionOutput implements SessionOutput {
     if (this.#run !== undefined) this.#endRun();
     if (this.#block !== undefined && this.#used + size > this.#block.length) this.#seal();
     if (this.#block === undefined) {
+      const least = this.#waiting === 0 ? SMALL_BLOCK_BYTES : BLOCK_BYTES;
       this.#block =
-        size > BLOCK_BYTES
-          ? Buffer.allocUnsafeSlow(size)
-          : (freeBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES));
+        (size > BLOCK_BYTES ? undefined : freeBlocks.pop()) ?? Buffer.allocUnsafeSlow(Math.max(size, least));
       this.#used = 0;
+      this.#hold(this.#block.length);
     }
     return this.#block;
   }
@@ -361,8 +407,14 @@ export class ConnectionOutput implements SessionOutput {
       this.#blocks.push(block);
     } else {
       if (filled.length > 0) this.#vector.push(Buffer.from(filled));
+      this.#hold(filled.length - block.length);
       free(block);
     }
+  }
+
+  #hold(bytes: number): void {
+    this.#heldWaiting += bytes;
+    this.#memory.add(bytes);
   }
 
   #added(size: number): void {
@@ -370,7 +422,8 @@ export class ConnectionOutput implements SessionOutput {
     this.#waiting += size;
     if (this.pendingBytes >= this.#limit) this.#congested = true;
     this.#due();
-    if (this.#waiting >= EARLY_FLUSH_BYTES && this.#writing === 0) this.#write();
+    if (this.#writing > 0) return;
+    if (this.#waiting >= EARLY_FLUSH_BYTES || this.#memory.level > 0) this.#write();
   }
 
   #write(): void {
@@ -387,6 +440,8 @@ export class ConnectionOutput implements SessionOutput {
     this.#blocks = [];
     this.#writing = this.#waiting;
     this.#waiting = 0;
+    this.#heldWriting = this.#heldWaiting;
+    this.#heldWaiting = 0;
     this.#statistics.bytesSent += this.#writing;
     const stream = this.#stream;
     const last = vector.pop() as Buffer;
@@ -408,9 +463,13 @@ export class ConnectionOutput implements SessionOutput {
 
   #taken(): void {
     this.#writing = 0;
+    this.#writesTaken++;
+    this.#memory.remove(this.#heldWriting);
+    this.#heldWriting = 0;
     for (const block of this.#blocksWriting) free(block);
     this.#blocksWriting = [];
-    if (this.#congested && this.#waiting < this.#limit / 2) {
+    if (this.#waiting >= this.#limit / 2) return;
+    if (this.#congested || this.#memory.level > 0) {
       this.#congested = false;
       this.#drainDue = true;
       this.#due();

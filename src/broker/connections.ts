@@ -17,6 +17,9 @@ const DROPS_INTERVAL = 5000;
 /** Of how many clients this is told at a time; of the others the next time. */
 const DROPS_TOLD = 100;
 
+/** By level. */
+const MEMORY_STATES = ['enough', 'short', 'refusing', 'refusing'] as const;
+
 /** All network connections of a broker, whatever they came through. */
 export class Connections {
   readonly #broker: Broker;
@@ -31,6 +34,7 @@ export class Connections {
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
   #dropsDueAt = 0;
+  #memoryState: 'enough' | 'short' | 'refusing' = 'enough';
   #idle: (() => void) | undefined;
 
   /** @param clock milliseconds of a clock that does not jump */
@@ -123,11 +127,29 @@ export class Connections {
   check(now: number): void {
     for (const connection of this.#open) connection.checkTime(now);
     this.#broker.expire(now);
+    this.#checkMemory();
     this.#admission.forgetIdle(now);
     if (now >= this.#dropsDueAt) {
       this.#dropsDueAt = now + DROPS_INTERVAL;
       this.#reportDrops();
     }
+  }
+
+  #checkMemory(): void {
+    const { memory } = this.#broker;
+    this.#reportMemory();
+    for (const connection of this.#open) connection.checkMemory();
+    if (memory.check()) for (const connection of this.#open) connection.relieve();
+    this.#reportMemory();
+    this.#broker.statistics.heldBytes = memory.bytes;
+  }
+
+  #reportMemory(): void {
+    const { bytes, limit, level } = this.#broker.memory;
+    const state = MEMORY_STATES[level];
+    if (state === this.#memoryState) return;
+    this.#memoryState = state;
+    this.#report({ type: 'memory', state, bytes, limit });
   }
 
   #reportDrops(): void {

@@ -18,7 +18,10 @@ export interface Limits {
    * closed and reported as refused.
    */
   connectTimeout: number;
-  /** Largest packet accepted, with its fixed header; a larger one ends the connection (0x95). */
+  /**
+   * Largest packet accepted, with its fixed header; a larger one ends the connection (0x95). Other packets than PUBLISH
+   * may have a mebibyte at most.
+   */
   packetSize: number;
   /**
    * Messages a second that one client may publish over time, 0 for any number. It is not read on while it has published
@@ -64,6 +67,13 @@ export interface Limits {
    * delivered but not kept, and counted as dropped.
    */
   storedBytes: number;
+  /**
+   * Bytes of all that is held for clients; 0 for 512 MiB, or a quarter of the machine's memory where that is less. From
+   * three quarters on QoS 0 messages are dropped for readers that are behind, and counted, and readers that have stopped
+   * are ended. From there on clients of other machines and processes are refused what would have to be held (0x97, before
+   * MQTT 5 the end of the connection). A quarter more is left to clients of this process.
+   */
+  memoryBytes: number;
 }
 
 export const defaultLimits: Limits = {
@@ -91,6 +101,7 @@ export const defaultLimits: Limits = {
   retainedMessages: 100_000,
   retainedBytes: 256 * 1024 * 1024,
   storedBytes: 512 * 1024 * 1024,
+  memoryBytes: 0,
 };
 
 /** The limits that are numbers. */
@@ -102,6 +113,7 @@ const mayBeZero: ReadonlySet<NumericLimit> = new Set<NumericLimit>([
   'offlineSessions',
   'messageRate',
   'byteRate',
+  'memoryBytes',
 ]);
 
 const largest: Partial<Record<NumericLimit, number>> = {

@@ -2,6 +2,7 @@ import type { WillFields } from './codec/connect-packet';
 import type { QoS } from './codec/packet-type';
 import { encodeProperties } from './codec/properties';
 import { copy, type MessageParts, type PublishView } from './codec/publish-packet';
+import type { MessageSlab, MessageSlabs } from './message-slab';
 
 /** What a message costs beyond its bytes, roughly; counted so that many empty messages are bounded too. */
 const OVERHEAD_BYTES = 128;
@@ -16,8 +17,8 @@ const EXPIRY_BYTES = 5;
  */
 export class Message implements MessageParts {
   readonly topic: string;
-  /** Topic, properties and payload, one after the other. */
-  bytes: Buffer;
+  /** Sessions that it waits in and topics that it is retained for: of `HeldMemory`. */
+  holders = 0;
   readonly topicStart = 0;
   readonly topicEnd: number;
   readonly propertiesStart: number;
@@ -30,6 +31,8 @@ export class Message implements MessageParts {
   readonly expiresAt: number;
   /** Client identifier, for No Local. */
   readonly publisher: string;
+  #bytes: Buffer;
+  #slab: MessageSlab | undefined;
 
   constructor(
     topic: string,
@@ -40,9 +43,11 @@ export class Message implements MessageParts {
     retain: boolean,
     expiresAt: number,
     publisher: string,
+    slab?: MessageSlab,
   ) {
     this.topic = topic;
-    this.bytes = bytes;
+    this.#bytes = bytes;
+    this.#slab = slab;
     this.topicEnd = topicEnd;
     this.propertiesStart = topicEnd;
     this.propertiesEnd = propertiesEnd;
@@ -54,19 +59,28 @@ export class Message implements MessageParts {
     this.publisher = publisher;
   }
 
+  /** Topic, properties and payload, one after the other. */
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  /** What its bytes are a part of; absent when they are on their own. */
+  get slab(): MessageSlab | undefined {
+    return this.#slab;
+  }
+
   /** Bytes that count towards the limits of what holds the message. */
   get size(): number {
     return this.bytes.length + OVERHEAD_BYTES;
   }
 
-  /** Takes bytes that nothing else shares a buffer with, for a message that is kept long, and returns itself. */
-  compact(): this {
-    const { bytes } = this;
-    if (bytes.buffer.byteLength > bytes.length) {
-      this.bytes = Buffer.allocUnsafeSlow(bytes.length);
-      bytes.copy(this.bytes);
-    }
-    return this;
+  /** Gives it bytes of its own, for one that is kept long. */
+  compact(): void {
+    if (this.#slab === undefined) return;
+    const bytes = Buffer.allocUnsafeSlow(this.#bytes.length);
+    this.#bytes.copy(bytes);
+    this.#bytes = bytes;
+    this.#slab = undefined;
   }
 
   /** Seconds that are left [MQTT-3.3.2-6], or -1 when the message does not expire. */
@@ -111,13 +125,13 @@ export function messageOf(
   topicBytes: Buffer | undefined,
   publisher: string,
   now: number,
+  slabs: MessageSlabs,
   added?: Buffer,
 ): Message {
   const topicLength = topicBytes?.length ?? view.topicEnd - view.topicStart;
   const addedStart = topicLength + forwardedPropertiesLength(view);
   const propertiesEnd = addedStart + (added?.length ?? 0);
-  // Of Node's pool, as most messages live short; what lives long takes bytes of its own then.
-  const bytes = Buffer.allocUnsafe(propertiesEnd + view.payloadEnd - view.payloadStart);
+  const { bytes, slab } = slabs.take(propertiesEnd + view.payloadEnd - view.payloadStart);
   if (topicBytes !== undefined) topicBytes.copy(bytes);
   else copy(view.bytes, view.topicStart, view.topicEnd, bytes, 0);
   if (!view.propertiesUnchanged) copyForwardedProperties(view, bytes, topicLength);
@@ -133,6 +147,7 @@ export function messageOf(
     view.retain,
     view.messageExpiry < 0 ? Number.POSITIVE_INFINITY : now + view.messageExpiry * 1000,
     publisher,
+    slab,
   );
 }
 
@@ -154,7 +169,7 @@ function copyForwardedProperties(view: PublishView, target: Buffer, offset: numb
 /** A retained message of the broker's own, at QoS 0. */
 export function messageOfBroker(topic: string, text: string): Message {
   const name = Buffer.from(topic);
-  const bytes = Buffer.concat([name, Buffer.from(text)]);
+  const bytes = ownBytes([name, Buffer.from(text)]);
   return new Message(topic, bytes, name.length, name.length, 0, true, Number.POSITIVE_INFINITY, '');
 }
 
@@ -165,7 +180,7 @@ export function messageOfWill(will: WillFields, publisher: string, now: number):
   const properties = encodeProperties(forwarded);
   return new Message(
     will.topic,
-    Buffer.concat([topic, properties, will.payload]),
+    ownBytes([topic, properties, will.payload]),
     topic.length,
     topic.length + properties.length,
     will.qos,
@@ -173,4 +188,12 @@ export function messageOfWill(will: WillFields, publisher: string, now: number):
     messageExpiryInterval === undefined ? Number.POSITIVE_INFINITY : now + messageExpiryInterval * 1000,
     publisher,
   );
+}
+
+/** The parts one after the other, in memory that nothing else shares. */
+function ownBytes(parts: readonly Buffer[]): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) at += part.copy(bytes, at);
+  return bytes;
 }

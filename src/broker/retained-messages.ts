@@ -1,3 +1,4 @@
+import { type HeldMemory, LEVEL_BYTES } from './held-memory';
 import type { Message } from './message';
 
 interface RetainedNode {
@@ -7,20 +8,19 @@ interface RetainedNode {
 
 const newNode = (): RetainedNode => ({ children: undefined, message: undefined });
 
-/** What a level of a topic costs that no other retained message has, roughly: in many deep topics it is nearly all. */
-const LEVEL_BYTES = 256;
-
 /** The last retained message of each topic, found by topic filter. Bounded in number and bytes. */
 export class RetainedMessages {
   readonly #root = newNode();
   readonly #maximumCount: number;
   readonly #maximumBytes: number;
+  readonly #memory: HeldMemory;
   readonly #expiring = new Set<Message>();
   #count = 0;
   #bytes = 0;
   #visited = 0;
 
-  constructor(maximumCount: number, maximumBytes: number) {
+  constructor(maximumCount: number, maximumBytes: number, memory: HeldMemory) {
+    this.#memory = memory;
     this.#maximumCount = maximumCount;
     this.#maximumBytes = maximumBytes;
   }
@@ -65,6 +65,8 @@ export class RetainedMessages {
     if (message.expiresAt !== Number.POSITIVE_INFINITY) this.#expiring.add(message);
     this.#count++;
     this.#bytes += bytes;
+    this.#memory.hold(message);
+    this.#memory.add(bytes - message.size);
     return true;
   }
 
@@ -123,6 +125,7 @@ export class RetainedMessages {
     if (leaf.message === undefined) return;
     this.#count--;
     this.#bytes -= leaf.message.size;
+    this.#memory.release(leaf.message);
     this.#expiring.delete(leaf.message);
     leaf.message = undefined;
     for (let depth = levels.length; depth > 0; depth--) {
@@ -130,6 +133,7 @@ export class RetainedMessages {
       if (node.message !== undefined || (node.children?.size ?? 0) > 0) break;
       path[depth - 1]?.children?.delete(levels[depth - 1] as string);
       this.#bytes -= LEVEL_BYTES;
+      this.#memory.remove(LEVEL_BYTES);
     }
   }
 

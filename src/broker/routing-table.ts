@@ -4,6 +4,7 @@ import { topicNameFault } from '../topic/topic-name';
 import { ProtocolError } from './codec/protocol-error';
 import { ReasonCode } from './codec/reason-code';
 import { checkUtf8 } from './codec/utf8';
+import { type HeldMemory, subscriptionBytes } from './held-memory';
 import type { Limits } from './limits';
 import type { Session } from './session/session';
 import { SharedSubscription } from './shared-subscription';
@@ -39,6 +40,7 @@ export class RoutingTable {
   readonly #trie = new SubscriptionTrie<Subscription | SharedSubscription>();
   readonly #shared = new Map<string, SharedSubscription>();
   readonly #limits: Limits;
+  readonly #memory: HeldMemory;
   readonly #watched: (topic: string) => boolean;
   // By the name's bytes as latin1, which takes no decoding.
   readonly #entries = new Map<string, TopicEntry>();
@@ -48,8 +50,9 @@ export class RoutingTable {
   #size = 0;
 
   /** @param watched whether what is published to a topic is shown to the application */
-  constructor(limits: Limits, watched: (topic: string) => boolean) {
+  constructor(limits: Limits, memory: HeldMemory, watched: (topic: string) => boolean) {
     this.#limits = limits;
+    this.#memory = memory;
     this.#watched = watched;
   }
 
@@ -65,6 +68,7 @@ export class RoutingTable {
 
   add(subscription: Subscription): void {
     this.#size++;
+    this.#memory.add(subscriptionBytes(subscription.filter));
     const { group, filter } = parseFilter(subscription.filter);
     if (group === undefined) {
       this.#trie.add(filter, subscription);
@@ -83,6 +87,7 @@ export class RoutingTable {
 
   remove(subscription: Subscription): void {
     this.#size--;
+    this.#memory.remove(subscriptionBytes(subscription.filter));
     const { group, filter } = parseFilter(subscription.filter);
     if (group === undefined) {
       this.#trie.delete(filter, subscription);

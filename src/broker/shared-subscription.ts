@@ -39,6 +39,11 @@ export class SharedSubscription {
     return this.#members.some(({ subscription }) => subscription.session.connected);
   }
 
+  /** Whether a member's client takes a message at once. */
+  get ready(): boolean {
+    return this.#members.some(({ subscription }) => subscription.session.ready);
+  }
+
   /** Whether a message at QoS 1 or 2 may have to be kept for a member. */
   get stored(): boolean {
     return this.#members.some(

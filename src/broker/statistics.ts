@@ -41,6 +41,10 @@ export interface BrokerStatistics {
   subscriptions: number;
   /** Messages that a limit kept from a subscriber or from being retained. */
   dropped: number;
+  /** Messages refused to their publishers, as there was no memory or no room on disk for them. */
+  publishRefused: number;
+  /** Bytes now of all that is held for clients, rounded up. */
+  heldBytes: number;
   /** Connections that ended before they could speak MQTT: for a limit, or for what came instead. */
   connectionsRefused: number;
   /** Passwords, tokens and proofs that were wrong. */
@@ -83,6 +87,8 @@ export function newStatistics(): BrokerStatistics {
     retained: 0,
     subscriptions: 0,
     dropped: 0,
+    publishRefused: 0,
+    heldBytes: 0,
     connectionsRefused: 0,
     loginsFailed: 0,
     denied: 0,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
+import { HeldMemory } from '../../src/broker/held-memory';
 import { limitsOf } from '../../src/broker/limits';
 import { RetainedReplay } from '../../src/broker/retained-replay';
 import { Session } from '../../src/broker/session/session';
@@ -11,7 +12,7 @@ import { BrokerInProcess } from './broker-in-process';
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('what is retained for new subscriptions', () => {
-  const session = new Session('s', limitsOf({}), newStatistics(), new MemoryStore());
+  const session = new Session('s', limitsOf({}), newStatistics(), new MemoryStore(), new HeldMemory(1e9));
   const subscriptionTo = (filter: string): Subscription => ({
     session,
     filter,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { HeldMemory } from '../../src/broker/held-memory';
 import { limitsOf } from '../../src/broker/limits';
 import { RoutingTable } from '../../src/broker/routing-table';
 import { Session } from '../../src/broker/session/session';
@@ -12,9 +13,10 @@ describe('the routing table', () => {
   it('stays small when many sessions get what is published to very many topics', function () {
     this.timeout(20_000);
     const limits = limitsOf({});
-    const table = new RoutingTable(limits, () => false);
+    const memory = new HeldMemory(1e9);
+    const table = new RoutingTable(limits, memory, () => false);
     for (let number = 0; number < 50; number++) {
-      const session = new Session(`${number}`, limits, newStatistics(), new MemoryStore());
+      const session = new Session(`${number}`, limits, newStatistics(), new MemoryStore(), memory);
       table.add({ session, filter: '#', ...options });
     }
     const before = collectedHeap();

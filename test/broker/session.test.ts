@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import type { MessageParts, PublishView } from '../../src/broker/codec/publish-packet';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
+import { HeldMemory } from '../../src/broker/held-memory';
 import { limitsOf } from '../../src/broker/limits';
-import { messageOfWill } from '../../src/broker/message';
+import { Message, messageOfWill } from '../../src/broker/message';
+import { MessageSlabs } from '../../src/broker/message-slab';
 import { Session, type SessionOutput } from '../../src/broker/session/session';
 import { newStatistics } from '../../src/broker/statistics';
 import { MemoryStore } from '../../src/broker/store/memory-store';
@@ -322,7 +324,7 @@ describe('a session with a congested output', () => {
 
   it('holds back, and lets nothing overtake what waits', () => {
     const output = new NotedOutput();
-    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore());
+    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), new HeldMemory(1e9));
     session.attach(output, 10, 0);
     session.deliver(message('first'), 1, false, delivery, 0);
     output.congested = true;
@@ -336,8 +338,10 @@ describe('a session with a congested output', () => {
   });
 
   it('keeps no more memory of what waits than its bytes', () => {
-    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore());
-    const kept = message('of a pool');
+    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), new HeldMemory(1e9));
+    const { bytes, slab } = new MessageSlabs().take(10);
+    bytes.write('tof a pool');
+    const kept = new Message('t', bytes, 1, 1, 1, false, Number.POSITIVE_INFINITY, 'publisher', slab);
     assert.ok(kept.bytes.buffer.byteLength > kept.bytes.length);
     session.deliver(kept, 1, false, delivery, 0);
     assert.equal(kept.bytes.buffer.byteLength, kept.bytes.length);
@@ -346,7 +350,13 @@ describe('a session with a congested output', () => {
 
   it('uses no packet identifier twice at a time [MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1]', () => {
     const output = new NotedOutput();
-    const session = new Session('c', limitsOf({ inFlight: 65_535 }), newStatistics(), new MemoryStore());
+    const session = new Session(
+      'c',
+      limitsOf({ inFlight: 65_535 }),
+      newStatistics(),
+      new MemoryStore(),
+      new HeldMemory(1e9),
+    );
     session.attach(output, 65_535, 0);
     for (let count = 0; count < 65_535; count++) session.deliver(message('x'), 1, false, delivery, 0);
     session.acknowledged(40_000, 0);

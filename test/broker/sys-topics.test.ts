@@ -56,6 +56,7 @@ describe('the topics below $SYS', () => {
       'subscriptions/count': '1',
       'shared_subscriptions/count': '1',
       'connections/refused': '0',
+      'publish/messages/refused': '0',
       'clients/throttled': '0',
       'clients/throttled time': '0',
       'latency/mean': '0.000',
@@ -69,10 +70,10 @@ describe('the topics below $SYS', () => {
     };
     for (const [name, value] of Object.entries(expected)) assert.equal(first[name], value, name);
     assert.equal(first['bytes/received'], String(bytesReceived));
-    for (const figure of ['store/messages/bytes', 'heap/current'])
+    for (const figure of ['store/messages/bytes', 'heap/current', 'memory/held'])
       assert.ok(Number(first[figure]) > 0, figure);
     assert.ok(Number(first['heap/maximum']) >= Number(first['heap/current']));
-    assert.equal(Object.keys(first).length, Object.keys(expected).length + 5 + 27);
+    assert.equal(Object.keys(first).length, Object.keys(expected).length + 6 + 27);
 
     broker.pass(9);
     assert.deepEqual(await received(watcher), {});

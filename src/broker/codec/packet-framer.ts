@@ -1,5 +1,12 @@
+import { PacketType } from './packet-type';
 import { malformed, ProtocolError } from './protocol-error';
 import { ReasonCode } from './reason-code';
+
+/**
+ * Largest packet other than PUBLISH: what lists filters or properties takes many times its size once it is decoded. It
+ * is room for ten thousand topic filters of a hundred bytes.
+ */
+const MAX_OTHER_BYTES = 1024 * 1024;
 
 /**
  * Takes one whole packet: its first byte, and where it stands in the buffer. `start` is the offset after the remaining
@@ -19,7 +26,7 @@ export type PacketReceiver = (
  */
 export class PacketFramer {
   readonly #receive: PacketReceiver;
-  /** Largest packet accepted, in bytes with its fixed header. */
+  /** Largest PUBLISH accepted, in bytes with its fixed header; others may have a mebibyte at most. */
   maximumPacketSize: number;
   #partial: Buffer | undefined;
   #partialLength = 0;
@@ -28,6 +35,11 @@ export class PacketFramer {
   constructor(maximumPacketSize: number, receive: PacketReceiver) {
     this.maximumPacketSize = maximumPacketSize;
     this.#receive = receive;
+  }
+
+  /** What a begun packet takes in memory, in bytes. */
+  get heldBytes(): number {
+    return this.#partial?.length ?? 0;
   }
 
   /**
@@ -110,10 +122,14 @@ export class PacketFramer {
       if (byte < 128) {
         if (byte === 0 && index > 1) throw malformed('remaining length is not in the shortest form');
         const size = 1 + index + remaining;
-        if (size > this.maximumPacketSize) {
+        const isPublish = (bytes[offset] as number) >> 4 === PacketType.publish;
+        const maximum = isPublish
+          ? this.maximumPacketSize
+          : Math.min(this.maximumPacketSize, MAX_OTHER_BYTES);
+        if (size > maximum) {
           throw new ProtocolError(
             ReasonCode.packetTooLarge,
-            `packet of ${size} bytes is larger than the limit of ${this.maximumPacketSize}`,
+            `packet of ${size} bytes is larger than the limit of ${maximum}`,
           );
         }
         return size;

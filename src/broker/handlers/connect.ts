@@ -105,6 +105,9 @@ function accept(
       `CONNACK is larger than the maximum packet size of ${output.maximumPacketSize}`,
     ); // [MQTT-3.1.2-24]
   }
+  if (!resumes && !connection.local && broker.memory.level === 3) {
+    throw new ProtocolError(ReasonCode.quotaExceeded, 'there is no memory left for another session');
+  }
   const { session, present } = broker.connect(
     connection.clientId,
     permissions,

@@ -5,6 +5,7 @@ import { PacketType } from '../codec/packet-type';
 import { ProtocolError } from '../codec/protocol-error';
 import type { PublishView } from '../codec/publish-packet';
 import { ReasonCode } from '../codec/reason-code';
+import { aliasBytes } from '../held-memory';
 
 const PUBACK = PacketType.puback << 4;
 const PUBREC = PacketType.pubrec << 4;
@@ -47,7 +48,7 @@ export function handlePublish(
     refuse(connection, ReasonCode.success);
     return;
   }
-  const { store } = broker;
+  const { store, memory } = broker;
   if (view.qos === 2 && session.hasReceived(view.packetId)) {
     // Sent again: it was taken the first time [MQTT-4.3.3-10], whatever room there is now.
     session.waitForStore();
@@ -55,7 +56,11 @@ export function handlePublish(
     return;
   }
   if (store.full && broker.mustKeep(view, entry, session)) {
-    refuseForRoom(connection);
+    refuseForRoom(connection, `there is no room to keep the message${because(store.fault)}`);
+    return;
+  }
+  if (memory.level >= 2 && broker.mustRefuse(view, entry, session, connection.local)) {
+    refuseForRoom(connection, 'there is no memory left for messages that have to wait');
     return;
   }
   const { position } = store;
@@ -80,20 +85,20 @@ function isPayloadUtf8({ bytes, payloadStart, payloadEnd }: PublishView): boolea
 }
 
 /**
- * There is no room to keep the message, so it is not delivered either.
+ * There is no room to keep the message, so it is not delivered either. A client of before MQTT 5 is ended rather than
+ * not read on: it will send the message again, nothing of it is held meanwhile, and what it acknowledges can still come.
  * @throws ProtocolError the client's protocol version has no other way to say so
  */
-function refuseForRoom(connection: ClientConnection): void {
+function refuseForRoom(connection: ClientConnection, reason: string): void {
   const { broker, version } = connection;
-  const { fault } = broker.store;
-  if (version < 5) {
-    throw new ProtocolError(
-      ReasonCode.quotaExceeded,
-      `there is no room to keep the message${fault === undefined ? '' : `: ${fault}`}`,
-    );
-  }
+  broker.statistics.publishRefused++;
+  if (version < 5) throw new ProtocolError(ReasonCode.quotaExceeded, reason);
   broker.statistics.dropped++;
   refuse(connection, ReasonCode.quotaExceeded);
+}
+
+function because(fault: string | undefined): string {
+  return fault === undefined ? '' : `: ${fault}`;
 }
 
 /**
@@ -110,7 +115,10 @@ function resolveAlias({ broker, topicAliases }: ClientConnection, view: PublishV
   }
   if (topicEnd > topicStart) {
     broker.topicAt(bytes, topicStart, topicEnd); // A name that is not valid sets no alias.
-    const topic = Buffer.from(bytes.subarray(topicStart, topicEnd));
+    const before = topicAliases.get(topicAlias);
+    const topic = Buffer.allocUnsafeSlow(topicEnd - topicStart);
+    bytes.copy(topic, 0, topicStart, topicEnd);
+    broker.memory.add(aliasBytes(topic) - (before === undefined ? 0 : aliasBytes(before)));
     topicAliases.set(topicAlias, topic);
     return topic;
   }

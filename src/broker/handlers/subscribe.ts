@@ -31,7 +31,7 @@ export function handleSubscribe(
   // What a bridge of MQTT 5 asks for, one of an older version means.
   const meant = connection.bridge ? { noLocal: true, retainAsPublished: true } : {};
   const results = packet.subscriptions.map((request) =>
-    broker.subscribe(session, { ...request, ...meant }, identifier),
+    broker.subscribe(session, { ...request, ...meant }, identifier, connection.local),
   );
   const reasonCodes = results.map(({ reasonCode }) =>
     version === 5 ? reasonCode : Math.min(reasonCode, FAILURE),

@@ -1,4 +1,5 @@
 import type { WillFields } from '../codec/connect-packet';
+import type { HeldMemory } from '../held-memory';
 import type { Limits } from '../limits';
 import type { BrokerStatistics } from '../statistics';
 import type { Store, StoredSession } from '../store/store';
@@ -28,11 +29,19 @@ export class SessionRegistry {
   readonly #statistics: BrokerStatistics;
   readonly #listener: SessionRegistryListener;
   readonly #store: Store;
+  readonly #memory: HeldMemory;
   // In the order in which the clients left.
   readonly #offline = new Map<string, OfflineSession>();
 
-  constructor(limits: Limits, statistics: BrokerStatistics, store: Store, listener: SessionRegistryListener) {
+  constructor(
+    limits: Limits,
+    statistics: BrokerStatistics,
+    store: Store,
+    memory: HeldMemory,
+    listener: SessionRegistryListener,
+  ) {
     this.#limits = limits;
+    this.#memory = memory;
     this.#statistics = statistics;
     this.#store = store;
     this.#listener = listener;
@@ -45,8 +54,8 @@ export class SessionRegistry {
 
   /** Brings back a session whose client is away. */
   restore({ clientId, store, expiresAt, will, deliveries, received }: StoredSession): Session {
-    const session = new Session(clientId, this.#limits, this.#statistics, this.#store);
-    session.restore(store, deliveries, received);
+    const session = this.#newSession(clientId);
+    session.restore(store, will?.fields, deliveries, received);
     const older = this.#offline.get(clientId);
     // Of a damaged store, which does not say that it ended: nobody could ever resume it.
     if (older !== undefined) this.#listener.ended(older.session, this.#store.clock());
@@ -65,7 +74,7 @@ export class SessionRegistry {
       if (!cleanStart) return { session: offline.session, present: true };
       this.#end(offline, now);
     }
-    return { session: new Session(clientId, this.#limits, this.#statistics, this.#store), present: false };
+    return { session: this.#newSession(clientId), present: false };
   }
 
   /** The sessions whose client is away, with the time when they end. */
@@ -129,6 +138,10 @@ export class SessionRegistry {
       this.#statistics.sessionsExpired++;
       this.#end(offline, now);
     }
+  }
+
+  #newSession(clientId: string): Session {
+    return new Session(clientId, this.#limits, this.#statistics, this.#store, this.#memory);
   }
 
   #publishWill(offline: OfflineSession, now: number): void {

@@ -4,6 +4,14 @@ import { PacketType, type QoS } from '../codec/packet-type';
 import { ProtocolError } from '../codec/protocol-error';
 import type { MessageParts, PublishView } from '../codec/publish-packet';
 import { ReasonCode } from '../codec/reason-code';
+import {
+  DELIVERY_BYTES,
+  type HeldMemory,
+  PACKET_ID_BYTES,
+  SESSION_BYTES,
+  STORED_DELIVERY_BYTES,
+  willBytes,
+} from '../held-memory';
 import type { Limits } from '../limits';
 import type { Message } from '../message';
 import type { SharedSubscription } from '../shared-subscription';
@@ -59,6 +67,9 @@ export class Session {
   readonly #limits: Limits;
   readonly #statistics: BrokerStatistics;
   readonly #store: Store;
+  readonly #memory: HeldMemory;
+  /** What the session itself and its will take. */
+  #ownBytes = 0;
   /** Where the session is kept; absent when it ends with its connection or with the broker. */
   #stored: SessionStore | undefined;
   readonly #queue = new OutgoingQueue();
@@ -79,8 +90,15 @@ export class Session {
   #sendQuota = 0;
   #initialQuota = 0;
 
-  constructor(clientId: string, limits: Limits, statistics: BrokerStatistics, store: Store) {
+  constructor(
+    clientId: string,
+    limits: Limits,
+    statistics: BrokerStatistics,
+    store: Store,
+    memory: HeldMemory,
+  ) {
     this.clientId = clientId;
+    this.#memory = memory;
     this.#limits = limits;
     this.#statistics = statistics;
     this.#store = store;
@@ -92,14 +110,22 @@ export class Session {
 
   /** The client is connected; with an expiry the session is kept from now on. */
   keep(expiry: number, will: WillFields | undefined): void {
+    this.#hold(will);
     if (expiry > 0) this.#stored ??= this.#store.newSession(this.clientId);
     this.#stored?.connected(expiry, will);
   }
 
   /** Takes on what the store has kept of a session, except its subscriptions. */
-  restore(stored: SessionStore, deliveries: Iterable<StoredDelivery>, received: Iterable<number>): void {
+  restore(
+    stored: SessionStore,
+    will: WillFields | undefined,
+    deliveries: Iterable<StoredDelivery>,
+    received: Iterable<number>,
+  ): void {
+    this.#hold(will);
     this.#stored = stored;
     for (const packetId of received) this.#received.add(packetId);
+    this.#memory.add(PACKET_ID_BYTES * this.#received.size);
     for (const { id, message, packetId, ...rest } of deliveries) {
       // Of a damaged store: the client has it, but nobody knows under which identifier.
       if (message === undefined && packetId === 0) {
@@ -109,6 +135,8 @@ export class Session {
       // What a shared subscription gave it before the restart stays with it.
       const outgoing: OutgoingMessage = { ...rest, message, packetId, shared: undefined, stored: id };
       if (message !== undefined && !outgoing.replayed) this.#heldBytes += message.size;
+      if (message !== undefined) this.#memory.hold(message);
+      this.#memory.add(memoryOf(outgoing));
       if (packetId === 0) {
         this.#wait(outgoing);
       } else {
@@ -152,11 +180,15 @@ export class Session {
 
   /** Whether its client would get a message at once. */
   get ready(): boolean {
+    return this.#readyFor(1);
+  }
+
+  #readyFor(qos: QoS): boolean {
     return (
       this.#output !== undefined &&
       this.#queue.length === 0 &&
       this.#resend.length === 0 &&
-      this.#maySend(this.#output, 1)
+      this.#maySend(this.#output, qos)
     );
   }
 
@@ -216,9 +248,12 @@ export class Session {
   detach(): void {
     this.#output = undefined;
     this.#resend = [];
+    for (const { message } of this.#inFlight.values()) {
+      if (message !== undefined) this.#memory.compact(message);
+    }
     // Who comes and goes often must not have a long queue looked through each time.
     if (this.#queue.atMostOnce === 0) return;
-    for (const outgoing of this.#queue.removeWhere(({ qos }) => qos === 0)) this.#release(outgoing);
+    for (const outgoing of this.#queue.removeWhere(({ qos }) => qos === 0)) this.#end(outgoing);
   }
 
   /** The session is over: lets go of everything, as caches may keep the session itself for a while. */
@@ -226,9 +261,12 @@ export class Session {
     this.#stored?.ended();
     this.#stored = undefined;
     this.subscriptions.clear();
+    for (const outgoing of this.#inFlight.values()) this.#end(outgoing);
     this.#inFlight.clear();
+    for (const outgoing of this.#queue.removeWhere(() => true)) this.#end(outgoing);
+    this.#memory.remove(PACKET_ID_BYTES * this.#received.size + this.#ownBytes);
     this.#received.clear();
-    this.#queue.removeWhere(() => true);
+    this.#ownBytes = 0;
   }
 
   /**
@@ -266,6 +304,10 @@ export class Session {
         return false;
       }
     }
+    if (this.#memory.level === 3 && !this.ready) {
+      this.#drop();
+      return false;
+    }
     if (this.#hasRoom(size)) return true;
     this.dropExpired(now);
     return this.#hasRoom(size) || this.#makeRoom(size);
@@ -302,7 +344,9 @@ export class Session {
 
   /** Sends a retained message for a new subscription; unlike others it waits for a slow reader also at QoS 0. */
   replay(message: Message, delivery: Delivery, now: number): void {
-    if (this.#queue.replayed >= this.#limits.retainedMessages) this.#drop();
+    const { level } = this.#memory;
+    const short = level >= (delivery.qos === 0 ? 1 : 2) && !this.#readyFor(delivery.qos);
+    if (short || this.#queue.replayed >= this.#limits.retainedMessages) this.#drop();
     else this.#enqueue(message, delivery.qos, true, delivery, true, now);
   }
 
@@ -389,18 +433,26 @@ export class Session {
       );
     }
     this.#received.add(packetId);
+    this.#memory.add(PACKET_ID_BYTES);
     this.#stored?.received(packetId);
   }
 
   /** Forgets the QoS 2 messages that are open: who sent them has. */
   forgetReceived(): void {
     for (const packetId of this.#received) this.#stored?.released(packetId);
+    this.#memory.remove(PACKET_ID_BYTES * this.#received.size);
     this.#received.clear();
+  }
+
+  /** Whether a QoS 2 message of the client would be one more than is open anyway while memory is short. */
+  mayNotOpen(packetId: number): boolean {
+    return !this.#received.has(packetId) && this.#received.size >= this.#limits.inFlight;
   }
 
   /** PUBREL of the client: false when no such message is open. */
   releaseReceived(packetId: number): boolean {
     if (!this.#received.delete(packetId)) return false;
+    this.#memory.remove(PACKET_ID_BYTES);
     this.#stored?.released(packetId);
     // After PUBCOMP the client uses the identifier for the next message, which must not be taken for this one.
     this.waitForStore();
@@ -444,14 +496,19 @@ export class Session {
   ): void {
     const stored = qos === 0 ? 0 : (this.#stored?.queued(message, qos, retain, identifiers, replayed) ?? 0);
     const outgoing = { message, qos, retain, identifiers, replayed, shared, packetId: 0, stored };
-    if (this.#output !== undefined && this.#queue.length === 0 && this.#maySend(this.#output, qos))
+    this.#memory.hold(message);
+    this.#memory.add(memoryOf(outgoing));
+    if (this.#output !== undefined && this.#queue.length === 0 && this.#maySend(this.#output, qos)) {
       this.#send(this.#output, outgoing, now);
-    else this.#wait(outgoing);
+      // What the client takes soon need not be copied, unless memory is short.
+      if (this.#memory.level > 0 && outgoing.message !== undefined) this.#memory.compact(message);
+    } else this.#wait(outgoing);
   }
 
   #wait(outgoing: OutgoingMessage): void {
-    const { expiresAt } = (outgoing.message as Message).compact();
-    if (expiresAt < this.#earliestExpiry) this.#earliestExpiry = expiresAt;
+    const message = outgoing.message as Message;
+    this.#memory.compact(message);
+    if (message.expiresAt < this.#earliestExpiry) this.#earliestExpiry = message.expiresAt;
     this.#queue.push(outgoing);
   }
 
@@ -469,7 +526,7 @@ export class Session {
     const header = PUBLISH | (outgoing.qos << 1) | (outgoing.retain ? 1 : 0);
     if (outgoing.qos === 0) {
       this.#count(this.#publish(output, message, header, 0, outgoing, now));
-      this.#release(outgoing);
+      this.#end(outgoing);
       return;
     }
     const packetId = this.nextPacketId();
@@ -530,16 +587,25 @@ export class Session {
   /** The delivery is over. */
   #end(outgoing: OutgoingMessage): void {
     this.#release(outgoing);
+    this.#memory.remove(memoryOf(outgoing));
     if (outgoing.stored > 0) this.#stored?.done(outgoing.stored);
   }
 
   /** Lets go of a message's bytes. */
   #release(outgoing: OutgoingMessage): void {
-    if (outgoing.message !== undefined && !outgoing.replayed) this.#heldBytes -= outgoing.message.size;
+    const { message } = outgoing;
+    if (message === undefined) return;
+    if (!outgoing.replayed) this.#heldBytes -= message.size;
+    this.#memory.release(message);
     outgoing.message = undefined;
   }
 
-  /** A packet identifier that nothing in flight towards the client has. */
+  #hold(will: WillFields | undefined): void {
+    this.#memory.remove(this.#ownBytes);
+    this.#ownBytes = SESSION_BYTES + 4 * this.clientId.length + (will === undefined ? 0 : willBytes(will));
+    this.#memory.add(this.#ownBytes);
+  }
+
   // Ends: never called with all identifiers taken, as `inFlight` is less than their number.
   nextPacketId(): number {
     do {
@@ -547,6 +613,10 @@ export class Session {
     } while (this.#inFlight.has(this.#lastPacketId));
     return this.#lastPacketId;
   }
+}
+
+function memoryOf({ stored }: OutgoingMessage): number {
+  return stored > 0 ? DELIVERY_BYTES + STORED_DELIVERY_BYTES : DELIVERY_BYTES;
 }
 
 function wrongAcknowledgement(packet: string, packetId: number, outgoing: OutgoingMessage): ProtocolError {

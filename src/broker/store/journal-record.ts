@@ -279,17 +279,11 @@ function readMessage(reader: WireReader): Message {
   const propertiesEnd = reader.uint32('end of the properties');
   const length = reader.uint32('message length');
   if (topicEnd > propertiesEnd || propertiesEnd > length) throw malformed('parts of a message overlap');
-  const bytes = reader.section(length, 'message').rest('message');
+  const read = reader.section(length, 'message').rest('message');
+  // The rest of what it was read with must not stay in memory for it.
+  const bytes = Buffer.allocUnsafeSlow(length);
+  read.copy(bytes);
   const topic = bytes.toString('utf8', 0, topicEnd);
   const retain = (options & 4) !== 0;
-  return new Message(
-    topic,
-    bytes,
-    topicEnd,
-    propertiesEnd,
-    readQos(options),
-    retain,
-    expiresAt,
-    publisher,
-  ).compact();
+  return new Message(topic, bytes, topicEnd, propertiesEnd, readQos(options), retain, expiresAt, publisher);
 }

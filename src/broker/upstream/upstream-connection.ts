@@ -97,6 +97,7 @@ export class UpstreamConnection {
       schedule,
       broker.limits.outputBytes,
       broker.statistics,
+      broker.memory,
       () => this.#onDrained(),
       (reason) => this.#end(reason),
     );
@@ -120,7 +121,10 @@ export class UpstreamConnection {
       gone();
       this.#stream.end();
     });
-    this.#stream.on('close', gone);
+    this.#stream.on('close', () => {
+      gone();
+      this.#output.discard();
+    });
     this.#output.packet(this.#connectPacket());
   }
 

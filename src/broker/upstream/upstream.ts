@@ -159,7 +159,7 @@ export class Upstream implements ConnectedClient {
       if (!retained && session.subscriptions.get(filter)?.qos === qos) continue;
       const retainHandling = retained ? 0 : 2;
       const request = { filter, qos, noLocal: true, retainAsPublished: true, retainHandling } as const;
-      const { reasonCode, reason } = broker.subscribe(session, request, 0);
+      const { reasonCode, reason } = broker.subscribe(session, request, 0, true);
       if (reasonCode >= 0x80) return `"${filter}" is not taken here: ${reason ?? reasonWords(reasonCode)}`;
     }
     return undefined;
@@ -256,7 +256,15 @@ export class Upstream implements ConnectedClient {
         return;
       }
       const now = clock();
-      const message = messageOf(view, topic.toString(), topic, session.clientId, now, this.#inStamp);
+      const message = messageOf(
+        view,
+        topic.toString(),
+        topic,
+        session.clientId,
+        now,
+        broker.slabs,
+        this.#inStamp,
+      );
       broker.publishMessage(message, session, now);
       this.#received++;
     } catch (error) {
