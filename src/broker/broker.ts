@@ -79,6 +79,8 @@ export class Broker {
   readonly #replays = new RetainedReplay((subscription) => this.#replay(subscription));
   readonly #sessions: SessionRegistry;
   readonly #clients = new Map<string, ConnectedClient>();
+  /** Whose session another connection is taking over. */
+  #taken: string | undefined;
   #lastOrder = 0;
 
   /** @param store must be open before `restore` and before the first connection */
@@ -155,7 +157,9 @@ export class Broker {
         'a later connection uses the same client identifier',
       );
     }
+    this.#taken = clientId;
     connected?.end(ReasonCode.sessionTakenOver, 'another connection uses the same client identifier');
+    this.#taken = undefined;
     const opened = this.#sessions.open(clientId, cleanStart, now);
     this.#permit(opened.session, permissions);
     this.#clients.set(clientId, client);
@@ -168,6 +172,8 @@ export class Broker {
     this.#clients.delete(session.clientId);
     this.statistics.clients = this.#clients.size;
     this.#sessions.detach(session, expiry, will, now);
+    // A session that is taken over is away for no time: no other must go for it.
+    if (this.#taken !== session.clientId) this.#sessions.trim(now);
     // Of a session that goes on only what somebody else can have at once.
     this.#passOn(
       session.takeShared((shared) => shared.connected),

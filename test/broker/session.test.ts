@@ -337,6 +337,20 @@ describe('a session with a congested output', () => {
     assert.deepEqual(output.notes.slice(1), ['publish 0x32 2 second', 'publish 0x32 3 third']);
   });
 
+  it('sends nothing new before what is to be sent again [MQTT-4.6.0-1]', () => {
+    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), new HeldMemory(1e9));
+    session.attach(new NotedOutput(), 10, 0);
+    session.deliver(message('first'), 1, false, delivery, 0);
+    session.detach();
+    const output = new NotedOutput();
+    output.congested = true;
+    session.attach(output, 10, 0);
+    output.congested = false;
+    session.deliver(message('second'), 1, false, delivery, 0);
+    session.drain(0);
+    assert.deepEqual(output.notes, ['publish 0x3a 1 first', 'publish 0x32 2 second']);
+  });
+
   it('keeps no more memory of what waits than its bytes', () => {
     const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), new HeldMemory(1e9));
     const { bytes, slab } = new MessageSlabs().take(10);
@@ -368,6 +382,15 @@ describe('a session with a congested output', () => {
 });
 
 describe('session takeover', () => {
+  it('ends no session of another client, also when no more may be away', async () => {
+    const broker = new BrokerInProcess({ offlineSessions: 1 });
+    const away = { ...lasting, clientId: 'away' };
+    await (await broker.client(5, away)).vanish();
+    await broker.client(5, lasting);
+    assert.equal((await broker.open(5).connect(lasting)).sessionPresent, true);
+    assert.equal((await broker.open(5).connect(away)).sessionPresent, true);
+  });
+
   it('ends the older connection with 0x8E and hands over its session [MQTT-3.1.4-3]', async () => {
     const broker = new BrokerInProcess();
     const older = await broker.client(5, lasting);

@@ -111,6 +111,10 @@ export class SessionRegistry {
     this.#offline.set(session.clientId, offline);
     session.stored?.left(offline.expiresAt, offline.will?.publishAt ?? Number.POSITIVE_INFINITY);
     if (will !== undefined && delay === 0) this.#publishWill(offline, now);
+  }
+
+  /** Ends the sessions of clients that have been away longest where there are more than the limit. */
+  trim(now: number): void {
     for (const oldest of this.#offline.values()) {
       if (this.#offline.size <= this.#limits.offlineSessions) break;
       this.#offline.delete(oldest.session.clientId);

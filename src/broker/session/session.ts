@@ -498,7 +498,8 @@ export class Session {
     const outgoing = { message, qos, retain, identifiers, replayed, shared, packetId: 0, stored };
     this.#memory.hold(message);
     this.#memory.add(memoryOf(outgoing));
-    if (this.#output !== undefined && this.#queue.length === 0 && this.#maySend(this.#output, qos)) {
+    const first = this.#queue.length === 0 && this.#resend.length === 0; // [MQTT-4.6.0-1]
+    if (this.#output !== undefined && first && this.#maySend(this.#output, qos)) {
       this.#send(this.#output, outgoing, now);
       // What the client takes soon need not be copied, unless memory is short.
       if (this.#memory.level > 0 && outgoing.message !== undefined) this.#memory.compact(message);
