@@ -141,10 +141,12 @@ export class Broker {
    * Opens or resumes the session of a client. One that is connected under the same client identifier is ended first
    * [MQTT-3.1.4-3]. The session has no output yet: CONNACK must go before its messages. What the client may not have any
    * more is gone from it.
+   * @param owner the user, empty for an anonymous client
    * @throws ProtocolError a later CONNECT for the same client identifier was accepted earlier, as its check took less time
    */
   connect(
     clientId: string,
+    owner: string,
     permissions: Permissions,
     cleanStart: boolean,
     client: ConnectedClient,
@@ -160,7 +162,7 @@ export class Broker {
     this.#taken = clientId;
     connected?.end(ReasonCode.sessionTakenOver, 'another connection uses the same client identifier');
     this.#taken = undefined;
-    const opened = this.#sessions.open(clientId, cleanStart, now);
+    const opened = this.#sessions.open(clientId, owner, cleanStart, now);
     this.#permit(opened.session, permissions);
     this.#clients.set(clientId, client);
     this.statistics.clients = this.#clients.size;

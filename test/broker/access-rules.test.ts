@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type AccessRule, AccessRules } from '../../src/broker/access/access-rules';
 import type { AccessSettings } from '../../src/broker/access/access-settings';
+import { scramVerifier } from '../../src/broker/access/password-hash';
 import { TopicPattern } from '../../src/broker/access/topic-pattern';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { BrokerInProcess } from './broker-in-process';
@@ -290,4 +291,32 @@ describe('a client under access rules', () => {
       assert.equal((await broker.open(version).connect({ clientId: 'good' })).reasonCode, 0);
     });
   }
+
+  it('resumes its own session, but not that of another user', async () => {
+    const users = [
+      { name: 'anna', passwordHash: await scramVerifier('a', 4096) },
+      { name: 'ben', passwordHash: await scramVerifier('b', 4096) },
+    ];
+    start([], { users });
+    const options = (username: string) => ({
+      clientId: 'shared',
+      cleanStart: false,
+      username,
+      password: Buffer.from(username.slice(0, 1)),
+      properties: { sessionExpiryInterval: 60 },
+    });
+    const first = await broker.client(5, options('anna'));
+    await first.subscribe('t', { qos: 1 });
+    await first.vanish();
+    const again = broker.open(5);
+    assert.equal((await again.connect(options('anna'))).sessionPresent, true);
+    await again.vanish();
+    const publisher = await broker.client(5);
+    publisher.publish('t', 'for anna', { qos: 1 });
+    await publisher.expect('puback');
+    const other = broker.open(5);
+    assert.equal((await other.connect(options('ben'))).sessionPresent, false);
+    await other.expectNothing();
+    assert.equal(broker.statistics.subscriptions, 0);
+  });
 });

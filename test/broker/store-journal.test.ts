@@ -34,6 +34,7 @@ const payloadOf = ({ bytes, payloadStart }: Message) => bytes.toString('utf8', p
 function described(state: StoredState): unknown {
   const sessions = [...state.sessions.values()].map((session) => ({
     clientId: session.clientId,
+    owner: session.owner,
     expiry: session.expiry,
     will: session.will,
     left: session.left,
@@ -101,7 +102,7 @@ describe('the journal store', () => {
     let delivery = 0;
     const changes: Array<() => void> = [
       () => {
-        session = store.newSession('client');
+        session = store.newSession('client', '');
       },
       () =>
         session?.connected(60, {
@@ -137,7 +138,7 @@ describe('the journal store', () => {
       () => store.retainedRemoved('r/2'),
       () => session?.done(delivery),
       () => session?.left(7000, 6500),
-      () => store.newSession('second').connected(1, undefined),
+      () => store.newSession('second', '').connected(1, undefined),
       () => session?.ended(),
     ];
     const states = new Map<number, unknown>();
@@ -239,7 +240,7 @@ describe('the journal store', () => {
 
   it('counts what a session keeps besides its messages', async () => {
     const store = await open({ maximumBytes: 50_000 });
-    const session = store.newSession('client');
+    const session = store.newSession('client', '');
     const will = {
       topic: 'w',
       payload: Buffer.alloc(60_000),
@@ -258,7 +259,7 @@ describe('the journal store', () => {
     session.connected(60, will);
     session.received(1);
     session.ended();
-    const other = store.newSession('x'.repeat(60_000));
+    const other = store.newSession('x'.repeat(60_000), '');
     assert.equal(store.full, true);
     other.ended();
     store.commit();
@@ -368,7 +369,7 @@ function pairOf(one: JournalStore, other: JournalStore): Both {
     retained: (kept) => [one, other].forEach((store) => void store.retained(kept)),
     retainedRemoved: (topic) => [one, other].forEach((store) => void store.retainedRemoved(topic)),
     newSession: (clientId) => {
-      const sessions = [one.newSession(clientId), other.newSession(clientId)] as const;
+      const sessions = [one.newSession(clientId, ''), other.newSession(clientId, '')] as const;
       const told =
         <T extends unknown[]>(change: (session: SessionStore, ...given: T) => void) =>
         (...given: T) =>
@@ -401,7 +402,7 @@ function churn(
   const found = sessions.get(name);
   const kind = next(10);
   if (found === undefined) {
-    const session = store.newSession(name);
+    const session = store.newSession(name, turn % 2 === 0 ? '' : `owner ${turn}`);
     session.connected(next(100) + 1, undefined);
     sessions.set(name, { store: session, open: [] });
   } else if (kind < 4) {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AccessSettings } from '../../src/broker/access/access-settings';
+import { scramVerifier } from '../../src/broker/access/password-hash';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import type { Limits } from '../../src/broker/limits';
 import { LOCK_NAME } from '../../src/broker/store/directory-lock';
@@ -55,7 +57,7 @@ class HeldStore implements Store {
   readonly close = () => this.#store.close();
   readonly sessions = () => this.#store.sessions();
   readonly retainedMessages = () => this.#store.retainedMessages();
-  readonly newSession = (clientId: string) => this.#store.newSession(clientId);
+  readonly newSession = (clientId: string, owner: string) => this.#store.newSession(clientId, owner);
   readonly retained = (message: Parameters<Store['retained']>[0]) => this.#store.retained(message);
   readonly retainedRemoved = (topic: string) => this.#store.retainedRemoved(topic);
   readonly commit = () => this.#store.commit();
@@ -81,7 +83,11 @@ describe('a broker with a journal', () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function boot(limits: Partial<Limits> = {}, wrap: (store: JournalStore) => Store = (store) => store) {
+  async function boot(
+    limits: Partial<Limits> = {},
+    wrap: (store: JournalStore) => Store = (store) => store,
+    access: AccessSettings = {},
+  ) {
     const store = new JournalStore({
       directory,
       durability: 'write',
@@ -91,17 +97,17 @@ describe('a broker with a journal', () => {
     });
     assert.deepEqual(await store.open(() => broker.storeChanged()), []);
     stores.push(store);
-    broker = new BrokerInProcess(limits, wrap(store));
+    broker = new BrokerInProcess(limits, wrap(store), access);
   }
 
   /** The next broker finds the files as they are now, and an unrelated clock that does not jump. */
-  async function crash(limits: Partial<Limits> = {}): Promise<void> {
+  async function crash(limits: Partial<Limits> = {}, access?: AccessSettings): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     const image = join(folder, String(stores.length));
     cpSync(directory, image, { recursive: true, filter: (source) => !source.endsWith(LOCK_NAME) });
     directory = image;
     time.monotonic = 77;
-    await boot(limits);
+    await boot(limits, undefined, access);
   }
 
   function pass(seconds: number): void {
@@ -112,6 +118,28 @@ describe('a broker with a journal', () => {
 
   const journalBytes = () =>
     readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+
+  it('brings a session back to the user whose it is, and to nobody else', async () => {
+    for (const thief of [{}, { username: 'ben', password: Buffer.from('b') }]) {
+      const access = {
+        users: [
+          { name: 'anna', passwordHash: await scramVerifier('a', 4096) },
+          { name: 'ben', passwordHash: await scramVerifier('b', 4096) },
+        ],
+      };
+      const anna = { ...lasting, username: 'anna', password: Buffer.from('a') };
+      await crash({}, access);
+      const first = await broker.client(5, anna);
+      await first.subscribe('t', { qos: 1 });
+      await crash({}, access);
+      const again = broker.open(5);
+      assert.equal((await again.connect(anna)).sessionPresent, true);
+      await crash({}, access);
+      const other = broker.open(5);
+      assert.equal((await other.connect({ ...lasting, ...thief })).sessionPresent, false);
+      assert.equal(broker.statistics.subscriptions, 0);
+    }
+  });
 
   for (const version of [4, 5] as const) {
     it(`brings back subscriptions, waiting messages and those in flight to clients of level ${version}`, async () => {
@@ -391,7 +419,7 @@ describe('a broker with a journal', () => {
       identifier: 0,
     } as const;
     for (let count = 0; count < 2; count++) {
-      const session = store.newSession('lasting');
+      const session = store.newSession('lasting', '');
       session.subscribed(subscription);
       session.left(store.clock() + 60_000, Number.POSITIVE_INFINITY);
     }

@@ -110,6 +110,7 @@ function accept(
   }
   const { session, present } = broker.connect(
     connection.clientId,
+    identity.username ?? '',
     permissions,
     packet.cleanStart,
     connection,

@@ -53,8 +53,8 @@ export class SessionRegistry {
   }
 
   /** Brings back a session whose client is away. */
-  restore({ clientId, store, expiresAt, will, deliveries, received }: StoredSession): Session {
-    const session = this.#newSession(clientId);
+  restore({ clientId, owner, store, expiresAt, will, deliveries, received }: StoredSession): Session {
+    const session = this.#newSession(clientId, owner);
     session.restore(store, will?.fields, deliveries, received);
     const older = this.#offline.get(clientId);
     // Of a damaged store, which does not say that it ended: nobody could ever resume it.
@@ -65,16 +65,22 @@ export class SessionRegistry {
 
   /**
    * The session for a client that connects; one that is connected already must be detached first. A will that waits is
-   * dropped when its session goes on [MQTT-3.1.3-9] and published when a clean start ends it.
+   * dropped when its session goes on [MQTT-3.1.3-9] and published when a clean start ends it. The session of another
+   * user is ended as by a clean start: what waits in it is not for this one.
    */
-  open(clientId: string, cleanStart: boolean, now: number): { session: Session; present: boolean } {
+  open(
+    clientId: string,
+    owner: string,
+    cleanStart: boolean,
+    now: number,
+  ): { session: Session; present: boolean } {
     const offline = this.#offline.get(clientId);
     if (offline !== undefined) {
       this.#offline.delete(clientId);
-      if (!cleanStart) return { session: offline.session, present: true };
+      if (!cleanStart && offline.session.owner === owner) return { session: offline.session, present: true };
       this.#end(offline, now);
     }
-    return { session: this.#newSession(clientId), present: false };
+    return { session: this.#newSession(clientId, owner), present: false };
   }
 
   /** The sessions whose client is away, with the time when they end. */
@@ -144,8 +150,10 @@ export class SessionRegistry {
     }
   }
 
-  #newSession(clientId: string): Session {
-    return new Session(clientId, this.#limits, this.#statistics, this.#store, this.#memory);
+  #newSession(clientId: string, owner: string): Session {
+    const session = new Session(clientId, this.#limits, this.#statistics, this.#store, this.#memory);
+    session.owner = owner;
+    return session;
   }
 
   #publishWill(offline: OfflineSession, now: number): void {

@@ -62,6 +62,8 @@ const EXPIRY_INTERVAL = 10_000;
 export class Session {
   readonly clientId: string;
   readonly subscriptions = new Map<string, Subscription>();
+  /** The user whose session it is; empty for an anonymous client. */
+  owner = '';
   /** Of the client that was last connected; of one restored nobody knows yet. */
   permissions = Permissions.unrestricted;
   readonly #limits: Limits;
@@ -111,7 +113,7 @@ export class Session {
   /** The client is connected; with an expiry the session is kept from now on. */
   keep(expiry: number, will: WillFields | undefined): void {
     this.#hold(will);
-    if (expiry > 0) this.#stored ??= this.#store.newSession(this.clientId);
+    if (expiry > 0) this.#stored ??= this.#store.newSession(this.clientId, this.owner);
     this.#stored?.connected(expiry, will);
   }
 

@@ -14,7 +14,8 @@ import type { SubscriptionFields } from './store';
 export type JournalRecord =
   /** At this time of the store the system's clock (ms since the epoch) said `wall`. */
   | { type: 'clock'; time: number; wall: number }
-  | { type: 'session'; session: number; clientId: string }
+  /** Of the user `owner`; empty for an anonymous client. */
+  | { type: 'session'; session: number; clientId: string; owner: string }
   | { type: 'connected'; session: number; expiry: number; will: WillFields | undefined }
   | { type: 'left'; session: number; expiresAt: number; willAt: number }
   | { type: 'ended'; session: number }
@@ -58,7 +59,9 @@ const code = {
   done: 14,
   retained: 15,
   'retained-removed': 16,
-} as const satisfies Record<JournalRecord['type'], number>;
+  /** A session with an owner; the older form of the record has none. */
+  'owned-session': 17,
+} as const satisfies Record<JournalRecord['type'] | 'owned-session', number>;
 
 const NEVER_HIGH = 0xffffffff;
 
@@ -81,7 +84,8 @@ const writeTime = (writer: WireWriter, time: number) => writeNumber(writer, Math
 
 /** Adds a record. */
 export function writeRecord(writer: WireWriter, record: JournalRecord): void {
-  writer.byte(code[record.type]);
+  const owned = record.type === 'session' && record.owner !== '';
+  writer.byte(owned ? code['owned-session'] : code[record.type]);
   switch (record.type) {
     case 'clock':
       writeTime(writer, record.time);
@@ -89,6 +93,7 @@ export function writeRecord(writer: WireWriter, record: JournalRecord): void {
       break;
     case 'session':
       writeNumber(writer, record.session).utf8(record.clientId);
+      if (owned) writer.utf8(record.owner);
       break;
     case 'connected':
       writeNumber(writer, record.session).uint32(record.expiry);
@@ -154,7 +159,13 @@ export function readRecord(reader: WireReader): JournalRecord {
     case code.clock:
       return { type: 'clock', time: readNumber(reader, 'time'), wall: readNumber(reader, 'wall') };
     case code.session:
-      return { type: 'session', session: readNumber(reader, 'session'), clientId: reader.utf8('client id') };
+    case code['owned-session']:
+      return {
+        type: 'session',
+        session: readNumber(reader, 'session'),
+        clientId: reader.utf8('client id'),
+        owner: type === code.session ? '' : reader.utf8('owner'),
+      };
     case code.connected:
       return {
         type: 'connected',

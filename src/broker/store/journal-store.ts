@@ -113,9 +113,9 @@ export class JournalStore implements Store {
     return this.#state.retained();
   }
 
-  newSession(clientId: string): SessionStore {
+  newSession(clientId: string, owner: string): SessionStore {
     const session = this.#state.nextId();
-    this.#append({ type: 'session', session, clientId });
+    this.#append({ type: 'session', session, clientId, owner });
     return new JournalSession(session, this.#append, this.#queue);
   }
 
@@ -215,7 +215,7 @@ export class JournalStore implements Store {
   }
 
   #storedSession(kept: KeptSession): StoredSession {
-    const { id, clientId, expiry, will, subscriptions, received } = kept;
+    const { id, clientId, owner, expiry, will, subscriptions, received } = kept;
     // One that was connected to the end lost its connection then.
     const delay = Math.min(will?.properties.willDelayInterval ?? 0, expiry);
     const left = kept.left ?? {
@@ -224,6 +224,7 @@ export class JournalStore implements Store {
     };
     return {
       clientId,
+      owner,
       store: new JournalSession(id, this.#append, this.#queue),
       expiresAt: left.expiresAt,
       will:

@@ -23,6 +23,8 @@ export interface StoredDelivery {
 /** A session that outlived the broker. Times on the store's clock, ms. */
 export interface StoredSession {
   readonly clientId: string;
+  /** The user; empty for an anonymous client. */
+  readonly owner: string;
   readonly store: SessionStore;
   readonly expiresAt: number;
   readonly will: { fields: WillFields; publishAt: number } | undefined;
@@ -92,7 +94,7 @@ export interface Store {
   retainedMessages(): Iterable<Message>;
 
   /** A place for a new session, or `undefined` when sessions end with the broker. */
-  newSession(clientId: string): SessionStore | undefined;
+  newSession(clientId: string, owner: string): SessionStore | undefined;
   retained(message: Message): void;
   retainedRemoved(topic: string): void;
   /** Starts to make durable what was noted so far. */

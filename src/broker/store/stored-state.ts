@@ -26,6 +26,7 @@ interface KeptDelivery extends Omit<StoredDelivery, 'message' | 'packetId'> {
 export interface KeptSession {
   readonly id: number;
   readonly clientId: string;
+  readonly owner: string;
   /** Seconds that the session is kept after its connection. */
   expiry: number;
   will: WillFields | undefined;
@@ -104,7 +105,7 @@ export class StoredState {
         this.#removeRetained(record.topic);
         break;
       case 'session':
-        this.#addSession(record.session, record.clientId);
+        this.#addSession(record);
         break;
       case 'queued':
         this.#queue(record);
@@ -228,12 +229,13 @@ export class StoredState {
     this.#release(kept);
   }
 
-  #addSession(id: number, clientId: string): void {
+  #addSession({ session: id, clientId, owner }: Extract<JournalRecord, { type: 'session' }>): void {
     this.#note(id);
     if (this.sessions.has(id)) return;
     this.sessions.set(id, {
       id,
       clientId,
+      owner,
       expiry: 0,
       will: undefined,
       left: undefined,
@@ -241,7 +243,7 @@ export class StoredState {
       deliveries: new Map(),
       received: new Set(),
     });
-    this.#bytes += SESSION_BYTES + clientId.length;
+    this.#bytes += SESSION_BYTES + clientId.length + owner.length;
   }
 
   #removeSession(session: KeptSession): void {
@@ -251,7 +253,7 @@ export class StoredState {
     session.subscriptions.clear();
     session.received.clear();
     this.sessions.delete(session.id);
-    this.#bytes -= SESSION_BYTES + session.clientId.length;
+    this.#bytes -= SESSION_BYTES + session.clientId.length + session.owner.length;
   }
 
   #queue(record: Extract<JournalRecord, { type: 'queued' }>): void {
@@ -290,8 +292,8 @@ export function* deliveriesOf(session: KeptSession): Generator<StoredDelivery> {
 }
 
 function* sessionRecords(session: KeptSession, lastId: number): Generator<JournalRecord> {
-  const { id, clientId, expiry, will, left } = session;
-  yield { type: 'session', session: id, clientId };
+  const { id, clientId, owner, expiry, will, left } = session;
+  yield { type: 'session', session: id, clientId, owner };
   yield { type: 'connected', session: id, expiry, will };
   if (left !== undefined) yield { type: 'left', session: id, ...left };
   for (const subscription of session.subscriptions.values()) {

@@ -114,6 +114,7 @@ export class Upstream implements ConnectedClient {
     const { broker, clock } = this.#surroundings;
     const session = broker.connect(
       sessionId(this.name),
+      '',
       Permissions.unrestricted,
       false,
       this,
