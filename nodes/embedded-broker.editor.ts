@@ -1,12 +1,19 @@
 import { type ListenerFields, listenerFields, listenersPage } from './editor/embedded-broker/listeners';
+import { type MessageFields, messageFields, messagesPage } from './editor/embedded-broker/messages';
+import { saveOutputs } from './editor/embedded-broker/outputs';
 import { type ProtocolFields, protocolFields, protocolPage } from './editor/embedded-broker/protocol';
 import { type StorageFields, storageFields, storagePage } from './editor/embedded-broker/storage';
 import { type UpstreamFields, upstreamFields, upstreamPage } from './editor/embedded-broker/upstream';
 import { createTabs } from './editor/form-page';
+import { outputsOf } from './embedded-outputs';
 
-type Fields = { name: string } & ListenerFields & ProtocolFields & StorageFields & UpstreamFields;
+type Fields = { name: string } & ListenerFields &
+  ProtocolFields &
+  StorageFields &
+  MessageFields &
+  UpstreamFields;
 
-const PAGES = [listenersPage, protocolPage, storagePage, upstreamPage];
+const PAGES = [listenersPage, protocolPage, storagePage, messagesPage, upstreamPage];
 
 RED.nodes.registerType<Fields>('embedded-broker', {
   category: 'MQTT ROS',
@@ -39,6 +46,10 @@ RED.nodes.registerType<Fields>('embedded-broker', {
     persistence: storageFields.persistence,
     durability: storageFields.durability,
 
+    watch: messageFields.watch,
+    watchOutput: messageFields.watchOutput,
+    outputs: messageFields.outputs,
+
     upstream: upstreamFields.upstream,
     upstreamClientId: upstreamFields.upstreamClientId,
     upstreamRoutes: upstreamFields.upstreamRoutes,
@@ -57,8 +68,8 @@ RED.nodes.registerType<Fields>('embedded-broker', {
   inputLabels() {
     return this._('embedded-broker.label.actions');
   },
-  outputLabels() {
-    return this._('embedded-broker.label.events');
+  outputLabels(index) {
+    return this._(`embedded-broker.label.${outputsOf(this)[index]}`);
   },
   oneditprepare() {
     createTabs(
@@ -71,5 +82,6 @@ RED.nodes.registerType<Fields>('embedded-broker', {
   },
   oneditsave() {
     for (const page of PAGES) page.save?.(this);
+    saveOutputs(this);
   },
 });

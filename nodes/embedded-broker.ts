@@ -1,19 +1,25 @@
 import { join } from 'node:path';
-import type { Node, NodeAPI, NodeDef } from 'node-red';
-import { BrokerThread, type BrokerThreadStatus } from '../src/broker/broker-thread';
+import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import { BrokerThread } from '../src/broker/broker-thread';
 import { defaultLimits } from '../src/broker/limits';
 import { WebSocketPath } from '../src/broker/listeners/websocket-path';
 import type { UpstreamSettings } from '../src/broker/upstream/upstream-settings';
+import { PAYLOAD_OUTPUTS, type PayloadOutput } from '../src/client/flow-payload';
+import { watchFilterFault } from '../src/topic/topic-filter';
 import { ACTION_NAMES, ActionError, runAction } from './embedded-actions';
 import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
 import { FieldError, type ListenerFields, listenersOf, pathsOf } from './embedded-listeners';
+import { publishedFlowMessage } from './embedded-message';
+import { type Output, type OutputFields, outputsOf } from './embedded-outputs';
+import { BrokerStatus } from './embedded-status';
 import { type UpstreamFields, upstreamsOf } from './embedded-upstream';
 
-interface Fields extends NodeDef, ListenerFields, CapabilityFields, UpstreamFields {
+interface Fields extends NodeDef, ListenerFields, CapabilityFields, UpstreamFields, OutputFields {
   allowAnonymous: boolean;
   /** Absent in flows of before it existed. */
   persistence?: 'memory' | 'disk';
   durability?: 'write' | 'strict';
+  watchOutput?: PayloadOutput;
 }
 
 interface Credentials {
@@ -39,6 +45,11 @@ export default function (RED: NodeAPI): void {
     if ('fault' in capabilities) {
       return refuse(text(`errors.${capabilities.fault}`, { value: capabilities.value }));
     }
+    const { watch = '', watchOutput = 'auto' } = fields;
+    const watchFault = watch === '' ? undefined : watchFilterFault(watch);
+    if (watchFault !== undefined) return refuse(watchFault);
+    if (!PAYLOAD_OUTPUTS.includes(watchOutput))
+      return refuse(text('errors.watchOutput', { value: watchOutput }));
     let upstreams: UpstreamSettings[];
     try {
       upstreams = upstreamsOf(RED, fields, this.id, text);
@@ -54,6 +65,7 @@ export default function (RED: NodeAPI): void {
         allowAnonymousBeyondLoopback: fields.allowAnonymous === true,
         capabilities,
         upstreams,
+        ...(watch !== '' && { watch }),
         ...(fields.persistence !== 'memory' &&
           userDir !== undefined && {
             storage: {
@@ -72,58 +84,62 @@ export default function (RED: NodeAPI): void {
     }
     this.thread = thread;
 
-    let clients = 0;
-    let joined = upstreams.length === 0;
-    let upstreamLine = '';
-    let shown = '';
-    const show = ({ state, reason, listeners }: BrokerThreadStatus): void => {
-      const addresses = listeners.map(
-        ({ kind, host, port }) => `${kind === 'tcp' ? '' : `${kind}://`}${host}:${port}`,
-      );
-      const address = [...addresses, ...paths.map(({ path }) => path)].join(', ') || text('status.inProcess');
-      const line =
-        state === 'running'
-          ? `${address} · ${text(clients === 1 ? 'status.client' : 'status.clients', { clients })}${upstreamLine}`
-          : text(`status.${state}`, { reason: reason ?? '' });
-      if (line === shown) return;
-      shown = line;
-      const looks = {
-        starting: { fill: 'yellow', shape: 'ring' },
-        running: { fill: joined ? 'green' : 'yellow', shape: 'dot' },
-        restarting: { fill: 'yellow', shape: 'ring' },
-        stopped: { fill: 'grey', shape: 'ring' },
-        error: { fill: 'red', shape: 'ring' },
-      } as const;
-      this.status({ ...looks[state], text: line });
+    const outputs = outputsOf(fields);
+    const sendOn = (output: Output, msg: NodeMessage): void => {
+      const all: Array<NodeMessage | null> = outputs.map(() => null);
+      all[outputs.indexOf(output)] = msg;
+      this.send(all);
     };
+    const status = new BrokerStatus(
+      (shown) => this.status(shown),
+      text,
+      paths.map(({ path }) => path),
+      // Of settings.js; the types do not know it.
+      (RED.settings as { lang?: string }).lang,
+    );
+    if (upstreams.length > 0) status.note('upstream', '', true);
 
-    thread.on('status', (status) => {
-      if (status.state !== 'running') clients = 0;
-      show(status);
-      if (status.state === 'restarting')
-        this.error(text('errors.restarting', { reason: status.reason ?? '' }));
+    thread.on('status', (changed) => {
+      status.thread(changed);
+      if (changed.state === 'restarting')
+        this.error(text('errors.restarting', { reason: changed.reason ?? '' }));
     });
-    thread.on('statistics', (statistics) => {
-      clients = statistics.clients;
-      show(thread.status);
+    thread.on('statistics', (statistics) => status.statistics(statistics));
+    thread.on('message', (message) => {
+      try {
+        sendOn('messages', publishedFlowMessage(message, watchOutput));
+      } catch (error) {
+        const raw = publishedFlowMessage(message, 'buffer');
+        this.error(`${message.topic}: ${(error as Error).message}`, raw);
+      }
     });
     thread.on('event', (event) => {
-      this.send({ topic: event.type, payload: event });
+      sendOn('events', { topic: event.type, payload: event });
       if (event.type === 'storage') {
         const line = text(`errors.storage.${event.state}`, { reason: event.reason });
+        if (event.state !== 'damaged') {
+          const wrong = event.state === 'failed';
+          status.note('storage', wrong ? text('status.storage', { reason: event.reason }) : '', wrong);
+        }
         if (event.state === 'recovered') this.log(line);
         else this.error(line);
       }
       if (event.type === 'upstream') {
         const reason = { reason: event.reason ?? '' };
-        joined = event.state === 'connected' || event.state === 'disconnected';
-        upstreamLine = ` · ${text(`status.upstream.${event.state}`, reason)}`;
-        show(thread.status);
+        const joined = event.state === 'connected' || event.state === 'disconnected';
+        status.note('upstream', text(`status.upstream.${event.state}`, reason), !joined);
         if (event.state === 'connected') this.log(text('log.upstream.connected'));
         else if (event.reason !== undefined) this.warn(text('log.upstream.notConnected', reason));
       }
-      if (event.type === 'credentials' && event.failure !== undefined) {
-        this.error(text('errors.credentials', { listener: event.listener, reason: event.failure }));
+      if (event.type === 'credentials') {
+        const { listener, failure } = event;
+        const wrong = failure !== undefined;
+        status.note(`credentials of ${listener}`, wrong ? text('status.credentials') : '', wrong);
+        if (wrong) this.error(text('errors.credentials', { listener, reason: failure }));
+      }
+      if (event.type === 'overrun') {
+        const { count, topic } = event;
+        this.warn(text('log.overrun', { count, topic }));
       }
     });
     this.on('input', (msg, send, done) => {

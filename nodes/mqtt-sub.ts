@@ -1,6 +1,6 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { ConnectionStatus, QoS } from '../src/client/connection';
-import { decodePayload, type PayloadOutput } from '../src/client/flow-payload';
+import { decodePayload, PAYLOAD_OUTPUTS, type PayloadOutput } from '../src/client/flow-payload';
 import { useBroker } from './broker-user';
 import { flowMessage } from './flow-message';
 import { wholeNumber } from './form-number';
@@ -12,8 +12,6 @@ interface Fields extends NodeDef {
   qos: string;
   output: PayloadOutput;
 }
-
-const OUTPUTS: readonly PayloadOutput[] = ['auto', 'json', 'string', 'buffer'];
 
 export default function (RED: NodeAPI): void {
   function MqttSub(this: Node, fields: Fields) {
@@ -28,7 +26,7 @@ export default function (RED: NodeAPI): void {
     const output = fields.output || 'auto';
     const qos = wholeNumber(fields.qos ?? '1', 0, 2);
     if (qos === undefined) return fail(text('errors.qos', { value: fields.qos }));
-    if (!OUTPUTS.includes(output)) return fail(text('errors.output', { value: output }));
+    if (!PAYLOAD_OUTPUTS.includes(output)) return fail(text('errors.output', { value: output }));
     const topicFilter = formText(fields.topicFilter);
     if (topicFilter === undefined) {
       return fail(text('errors.topicFilter', { value: JSON.stringify(fields.topicFilter) }));

@@ -41,7 +41,7 @@ export interface NodeDefinition<F extends object> {
   paletteLabel?: string;
   label(this: EditorNode & F): string;
   labelStyle?(this: EditorNode & F): string;
-  outputLabels?(this: EditorNode & F): string;
+  outputLabels?(this: EditorNode & F, index: number): string;
   inputLabels?(this: EditorNode & F): string;
   onadd?(this: EditorNode & F): void;
   oneditprepare?(this: EditorNode & F): void;

@@ -38,6 +38,8 @@ class BrokerWorker {
   #reportedFault: string | undefined;
   #statisticsTimer: NodeJS.Timeout | undefined;
   #sentStatistics = '';
+  #sentAt = performance.now();
+  #receivedBefore = 0;
 
   constructor(parent: MessagePort, settings: WorkerSettings) {
     this.#parent = parent;
@@ -189,11 +191,17 @@ class BrokerWorker {
   #sendStatistics(): void {
     const overrun = this.#watch?.takeOverrun();
     if (overrun !== undefined) this.#events.add({ type: 'overrun', ...overrun });
-    this.#statistics.upstreams = this.#upstreams.statistics;
-    const text = JSON.stringify(this.#statistics);
+    const statistics = this.#statistics;
+    const now = performance.now();
+    const received = statistics.messagesReceived - this.#receivedBefore;
+    statistics.receivedPerSecond = Math.round((received * 1000) / (now - this.#sentAt));
+    this.#receivedBefore = statistics.messagesReceived;
+    this.#sentAt = now;
+    statistics.upstreams = this.#upstreams.statistics;
+    const text = JSON.stringify(statistics);
     if (text === this.#sentStatistics) return;
     this.#sentStatistics = text;
-    this.#send({ type: 'statistics', statistics: this.#statistics });
+    this.#send({ type: 'statistics', statistics });
   }
 
   #send(message: FromWorker, transfer: ArrayBuffer[] = []): void {

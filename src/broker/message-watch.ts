@@ -1,5 +1,5 @@
 import { SubscriptionTrie } from '../topic/subscription-trie';
-import { topicFilterFault } from '../topic/topic-filter';
+import { watchFilterFault } from '../topic/topic-filter';
 import type { QoS } from './codec/packet-type';
 import type { MessageParts } from './codec/publish-packet';
 import { batchOf, messageRecord } from './message-batch';
@@ -126,9 +126,4 @@ export class MessageWatch {
     }
     return length;
   }
-}
-
-/** Says what is wrong with a filter for a watch, or `undefined`. */
-export function watchFilterFault(filter: string): string | undefined {
-  return filter.startsWith('$share/') ? 'a shared subscription cannot be watched' : topicFilterFault(filter);
 }

@@ -25,6 +25,8 @@ export interface BrokerStatistics {
   clients: number;
   /** PUBLISH packets received. */
   messagesReceived: number;
+  /** The same each second, now: over the last second. */
+  receivedPerSecond: number;
   /** PUBLISH packets sent. */
   messagesSent: number;
   /** Packets of every type received. */
@@ -77,6 +79,7 @@ export function newStatistics(): BrokerStatistics {
   return {
     clients: 0,
     messagesReceived: 0,
+    receivedPerSecond: 0,
     messagesSent: 0,
     packetsReceived: 0,
     packetsSent: 0,

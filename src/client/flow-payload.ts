@@ -3,6 +3,8 @@ import { isUtf8 } from 'node:buffer';
 /** What a subscriber wants a payload as; `auto` is JSON if it is, else text if it is UTF-8, else bytes. */
 export type PayloadOutput = 'auto' | 'json' | 'string' | 'buffer';
 
+export const PAYLOAD_OUTPUTS: readonly PayloadOutput[] = ['auto', 'json', 'string', 'buffer'];
+
 /** A value that cannot be a payload, or bytes that are not what they should be; the message says what was expected. */
 export class PayloadError extends Error {
   override name = 'PayloadError';

@@ -33,6 +33,13 @@ export function topicFilterFault(text: string): string | undefined {
   return undefined;
 }
 
+/** The same of one that only looks on: it cannot be a shared subscription, which takes messages from others. */
+export function watchFilterFault(text: string): string | undefined {
+  return text.startsWith('$share/')
+    ? `"${shown(text)}" is a shared subscription, expected a topic filter`
+    : topicFilterFault(text);
+}
+
 /** Takes a valid filter apart. */
 export function parseFilter(text: string): ParsedFilter {
   if (!text.startsWith('$share/')) return { filter: text };

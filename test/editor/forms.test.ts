@@ -155,6 +155,25 @@ inEachEditor('the forms', (session) => {
         },
       ]);
     });
+    it('gives the node an output for published messages while there is a filter for them', async () => {
+      const { editor } = session;
+      const filter = '#node-input-watch';
+      for (const [entered, outputs] of [
+        ['sensors/#', 2],
+        ['', 1],
+      ] as const) {
+        await editor.openForm(id('embedded-broker'));
+        await editor.showTab('Messages');
+        await editor.enter(filter, 'sensors/#/x');
+        await editor.seesReason(filter, /Published under: .*# must be alone/);
+        await editor.enter(filter, entered);
+        assert.equal(await editor.page.locator('#node-input-watchOutput').isVisible(), outputs === 2);
+        await editor.done();
+        assert.deepEqual(await editor.invalidNodes(), []);
+        const node = (await saved(id('embedded-broker'))) as FlowNode;
+        assert.deepEqual([node.watch, node.watchOutput, node.outputs], [entered, 'auto', outputs]);
+      }
+    });
     it('refuses what is no port, and the same port twice', async () => {
       const { editor } = session;
       await editor.openForm(id('embedded-broker'));
