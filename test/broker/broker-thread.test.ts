@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MessageChannel, type Worker } from 'node:worker_threads';
 import { connect, type IClientOptions, MqttClient } from 'mqtt';
 import type { BrokerEvent } from '../../src/broker/broker-event';
@@ -411,5 +414,34 @@ describe('the broker in its thread', () => {
     assert.match(error.message, /embedded broker is restarting: broker thread ended/);
     assert.equal((await running).listeners[0]?.port, before);
     await back;
+  });
+
+  it('finds what it has stored when its thread dies, and shares its storage with no other broker', async function () {
+    this.timeout(20_000);
+    const directory = mkdtempSync(join(tmpdir(), 'thread-'));
+    try {
+      const storage = { directory, durability: 'write' } as const;
+      const created = new Promise<Worker>((resolve) => process.once('worker', resolve));
+      await start({ storage });
+      const other = new BrokerThread({ listeners: [], storage });
+      await assert.rejects(other.start(), /storage directory .* is in use by another broker/);
+      const publisher = new MqttPeer(broker.openStream(), 5);
+      await publisher.connect();
+      publisher.publish('kept', 'x', { qos: 1, retain: true });
+      await publisher.expect('puback');
+      const running = nextStatus('running');
+      await (await created).terminate();
+      await running;
+      const subscriber = new MqttPeer(broker.openStream(), 5);
+      await subscriber.connect();
+      await subscriber.subscribe('kept');
+      assert.equal((await subscriber.expect('publish')).payload.toString(), 'x');
+      await broker.stop();
+      await other.start();
+      await other.stop();
+    } finally {
+      await broker.stop();
+      rmSync(directory, { recursive: true });
+    }
   });
 });
