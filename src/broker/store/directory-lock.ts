@@ -58,7 +58,8 @@ function pathOf(directory: string): string {
 function listen(path: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', reject);
+    // Stays: accepting can fail later, for want of file descriptors, and must not end the thread.
+    server.on('error', reject);
     server.listen(path, () => resolve(server));
   });
 }
