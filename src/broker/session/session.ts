@@ -91,6 +91,7 @@ export class Session {
   /** PUBLISH packets that may still be sent before one is acknowledged (section 4.9). */
   #sendQuota = 0;
   #initialQuota = 0;
+  #mostInFlight = 0;
 
   constructor(
     clientId: string,
@@ -232,10 +233,19 @@ export class Session {
     this.#statistics.denied += dropped.length;
   }
 
-  /** The client is connected: sends again what it has not acknowledged, then what waits [MQTT-4.4.0-1]. */
-  attach(output: SessionOutput, receiveMaximum: number, now: number): void {
+  /**
+   * The client is connected: sends again what it has not acknowledged, then what waits [MQTT-4.4.0-1].
+   * @param mostInFlight QoS 1 and 2 messages, where the Receive Maximum allows so many
+   */
+  attach(
+    output: SessionOutput,
+    receiveMaximum: number,
+    now: number,
+    mostInFlight = this.#limits.inFlight,
+  ): void {
     this.#output = output;
-    this.#initialQuota = Math.min(receiveMaximum, this.#limits.inFlight);
+    this.#mostInFlight = mostInFlight;
+    this.#initialQuota = Math.min(receiveMaximum, mostInFlight);
     this.#sendQuota = this.#initialQuota;
     this.#resend = [];
     for (const outgoing of this.#inFlight.values()) {
@@ -517,7 +527,7 @@ export class Session {
 
   #maySend(output: SessionOutput, qos: QoS): boolean {
     if (output.congested) return false;
-    return qos === 0 || (this.#sendQuota > 0 && this.#inFlight.size < this.#limits.inFlight);
+    return qos === 0 || (this.#sendQuota > 0 && this.#inFlight.size < this.#mostInFlight);
   }
 
   #send(output: SessionOutput, outgoing: OutgoingMessage, now: number): void {

@@ -24,6 +24,12 @@ import { sessionId, type UpstreamSettings } from './upstream-settings';
 /** A connection that lasted this long was a good one, ms: the next outage starts with short delays again. */
 const STABLE_TIME = 10_000;
 
+/**
+ * QoS 1 and 2 messages in flight: over MQTT 5 more than towards a client, as a link is long and all of a site shares it,
+ * unless the broker says that it takes less. An older one cannot say so; mosquitto ends a link that has more than 20.
+ */
+const IN_FLIGHT = { 4: 20, 5: 200 } as const;
+
 /** What an upstream needs of its surroundings. */
 export interface UpstreamSurroundings {
   broker: Broker;
@@ -227,7 +233,7 @@ export class Upstream implements ConnectedClient {
       maximumQos,
       retainAvailable: properties.retainAvailable !== 0,
     });
-    session.attach(this.#output, properties.receiveMaximum ?? 65_535, clock());
+    session.attach(this.#output, properties.receiveMaximum ?? 65_535, clock(), IN_FLIGHT[protocolVersion]);
     if (!sessionPresent) {
       // It may have lost what is retained as well.
       this.#subscribeHere(session, true);
