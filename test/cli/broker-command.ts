@@ -33,6 +33,10 @@ export class BrokerCommand {
     return new BrokerCommand(child, Number(port));
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   /** Resolves with the exit code, which is null when the signal ended the process. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     this.#child.kill(signal);

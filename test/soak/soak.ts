@@ -1,0 +1,43 @@
+import { parseArgs } from 'node:util';
+import { soakBurst, soakChurn, soakIdle } from './connections';
+import { soakDecoder, soakFuzz } from './fuzz';
+import { soakKills } from './kills';
+import { soakLoad } from './load';
+
+/** What is looked into, and for how long. */
+export interface Soak {
+  print: (line: string) => void;
+  /** Of `performance.now()`; what has begun is brought to its end. */
+  deadline: number;
+}
+
+// `npm run soak [name...] [-- --minutes <each>]`: what is too long for `npm test`. Each ends with an error or a figure.
+const soaks: Record<string, (soak: Soak) => Promise<void>> = {
+  kills: soakKills,
+  decoder: soakDecoder,
+  fuzz: soakFuzz,
+  churn: soakChurn,
+  idle: soakIdle,
+  burst: soakBurst,
+  load: soakLoad,
+};
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { minutes: { type: 'string', default: '2' } },
+  });
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0)) throw new Error(`--minutes is "${values.minutes}", expected a number above 0`);
+  for (const name of positionals.length > 0 ? positionals : Object.keys(soaks)) {
+    const soak = soaks[name];
+    if (soak === undefined) throw new Error(`no soak "${name}"; there are ${Object.keys(soaks).join(', ')}`);
+    const print = (line: string) => console.log(`${name}: ${line}`);
+    await soak({ print, deadline: performance.now() + minutes * 60_000 });
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
