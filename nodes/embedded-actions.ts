@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import type { NodeMessage } from 'node-red';
+import { hashPassword } from '../src/broker/access/password-hash';
 import type { ListRequest } from '../src/broker/administration';
 import type { BrokerThread } from '../src/broker/broker-thread';
 import type { Page, PageRequest } from '../src/broker/page';
@@ -69,6 +70,16 @@ const ACTIONS: Readonly<Record<string, (thread: BrokerThread, msg: Input) => Pro
     thread.stopUpstream(UPSTREAM);
     return { payload: 'stopped' };
   },
+  'add-user': async (thread, msg) => {
+    const { password } = msg;
+    // Whoever gets the message next, the answer or a Catch node, must not.
+    delete msg.password;
+    if (typeof password !== 'string' || password === '') throw new ActionError('password', '');
+    const user = { name: textOf(msg, 'username'), groups: optional(msg, 'groups', textsOf) ?? [] };
+    thread.setUser({ ...user, passwordHash: await hashPassword(password) });
+    return { payload: user };
+  },
+  'remove-user': async (thread, msg) => ({ payload: thread.removeUser(textOf(msg, 'username')) }),
   start: async (thread) => {
     await thread.start();
     return { payload: thread.status.state };
@@ -155,6 +166,15 @@ function textOf(msg: Input, field: string): string {
   const value = msg[field];
   if (typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_TEXT_BYTES) return value;
   throw new ActionError(field, value);
+}
+
+function textsOf(msg: Input, field: string): string[] {
+  const value = msg[field];
+  if (!Array.isArray(value)) throw new ActionError(field, value);
+  return value.map((text) => {
+    if (typeof text !== 'string') throw new ActionError(field, value);
+    return text;
+  });
 }
 
 function flagOf(msg: Input, field: string): boolean {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import type { NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
 import type { DisconnectAnswer } from '../../src/broker/administration';
+import type { BrokerThread } from '../../src/broker/broker-thread';
 import type { BrokerStatistics } from '../../src/broker/statistics';
+import { MqttPeer } from '../broker/mqtt-peer';
 import {
   brokerForm,
   connectedStatus,
@@ -169,6 +171,31 @@ describe('actions of embedded-broker', function () {
     assert.equal((await next('action', 'reload-tls')).payload, 0);
   });
 
+  it('adds a user, whose password it passes on to nobody, and removes it', async () => {
+    const { thread } = helper.getNode('embedded-1') as unknown as { thread: BrokerThread };
+    const login = async (password: string) => {
+      const peer = new MqttPeer(thread.openStream(), 5);
+      const { reasonCode } = await peer.connect({ username: 'robot', password: Buffer.from(password) });
+      return { peer, reasonCode };
+    };
+    act({ action: 'add-user', username: 'robot', password: 'secret', groups: ['robots'] });
+    const added = await next('action', 'add-user');
+    assert.deepEqual(added.payload, { name: 'robot', groups: ['robots'] });
+    assert.equal('password' in added, false);
+    const { peer, reasonCode } = await login('secret');
+    assert.equal(reasonCode, 0);
+    assert.notEqual((await login('guess')).reasonCode, 0);
+    act({ action: 'remove-user', username: 'robot' });
+    assert.equal((await next('action', 'remove-user')).payload, true);
+    await peer.closed;
+    act({ action: 'remove-user', username: 'robot' });
+    assert.equal((await next('action', 'remove-user')).payload, false);
+    act({ action: 'add-user', username: 'robot', password: 'secret', groups: 'robots' });
+    const [refused] = await faults.until(1);
+    assert.match(faultOf(refused), /^msg\.groups: .*got 'robots'$/);
+    assert.doesNotMatch(JSON.stringify(refused), /secret/);
+  });
+
   it('stops the broker and starts it again', async () => {
     act({ action: 'stop' });
     assert.equal((await next('action', 'stop')).payload, 'stopped');
@@ -192,6 +219,9 @@ describe('actions of embedded-broker', function () {
       [{ action: 'sessions', limit: 1001 }, /^msg\.limit: .*got 1001$/],
       [{ action: 'retained', topic: 'a/#/b' }, /^topic filter "a\/#\/b"/],
       [{ action: 'clear-retained' }, /^msg\.topic: .*got undefined$/],
+      [{ action: 'add-user', username: 'robot', password: 7 }, /^msg\.password: expected text$/],
+      [{ action: 'add-user', password: 'secret' }, /^msg\.username: .*got undefined$/],
+      [{ action: 'remove-user', username: '' }, /^msg\.username: .*got ''$/],
       [{ action: 'explode' }, /^msg\.action: .* got 'explode'$/],
       [{ ...publish, topic: '' }, /^msg\.topic: expected a topic, got ''$/],
       [{ ...publish, payload: undefined }, /^payload is undefined, expected/],
