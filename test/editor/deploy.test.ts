@@ -27,6 +27,22 @@ inEachEditor('deploying', (session) => {
     assert.deepEqual(topics, ['home/kitchen/lamp', 'home/kitchen/lamp', 'home/garden/lamp']);
   });
 
+  it('lets buttons administer the embedded broker, and shows what is published', async () => {
+    const { editor } = session;
+    const flow = await readFlow('examples/Administer an embedded broker.json');
+    await editor.importFlow(flow);
+    await editor.deploy();
+    await editor.showDebugMessages();
+    await editor.statusOf(nodeOf(flow, 'embedded-broker').id, /no port · 1 client/);
+    const seen = (await editor.debugMessages(2)).length;
+    await editor.press(nodeOf(flow, 'inject', 'publish a retained message').id);
+    const published = (await editor.debugMessages(seen + 2)).slice(seen);
+    assert.equal(published.filter((message) => /hello/.test(message)).length, 2);
+    await editor.press(nodeOf(flow, 'inject', 'clear retained messages').id);
+    const [cleared] = (await editor.debugMessages(seen + 3)).slice(seen + 2);
+    assert.match(cleared ?? '', /events and answers.*number1$/);
+  });
+
   it('shows why a message that does not fit its interface type is refused', async () => {
     const { editor } = session;
     const flow = await readFlow('examples/ROS 2 without a broker.json');
