@@ -1,3 +1,4 @@
+import { type LimitsFields, limitsFields, limitsPage } from './editor/embedded-broker/limits';
 import { type ListenerFields, listenerFields, listenersPage } from './editor/embedded-broker/listeners';
 import { type MessageFields, messageFields, messagesPage } from './editor/embedded-broker/messages';
 import { saveOutputs } from './editor/embedded-broker/outputs';
@@ -9,11 +10,12 @@ import { outputsOf } from './embedded-outputs';
 
 type Fields = { name: string } & ListenerFields &
   ProtocolFields &
+  LimitsFields &
   StorageFields &
   MessageFields &
   UpstreamFields;
 
-const PAGES = [listenersPage, protocolPage, storagePage, messagesPage, upstreamPage];
+const PAGES = [listenersPage, protocolPage, limitsPage, storagePage, messagesPage, upstreamPage];
 
 RED.nodes.registerType<Fields>('embedded-broker', {
   category: 'MQTT ROS',
@@ -42,6 +44,27 @@ RED.nodes.registerType<Fields>('embedded-broker', {
     serverKeepAlive: protocolFields.serverKeepAlive,
     sysInterval: protocolFields.sysInterval,
     responseInformation: protocolFields.responseInformation,
+
+    limitConnections: limitsFields.limitConnections,
+    limitConnectionsPerAddress: limitsFields.limitConnectionsPerAddress,
+    limitConnectRate: limitsFields.limitConnectRate,
+    limitConnectTimeout: limitsFields.limitConnectTimeout,
+    limitMessageRate: limitsFields.limitMessageRate,
+    limitByteRate: limitsFields.limitByteRate,
+    limitPacketSize: limitsFields.limitPacketSize,
+    limitTopicLevels: limitsFields.limitTopicLevels,
+    limitTopicLength: limitsFields.limitTopicLength,
+    limitSubscriptions: limitsFields.limitSubscriptions,
+    limitInFlight: limitsFields.limitInFlight,
+    limitQueuedMessages: limitsFields.limitQueuedMessages,
+    limitQueuedBytes: limitsFields.limitQueuedBytes,
+    queuePolicy: limitsFields.queuePolicy,
+    limitRetainedMessages: limitsFields.limitRetainedMessages,
+    limitRetainedBytes: limitsFields.limitRetainedBytes,
+    limitOfflineSessions: limitsFields.limitOfflineSessions,
+    limitSessionExpiry: limitsFields.limitSessionExpiry,
+    limitStoredBytes: limitsFields.limitStoredBytes,
+    limitMemoryBytes: limitsFields.limitMemoryBytes,
 
     persistence: storageFields.persistence,
     durability: storageFields.durability,

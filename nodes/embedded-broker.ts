@@ -8,13 +8,20 @@ import { PAYLOAD_OUTPUTS, type PayloadOutput } from '../src/client/flow-payload'
 import { watchFilterFault } from '../src/topic/topic-filter';
 import { ACTION_NAMES, ActionError, runAction } from './embedded-actions';
 import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
+import { formLimits, type LimitFields, limitRange } from './embedded-limits';
 import { FieldError, type ListenerFields, listenersOf, pathsOf } from './embedded-listeners';
 import { publishedFlowMessage } from './embedded-message';
 import { type Output, type OutputFields, outputsOf } from './embedded-outputs';
 import { BrokerStatus } from './embedded-status';
 import { type UpstreamFields, upstreamsOf } from './embedded-upstream';
 
-interface Fields extends NodeDef, ListenerFields, CapabilityFields, UpstreamFields, OutputFields {
+interface Fields
+  extends NodeDef,
+    ListenerFields,
+    CapabilityFields,
+    LimitFields,
+    UpstreamFields,
+    OutputFields {
   allowAnonymous: boolean;
   /** Absent in flows of before it existed. */
   persistence?: 'memory' | 'disk';
@@ -50,6 +57,14 @@ export default function (RED: NodeAPI): void {
     if (watchFault !== undefined) return refuse(watchFault);
     if (!PAYLOAD_OUTPUTS.includes(watchOutput))
       return refuse(text('errors.watchOutput', { value: watchOutput }));
+    const limits = formLimits(fields);
+    if ('fault' in limits) {
+      const { fault } = limits;
+      const value = String(fields[fault]);
+      if (fault === 'queuePolicy') return refuse(text('errors.queuePolicy', { value }));
+      const [least, most] = limitRange(fault);
+      return refuse(text('errors.limit', { label: text(`label.${fault}`), least, most, value }));
+    }
     let upstreams: UpstreamSettings[];
     try {
       upstreams = upstreamsOf(RED, fields, this.id, text);
@@ -64,6 +79,7 @@ export default function (RED: NodeAPI): void {
         listeners: listenersOf(fields, this.credentials?.tlsPassphrase),
         allowAnonymousBeyondLoopback: fields.allowAnonymous === true,
         capabilities,
+        limits,
         upstreams,
         ...(watch !== '' && { watch }),
         ...(fields.persistence !== 'memory' &&
@@ -74,9 +90,10 @@ export default function (RED: NodeAPI): void {
             },
           }),
       });
+      const { packetSize } = { ...defaultLimits, ...limits };
       const root = `/${RED.settings.httpNodeRoot || ''}`;
       paths = pathsOf(fields, root).map(
-        ({ path, origins }) => new WebSocketPath(RED.server, path, thread, origins, defaultLimits.packetSize),
+        ({ path, origins }) => new WebSocketPath(RED.server, path, thread, origins, packetSize),
       );
     } catch (error) {
       if (!(error instanceof FieldError)) throw error;
@@ -123,6 +140,10 @@ export default function (RED: NodeAPI): void {
         }
         if (event.state === 'recovered') this.log(line);
         else this.error(line);
+      }
+      if (event.type === 'memory') {
+        if (event.state === 'enough') this.log(text('log.memory'));
+        else this.warn(text(`errors.memory.${event.state}`));
       }
       if (event.type === 'upstream') {
         const reason = { reason: event.reason ?? '' };

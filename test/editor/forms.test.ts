@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import mqtt, { type IConnackPacket } from 'mqtt';
 import type { FlowNode } from './editor-page';
 import { inEachEditor, nodeOf, readFlow } from './editor-session';
 
@@ -88,6 +89,30 @@ inEachEditor('the forms', (session) => {
         [node?.maximumQos, node?.sharedSubscriptions, node?.retain, node?.serverKeepAlive],
         ['1', false, true, '60'],
       );
+    });
+    it('keeps limits, shows the usual ones, and lets the broker have them', async () => {
+      const { editor } = session;
+      await editor.openForm(id('embedded-broker'));
+      await editor.showTab('Limits');
+      const packetSize = editor.page.locator('#node-input-limitPacketSize');
+      assert.equal(await packetSize.getAttribute('placeholder'), '16384');
+      await editor.enter(packetSize, '300000');
+      await editor.seesReason('#node-input-limitPacketSize', /from 1 to 262143/);
+      await editor.enter(packetSize, '64');
+      await editor.page.locator('#node-input-queuePolicy').selectOption('drop-oldest');
+      await editor.done();
+      assert.deepEqual(await editor.invalidNodes(), []);
+      const { limitPacketSize, limitConnections, queuePolicy } = (await saved(
+        id('embedded-broker'),
+      )) as FlowNode;
+      assert.deepEqual([limitPacketSize, limitConnections, queuePolicy], ['64', '', 'drop-oldest']);
+      await editor.deploy();
+      await editor.statusOf(id('embedded-broker'), /clients?/);
+      const port = nodeOf(flow, 'embedded-broker').port;
+      const client = mqtt.connect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5, clientId: 'limits' });
+      const { properties } = await new Promise<IConnackPacket>((resolve) => client.once('connect', resolve));
+      await client.endAsync();
+      assert.equal(properties?.maximumPacketSize, 64 * 1024);
     });
     it('turns the one port of an earlier flow into the first way in', async () => {
       const { editor } = session;

@@ -129,6 +129,42 @@ describe('embedded-broker', function () {
     }
   });
 
+  it('has the limits that the form says, in its units', async () => {
+    await start(flow({ limitPacketSize: '64', limitTopicLevels: 2, limitQueuedBytes: ' ', queuePolicy: '' }));
+    await running();
+    const client = mqtt.connect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5, clientId: 'c' });
+    const { properties } = await new Promise<IConnackPacket>((resolve) => client.once('connect', resolve));
+    assert.equal(properties?.maximumPacketSize, 64 * 1024);
+    const [granted] = await client.subscribeAsync('a/b');
+    assert.equal(granted?.qos, 0);
+    await assert.rejects(client.subscribeAsync('a/b/c'));
+    await client.endAsync();
+  });
+
+  it('warns when memory gets short, and says when there is enough again', async () => {
+    await start(flow({ limitMemoryBytes: '1', sysInterval: '0' }));
+    await running();
+    const client = mqtt.connect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5, clientId: 'c' });
+    const node = helper.getNode('embedded-1');
+    const events = new Sink('events-1');
+    const memory = () => events.messages.filter(({ topic }) => topic === 'memory');
+    const untilTold = async (count: number) => {
+      while (memory().length < count) await events.until(events.messages.length + 1);
+    };
+    for (let number = 0; number < 9; number++) {
+      await client.publishAsync(`t/${number}`, Buffer.alloc(100_000), { qos: 1, retain: true });
+    }
+    await untilTold(1);
+    assert.match(String(logged(node, 'warn')), /^Memory is short: .* drops QoS 0/);
+    for (let number = 0; number < 9; number++) {
+      await client.publishAsync(`t/${number}`, '', { qos: 1, retain: true });
+    }
+    await untilTold(2);
+    const states = memory().map(({ payload }) => (payload as { state: string }).state);
+    assert.deepEqual(states, ['short', 'enough']);
+    await client.endAsync();
+  });
+
   it('serves in process alone when it does not listen', async () => {
     await start(flow({ listen: false }));
     assert.equal(await statusText('embedded-1', (text) => text !== 'starting'), 'no port · 0 clients');
@@ -147,6 +183,17 @@ describe('embedded-broker', function () {
     ],
     ['highest QoS', { maximumQos: '3' }, /^highest QoS: expected 0, 1 or 2, got "3"$/],
     ['response info', { responseInformation: 5 }, /^response info: expected text, got "5"$/],
+    [
+      'limit',
+      { limitPacketSize: '300000' },
+      /^Largest packet \(KiB\): expected a whole number from 1 to 262143, got "300000"$/,
+    ],
+    [
+      'limit of a rate',
+      { limitMessageRate: 'few' },
+      /second: expected a whole number from 0 to \d+, got "few"$/,
+    ],
+    ['policy', { queuePolicy: 'drop' }, /^full queue: expected drop-newest, .* got "drop"$/],
     ['$SYS interval', { sysInterval: -1 }, /^\$SYS interval: expected .* got "-1"$/],
     [
       'address beyond this machine',
