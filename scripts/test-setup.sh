@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs and builds what the tests talk to: Cyclone DDS, mosquitto, Chromium, OpenSSL (Debian packages, as root) and
-# Node-RED 5 with Node 24 (npm). The results stand in .counterparts/, which git ignores.
+# Installs and builds what the tests talk to: Cyclone DDS, mosquitto, Eclipse Paho, Chromium, OpenSSL (Debian packages,
+# as root) and Node-RED 5 with Node 24 (npm). The results stand in .counterparts/, which git ignores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(cyclonedds-dev cyclonedds-tools mosquitto mosquitto-clients chromium openssl iproute2 gcc make libc6-dev)
+packages=(cyclonedds-dev cyclonedds-tools mosquitto mosquitto-clients python3-paho-mqtt chromium openssl iproute2 gcc make libc6-dev)
 missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok installed' || missing+=("$package")

@@ -10,12 +10,15 @@ export type CounterpartName =
   | 'dds-peer'
   | 'chromium'
   | 'openssl'
+  | 'paho'
   | 'node-red-5'
   | 'node-24';
 
 const installed = (path: string) => resolve('.counterparts', path);
 const places: Partial<Record<CounterpartName, string>> = {
   'dds-peer': installed('dds/peer'),
+  // Of the Debian package python3-paho-mqtt, for Debian's own Python.
+  paho: '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
   'node-red-5': installed('node-red-5/node_modules/node-red/red.js'),
   'node-24': installed(`node-red-5/node_modules/node-linux-${process.arch}/bin/node`),
 };
