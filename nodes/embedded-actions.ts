@@ -76,10 +76,15 @@ const ACTIONS: Readonly<Record<string, (thread: BrokerThread, msg: Input) => Pro
     delete msg.password;
     if (typeof password !== 'string' || password === '') throw new ActionError('password', '');
     const user = { name: textOf(msg, 'username'), groups: optional(msg, 'groups', textsOf) ?? [] };
-    thread.setUser({ ...user, passwordHash: await hashPassword(password) });
+    await inOrder(thread, async () => {
+      thread.setUser({ ...user, passwordHash: await hashPassword(password) });
+    });
     return { payload: user };
   },
-  'remove-user': async (thread, msg) => ({ payload: thread.removeUser(textOf(msg, 'username')) }),
+  'remove-user': async (thread, msg) => {
+    const name = textOf(msg, 'username');
+    return { payload: await inOrder(thread, async () => thread.removeUser(name)) };
+  },
   start: async (thread) => {
     await thread.start();
     return { payload: thread.status.state };
@@ -107,6 +112,16 @@ export async function runAction(thread: BrokerThread, msg: NodeMessage): Promise
   // Of an earlier page, when the message comes back for the next one.
   delete input.next;
   return Object.assign(input, answer);
+}
+
+/** The last change of users that was asked for. */
+const userChanges = new WeakMap<BrokerThread, Promise<unknown>>();
+
+/** A change of users that waits for those before it: hashing a password takes a while. */
+function inOrder<T>(thread: BrokerThread, change: () => Promise<T>): Promise<T> {
+  const changed = (userChanges.get(thread) ?? Promise.resolve()).then(change, change);
+  userChanges.set(thread, changed);
+  return changed;
 }
 
 /** A page as an answer: its entries, and the offset to ask for next where there are more. */

@@ -46,6 +46,8 @@ export interface RetainedRequest extends PageRequest {
 /** A client that is connected. */
 export interface ClientEntry {
   clientId: string;
+  /** Absent for an anonymous client. */
+  username?: string;
   /** `host:port` of the peer, or `in-process`. */
   address: string;
   protocolVersion: ProtocolVersion;
@@ -249,9 +251,10 @@ function* map<T, U>(all: Iterable<T>, to: (one: T) => U | undefined): Generator<
 }
 
 function clientEntry(session: Session, details: ClientDetails, now: number): ClientEntry {
-  const { peer, version, keepAlive, connectedAt } = details;
+  const { peer, username, version, keepAlive, connectedAt } = details;
   return {
     clientId: session.clientId,
+    ...(username !== undefined && { username }),
     address: peer.address,
     protocolVersion: version,
     connectedAt: timeOf(connectedAt, now),

@@ -31,6 +31,8 @@ import { bears } from './upstream/passage-stamp';
 /** How a client is connected. */
 export interface ClientDetails {
   readonly peer: Peer;
+  /** Absent for an anonymous client. */
+  readonly username: string | undefined;
   readonly version: ProtocolVersion;
   /** Seconds, 0 for none. */
   readonly keepAlive: number;

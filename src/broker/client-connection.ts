@@ -198,8 +198,8 @@ export class ClientConnection implements ConnectedClient {
   }
 
   get details(): ClientDetails {
-    const { peer, version } = this;
-    return { peer, version, keepAlive: this.state.keepAlive, connectedAt: this.#connectedAt };
+    const { peer, username, version } = this;
+    return { peer, username, version, keepAlive: this.state.keepAlive, connectedAt: this.#connectedAt };
   }
 
   /** Of the user that has proved to be one; absent before that, and for an anonymous client. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import type { Worker } from 'node:worker_threads';
+import { hashPassword } from '../../src/broker/access/password-hash';
 import { type BrokerSettings, BrokerThread } from '../../src/broker/broker-thread';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import type { OwnMessage } from '../../src/broker/remote-administration';
@@ -145,6 +146,16 @@ describe('the administration of a broker', () => {
       await opened.subscribe(`to/${clientId}`, { qos: 1 });
       return opened;
     };
+    broker.setUser({ name: 'fleet', passwordHash: await hashPassword('secret') });
+    const operator = new MqttPeer(broker.openStream(), 5);
+    await operator.connect({ clientId: 'operator', username: 'fleet', password: Buffer.from('secret') });
+    const { entries: operators } = await administration.clients({
+      clientId: 'operator',
+      offset: 0,
+      limit: 1,
+    });
+    assert.equal(operators[0]?.username, 'fleet');
+    await administration.disconnect({ clientId: 'operator', reason: '', endSession: true });
     for (const name of ['robot-1', 'robot-2', 'sensor-1', 'robot-3']) await peer(name, 0);
     const away = await peer('robot-4', 60);
     await away.vanish();

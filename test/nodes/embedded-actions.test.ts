@@ -190,6 +190,9 @@ describe('actions of embedded-broker', function () {
     await peer.closed;
     act({ action: 'remove-user', username: 'robot' });
     assert.equal((await next('action', 'remove-user')).payload, false);
+    act({ action: 'add-user', username: 'robot', password: 'secret' });
+    act({ action: 'remove-user', username: 'robot' });
+    assert.equal((await next('action', 'remove-user')).payload, true);
     act({ action: 'add-user', username: 'robot', password: 'secret', groups: 'robots' });
     const [refused] = await faults.until(1);
     assert.match(faultOf(refused), /^msg\.groups: .*got 'robots'$/);
