@@ -8,6 +8,7 @@ import { createWebSocketStream, WebSocket } from 'ws';
  * `error` event.
  * @param url `mqtt:`, `mqtts:`, `ws:` or `wss:`, found valid
  * @param largest the largest WebSocket message that is taken, bytes
+ * @throws Error a WebSocket cannot have such a URL
  */
 export function dial(url: string, tls: ConnectionOptions | undefined, largest: number): Duplex {
   const { protocol, hostname, port } = new URL(url);

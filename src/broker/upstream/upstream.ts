@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { Backoff } from '../../client/backoff';
 import type { ConnectionState } from '../../client/connection-settings';
 import { Permissions } from '../access/permissions';
@@ -175,14 +176,20 @@ export class Upstream implements ConnectedClient {
   #attempt(): void {
     const session = this.#session as Session;
     if (this.#state === 'disconnected') this.#set('connecting', undefined);
-    const fault = this.#subscribeHere(session, false);
-    if (fault !== undefined) {
-      this.#onEnded(session, { reason: fault, refused: true, versionUnknown: false });
-      return;
-    }
+    const fault = this.#subscribeHere(session, false) ?? this.#connect(session);
+    if (fault !== undefined) this.#onEnded(session, { reason: fault, refused: true, versionUnknown: false });
+  }
+
+  /** Starts a connection, or says why there can be none. */
+  #connect(session: Session): string | undefined {
     const settings = this.#settings;
     const { broker, schedule, clock } = this.#surroundings;
-    const stream = dial(settings.url, settings.tls, broker.limits.packetSize);
+    let stream: Duplex;
+    try {
+      stream = dial(settings.url, settings.tls, broker.limits.packetSize);
+    } catch (error) {
+      return (error as Error).message;
+    }
     this.#connection = new UpstreamConnection(stream, {
       settings,
       bridge: this.#bridge,
@@ -202,6 +209,7 @@ export class Upstream implements ConnectedClient {
       ended: (end) => this.#onEnded(session, end),
     });
     this.#connection.open();
+    return undefined;
   }
 
   #onConnected(

@@ -211,6 +211,8 @@ describe('a broker that joins another one', function () {
       peer.send(answer);
       assert.match((await broker.until('cloud', 'error')) ?? '', reason);
     }
+    const odd = await meet(5, { url: 'ws://127.0.0.1:1/#part' });
+    assert.match((await odd.broker.until('cloud', 'error')) ?? '', /fragment/);
     const { upstream, broker } = await meet(5);
     const { peer } = await upstream.accept();
     peer.send(connack());
