@@ -11,7 +11,7 @@ import { flowMessage } from './flow-message';
 export function publishedFlowMessage(message: PublishedMessage, output: PayloadOutput): NodeMessage {
   const { clientId } = message;
   const properties = propertiesOf(message);
-  const msg = flowMessage({ ...message, properties }, decodePayload(message.payload, output));
+  const msg = flowMessage({ ...message, dup: false, properties }, decodePayload(message.payload, output));
   return Object.assign(msg, { clientId });
 }
 

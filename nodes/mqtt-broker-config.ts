@@ -34,7 +34,12 @@ interface TlsConfigNode extends Node {
 }
 
 /** The settings of a connection that somebody else makes, in another thread: nothing in them is a function. */
-export type PlainSettings = Omit<ConnectionSettings, 'endpoint' | 'will'> & {
+export type PlainSettings = Pick<
+  ConnectionSettings,
+  'clientId' | 'keepAlive' | 'cleanStart' | 'sessionExpiry' | 'username' | 'tls'
+> & {
+  protocolVersion: 4 | 5;
+  password?: string;
   target: { url: string } | 'embedded';
 };
 

@@ -11,18 +11,55 @@ export interface ConnectionStatus {
   readonly state: ConnectionState;
   /** Why it is not connected, in words: "Not authorized (0x87)". */
   readonly reason?: string;
+  /** Which of several addresses it is about. */
+  readonly url?: string;
 }
 
-/** The message that the broker publishes when the connection ends without a DISCONNECT (MQTT 5.0 section 3.1.2.5). */
-export interface Will {
+/** A message that the connection publishes on its own account. */
+export interface Announcement {
   topic: string;
   payload: Buffer | string;
   qos: QoS;
   retain: boolean;
+  /** MQTT 5 only. */
+  properties?: MessageProperties;
 }
 
-/** A network address, or a stream that is opened anew for each attempt; `openStream` may throw with the reason why there is none. */
-export type Endpoint = { url: string } | { openStream: () => Duplex };
+/** The message that the broker publishes when the connection ends without a DISCONNECT (MQTT 5.0 section 3.1.2.5). */
+export interface Will extends Announcement {
+  /** Seconds that the broker waits for the client to come back; MQTT 5 only. */
+  delay?: number;
+}
+
+/**
+ * A network address, with others to be tried in turn when it cannot be reached; or a stream that is opened anew for
+ * each attempt. `openStream` may throw with the reason why there is none.
+ *
+ * Addresses are `mqtt:`, `mqtts:`, `ws:` or `wss:` URLs without credentials.
+ */
+export type Endpoint = { url: string; alternatives?: readonly string[] } | { openStream: () => Duplex };
+
+/**
+ * Where a password or token is taken from, anew at each attempt to connect: an environment variable, a file (without
+ * the line break at its end), or a function, which may throw with the reason why there is none.
+ */
+export type PasswordSource = { environment: string } | { file: string } | (() => string | Promise<string>);
+
+/** Files that are read anew at each attempt to connect: PEM, or PKCS#12 for `pfx`. */
+export interface TlsFiles {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  pfx?: string;
+}
+
+/** What a network connection goes through. */
+export interface ProxySettings {
+  /** `http:` or `https:` (CONNECT), `socks5:` or `socks4:` (which know no user name), without credentials. */
+  url: string;
+  username?: string;
+  password?: string;
+}
 
 /**
  * What happens to messages that cannot be sent yet. QoS 0 messages are treated like the others, unless `qos0` says
@@ -45,10 +82,9 @@ export interface QueueSettings {
 }
 
 export interface ConnectionSettings {
-  /** `mqtt:`, `mqtts:`, `ws:` or `wss:` URL without credentials, or an in-process stream. */
   endpoint: Endpoint;
-  /** 4 is MQTT 3.1.1. */
-  protocolVersion: 4 | 5;
+  /** 3 is MQTT 3.1, 4 is MQTT 3.1.1. */
+  protocolVersion: 3 | 4 | 5;
   clientId: string;
   /** Seconds, 0 to 65535; 0 turns keep alive off. */
   keepAlive: number;
@@ -56,10 +92,34 @@ export interface ConnectionSettings {
   /** Seconds; MQTT 5 only. */
   sessionExpiry?: number;
   username?: string;
-  password?: string;
+  password?: string | PasswordSource;
   /** For `mqtts:` and `wss:`. */
   tls?: ConnectionOptions;
+  /** Replace what `tls` says of the same. */
+  tlsFiles?: TlsFiles;
+  proxy?: ProxySettings;
+  /** For `ws:` and `wss:`: fields of the HTTP request. */
+  webSocketHeaders?: Record<string, string>;
   will?: Will;
+  /** Published after each CONNACK, before all that waits. */
+  birth?: Announcement;
+  /** Published before each DISCONNECT, after all that waits. */
+  closing?: Announcement;
+  /** Whether closing the connection ends its subscriptions too, where the broker keeps the session; it does not where nothing is said. */
+  unsubscribeOnClose?: boolean;
+  /** User properties of CONNECT; MQTT 5 only. */
+  userProperties?: Record<string, string | string[]>;
+  /**
+   * Received messages that may be unacknowledged at a time, 1 to 65,535. MQTT 5 tells the broker; on older versions
+   * more may come, which then wait here.
+   */
+  receiveMaximum?: number;
+  /** Bytes of the largest packet that the broker may send; MQTT 5 only. */
+  maximumPacketSize?: number;
+  /** Topic aliases that the broker may use; MQTT 5 only. */
+  topicAliasMaximum?: number;
+  /** Uses topic aliases for what is published, as far as the broker allows; MQTT 5 only. */
+  topicAliases?: boolean;
   /** Messages that may be unacknowledged at a time, if the broker allows as many; 256 where nothing is said. */
   maxInFlight?: number;
   /**
@@ -94,6 +154,29 @@ export interface PublishReceipt {
   reasonCode?: number;
 }
 
+/** What a connection has under way, and what was lost since it was made. */
+export interface ConnectionStatistics extends SessionStatistics {
+  /** Messages of QoS 0 that were dropped because too many waited for a listener that acknowledges itself. */
+  unprocessedDropped: number;
+  /** Messages that came for subscriptions which the broker kept from an earlier run and nobody wants any more. */
+  unrouted: number;
+}
+
+export interface SessionStatistics {
+  /** Messages, and bytes of memory, that wait to be sent. */
+  waiting: number;
+  waitingBytes: number;
+  /** Messages that were sent and are not acknowledged. */
+  inFlight: number;
+  /** Messages that were dropped from the queue because it was full, and that expired in it. */
+  dropped: number;
+  expired: number;
+  /** Received messages of QoS 1 and 2 that are not acknowledged. */
+  unanswered: number;
+  /** ms of the last ping on this connection. */
+  roundTrip: number | undefined;
+}
+
 /** MQTT 5.0 section 3.8.3.1. */
 export interface SubscribeOptions {
   qos: QoS;
@@ -103,6 +186,23 @@ export interface SubscribeOptions {
   retainAsPublished?: boolean;
   /** 0 and 1: retained messages are wanted, also by a listener that joins a filter already subscribed; 2: they are not. */
   retainHandling?: 0 | 1 | 2;
+  /** Present: the listener says itself when it is done with a message. Absent: it is when `message()` returns. */
+  acknowledgement?: Acknowledgement;
+}
+
+/**
+ * How a listener acknowledges messages itself. PUBACK or PUBREC waits for its `acknowledge()`, in the order in which the
+ * messages came [MQTT-4.6.0-2]: one that is not acknowledged holds up the answers to all later ones of the connection,
+ * so that such a listener should have a connection of its own, with a Receive Maximum that says how many messages may
+ * be unacknowledged. What is unacknowledged when the connection ends is sent again by a broker that keeps the session.
+ */
+export interface Acknowledgement {
+  /** Seconds for a message; then it is refused (0x83 in MQTT 5), and the listener hears `unacknowledged()`. Unbounded where nothing is said. */
+  timeout?: number;
+  /** Messages that the listener has at a time, the others wait their turn; any number where nothing is said. */
+  concurrency?: number;
+  /** Messages of QoS 0 that may wait so, the oldest are dropped beyond; 1,000 where nothing is said, at most 16 MiB. */
+  maxWaiting?: number;
 }
 
 export interface ReceivedMessage {
@@ -111,5 +211,14 @@ export interface ReceivedMessage {
   payload: Buffer;
   qos: QoS;
   retain: boolean;
+  /** It may have come before [MQTT-3.3.1-1]. */
+  dup: boolean;
+  /** At QoS 1 and 2. */
+  packetId?: number;
   properties?: MessageProperties;
+  /**
+   * For a listener that acknowledges itself: says that it is done with the message. Only the first call counts.
+   * @param reasonCode of 0x80 or more: refuses the message, which MQTT 5 tells the broker
+   */
+  acknowledge?(reasonCode?: number): void;
 }

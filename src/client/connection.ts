@@ -2,29 +2,36 @@ import { topicFilterFault } from '../topic/topic-filter';
 import { topicNameFault } from '../topic/topic-name';
 import type {
   ConnectionSettings,
+  ConnectionStatistics,
   ConnectionStatus,
   PublishOptions,
   PublishReceipt,
   SubscribeOptions,
 } from './connection-settings';
 import { PublishError, SubscribeError } from './errors';
-import { FilterSubscription, type Member, SLOTS, type SubscriptionListener } from './filter-subscription';
+import { FilterSubscription, Member, SLOTS, type SubscriptionListener } from './filter-subscription';
 import { messagePropertiesFault } from './message-properties';
 import { MqttSession } from './mqtt-session';
 import { SessionSubscriptions } from './session-subscriptions';
 
 export type {
+  Acknowledgement,
+  Announcement,
   ConnectionSettings,
   ConnectionState,
+  ConnectionStatistics,
   ConnectionStatus,
   Endpoint,
   MessageProperties,
+  PasswordSource,
+  ProxySettings,
   PublishOptions,
   PublishReceipt,
   QoS,
   QueueSettings,
   ReceivedMessage,
   SubscribeOptions,
+  TlsFiles,
   Will,
 } from './connection-settings';
 export type { SubscriptionListener } from './filter-subscription';
@@ -35,6 +42,8 @@ const MAX_SESSIONS = 8;
 const TOO_MANY_SESSIONS = `it overlaps others, the broker does not tell subscriptions apart, and ${MAX_SESSIONS} sessions are in use`;
 /** How long a filter stays subscribed after its last listener has left, in ms: a redeployed node takes it up again. */
 const LINGER_MS = 500;
+/** How long close() waits for UNSUBACK, in ms. */
+const UNSUBSCRIBE_MS = 1000;
 
 /** A listener's place on a filter. */
 export interface Subscription {
@@ -90,17 +99,43 @@ export class Connection {
     return () => this.#statusListeners.delete(listener);
   }
 
-  /** Starts connecting and keeps connected until close(). */
+  /** Messages that wait, are under way or were lost. */
+  get statistics(): ConnectionStatistics {
+    let unprocessedDropped = 0;
+    for (const { subscription } of this.#byFilter.values()) unprocessedDropped += subscription.dropped;
+    return { ...this.#session(MAIN).session.statistics, unprocessedDropped, unrouted: this.unrouted };
+  }
+
+  /** Starts connecting and keeps connected until disconnect() or close(); also what ends a disconnect(). */
   open(): void {
-    if (this.#state !== 'new') return;
+    if (this.#state === 'closed') return;
     this.#state = 'open';
     for (const { session } of this.#sessions.values()) session.open();
   }
 
+  /**
+   * Disconnects until open() is called again; subscriptions are kept, and what is published meanwhile waits in the
+   * queue. Waits a bounded time for acknowledgements first, and publishes the closing message.
+   */
+  async disconnect(): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'new';
+    await Promise.all([...this.#sessions.values()].map(({ session }) => session.disconnect()));
+  }
+
+  /** Asks the broker for a sign of life. Resolves with the ms that it took; rejects with NotConnectedError. */
+  ping(): Promise<number> {
+    return this.#session(MAIN).session.ping();
+  }
+
   /** Waits a bounded time for what is being published, rejects the rest, disconnects. It cannot be opened again. */
   async close(): Promise<void> {
+    if (this.#settings.unsubscribeOnClose && this.#state === 'open') await this.#unsubscribeAll();
     this.#state = 'closed';
-    for (const { subscription } of this.#byFilter.values()) clearTimeout(subscription.lingering);
+    for (const { subscription } of this.#byFilter.values()) {
+      clearTimeout(subscription.lingering);
+      for (const { acknowledged } of subscription.members) acknowledged?.close();
+    }
     await Promise.all([...this.#sessions.values()].map(({ session }) => session.close()));
   }
 
@@ -132,11 +167,25 @@ export class Connection {
       return { close() {} };
     }
     const { subscription, session } = place;
-    clearTimeout(subscription.lingering);
-    const member: Member = { options, listener, generation: undefined };
-    subscription.members.add(member);
+    const member = new Member(options, listener);
+    subscription.join(member);
     this.#session(session).request(subscription);
     return { close: () => this.#leave(subscription, member) };
+  }
+
+  /** For as long as a broker that does not answer deserves. */
+  async #unsubscribeAll(): Promise<void> {
+    const left = [...this.#sessions.values()].flatMap(({ session, all }) =>
+      [...all].map(({ filter }) => session.unsubscribe(filter)),
+    );
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([
+      Promise.all(left),
+      new Promise((resolve) => {
+        timer = setTimeout(resolve, UNSUBSCRIBE_MS);
+      }),
+    ]);
+    clearTimeout(timer);
   }
 
   #subscribeFault(filter: string, options: SubscribeOptions): string | undefined {
@@ -147,7 +196,9 @@ export class Connection {
   }
 
   #leave(subscription: FilterSubscription, member: Member): void {
-    if (!subscription.members.delete(member) || subscription.members.size > 0) return;
+    if (!subscription.members.has(member)) return;
+    subscription.leave(member);
+    if (subscription.members.size > 0) return;
     // A closed connection leaves a session that is to be kept its subscriptions.
     if (this.#state === 'closed') return;
     subscription.lingering = setTimeout(() => this.#drop(subscription), LINGER_MS);
@@ -155,6 +206,7 @@ export class Connection {
 
   #drop(subscription: FilterSubscription): void {
     const { filter } = subscription;
+    subscription.giveUp();
     const number = this.#byFilter.get(filter)?.session ?? MAIN;
     const home = this.#session(number);
     this.#byFilter.delete(filter);
@@ -194,7 +246,8 @@ export class Connection {
   }
 
   #newSession(number: number): SessionSubscriptions {
-    const { will, ...settings } = this.#settings;
+    // What the connection says of itself, it says once.
+    const { will: _will, birth: _birth, closing: _closing, ...settings } = this.#settings;
     const session: MqttSession = new MqttSession(
       number === MAIN ? this.#settings : { ...settings, clientId: `${settings.clientId}-${number}` },
       {
@@ -204,7 +257,7 @@ export class Connection {
           if (number === MAIN) this.#noteIdentifiers();
           subscriptions.ready(resumed);
         },
-        message: (packet) => subscriptions.route(packet),
+        message: (packet, hold) => subscriptions.route(packet, hold),
       },
     );
     const subscriptions = new SessionSubscriptions(session, () => this.#identified);

@@ -1,64 +1,66 @@
 import type { Duplex } from 'node:stream';
-import { type ConnectionOptions, createSecureContext } from 'node:tls';
-import { topicNameFault } from '../topic/topic-name';
-import type { ConnectionSettings } from './connection-settings';
+import type { ConnectionSettings, Endpoint } from './connection-settings';
 import { openNetworkStream } from './network-stream';
+import { readTlsFiles } from './tls-files';
 
-const MAX_KEEP_ALIVE_S = 65_535;
-const secureProtocol: Record<string, boolean> = {
-  'mqtt:': false,
-  'mqtts:': true,
-  'ws:': false,
-  'wss:': true,
-};
-
-/** Says what makes a connection with these settings impossible whatever the broker does, or `undefined`. */
-export function settingsFault(settings: ConnectionSettings): string | undefined {
-  const { keepAlive, clientId, cleanStart, will } = settings;
-  if (!Number.isInteger(keepAlive) || keepAlive < 0 || keepAlive > MAX_KEEP_ALIVE_S) {
-    return `keep alive is ${keepAlive}, expected whole seconds from 0 to ${MAX_KEEP_ALIVE_S}`;
-  }
-  if (clientId === '' && !cleanStart)
-    return 'a session can only be kept with a client id, and the client id is empty';
-  const willFault = will === undefined ? undefined : topicNameFault(will.topic);
-  if (willFault !== undefined) return `will: ${willFault}`;
-  return 'url' in settings.endpoint ? urlFault(settings.endpoint.url, settings.tls) : undefined;
-}
-
-function urlFault(text: string, tls: ConnectionOptions | undefined): string | undefined {
-  if (/\/\/[^/]*@/.test(text)) {
-    return 'the URL contains credentials, which belong in the user name and password fields';
-  }
-  if (!URL.canParse(text)) return `URL "${text}" is not a URL, expected for example mqtt://127.0.0.1:1883`;
-  const url = new URL(text);
-  const secure = secureProtocol[url.protocol];
-  if (secure === undefined) {
-    return `URL "${text}" starts with ${url.protocol}, expected mqtt:, mqtts:, ws: or wss:`;
-  }
-  if (url.hostname === '') return `URL "${text}" has no host`;
-  if (tls === undefined) return undefined;
-  if (!secure) return `TLS is configured, but URL "${text}" is not secure, expected mqtts: or wss:`;
-  try {
-    createSecureContext(tls);
-    return undefined;
-  } catch (error) {
-    return `TLS: ${error instanceof Error ? error.message : String(error)}`;
-  }
-}
-
-/** Opens a stream to the endpoint, on which MQTT can be spoken. Rejects with the reason why there is none. */
+/**
+ * Opens a stream to the endpoint, on which MQTT can be spoken. Rejects with the reason why there is none.
+ * @param url which of the endpoint's addresses; `undefined` where it has none
+ */
 export async function openStream(
-  { endpoint, tls }: ConnectionSettings,
+  settings: ConnectionSettings,
+  url: string | undefined,
   signal: AbortSignal,
 ): Promise<Duplex> {
+  const { endpoint, tls, tlsFiles, proxy, webSocketHeaders: headers } = settings;
   if ('openStream' in endpoint) {
     const stream = endpoint.openStream();
     // Until the stream has an owner who listens, an error must not leave the process.
     return stream.on('error', () => {});
   }
+  const secrets = tlsFiles === undefined ? tls : await readTlsFiles(tls ?? {}, tlsFiles);
   return openNetworkStream(
-    new URL(endpoint.url),
-    { subprotocol: 'mqtt', ...(tls !== undefined && { tls }) },
+    new URL(url ?? endpoint.url),
+    {
+      subprotocol: settings.protocolVersion === 3 ? 'mqttv3.1' : 'mqtt',
+      ...(secrets !== undefined && { tls: secrets }),
+      ...(proxy !== undefined && { proxy }),
+      ...(headers !== undefined && { headers }),
+    },
     signal,
   );
+}
+
+/**
+ * Which of an endpoint's addresses is to be tried. They are tried in turn, each time from the first one on once a
+ * connection has lasted; between two rounds there is a pause.
+ */
+export class AddressList {
+  readonly #urls: readonly (string | undefined)[];
+  #at = 0;
+
+  constructor(endpoint: Endpoint) {
+    this.#urls = 'url' in endpoint ? [endpoint.url, ...(endpoint.alternatives ?? [])] : [undefined];
+  }
+
+  /** The present address; `undefined` for an endpoint that is a stream. */
+  get current(): string | undefined {
+    return this.#urls[this.#at];
+  }
+
+  /** Whether there is more than one. */
+  get several(): boolean {
+    return this.#urls.length > 1;
+  }
+
+  /** Goes on to the next, and says whether that begins another round. */
+  next(): boolean {
+    this.#at = (this.#at + 1) % this.#urls.length;
+    return this.#at === 0;
+  }
+
+  /** Begins with the first again. */
+  restart(): void {
+    this.#at = 0;
+  }
 }

@@ -1,20 +1,58 @@
 import type { IPublishPacket } from 'mqtt';
 import { parseFilter } from '../topic/topic-filter';
+import { AcknowledgedDelivery, type Unfinished } from './acknowledged-delivery';
 import type { QoS, ReceivedMessage, SubscribeOptions } from './connection-settings';
+import type { Hold } from './incoming-exchanges';
 
 /** Who receives the messages of a subscription. */
 export interface SubscriptionListener {
   message(message: ReceivedMessage): void;
   /** After each SUBACK that concerns this listener, at first and after a reconnect; with the reason when the broker refuses, or with what message() threw. */
   result?(error?: Error): void;
+  /** A message that the listener was to acknowledge itself, and has not in time; it has been refused. */
+  unacknowledged?(message: ReceivedMessage): void;
 }
 
 /** One listener on a filter. */
-export interface Member {
-  readonly options: SubscribeOptions;
-  readonly listener: SubscriptionListener;
+export class Member {
   /** The SUBSCRIBE that it asked for; retained messages that an other one brought are not for it. */
   generation: number | undefined;
+  /** Present when it acknowledges messages itself. */
+  readonly acknowledged: AcknowledgedDelivery | undefined;
+
+  constructor(
+    readonly options: SubscribeOptions,
+    readonly listener: SubscriptionListener,
+  ) {
+    const { acknowledgement } = options;
+    if (acknowledgement === undefined) return;
+    this.acknowledged = new AcknowledgedDelivery(acknowledgement, listener, (error) =>
+      listener.result?.(error),
+    );
+  }
+
+  receive(message: ReceivedMessage, hold: Hold): void {
+    if (this.acknowledged !== undefined) this.acknowledged.deliver({ message, release: hold() });
+    else this.#hand(message);
+  }
+
+  /** Takes over what another listener has left undone. */
+  adopt({ message, release }: Unfinished): void {
+    if (this.acknowledged !== undefined) this.acknowledged.deliver({ message, release });
+    else {
+      this.#hand(message);
+      release();
+    }
+  }
+
+  // One listener's fault must not rob the others, nor end the connection that all of them share.
+  #hand(message: ReceivedMessage): void {
+    try {
+      this.listener.message(message);
+    } catch (error) {
+      this.listener.result?.(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
 }
 
 /** Subscription identifiers are 1 to 268,435,455 [MQTT-3.8.2.1.2]: 22 bits name the filter, 6 bits the SUBSCRIBE. */
@@ -42,6 +80,8 @@ export class FilterSubscription {
   /** Ends the subscription when nobody has taken it up again. */
   lingering: NodeJS.Timeout | undefined;
   #generation = 0;
+  readonly #unfinished: Unfinished[] = [];
+  #droppedBefore = 0;
 
   constructor(
     readonly filter: string,
@@ -88,24 +128,53 @@ export class FilterSubscription {
     };
   }
 
+  /** Messages of QoS 0 that its listeners were too slow for, since it was made. */
+  get dropped(): number {
+    let sum = this.#droppedBefore;
+    for (const { acknowledged } of this.members) sum += acknowledged?.dropped ?? 0;
+    return sum;
+  }
+
+  /** Adds a listener. The first takes over what an earlier one, that has just left, has not acknowledged. */
+  join(member: Member): void {
+    clearTimeout(this.lingering);
+    this.members.add(member);
+    for (const unfinished of this.#unfinished.splice(0)) member.adopt(unfinished);
+  }
+
+  /** Removes a listener; nothing is delivered to it any more. What it has not acknowledged waits for another, if it was the last. */
+  leave(member: Member): void {
+    this.members.delete(member);
+    this.#droppedBefore += member.acknowledged?.dropped ?? 0;
+    this.#unfinished.push(...(member.acknowledged?.close() ?? []));
+    if (this.members.size > 0) this.giveUp();
+  }
+
+  /** Nobody will come for what is not acknowledged, and the broker need not keep it. */
+  giveUp(): void {
+    for (const { release } of this.#unfinished.splice(0)) release();
+  }
+
   /** Hands a message to the listeners it is for; `identifier` is the one it came with. */
-  deliver(packet: IPublishPacket, identifier: number | undefined): void {
+  deliver(packet: IPublishPacket, identifier: number | undefined, hold: Hold): void {
     const generation = identifier === undefined ? this.#generation : identifier % GENERATIONS;
-    for (const { options, listener, generation: own } of this.members) {
+    // One for all who get it with the same QoS: with a thousand listeners it is them that cost.
+    const messages: ReceivedMessage[] = [];
+    for (const member of this.members) {
+      const { options } = member;
       const replay = packet.retain && options.retainAsPublished !== true;
-      if (replay && (own !== generation || options.retainHandling === 2)) continue;
-      try {
-        listener.message(receivedMessage(packet, Math.min(packet.qos, options.qos) as QoS));
-      } catch (error) {
-        // One listener's fault must not rob the others, nor end the connection that all of them share.
-        listener.result?.(error instanceof Error ? error : new Error(String(error)));
-      }
+      if (replay && (member.generation !== generation || options.retainHandling === 2)) continue;
+      const qos = Math.min(packet.qos, options.qos) as QoS;
+      messages[qos] ??= receivedMessage(packet, qos);
+      member.receive(messages[qos], hold);
     }
   }
 }
 
-function receivedMessage({ topic, payload, retain, properties }: IPublishPacket, qos: QoS): ReceivedMessage {
-  const message: ReceivedMessage = { topic, payload: payload as Buffer, qos, retain };
+function receivedMessage(packet: IPublishPacket, qos: QoS): ReceivedMessage {
+  const { topic, payload, retain, dup, messageId, properties } = packet;
+  const message: ReceivedMessage = { topic, payload: payload as Buffer, qos, retain, dup };
+  if (messageId !== undefined) message.packetId = messageId;
   if (properties !== undefined) {
     const { subscriptionIdentifier: _identifier, topicAlias: _alias, ...rest } = properties;
     message.properties = rest;

@@ -1,16 +1,18 @@
-import type { IClientOptions, IConnackPacket, IPublishPacket, Packet } from 'mqtt';
-import { Backoff } from './backoff';
+import type { IConnackPacket, IPublishPacket, Packet } from 'mqtt';
+import { connectOptions } from './connect-options';
 import type {
+  Announcement,
   ConnectionSettings,
   ConnectionStatus,
   PublishOptions,
   PublishReceipt,
   QueueSettings,
+  SessionStatistics,
   SubscribeOptions,
 } from './connection-settings';
-import { openStream, settingsFault } from './endpoint';
 import { NotConnectedError, PublishError } from './errors';
 import { type Hold, IncomingExchanges } from './incoming-exchanges';
+import { IncomingGate } from './incoming-gate';
 import { type ConnackProperties, type ConnectionEnd, NetworkConnection } from './network-connection';
 import { OutgoingMessage } from './outgoing-message';
 import { OutgoingQueue } from './outgoing-queue';
@@ -18,17 +20,17 @@ import { PacketIdentifiers } from './packet-identifiers';
 import { publishFault } from './publish-fault';
 import { MAX_IN_FLIGHT, PublishWindow } from './publish-window';
 import { errorText, refusal } from './reason';
+import { type Opened, Reconnection } from './reconnection';
+import { settingsFault } from './settings-fault';
 
-/** How long an attempt to connect may take where the settings say nothing, in s. */
-const CONNECT_TIMEOUT_S = 15;
 /** How long close() waits for acknowledgements, in ms; then it rejects. */
 const DRAIN_MS = 3000;
-/** A connection that lasted this long was a good one, in ms: the next outage starts with short delays again. */
-const STABLE_MS = 10_000;
 /** How long a message waits where the settings say nothing of a queue, in s: a reconnect is bridged, an outage is reported. */
 const DEFAULT_QUEUE: QueueSettings = { expiry: 10 };
 /** MQTT 5.0 section 2.4. */
 const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
+/** Messages that may be unacknowledged where the settings say nothing, MQTT 5.0 section 3.1.2.11.3. */
+const RECEIVE_MAXIMUM = 0xffff;
 
 export interface SessionObserver {
   status(status: ConnectionStatus): void;
@@ -39,23 +41,22 @@ export interface SessionObserver {
 }
 
 /**
- * One MQTT session over one network connection at a time: reconnects with backoff, keeps what is unacknowledged on
- * both sides from one connection to the next, and gives every outcome its reason. Once closed it is not used again.
+ * One MQTT session over one network connection at a time: keeps what is unacknowledged on both sides from one
+ * connection to the next, and gives every outcome its reason. Once closed it is not used again.
  */
 export class MqttSession {
   readonly #settings: ConnectionSettings;
   readonly #observer: SessionObserver;
-  readonly #backoff: Backoff;
+  readonly #reconnection: Reconnection;
   readonly #identifiers = new PacketIdentifiers();
   readonly #queue: OutgoingQueue;
   readonly #window: PublishWindow;
   readonly #incoming: IncomingExchanges;
+  readonly #gate: IncomingGate;
   #connection: NetworkConnection | undefined;
   #status: ConnectionStatus = { state: 'disconnected' };
   #closing: Promise<void> | undefined;
-  #attempt: AbortController | undefined;
-  #retry: NodeJS.Timeout | undefined;
-  #stable: NodeJS.Timeout | undefined;
+  #leaving: Promise<void> | undefined;
   /** Clean Start is about what an earlier run left behind; within this run the session is to be resumed. */
   #cleanStart: boolean;
   #clientId: string;
@@ -66,14 +67,22 @@ export class MqttSession {
   constructor(settings: ConnectionSettings, observer: SessionObserver) {
     this.#settings = settings;
     this.#observer = observer;
-    this.#backoff = new Backoff(settings.reconnect);
+    this.#reconnection = new Reconnection(settings, {
+      opened: (opened) => this.#onOpened(opened),
+      failed: (end) => this.#onEnded(end),
+    });
     this.#cleanStart = settings.cleanStart;
     this.#clientId = settings.clientId;
     this.#queue = new OutgoingQueue(settings.queue ?? DEFAULT_QUEUE);
     this.#window = new PublishWindow(this.#queue, (message) => this.#send(message));
     this.#incoming = new IncomingExchanges(
-      (answers) => this.#connection?.write(answers),
+      (answers) => this.#answer(answers),
       settings.protocolVersion === 5,
+    );
+    this.#gate = new IncomingGate(
+      settings.receiveMaximum ?? RECEIVE_MAXIMUM,
+      () => this.#incoming.unanswered,
+      (packet) => this.#incoming.receive(packet, (hold) => observer.message(packet, hold)),
     );
   }
 
@@ -86,17 +95,45 @@ export class MqttSession {
     return this.#connection?.brokerProperties ?? {};
   }
 
-  /** Starts connecting, and keeps at it until close(). Unusable settings end in the state `error`. */
+  get statistics(): SessionStatistics {
+    return {
+      waiting: this.#queue.size,
+      waitingBytes: this.#queue.bytes,
+      inFlight: this.#window.unacknowledged.length,
+      dropped: this.#queue.dropped,
+      expired: this.#queue.expired,
+      unanswered: this.#incoming.unanswered,
+      roundTrip: this.#connection?.roundTrip,
+    };
+  }
+
+  /** Starts connecting, and keeps at it until disconnect() or close(). Unusable settings end in the state `error`. */
   open(): void {
+    if (this.#closing !== undefined) return;
     const fault = settingsFault(this.#settings);
     if (fault !== undefined) {
       this.#closing = Promise.resolve();
-      this.#setStatus({ state: 'error', reason: fault });
+      this.#setStatus('error', fault);
       this.#queue.refuseAll(() => new NotConnectedError(fault));
       return;
     }
-    this.#setStatus({ state: 'connecting' });
-    void this.#connect();
+    if (this.#leaving !== undefined) {
+      void this.#leaving.then(() => this.open());
+      return;
+    }
+    if (this.#reconnection.running) return;
+    this.#setStatus('connecting');
+    this.#reconnection.start();
+  }
+
+  /** Disconnects until open(). What is published meanwhile waits in the queue, and so does what was not acknowledged. */
+  disconnect(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing;
+    this.#leaving ??= this.#leave().then(() => {
+      this.#leaving = undefined;
+      this.#setStatus('disconnected', 'disconnected on request');
+    });
+    return this.#leaving;
   }
 
   /**
@@ -129,18 +166,25 @@ export class MqttSession {
 
   /** Resolves after SUBACK; rejects with SubscribeError when the broker refuses, NotConnectedError when there is no connection. */
   subscribe(filter: string, options: SubscribeOptions, identifier: number | undefined): Promise<void> {
-    const connection = this.#connection;
-    if (this.#closing !== undefined || connection?.connected !== true) {
-      return Promise.reject(new NotConnectedError(this.#status.reason));
-    }
-    return connection.subscribe(filter, options, identifier);
+    return this.#connected?.subscribe(filter, options, identifier) ?? this.#notConnected();
   }
 
   /** Resolves after UNSUBACK, and also when the connection ends first: there is nothing that a caller could do. */
   unsubscribe(filter: string): Promise<void> {
-    const connection = this.#connection;
-    if (this.#closing !== undefined || connection?.connected !== true) return Promise.resolve();
-    return connection.unsubscribe(filter);
+    return this.#connected?.unsubscribe(filter) ?? Promise.resolve();
+  }
+
+  /** Resolves with the ms that the broker takes to answer PINGREQ; rejects with NotConnectedError. */
+  ping(): Promise<number> {
+    return this.#connected?.ping() ?? this.#notConnected();
+  }
+
+  get #connected(): NetworkConnection | undefined {
+    return this.#closing === undefined && this.#connection?.connected === true ? this.#connection : undefined;
+  }
+
+  #notConnected(): Promise<never> {
+    return Promise.reject(new NotConnectedError(this.#status.reason));
   }
 
   /** Why a message is not even queued. */
@@ -154,64 +198,62 @@ export class MqttSession {
   }
 
   async #end(): Promise<void> {
-    clearTimeout(this.#retry);
-    clearTimeout(this.#stable);
-    if (this.#connection?.connected === true) await this.#window.drained(DRAIN_MS);
-    this.#window.pause();
+    await this.#leave();
     this.#queue.refuseAll(() => new NotConnectedError('the connection was closed'));
     this.#window.abandon('the connection was closed before the broker acknowledged it');
-    this.#attempt?.abort(new Error('the connection was closed'));
-    await this.#connection?.close();
-    this.#setStatus({ state: 'disconnected' });
+    this.#setStatus('disconnected');
   }
 
-  /** One attempt; it ends in #onEnded when there is no connection, or no more. */
-  async #connect(): Promise<void> {
-    const attempt = new AbortController();
-    this.#attempt = attempt;
-    const deadline = Date.now() + (this.#settings.connectTimeout ?? CONNECT_TIMEOUT_S) * 1000;
-    const timer = setTimeout(() => attempt.abort(new Error('no answer in time')), deadline - Date.now());
-    try {
-      const stream = await openStream(this.#settings, attempt.signal);
-      if (attempt.signal.aborted) {
-        stream.destroy();
-        throw attempt.signal.reason;
+  async #leave(): Promise<void> {
+    const { closing } = this.#settings;
+    if (this.#connection?.connected === true) {
+      await this.#window.drained(DRAIN_MS);
+      if (closing !== undefined) {
+        this.#announce(closing);
+        await this.#window.drained(DRAIN_MS);
       }
-      this.#connection = this.#newConnection(stream, Math.max(1, deadline - Date.now()));
-      this.#connection.open();
-    } catch (error) {
-      this.#onEnded({ reason: errorText(error), refused: false, byBroker: false });
-    } finally {
-      clearTimeout(timer);
     }
+    this.#window.pause();
+    this.#reconnection.stop();
+    await this.#connection?.close();
   }
 
-  #newConnection(stream: ConstructorParameters<typeof NetworkConnection>[0], connectTimeout: number) {
-    const { keepAlive, protocolVersion, username, password, will, sessionExpiry } = this.#settings;
-    const options: IClientOptions = {
-      protocolVersion,
+  /** Who wanted it to be published hears nothing of it: the next connection brings another. */
+  #announce({ topic, payload, ...options }: Announcement): void {
+    const message = new OutgoingMessage(topic, payload, options);
+    message.result.catch(() => {});
+    this.#window.pushFirst(message);
+  }
+
+  #onOpened({ stream, password, timeout }: Opened): void {
+    const options = connectOptions(this.#settings, {
       clientId: this.#clientId,
-      keepalive: keepAlive,
-      clean: this.#cleanStart,
-      connectTimeout,
-      ...(username !== undefined && { username }),
-      ...(password !== undefined && { password }),
-      ...(will !== undefined && { will }),
-      ...(protocolVersion === 5 &&
-        sessionExpiry !== undefined && { properties: { sessionExpiryInterval: sessionExpiry } }),
-    };
-    return new NetworkConnection(stream, options, this.#identifiers, {
-      accepted: (connack) => this.#onAccepted(connack),
-      ready: () => this.#onReady(),
-      message: (packet) => this.#incoming.receive(packet, (hold) => this.#observer.message(packet, hold)),
-      released: (packetId) => this.#incoming.complete(packetId),
-      taken: (packetId, send) => this.#onTaken(packetId, send),
-      ended: (end) => this.#onEnded(end),
+      cleanStart: this.#cleanStart,
+      password,
+      timeout,
     });
+    this.#connection = new NetworkConnection(
+      stream,
+      options,
+      this.#settings.topicAliases === true,
+      this.#identifiers,
+      {
+        accepted: (connack) => this.#onAccepted(connack),
+        ready: () => this.#onReady(),
+        message: (packet) => this.#onMessage(packet),
+        released: (packetId) => this.#incoming.complete(packetId),
+        taken: (packetId, send) => this.#onTaken(packetId, send),
+        ended: (end) => this.#onEnded(end),
+      },
+    );
+    this.#connection.open();
   }
 
   #onAccepted(connack: IConnackPacket): void {
-    this.#resumed = connack.sessionPresent;
+    this.#reconnection.accepted();
+    const { protocolVersion, sessionExpiry = 0 } = this.#settings;
+    // MQTT 3.1 has no Session Present.
+    this.#resumed = protocolVersion === 3 ? !this.#cleanStart : connack.sessionPresent;
     this.#incoming.connected(this.#resumed);
     if (!this.#resumed) {
       this.#window.forget();
@@ -220,19 +262,27 @@ export class MqttSession {
     const taken = this.#window.unacknowledged.map(({ packetId }) => packetId);
     this.#identifiers.reset([...taken.filter((id) => id !== undefined), ...this.#retired]);
     this.#clientId = connack.properties?.assignedClientIdentifier ?? this.#clientId;
-    if (this.#settings.protocolVersion === 5 && (this.#settings.sessionExpiry ?? 0) > 0) {
-      this.#cleanStart = false;
-    }
+    if (protocolVersion === 5 && sessionExpiry > 0) this.#cleanStart = false;
   }
 
   #onReady(): void {
-    if (this.#closing !== undefined) return;
-    this.#stable = setTimeout(() => this.#backoff.reset(), STABLE_MS);
-    this.#stable.unref();
-    this.#setStatus({ state: 'connected' });
+    if (this.#closing !== undefined || this.#leaving !== undefined) return;
+    const { birth, maxInFlight = MAX_IN_FLIGHT } = this.#settings;
+    this.#setStatus('connected');
     this.#observer.ready(this.#resumed);
-    const allowed = this.brokerProperties.receiveMaximum ?? Number.POSITIVE_INFINITY;
-    this.#window.open(Math.min(allowed, this.#settings.maxInFlight ?? MAX_IN_FLIGHT));
+    if (birth !== undefined) this.#announce(birth);
+    this.#window.open(Math.min(this.brokerProperties.receiveMaximum ?? maxInFlight, maxInFlight));
+  }
+
+  #onMessage(packet: IPublishPacket): void {
+    this.#gate.push(packet);
+    if (this.#gate.full) this.#connection?.pause();
+  }
+
+  #answer(answers: Buffer): void {
+    this.#connection?.write(answers);
+    this.#gate.open();
+    if (!this.#gate.full) this.#connection?.resume();
   }
 
   /** PUBREC: from here on the message itself is not sent again, only PUBREL. */
@@ -243,18 +293,19 @@ export class MqttSession {
     send();
   }
 
-  #onEnded({ reason, refused, byBroker }: ConnectionEnd): void {
-    clearTimeout(this.#stable);
+  #onEnded(end: ConnectionEnd): void {
     this.#connection = undefined;
+    this.#gate.lost();
     this.#incoming.lost();
-    const givenUp = this.#window.lost(reason, byBroker);
+    const { url } = this.#reconnection;
+    const reason = this.#reconnection.again(end);
+    const givenUp = this.#window.lost(end.reason, end.byBroker);
     if (givenUp?.packetId !== undefined) this.#retired.add(givenUp.packetId);
-    if (this.#closing !== undefined) return;
-    if (refused && this.#settings.queue === undefined) {
+    if (this.#closing !== undefined || this.#leaving !== undefined) return;
+    if (end.refused && this.#settings.queue === undefined) {
       this.#queue.refuseAll(() => new NotConnectedError(reason));
     }
-    this.#setStatus({ state: refused ? 'error' : 'reconnecting', reason });
-    this.#retry = setTimeout(() => void this.#connect(), this.#backoff.next());
+    this.#setStatus(end.refused ? 'error' : 'reconnecting', reason, url);
   }
 
   #fault(message: OutgoingMessage): string | undefined {
@@ -284,10 +335,10 @@ export class MqttSession {
     } else this.#window.settle(message, new PublishError(topic, publishRefusal(error, packet), error.code));
   }
 
-  #setStatus(status: ConnectionStatus): void {
-    if (status.state === this.#status.state && status.reason === this.#status.reason) return;
-    this.#status = status;
-    this.#observer.status(status);
+  #setStatus(state: ConnectionStatus['state'], reason?: string, url = this.#reconnection.url): void {
+    if (state === this.#status.state && reason === this.#status.reason && url === this.#status.url) return;
+    this.#status = { state, ...(reason !== undefined && { reason }), ...(url !== undefined && { url }) };
+    this.#observer.status(this.#status);
   }
 }
 

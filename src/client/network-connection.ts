@@ -13,6 +13,7 @@ import { NotConnectedError, SubscribeError } from './errors';
 import type { OutgoingMessage } from './outgoing-message';
 import type { PacketIdentifiers } from './packet-identifiers';
 import { errorText, refusal } from './reason';
+import { TopicAliases } from './topic-aliases';
 
 const PUBREL = 0x62;
 /** How long the broker has to close the network connection after DISCONNECT, in ms. */
@@ -68,21 +69,38 @@ export class NetworkConnection {
   /** We have ended it, for whatever reason. */
   #left = false;
   #ended = false;
+  #aliases = new TopicAliases(0);
+  readonly #useAliases: boolean;
+  /** When the last PINGREQ was sent, while it has not been answered. */
+  #pingedAt: number | undefined;
+  #pingers: (() => void)[] = [];
+  /** Lets MQTT.js go on to the next packet. */
+  #held: (() => void) | undefined;
+  #paused = false;
+  #pausedPings: NodeJS.Timeout | undefined;
   /** QoS of the PUBLISH that MQTT.js is dealing with. */
   #qos: 0 | 1 | 2 = 0;
   /** The answer to a PUBLISH of ours that MQTT.js is dealing with; it passes on only those that refuse. */
   #answer: Packet | undefined;
 
-  /** @param stream already connected */
+  /** Milliseconds between the last PINGREQ that was answered and its answer. */
+  roundTrip: number | undefined;
+
+  /**
+   * @param stream already connected
+   * @param topicAliases whether to use topic aliases where the broker allows them
+   */
   constructor(
     stream: Duplex,
     options: IClientOptions,
+    topicAliases: boolean,
     identifiers: PacketIdentifiers,
     observer: NetworkConnectionObserver,
   ) {
     this.#stream = stream;
     this.#identifiers = identifiers;
     this.#observer = observer;
+    this.#useAliases = topicAliases;
     this.#version5 = options.protocolVersion === 5;
     this.#client = new MqttClient(() => stream, {
       ...options,
@@ -124,6 +142,13 @@ export class NetworkConnection {
       packet.topic = topic;
       this.#observer.message(packet);
     });
+    client.on('packetsend', ({ cmd }) => {
+      if (cmd === 'pingreq') this.#pingedAt = performance.now();
+    });
+    client.handleMessage = (_packet, callback) => {
+      if (this.#paused) this.#held = callback;
+      else callback();
+    };
     client.on('connect', () => this.#observer.ready());
     client.on('error', (error) => this.#fail(errorText(error)));
     client.on('close', () => this.#onClosed());
@@ -146,9 +171,11 @@ export class NetworkConnection {
       return;
     }
     if (packetId !== undefined) this.#identifiers.choose(packetId);
-    const { properties } = message;
+    const short = this.#mayUseAlias(message) ? this.#aliases.replace(topic) : { topic, alias: undefined };
+    const properties =
+      short.alias === undefined ? message.properties : { ...message.properties, topicAlias: short.alias };
     this.#client.publish(
-      topic,
+      short.topic,
       payload,
       {
         qos: options.qos,
@@ -201,9 +228,35 @@ export class NetworkConnection {
     if (this.connected) this.#stream.write(packets);
   }
 
-  /** Ends the connection at once, for a reason of ours. */
-  abort(reason: string): void {
-    this.#fail(reason);
+  /** Resolves with the milliseconds until PINGRESP; rejects with NotConnectedError when the connection ends first. */
+  async ping(): Promise<number> {
+    const answered = new Promise<void>((resolve) => this.#pingers.push(resolve));
+    this.#client.sendPing();
+    await answered;
+    if (this.roundTrip === undefined || this.#ended) throw new NotConnectedError(this.#reason);
+    return this.roundTrip;
+  }
+
+  /** Hands on nothing more until resume(); what the broker sends then waits in the network and at the broker. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    // Nor would MQTT.js see the PINGRESP without which it ends the connection.
+    const period = this.#client.keepalive * 500;
+    if (period === 0) return;
+    this.#pausedPings = setInterval(() => {
+      this.#client.sendPing();
+      this.#client.reschedulePing(true);
+    }, period);
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    clearInterval(this.#pausedPings);
+    const held = this.#held;
+    this.#held = undefined;
+    held?.();
   }
 
   /** Sends DISCONNECT, so that the will is not published, and resolves when the network connection is closed. */
@@ -222,6 +275,11 @@ export class NetworkConnection {
 
   #onPacket(packet: Packet): void {
     switch (packet.cmd) {
+      case 'pingresp':
+        if (this.#pingedAt !== undefined) this.roundTrip = performance.now() - this.#pingedAt;
+        this.#pingedAt = undefined;
+        for (const pinger of this.#pingers.splice(0)) pinger();
+        break;
       case 'publish':
         // MQTT.js would answer as soon as it has handed the message on, and read nothing more until then.
         this.#qos = packet.qos;
@@ -248,6 +306,7 @@ export class NetworkConnection {
   #onConnack(packet: IConnackPacket): void {
     const code = packet.reasonCode ?? packet.returnCode ?? 0;
     if (code === 0) {
+      if (this.#useAliases) this.#aliases = new TopicAliases(packet.properties?.topicAliasMaximum ?? 0);
       this.#observer.accepted(packet);
     } else {
       this.#refused = true;
@@ -267,12 +326,19 @@ export class NetworkConnection {
   #onClosed(): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearInterval(this.#pausedPings);
+    for (const pinger of this.#pingers.splice(0)) pinger();
     this.#observer.ended({
       reason: this.#reason ?? 'the broker closed the connection',
       ...(this.#code !== undefined && { code: this.#code }),
       refused: this.#refused,
       byBroker: this.#byBroker,
     });
+  }
+
+  // An alias makes a packet longer at first. At QoS 2 the packet may not go out at once, and a later one before it.
+  #mayUseAlias({ options, bytes }: OutgoingMessage): boolean {
+    return options.qos < 2 && bytes < (this.brokerProperties.maximumPacketSize ?? Number.POSITIVE_INFINITY);
   }
 
   #release(packetId: number, outcome: PublishOutcome): void {

@@ -1,45 +1,63 @@
 import type { EventEmitter } from 'node:events';
-import { connect as connectTcp, isIP } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { createWebSocketStream, WebSocket } from 'ws';
+import type { ProxySettings } from './connection-settings';
+import { openThroughProxy } from './proxy';
 
-const defaultPort: Record<string, number> = { 'mqtt:': 1883, 'mqtts:': 8883 };
+const defaultPort: Record<string, number> = { 'mqtt:': 1883, 'mqtts:': 8883, 'ws:': 80, 'wss:': 443 };
 
 export interface NetworkOptions {
   /** For `mqtts:` and `wss:`. */
   tls?: ConnectionOptions;
+  proxy?: ProxySettings;
   /** For `ws:` and `wss:`. */
   subprotocol: 'mqtt' | 'mqttv3.1';
+  /** For `ws:` and `wss:`. */
+  headers?: Record<string, string>;
 }
 
 /**
  * Opens a stream to a `mqtt:`, `mqtts:`, `ws:` or `wss:` URL and resolves when MQTT can be spoken on it.
  * Rejects with what went wrong, or with the signal's reason.
  */
-export function openNetworkStream(url: URL, options: NetworkOptions, signal: AbortSignal): Promise<Duplex> {
+export async function openNetworkStream(
+  url: URL,
+  { tls, proxy, subprotocol, headers }: NetworkOptions,
+  signal: AbortSignal,
+): Promise<Duplex> {
   // An IPv6 address has brackets in a URL.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  const port = Number(url.port) || (defaultPort[url.protocol] ?? 0);
+  const address = { host, port: Number(url.port) || (defaultPort[url.protocol] ?? 0) };
+  const carrier = proxy === undefined ? undefined : await openThroughProxy(proxy, address, signal);
+  const tcp = (): Socket => carrier ?? connectTcp({ ...address, noDelay: true });
+  const secure = (): TLSSocket => {
+    const socket = connectTls({
+      ...address,
+      ...(carrier !== undefined && { socket: carrier }),
+      ...(isIP(host) === 0 && { servername: host }),
+      ...tls,
+    });
+    return socket.setNoDelay(true);
+  };
   switch (url.protocol) {
     case 'ws:':
     case 'wss:': {
-      const socket = new WebSocket(url, [options.subprotocol], { ...options.tls, perMessageDeflate: false });
+      const socket = new WebSocket(url, [subprotocol], {
+        createConnection: url.protocol === 'ws:' ? tcp : secure,
+        perMessageDeflate: false,
+        ...(headers !== undefined && { headers }),
+      });
       return established(createWebSocketStream(socket), socket, 'open', signal);
     }
     case 'mqtts:': {
-      const socket = connectTls({
-        host,
-        port,
-        ...(isIP(host) === 0 && { servername: host }),
-        ...options.tls,
-      });
-      socket.setNoDelay(true);
+      const socket = secure();
       return established(socket, socket, 'secureConnect', signal);
     }
     default: {
-      const socket = connectTcp({ host, port, noDelay: true });
-      return established(socket, socket, 'connect', signal);
+      const socket = tcp();
+      return carrier === undefined ? established(socket, socket, 'connect', signal) : carrier;
     }
   }
 }
@@ -53,7 +71,7 @@ function established(
   return new Promise((resolve, reject) => {
     const abort = () => stream.destroy(signal.reason);
     // Stays: until the stream has an owner who listens, an error must not leave the process.
-    stream.on('error', reject);
+    stream.on('error', (error) => reject(signal.aborted ? signal.reason : error));
     stream.once('close', () => reject(new Error('the connection was closed')));
     source.once(event, () => {
       signal.removeEventListener('abort', abort);

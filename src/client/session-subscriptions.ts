@@ -3,6 +3,7 @@ import { SubscriptionTrie } from '../topic/subscription-trie';
 import { SubscribeError } from './errors';
 import { filtersOverlap } from './filter-overlap';
 import { type FilterSubscription, type Member, slotOf } from './filter-subscription';
+import type { Hold } from './incoming-exchanges';
 import type { MqttSession } from './mqtt-session';
 
 /**
@@ -81,14 +82,14 @@ export class SessionSubscriptions {
     queueMicrotask(() => void this.#subscribe(subscription));
   }
 
-  route(packet: IPublishPacket): void {
+  route(packet: IPublishPacket, hold: Hold): void {
     const identifiers = packet.properties?.subscriptionIdentifier;
     const matching = this.#trie.match(packet.topic);
     let routed = false;
     if (identifiers === undefined) {
       for (const subscription of matching) {
         routed = true;
-        subscription.deliver(packet, undefined);
+        subscription.deliver(packet, undefined, hold);
       }
     } else {
       for (const identifier of Array.isArray(identifiers) ? identifiers : [identifiers]) {
@@ -96,7 +97,7 @@ export class SessionSubscriptions {
         // A session from an earlier run may use the number for another filter.
         if (subscription === undefined || !matching.includes(subscription)) continue;
         routed = true;
-        subscription.deliver(packet, identifier);
+        subscription.deliver(packet, identifier, hold);
       }
     }
     if (!routed) this.unrouted++;

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
-import { settingsFault } from '../../client/endpoint';
+import { settingsFault } from '../../client/settings-fault';
 import { topicNameFault } from '../../topic/topic-name';
 import { routesFault, type UpstreamRoute } from './upstream-route';
 
