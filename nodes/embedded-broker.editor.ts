@@ -1,3 +1,4 @@
+import { type AccessFields, accessFields, accessPage } from './editor/embedded-broker/access';
 import { type LimitsFields, limitsFields, limitsPage } from './editor/embedded-broker/limits';
 import { type ListenerFields, listenerFields, listenersPage } from './editor/embedded-broker/listeners';
 import { type MessageFields, messageFields, messagesPage } from './editor/embedded-broker/messages';
@@ -9,13 +10,14 @@ import { createTabs } from './editor/form-page';
 import { outputsOf } from './embedded-outputs';
 
 type Fields = { name: string } & ListenerFields &
+  AccessFields &
   ProtocolFields &
   LimitsFields &
   StorageFields &
   MessageFields &
   UpstreamFields;
 
-const PAGES = [listenersPage, protocolPage, limitsPage, storagePage, messagesPage, upstreamPage];
+const PAGES = [listenersPage, accessPage, protocolPage, limitsPage, storagePage, messagesPage, upstreamPage];
 
 RED.nodes.registerType<Fields>('embedded-broker', {
   category: 'MQTT ROS',
@@ -33,7 +35,19 @@ RED.nodes.registerType<Fields>('embedded-broker', {
     tlsCa: listenerFields.tlsCa,
     tlsClientCertificate: listenerFields.tlsClientCertificate,
     tlsMinimumVersion: listenerFields.tlsMinimumVersion,
-    allowAnonymous: listenerFields.allowAnonymous,
+
+    anonymous: accessFields.anonymous,
+    allowAnonymous: accessFields.allowAnonymous,
+    accessUsers: accessFields.accessUsers,
+    passwordFile: accessFields.passwordFile,
+    tokens: accessFields.tokens,
+    tokenPublicKey: accessFields.tokenPublicKey,
+    tokenIssuer: accessFields.tokenIssuer,
+    tokenAudience: accessFields.tokenAudience,
+    decide: accessFields.decide,
+    decisionTimeout: accessFields.decisionTimeout,
+    accessRules: accessFields.accessRules,
+    otherwise: accessFields.otherwise,
 
     maximumQos: protocolFields.maximumQos,
     retain: protocolFields.retain,
@@ -77,7 +91,11 @@ RED.nodes.registerType<Fields>('embedded-broker', {
     upstreamClientId: upstreamFields.upstreamClientId,
     upstreamRoutes: upstreamFields.upstreamRoutes,
   },
-  credentials: { tlsPassphrase: { type: 'password' } },
+  credentials: {
+    tlsPassphrase: { type: 'password' },
+    passwords: { type: 'password' },
+    tokenSecret: { type: 'password' },
+  },
   inputs: 1,
   outputs: 1,
   icon: 'mqtt-broker.svg',
@@ -95,13 +113,16 @@ RED.nodes.registerType<Fields>('embedded-broker', {
     return this._(`embedded-broker.label.${outputsOf(this)[index]}`);
   },
   oneditprepare() {
+    for (const page of PAGES) page.prepare(this);
     createTabs(
       $('.mqttros-embedded-tabs'),
       $('.mqttros-embedded-pages').children(),
       'mqttros-embedded-',
       (page) => this._(`embedded-broker.tab.${page}`),
+      () => {
+        for (const page of PAGES) page.refresh?.();
+      },
     );
-    for (const page of PAGES) page.prepare(this);
   },
   oneditsave() {
     for (const page of PAGES) page.save?.(this);

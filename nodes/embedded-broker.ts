@@ -6,30 +6,41 @@ import { WebSocketPath } from '../src/broker/listeners/websocket-path';
 import type { UpstreamSettings } from '../src/broker/upstream/upstream-settings';
 import { PAYLOAD_OUTPUTS, type PayloadOutput } from '../src/client/flow-payload';
 import { watchFilterFault } from '../src/topic/topic-filter';
+import { anonymousOf } from './access-rows';
+import {
+  type AccessCredentials,
+  type AccessFields,
+  accessOf,
+  decisionTimeoutOf,
+  usersWithoutPassword,
+} from './embedded-access';
 import { ACTION_NAMES, ActionError, runAction } from './embedded-actions';
 import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
+import { DecisionError, FlowDecisions, isDecision } from './embedded-decisions';
 import { formLimits, type LimitFields, limitRange } from './embedded-limits';
-import { FieldError, type ListenerFields, listenersOf, pathsOf } from './embedded-listeners';
+import { type ListenerFields, listenersOf, pathsOf } from './embedded-listeners';
 import { publishedFlowMessage } from './embedded-message';
 import { type Output, type OutputFields, outputsOf } from './embedded-outputs';
+import { servePasswords } from './embedded-passwords';
 import { BrokerStatus } from './embedded-status';
 import { type UpstreamFields, upstreamsOf } from './embedded-upstream';
+import { FieldError } from './field-error';
 
 interface Fields
   extends NodeDef,
     ListenerFields,
+    AccessFields,
     CapabilityFields,
     LimitFields,
     UpstreamFields,
     OutputFields {
-  allowAnonymous: boolean;
   /** Absent in flows of before it existed. */
   persistence?: 'memory' | 'disk';
   durability?: 'write' | 'strict';
   watchOutput?: PayloadOutput;
 }
 
-interface Credentials {
+interface Credentials extends AccessCredentials {
   tlsPassphrase?: string;
 }
 
@@ -39,6 +50,8 @@ export interface EmbeddedBrokerNode extends Node<Credentials> {
 }
 
 export default function (RED: NodeAPI): void {
+  servePasswords(RED);
+
   function EmbeddedBroker(this: EmbeddedBrokerNode, fields: Fields) {
     RED.nodes.createNode(this, fields);
     const text = (key: string, values: Record<string, string | number> = {}) =>
@@ -74,10 +87,14 @@ export default function (RED: NodeAPI): void {
     const { userDir } = RED.settings;
     let thread: BrokerThread;
     let paths: WebSocketPath[];
+    let decisions: FlowDecisions;
+    const credentials = this.credentials ?? {};
     try {
+      const access = accessOf(fields, credentials);
       thread = new BrokerThread({
-        listeners: listenersOf(fields, this.credentials?.tlsPassphrase),
-        allowAnonymousBeyondLoopback: fields.allowAnonymous === true,
+        listeners: listenersOf(fields, credentials.tlsPassphrase),
+        allowAnonymousBeyondLoopback: anonymousOf(fields) === 'everybody',
+        access,
         capabilities,
         limits,
         upstreams,
@@ -95,12 +112,13 @@ export default function (RED: NodeAPI): void {
       paths = pathsOf(fields, root).map(
         ({ path, origins }) => new WebSocketPath(RED.server, path, thread, origins, packetSize),
       );
+      const timeout = fields.decide === true ? decisionTimeoutOf(fields) : 0;
+      decisions = new FlowDecisions(timeout, (id, decision) => thread.decide(id, decision));
     } catch (error) {
       if (!(error instanceof FieldError)) throw error;
       return refuse(text(`errors.${error.field}`, { value: error.value }));
     }
     this.thread = thread;
-
     const outputs = outputsOf(fields);
     const sendOn = (output: Output, msg: NodeMessage): void => {
       const all: Array<NodeMessage | null> = outputs.map(() => null);
@@ -115,6 +133,11 @@ export default function (RED: NodeAPI): void {
       (RED.settings as { lang?: string }).lang,
     );
     if (upstreams.length > 0) status.note('upstream', '', true);
+    const users = usersWithoutPassword(fields, credentials).join(', ');
+    if (users !== '') {
+      status.note('users', text('status.withoutPassword', { users }), true);
+      this.warn(text('errors.withoutPassword', { users }));
+    }
 
     thread.on('status', (changed) => {
       status.thread(changed);
@@ -129,6 +152,9 @@ export default function (RED: NodeAPI): void {
         const raw = publishedFlowMessage(message, 'buffer');
         this.error(`${message.topic}: ${(error as Error).message}`, raw);
       }
+    });
+    thread.on('decision', (request) => {
+      sendOn('decisions', decisions.ask(request));
     });
     thread.on('event', (event) => {
       sendOn('events', { topic: event.type, payload: event });
@@ -164,16 +190,18 @@ export default function (RED: NodeAPI): void {
       }
     });
     this.on('input', (msg, send, done) => {
-      runAction(thread, msg).then(
+      const run = async () => (isDecision(msg) ? decisions.answer(msg) : runAction(thread, msg));
+      run().then(
         (answer) => {
           if (answer !== undefined) send(answer);
           done();
         },
         (error: Error) => {
-          if (!(error instanceof ActionError)) return done(error);
-          done(
-            new Error(text(`errors.action.${error.field}`, { value: error.value, actions: ACTION_NAMES })),
-          );
+          if (error instanceof ActionError) {
+            const values = { value: error.value, actions: ACTION_NAMES };
+            done(new Error(text(`errors.action.${error.field}`, values)));
+          } else if (error instanceof DecisionError) done(new Error(text(`errors.decision.${error.fault}`)));
+          else done(error);
         },
       );
     });
@@ -191,12 +219,17 @@ export default function (RED: NodeAPI): void {
 
     this.on('close', (done: () => void) => {
       thread.removeAllListeners();
+      decisions.close();
       for (const path of paths) path.close();
       void thread.stop().then(done);
     });
   }
 
   RED.nodes.registerType<EmbeddedBrokerNode, Fields, object, Credentials>('embedded-broker', EmbeddedBroker, {
-    credentials: { tlsPassphrase: { type: 'password' } },
+    credentials: {
+      tlsPassphrase: { type: 'password' },
+      passwords: { type: 'password' },
+      tokenSecret: { type: 'password' },
+    },
   });
 }

@@ -1,4 +1,5 @@
 import type { ListenerSettings, TlsSettings } from '../src/broker/listeners/listener-settings';
+import { FieldError } from './field-error';
 import { wholeNumber } from './form-number';
 import { formText } from './form-text';
 import { type EarlierFields, entriesOf, type ListenerRow, rowsOf } from './listener-rows';
@@ -14,19 +15,6 @@ export interface ListenerFields extends EarlierFields {
   tlsMinimumVersion?: 'TLSv1.2' | 'TLSv1.3';
 }
 
-/** A field whose value cannot be used. */
-export class FieldError extends Error {
-  override readonly name = 'FieldError';
-  readonly field: 'host' | 'port' | 'path';
-  readonly value: string;
-
-  constructor(field: 'host' | 'port' | 'path', value: unknown) {
-    super(`${field}: ${String(value)}`);
-    this.field = field;
-    this.value = String(value);
-  }
-}
-
 /**
  * The listeners with ports of their own.
  * @throws FieldError an address is no text, a port no number
@@ -38,7 +26,7 @@ export function listenersOf(fields: ListenerFields, passphrase?: string): Listen
     const number = wholeNumber(port, 0, 65_535);
     if (number === undefined) throw new FieldError('port', port);
     const address = formText(host);
-    if (address === undefined) throw new FieldError('host', JSON.stringify(host));
+    if (address === undefined) throw new FieldError('host', host);
     listeners.push({
       kind,
       host: address.trim(),

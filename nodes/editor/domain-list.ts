@@ -1,6 +1,7 @@
 import { RosTopicMapping } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
+import { rowsIn, textIn } from './list-row';
 import { domainFault, type Route } from './route-list';
 
 /** One row of a bridge's domains, as the flow file keeps it; an empty alias is none. */
@@ -73,11 +74,7 @@ export class DomainList {
   }
 
   domains(): Domain[] {
-    const domains: Domain[] = [];
-    this.#list.editableList('items').each((_index: number, row: HTMLElement) => {
-      domains.push(domainOf($(row)));
-    });
-    return domains;
+    return rowsIn(this.#list).map((row) => domainOf(row));
   }
 
   #addRow(row: JQuery, id: number | undefined, alias: string): void {
@@ -103,9 +100,9 @@ export class DomainList {
 }
 
 function domainOf(row: JQuery): Domain {
-  const id = String(row.find('.mqttros-domain-id').val() ?? '').trim();
+  const id = textIn(row, '.mqttros-domain-id');
   return {
     id: id === '' ? Number.NaN : Number(id),
-    alias: String(row.find('.mqttros-domain-alias').val() ?? '').trim(),
+    alias: textIn(row, '.mqttros-domain-alias'),
   };
 }

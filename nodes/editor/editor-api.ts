@@ -77,6 +77,7 @@ export interface EditorApi {
   popover: { tooltip(target: JQuery, content: string): Tooltip };
   tabs: { create(options: { element: JQuery; onchange(tab: { id: string }): void }): Tabs };
   view: { redraw(): void };
+  notify(text: string, type: 'error'): void;
 }
 
 declare global {

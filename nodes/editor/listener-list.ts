@@ -1,6 +1,7 @@
 import { entriesOf, type ListenerRow, NEW_ROW } from '../listener-rows';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
+import { addSelect, rowsIn, textIn } from './list-row';
 
 const KINDS: readonly ListenerRow['kind'][] = ['tcp', 'tls', 'ws', 'wss', 'path'];
 
@@ -8,13 +9,13 @@ const KINDS: readonly ListenerRow['kind'][] = ['tcp', 'tls', 'ws', 'wss', 'path'
 export function listenersFault(
   node: EditorNode,
   rows: readonly ListenerRow[],
-  anonymous: boolean,
+  admitsOthers: (row: ListenerRow) => boolean,
 ): string | undefined {
   const places = new Set<string>();
   for (const [index, row] of rows.entries()) {
     const place = row.kind === 'path' ? row.path : String(Number(row.port));
     const reason =
-      hostFault(node, row, anonymous) ??
+      hostFault(node, row, admitsOthers) ??
       portFault(node, row) ??
       pathFault(node, row) ??
       listFault(node, row) ??
@@ -30,10 +31,14 @@ export function isClosed({ kind, host }: ListenerRow): boolean {
   return kind !== 'path' && /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host);
 }
 
-function hostFault(node: EditorNode, row: ListenerRow, anonymous: boolean): string | undefined {
+function hostFault(
+  node: EditorNode,
+  row: ListenerRow,
+  admitsOthers: (row: ListenerRow) => boolean,
+): string | undefined {
   if (row.kind === 'path') return undefined;
   if (!/^[\w.:-]+$/.test(row.host)) return node._('embedded-broker.fault.host');
-  return isClosed(row) || anonymous ? undefined : node._('embedded-broker.fault.closed');
+  return isClosed(row) || admitsOthers(row) ? undefined : node._('embedded-broker.fault.closed');
 }
 
 function portFault(node: EditorNode, { kind, port }: ListenerRow): string | undefined {
@@ -58,14 +63,19 @@ function listFault(node: EditorNode, { origins, proxies }: ListenerRow): string 
 export class ListenerList {
   readonly #list: JQuery;
   readonly #node: EditorNode;
-  readonly #isAnonymous: () => boolean;
+  readonly #admitsOthers: (row: ListenerRow) => boolean;
   readonly #changed: () => void;
 
-  /** @param isAnonymous whether the form lets anyone in from other machines */
-  constructor(list: JQuery, node: EditorNode, isAnonymous: () => boolean, changed: () => void) {
+  /** @param admitsOthers whether clients of other machines can get in here at all */
+  constructor(
+    list: JQuery,
+    node: EditorNode,
+    admitsOthers: (row: ListenerRow) => boolean,
+    changed: () => void,
+  ) {
     this.#list = list;
     this.#node = node;
-    this.#isAnonymous = isAnonymous;
+    this.#admitsOthers = admitsOthers;
     this.#changed = changed;
   }
 
@@ -82,35 +92,21 @@ export class ListenerList {
   }
 
   rows(): ListenerRow[] {
-    return this.#items().map((row) => rowOf(row));
+    return rowsIn(this.#list).map((row) => rowOf(row));
   }
 
   /** Looks at the rows again: what other machines may do has changed. */
   refresh(): void {
-    for (const row of this.#items()) this.#check(row);
-  }
-
-  #items(): JQuery[] {
-    const rows: JQuery[] = [];
-    this.#list.editableList('items').each((_index: number, row: HTMLElement) => {
-      rows.push($(row));
-    });
-    return rows;
+    for (const row of rowsIn(this.#list)) this.#check(row);
   }
 
   #addRow(row: JQuery, listener: ListenerRow): void {
     const text = (key: string) => this.#node._(`embedded-broker.${key}`);
-    const first = $('<div class="mqttros-listener-line">').appendTo(row);
-    const second = $('<div class="mqttros-listener-line">').appendTo(row);
-    const kind = $('<select class="mqttros-listener-kind">')
-      .attr('aria-label', text('label.kind'))
-      .appendTo(first);
-    for (const value of KINDS)
-      $('<option>')
-        .val(value)
-        .text(text(`kind.${value}`))
-        .appendTo(kind);
-    kind.val(listener.kind);
+    const first = $('<div class="mqttros-embedded-line">').appendTo(row);
+    const second = $('<div class="mqttros-embedded-line">').appendTo(row);
+    addSelect(first, 'mqttros-listener-kind', text('label.kind'), KINDS, (kind) => text(`kind.${kind}`)).val(
+      listener.kind,
+    );
     const field = (name: 'host' | 'port' | 'path' | 'origins' | 'proxies', line: JQuery) =>
       $(`<input type="text" class="mqttros-listener-${name}">`)
         .attr({ placeholder: text(`placeholder.${name}`), 'aria-label': text(`label.${name}`) })
@@ -139,7 +135,7 @@ export class ListenerList {
     part('origins').toggle(kind !== 'tcp' && kind !== 'tls');
     part('proxies').toggle(kind !== 'path');
     const { origins, proxies } = listener;
-    showFault(part('host'), hostFault(this.#node, listener, this.#isAnonymous()));
+    showFault(part('host'), hostFault(this.#node, listener, this.#admitsOthers));
     showFault(part('port'), portFault(this.#node, listener));
     showFault(part('path'), pathFault(this.#node, listener));
     showFault(part('origins'), listFault(this.#node, { ...NEW_ROW, origins }));
@@ -148,7 +144,7 @@ export class ListenerList {
 }
 
 function rowOf(row: JQuery): ListenerRow {
-  const value = (name: string) => String(row.find(`.mqttros-listener-${name}`).val() ?? '').trim();
+  const value = (name: string) => textIn(row, `.mqttros-listener-${name}`);
   return {
     kind: value('kind') as ListenerRow['kind'],
     host: value('host'),

@@ -3,6 +3,7 @@ import { MAX_DOMAIN } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
 import { COMMON_INTERFACE_TYPES } from './interface-types';
+import { addSelect, rowsIn, textIn } from './list-row';
 
 /** One row of a bridge's routes, as the flow file keeps it. */
 export interface Route {
@@ -12,6 +13,7 @@ export interface Route {
   direction: 'ros-to-mqtt' | 'mqtt-to-ros' | 'both';
 }
 
+const DIRECTIONS: readonly Route['direction'][] = ['ros-to-mqtt', 'mqtt-to-ros', 'both'];
 const ARROWS: Record<Route['direction'], string> = { 'ros-to-mqtt': '→', 'mqtt-to-ros': '←', both: '⇄' };
 const NEW_ROUTE: Route = { domain: 0, rosName: '', type: '', direction: 'both' };
 
@@ -77,20 +79,12 @@ export class RouteList {
   }
 
   routes(): Route[] {
-    return this.#rows().map((row) => routeOf(row));
+    return rowsIn(this.#list).map((row) => routeOf(row));
   }
 
   /** Shows the topic names anew: the prefix or an alias has changed. */
   refresh(): void {
-    for (const row of this.#rows()) this.#check(row);
-  }
-
-  #rows(): JQuery[] {
-    const rows: JQuery[] = [];
-    this.#list.editableList('items').each((_index: number, row: HTMLElement) => {
-      rows.push($(row));
-    });
-    return rows;
+    for (const row of rowsIn(this.#list)) this.#check(row);
   }
 
   #addRow(row: JQuery, route: Route): void {
@@ -105,16 +99,9 @@ export class RouteList {
       .attr({ placeholder: text('placeholder.type'), 'aria-label': text('label.type') })
       .val(route.type)
       .appendTo(first);
-    const direction = $('<select class="mqttros-route-direction">')
-      .attr('aria-label', text('label.direction'))
-      .appendTo(second);
-    for (const value of ['ros-to-mqtt', 'mqtt-to-ros', 'both'] as const) {
-      $('<option>')
-        .val(value)
-        .text(text(`direction.${value}`))
-        .appendTo(direction);
-    }
-    direction.val(route.direction);
+    addSelect(second, 'mqttros-route-direction', text('label.direction'), DIRECTIONS, (direction) =>
+      text(`direction.${direction}`),
+    ).val(route.direction);
     const domain = $('<label class="mqttros-route-domain">').text(text('label.domain')).appendTo(second);
     $('<input type="text">').val(route.domain).appendTo(domain);
     $('<span class="mqttros-route-topic">').appendTo(second);
@@ -140,7 +127,7 @@ export class RouteList {
 }
 
 function routeOf(row: JQuery): Route {
-  const value = (selector: string) => String(row.find(selector).val() ?? '').trim();
+  const value = (selector: string) => textIn(row, selector);
   const domain = value('.mqttros-route-domain input');
   return {
     // What is no number stays NaN, which no check accepts and the flow file keeps as null.

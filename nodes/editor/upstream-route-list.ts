@@ -7,6 +7,7 @@ import {
 import { NEW_UPSTREAM_ROW, type UpstreamRow } from '../upstream-rows';
 import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
+import { rowsIn } from './list-row';
 
 const ARROWS: Record<UpstreamRow['direction'], string> = { out: '→', in: '←', both: '⇄' };
 
@@ -44,17 +45,13 @@ export class UpstreamRouteList {
   }
 
   rows(): UpstreamRow[] {
-    const rows: UpstreamRow[] = [];
-    this.#list.editableList('items').each((_index: number, row: HTMLElement) => {
-      rows.push(rowOf($(row)));
-    });
-    return rows;
+    return rowsIn(this.#list).map((row) => rowOf(row));
   }
 
   #addRow(row: JQuery, route: UpstreamRow): void {
     const text = (key: string) => this.#node._(`embedded-broker.${key}`);
     const [first, second, third] = [1, 2, 3].map(() =>
-      $('<div class="mqttros-listener-line">').appendTo(row),
+      $('<div class="mqttros-embedded-line">').appendTo(row),
     );
     const select = (name: 'direction' | 'qos', values: Record<string, string>) => {
       const made = $(`<select class="mqttros-upstream-${name}">`)

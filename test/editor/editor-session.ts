@@ -25,7 +25,10 @@ export async function readFlow(path: string): Promise<FlowNode[]> {
     .replaceAll('"domain": 0', `"domain": ${TEST_DOMAIN}`);
   const flow = JSON.parse(text) as FlowNode[];
   for (const node of flow) {
-    if (node.type === 'embedded-broker') node.port = await freePort();
+    if (node.type === 'embedded-broker') {
+      node.port = await freePort();
+      for (const listener of (node.listeners ?? []) as { port: number }[]) listener.port = await freePort();
+    }
     if (node.type === 'ros-bridge') {
       node.interfaces = '127.0.0.1';
       node.domains = [{ id: TEST_DOMAIN, alias: '' }];
@@ -51,6 +54,11 @@ export class EditorSession {
   #context: BrowserContext | undefined;
   #editor: EditorPage | undefined;
 
+  get userDir(): string {
+    assert.ok(this.#userDir);
+    return this.#userDir;
+  }
+
   get nodeRed(): NodeRedProcess {
     assert.ok(this.#nodeRed);
     return this.#nodeRed;
@@ -69,8 +77,10 @@ export class EditorSession {
     this.#context = await this.#browser.newContext({ viewport: { width: 1500, height: 1000 } });
   }
 
+  /** Opens the editor, as it is deployed. */
   async openEditor(): Promise<void> {
     assert.ok(this.#context);
+    await this.#editor?.close();
     this.#editor = await EditorPage.open(this.#context, this.nodeRed.url);
   }
 

@@ -212,17 +212,38 @@ inEachEditor('the forms', (session) => {
         new RegExp(`embedded-broker ${id('embedded-broker')}`),
       );
     });
-    it('opens an address of other machines only after a tick', async () => {
+    it('opens an address of other machines only to those who can log in, or to everybody', async () => {
       const { editor } = session;
       await editor.openForm(id('embedded-broker'));
-      const tick = editor.page.locator('#node-input-allowAnonymous');
-      assert.equal(await tick.isVisible(), false);
       await editor.enter(part(0, 'host'), '0.0.0.0');
-      await editor.seesReason(part(0, 'host'), /Tick the box below/);
-      await tick.check();
+      await editor.seesReason(part(0, 'host'), /say on the tab Access who may/);
+      await editor.showTab('Access');
+      await editor.page.locator('#node-input-anonymous').selectOption('everybody');
+      await editor.showTab('Listeners');
+      assert.doesNotMatch((await part(0, 'host').getAttribute('class')) ?? '', /input-error/);
+      await editor.showTab('Access');
+      await editor.page.locator('#node-input-anonymous').selectOption('local');
+      await editor.page.locator('#node-input-decide').check();
       await editor.done();
       assert.deepEqual(await editor.invalidNodes(), []);
-      assert.equal((await saved(id('embedded-broker')))?.allowAnonymous, true);
+      const { anonymous, outputs } = (await saved(id('embedded-broker'))) as FlowNode;
+      assert.deepEqual([anonymous, outputs], ['local', 2]);
+    });
+    it('takes the tick of an earlier form for everybody', async () => {
+      const { editor } = session;
+      const [tab, broker] = [flow.find(({ type }) => type === 'tab'), nodeOf(flow, 'embedded-broker')];
+      assert.ok(tab);
+      const earlier = { ...broker, id: 'e1e1e1e1e1e1e1e1', g: undefined, allowAnonymous: true, wires: [] };
+      await editor.importFlow([
+        { ...tab, id: 'e2e2e2e2e2e2e2e2' },
+        { ...earlier, z: 'e2e2e2e2e2e2e2e2' },
+      ]);
+      await editor.openForm(earlier.id);
+      await editor.showTab('Access');
+      assert.equal(await editor.page.locator('#node-input-anonymous').inputValue(), 'everybody');
+      await editor.done();
+      const { anonymous, allowAnonymous } = (await saved(earlier.id)) as FlowNode;
+      assert.deepEqual([anonymous, allowAnonymous], ['everybody', false]);
     });
   });
 

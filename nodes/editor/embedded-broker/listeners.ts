@@ -3,6 +3,7 @@ import type { EditorNode } from '../editor-api';
 import { presentValue, refusedBy } from '../form-fault';
 import type { FieldDefinitions, FormPage } from '../form-page';
 import { isClosed, ListenerList, listenersFault } from '../listener-list';
+import { admitsOthers } from './access';
 
 /** The fields of the page "Listeners". */
 export interface ListenerFields extends Required<EarlierFields> {
@@ -12,10 +13,15 @@ export interface ListenerFields extends Required<EarlierFields> {
   tlsCa: string;
   tlsClientCertificate: 'none' | 'requested' | 'required';
   tlsMinimumVersion: 'TLSv1.2' | 'TLSv1.3';
-  allowAnonymous: boolean;
 }
 
 const hasTls = (rows: readonly ListenerRow[]) => rows.some(({ kind }) => kind === 'tls' || kind === 'wss');
+
+/** Whether clients of other machines can get in through a listener: with a certificate, or by what the page "Access" says. */
+function canGetIn(node: EditorNode & ListenerFields, row: ListenerRow): boolean {
+  const byCertificate = presentValue(node, 'tlsClientCertificate', 'node-input') === 'required';
+  return (hasTls([row]) && byCertificate) || admitsOthers(node);
+}
 
 const neededByTls = (field: 'tlsCertificate' | 'tlsKey') =>
   refusedBy<EditorNode & ListenerFields>((node, value) =>
@@ -25,7 +31,7 @@ const neededByTls = (field: 'tlsCertificate' | 'tlsKey') =>
 export const listenerFields: FieldDefinitions<ListenerFields> = {
   listeners: {
     value: [NEW_ROW],
-    validate: refusedBy((node) => listenersFault(node, rowsOf(node), node.allowAnonymous === true)),
+    validate: refusedBy((node) => listenersFault(node, rowsOf(node), (row) => canGetIn(node, row))),
   },
   // Of the earlier form, until it is saved in this one.
   listen: { value: false },
@@ -44,7 +50,6 @@ export const listenerFields: FieldDefinitions<ListenerFields> = {
   },
   tlsClientCertificate: { value: 'none' },
   tlsMinimumVersion: { value: 'TLSv1.2' },
-  allowAnonymous: { value: false },
 };
 
 // One form is open at a time: the list of the open one.
@@ -52,7 +57,6 @@ let listenerList: ListenerList | undefined;
 
 export const listenersPage: FormPage<ListenerFields> = {
   prepare(node) {
-    const anonymous = $('#node-input-allowAnonymous');
     const show = () => {
       const rows = listenerList?.rows() ?? [];
       $('.mqttros-embedded-tls').toggle(hasTls(rows));
@@ -68,12 +72,14 @@ export const listenersPage: FormPage<ListenerFields> = {
     listenerList = new ListenerList(
       $('#mqttros-embedded-listener-list'),
       node,
-      () => anonymous.prop('checked') === true,
+      (row) => canGetIn(node, row),
       show,
     );
     listenerList.open(rowsOf(node));
-    anonymous.on('change', () => listenerList?.refresh());
     show();
+  },
+  refresh() {
+    listenerList?.refresh();
   },
   save(node) {
     if (!listenerList) return;
