@@ -18,8 +18,6 @@ import type { Store } from './store/store';
 import type { TopicAliases } from './topic-aliases';
 
 const BLOCK_BYTES = 32 * 1024;
-/** The first of a turn when no block is free: a message to very many clients must not take a block for each. */
-const SMALL_BLOCK_BYTES = 2048;
 /** Free blocks kept for the next writes, 8 MiB. */
 const MAX_FREE_BLOCKS = 256;
 const freeBlocks: Buffer[] = [];
@@ -387,9 +385,10 @@ export class ConnectionOutput implements SessionOutput {
     if (this.#run !== undefined) this.#endRun();
     if (this.#block !== undefined && this.#used + size > this.#block.length) this.#seal();
     if (this.#block === undefined) {
-      const least = this.#waiting === 0 ? SMALL_BLOCK_BYTES : BLOCK_BYTES;
       this.#block =
-        (size > BLOCK_BYTES ? undefined : freeBlocks.pop()) ?? Buffer.allocUnsafeSlow(Math.max(size, least));
+        size > BLOCK_BYTES
+          ? Buffer.allocUnsafeSlow(size)
+          : (freeBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES));
       this.#used = 0;
       this.#hold(this.#block.length);
     }
