@@ -132,15 +132,15 @@ export default function (RED: NodeAPI): void {
       // Of settings.js; the types do not know it.
       (RED.settings as { lang?: string }).lang,
     );
-    if (upstreams.length > 0) status.note('upstream', '', true);
     const users = usersWithoutPassword(fields, credentials).join(', ');
-    if (users !== '') {
-      status.note('users', text('status.withoutPassword', { users }), true);
-      this.warn(text('errors.withoutPassword', { users }));
-    }
+    if (users !== '') this.warn(text('errors.withoutPassword', { users }));
 
     thread.on('status', (changed) => {
       status.thread(changed);
+      if (changed.state !== 'running') {
+        if (upstreams.length > 0) status.note('upstream', '', true);
+        if (users !== '') status.note('users', text('status.withoutPassword', { users }), true);
+      }
       if (changed.state === 'restarting')
         this.error(text('errors.restarting', { reason: changed.reason ?? '' }));
     });
@@ -168,6 +168,8 @@ export default function (RED: NodeAPI): void {
         else this.error(line);
       }
       if (event.type === 'memory') {
+        const wrong = event.state !== 'enough';
+        status.note('memory', wrong ? text('status.memory') : '', wrong);
         if (event.state === 'enough') this.log(text('log.memory'));
         else this.warn(text(`errors.memory.${event.state}`));
       }

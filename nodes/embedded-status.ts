@@ -51,6 +51,7 @@ export class BrokerStatus {
     if (status.state !== 'running') {
       this.#clients = 0;
       this.#rate = 0;
+      this.#notes.clear();
     }
     this.#update();
   }
@@ -62,7 +63,10 @@ export class BrokerStatus {
     this.#update();
   }
 
-  /** What else there is to say while the broker runs, and whether it is a trouble; nothing any more with no text. */
+  /**
+   * What else there is to say until the broker stops or fails, and whether it is a trouble; nothing any more with no
+   * text and no trouble.
+   */
   note(subject: string, text: string, wrong: boolean): void {
     if (text === '' && !wrong) this.#notes.delete(subject);
     else this.#notes.set(subject, { text, wrong });

@@ -211,12 +211,13 @@ export class Broker {
   /**
    * Whether a received PUBLISH would have to be held, for who does not take it at once, while there is no memory for
    * that. At QoS 0 it need not be held: it is dropped for those.
+   * @param publisher absent when it comes from the application that the broker runs in
    * @param local whether it comes from this process
    */
-  mustRefuse(view: PublishView, entry: TopicEntry, publisher: Session, local: boolean): boolean {
+  mustRefuse(view: PublishView, entry: TopicEntry, publisher: Session | undefined, local: boolean): boolean {
     if (this.memory.level < (local ? 3 : 2) || view.qos === 0) return false;
     if (view.retain && view.payloadEnd > view.payloadStart) return true;
-    if (view.qos === 2 && publisher.mayNotOpen(view.packetId)) return true;
+    if (view.qos === 2 && publisher?.mayNotOpen(view.packetId) === true) return true;
     this.#routing.refresh(entry);
     if (entry.shared.some((shared) => !shared.ready)) return true;
     return entry.recipients.some(
@@ -293,6 +294,13 @@ export class Broker {
     }
     if (this.store.full && this.mustKeep(view, entry, undefined)) {
       throw new ProtocolError(ReasonCode.quotaExceeded, 'there is no room to keep the message');
+    }
+    // One to retain would be delivered and not kept from the earlier level on, of which nobody would hear.
+    if (this.mustRefuse(view, entry, undefined, !view.retain)) {
+      throw new ProtocolError(
+        ReasonCode.quotaExceeded,
+        'there is no memory left for messages that have to wait',
+      );
     }
     const message = this.#messageOf(view, entry, undefined, '', now);
     if (message.retain) this.#retain(message);

@@ -77,6 +77,18 @@ describe('the administration of a broker', () => {
     );
   });
 
+  it('refuses what would have to wait when there is no memory left for it', async () => {
+    const { administration } = await start({ limits: { memoryBytes: 1024 * 1024 } });
+    const payload = Buffer.alloc(100_000);
+    const publishUntilRefused = async () => {
+      for (let index = 0; ; index++) {
+        await administration.publish(message(`t/${index}`, { payload, qos: 1, retain: true }));
+      }
+    };
+    await assert.rejects(publishUntilRefused(), /there is no memory left for messages that have to wait/);
+    await administration.publish(message('t'));
+  });
+
   it('refuses at once what would make too many messages wait', async () => {
     const broker = await start();
     const payload = Buffer.alloc(16 * 1024 * 1024 - 100);

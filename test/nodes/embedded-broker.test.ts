@@ -156,6 +156,7 @@ describe('embedded-broker', function () {
     }
     await untilTold(1);
     assert.match(String(logged(node, 'warn')), /^Memory is short: .* drops QoS 0/);
+    await statusText('embedded-1', (shown) => / · memory is short$/.test(shown));
     for (let number = 0; number < 9; number++) {
       await client.publishAsync(`t/${number}`, '', { qos: 1, retain: true });
     }

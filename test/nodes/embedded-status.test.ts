@@ -76,9 +76,11 @@ describe('the status of embedded-broker', () => {
     });
     status.note('storage', '', false);
     assert.equal(last().fill, 'green');
+    status.note('upstream', '', true);
+    assert.equal(last().fill, 'yellow');
     status.thread({ state: 'restarting', reason: 'out of memory', listeners: [] });
     assert.deepEqual(last(), { fill: 'yellow', shape: 'ring', text: 'restarting: out of memory' });
     status.thread({ state: 'running', listeners: [tcp] });
-    assert.equal(last().text, '127.0.0.1:1883 · 0 clients');
+    assert.deepEqual(last(), { fill: 'green', shape: 'dot', text: '127.0.0.1:1883 · 0 clients' });
   });
 });
