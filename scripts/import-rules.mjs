@@ -4,9 +4,10 @@ import { dirname, join, relative, sep } from 'node:path';
 
 const allowed = {
   topic: [],
+  journal: [],
   rtps: [],
-  client: ['topic'],
-  broker: ['client', 'topic'],
+  client: ['journal', 'topic'],
+  broker: ['client', 'journal', 'topic'],
   rclnodejs: [],
   ros: ['rtps', 'rclnodejs', 'client', 'topic'],
   gateway: ['client', 'broker', 'ros', 'topic'],

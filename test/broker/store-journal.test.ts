@@ -12,13 +12,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Message } from '../../src/broker/message';
-import { crc32 } from '../../src/broker/store/checksum';
-import { LOCK_NAME } from '../../src/broker/store/directory-lock';
 import { JournalDirectory } from '../../src/broker/store/journal-directory';
-import { FORMAT_VERSION } from '../../src/broker/store/journal-file';
+import { JOURNAL_FORMAT } from '../../src/broker/store/journal-record';
 import { type JournalSettings, JournalStore } from '../../src/broker/store/journal-store';
-import { type SessionStore, StoreInUseError, StoreVersionError } from '../../src/broker/store/store';
+import type { SessionStore } from '../../src/broker/store/store';
 import { deliveriesOf, StoredState } from '../../src/broker/store/stored-state';
+import { crc32 } from '../../src/journal/checksum';
+import { LOCK_NAME, StoreInUseError } from '../../src/journal/directory-lock';
+import { StoreVersionError } from '../../src/journal/journal-file';
 
 const FIRST = '0000000001.journal';
 
@@ -271,7 +272,7 @@ describe('the journal store', () => {
     await stores.pop()?.close();
     const path = join(directory, FIRST);
     const bytes = readFileSync(path);
-    bytes.writeUInt32BE(FORMAT_VERSION + 1, 8);
+    bytes.writeUInt32BE(JOURNAL_FORMAT.version + 1, 8);
     bytes.writeUInt32BE(crc32(bytes.subarray(0, 12)), 12);
     writeFileSync(path, bytes);
     const store = new JournalStore({ directory, durability: 'write', maximumBytes: 1 << 24 });

@@ -6,9 +6,9 @@ import type { AccessSettings } from '../../src/broker/access/access-settings';
 import { scramVerifier } from '../../src/broker/access/password-hash';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import type { Limits } from '../../src/broker/limits';
-import { LOCK_NAME } from '../../src/broker/store/directory-lock';
 import { JournalStore } from '../../src/broker/store/journal-store';
 import type { Store } from '../../src/broker/store/store';
+import { LOCK_NAME } from '../../src/journal/directory-lock';
 import { BrokerInProcess } from './broker-in-process';
 import type { MqttPeer } from './mqtt-peer';
 

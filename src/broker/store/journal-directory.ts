@@ -1,12 +1,11 @@
 import { closeSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DirectoryLock } from '../../journal/directory-lock';
+import { createJournalFile, frameHeader, JournalReader, syncDirectory } from '../../journal/journal-file';
 import { WireReader } from '../codec/wire-reader';
 import { WireWriter } from '../codec/wire-writer';
-import { DirectoryLock } from './directory-lock';
-import { syncDirectory } from './journal';
-import { createJournalFile, frameHeader, JournalReader } from './journal-file';
-import { type JournalRecord, readRecord, writeRecord } from './journal-record';
+import { JOURNAL_FORMAT, type JournalRecord, readRecord, writeRecord } from './journal-record';
 import type { StoredState } from './stored-state';
 
 /** Bytes of a snapshot that are encoded and written in one step. */
@@ -188,11 +187,11 @@ export class JournalDirectory {
 }
 
 function createAndClose(path: string): void {
-  closeSync(createJournalFile(path));
+  closeSync(createJournalFile(path, JOURNAL_FORMAT));
 }
 
 function withReader<T>(path: string, use: (reader: JournalReader) => T): T {
-  const reader = new JournalReader(path);
+  const reader = new JournalReader(path, JOURNAL_FORMAT);
   try {
     return use(reader);
   } finally {

@@ -1,3 +1,4 @@
+import type { JournalFormat } from '../../journal/journal-file';
 import type { WillFields } from '../codec/connect-packet';
 import type { QoS } from '../codec/packet-type';
 import { readProperties, writeProperties } from '../codec/properties';
@@ -6,6 +7,9 @@ import type { WireReader } from '../codec/wire-reader';
 import type { WireWriter } from '../codec/wire-writer';
 import { Message } from '../message';
 import type { SubscriptionFields } from './store';
+
+/** Of the files of a broker's journal, and of its records. */
+export const JOURNAL_FORMAT: JournalFormat = { magic: 'MQTTROSJ', version: 1 };
 
 /**
  * One change of what is kept. Sessions, messages and deliveries are numbered from one sequence, never twice. Times on

@@ -1,7 +1,7 @@
-import { closeSync, fdatasync, fdatasyncSync, fsyncSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync } from 'node:fs';
+import { appendFrame, createJournalFile, FILE_HEADER_BYTES, syncDirectory } from '../../journal/journal-file';
 import { WireWriter } from '../codec/wire-writer';
-import { appendFrame, createJournalFile, FILE_HEADER_BYTES } from './journal-file';
-import { type JournalRecord, writeRecord } from './journal-record';
+import { JOURNAL_FORMAT, type JournalRecord, writeRecord } from './journal-record';
 
 /** When a change counts as durable: once the system has it, which survives the death of the process, or once the disk has it. */
 export type Durability = 'write' | 'strict';
@@ -87,7 +87,7 @@ export class Journal {
    */
   startFile(path: string): void {
     this.commit();
-    const descriptor = createJournalFile(path);
+    const descriptor = createJournalFile(path, JOURNAL_FORMAT);
     try {
       if (this.#strict) {
         fdatasyncSync(descriptor);
@@ -170,16 +170,5 @@ export class Journal {
     if (descriptor === undefined) return;
     if (this.#syncing) this.#retired.push(descriptor);
     else closeSync(descriptor);
-  }
-}
-
-/** Makes names in a directory durable. */
-export function syncDirectory(directory: string): void {
-  if (process.platform === 'win32') return; // Directories cannot be opened there.
-  const descriptor = openSync(directory, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

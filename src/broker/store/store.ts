@@ -102,21 +102,3 @@ export interface Store {
   /** To be called about once a second: notes the time, and tries to write again after a fault. */
   tend(): void;
 }
-
-/** Files of a format that this version does not know, left as they are. */
-export class StoreVersionError extends Error {
-  override readonly name = 'StoreVersionError';
-  constructor(path: string, version: number, expected: number) {
-    super(
-      `${path} has format version ${version}, expected ${expected}: use the version of this package that wrote it, or move the directory away to begin with an empty one`,
-    );
-  }
-}
-
-/** Another broker, of this process or another, keeps its state in the directory. */
-export class StoreInUseError extends Error {
-  override readonly name = 'StoreInUseError';
-  constructor(directory: string) {
-    super(`the storage directory ${directory} is in use by another broker: each needs one of its own`);
-  }
-}

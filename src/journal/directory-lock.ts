@@ -3,12 +3,19 @@ import { rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { StoreInUseError } from './store';
 
 /** The file in the directory that stands for the lock, except on Windows and where its path is too long for a socket. */
 export const LOCK_NAME = 'lock';
 /** What all systems allow for the path of a socket. */
 const LONGEST_PATH = 103;
+
+/** Somebody else, of this process or another, keeps its state in the directory. */
+export class StoreInUseError extends Error {
+  override readonly name = 'StoreInUseError';
+  constructor(directory: string) {
+    super(`the storage directory ${directory} is in use: each broker and each queue needs one of its own`);
+  }
+}
 
 /**
  * Holds a directory for one process by listening on a local socket: when the process dies, however, the system lets go

@@ -1,6 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync, writevSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, rmSync, writeSync, writevSync } from 'node:fs';
 import { crc32 } from './checksum';
-import { StoreVersionError } from './store';
 
 /*
  * A file: 8 bytes of magic, version (u32), CRC-32 of these 12 bytes; then frames: length of the payload (u32), its
@@ -8,9 +7,23 @@ import { StoreVersionError } from './store';
  * as a whole or not at all. By the complement a damaged length is known from that of a frame which was not written to its end.
  */
 
-/** Of the format of files and records. */
-export const FORMAT_VERSION = 1;
-const MAGIC = Buffer.from('MQTTROSJ');
+/** What a file's frames are, which its reader has to know. */
+export interface JournalFormat {
+  /** 8 ASCII characters. */
+  readonly magic: string;
+  readonly version: number;
+}
+
+/** Another version of this package has written a file. */
+export class StoreVersionError extends Error {
+  override readonly name = 'StoreVersionError';
+  constructor(path: string, version: number, expected: number) {
+    super(
+      `${path} has format version ${version}, expected ${expected}: use the version of this package that wrote it, or move the directory away to begin with an empty one`,
+    );
+  }
+}
+
 export const FILE_HEADER_BYTES = 16;
 export const FRAME_HEADER_BYTES = 12;
 const READ_BYTES = 1 << 20;
@@ -19,10 +32,10 @@ const READ_BYTES = 1 << 20;
  * Creates a file that must not be there and returns its descriptor.
  * @throws Error of the file system; the file is then not there
  */
-export function createJournalFile(path: string): number {
+export function createJournalFile(path: string, format: JournalFormat): number {
   const header = Buffer.alloc(FILE_HEADER_BYTES);
-  MAGIC.copy(header);
-  header.writeUInt32BE(FORMAT_VERSION, 8);
+  header.write(format.magic, 'latin1');
+  header.writeUInt32BE(format.version, 8);
   header.writeUInt32BE(crc32(header.subarray(0, 12)), 12);
   const descriptor = openSync(path, 'wx', 0o600);
   try {
@@ -66,6 +79,17 @@ function writeAll(descriptor: number, buffers: readonly Buffer[]): void {
   }
 }
 
+/** Makes names in a directory durable. */
+export function syncDirectory(directory: string): void {
+  if (process.platform === 'win32') return; // Directories cannot be opened there.
+  const descriptor = openSync(directory, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** Why reading ended before the end of a file. */
 export interface Damage {
   /** In words. */
@@ -78,6 +102,7 @@ export interface Damage {
 /** Reads a file's frames in order, up to its end or to what is damaged. */
 export class JournalReader {
   readonly #path: string;
+  readonly #format: JournalFormat;
   readonly #descriptor: number;
   readonly #size: number;
   #window = Buffer.alloc(0);
@@ -86,8 +111,9 @@ export class JournalReader {
   #damage: Damage | undefined;
 
   /** @throws Error of the file system */
-  constructor(path: string) {
+  constructor(path: string, format: JournalFormat) {
     this.#path = path;
+    this.#format = format;
     this.#descriptor = openSync(path, 'r');
     this.#size = fstatSync(this.#descriptor).size;
   }
@@ -107,11 +133,15 @@ export class JournalReader {
   readHeader(): boolean {
     const header = this.#take(FILE_HEADER_BYTES);
     if (header === undefined) return this.#stop('the header is not complete', true);
-    if (MAGIC.compare(header, 0, 8) !== 0 || crc32(header.subarray(0, 12)) !== header.readUInt32BE(12)) {
+    const { magic, version: expected } = this.#format;
+    if (
+      header.toString('latin1', 0, 8) !== magic ||
+      crc32(header.subarray(0, 12)) !== header.readUInt32BE(12)
+    ) {
       return this.#stop('the header is damaged', false);
     }
     const version = header.readUInt32BE(8);
-    if (version !== FORMAT_VERSION) throw new StoreVersionError(this.#path, version, FORMAT_VERSION);
+    if (version !== expected) throw new StoreVersionError(this.#path, version, expected);
     return true;
   }
 
