@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs and builds what the tests talk to: Cyclone DDS, mosquitto, Eclipse Paho, Chromium, OpenSSL (Debian packages,
-# as root) and Node-RED 5 with Node 24 (npm). The results stand in .counterparts/, which git ignores.
+# as root), Node-RED 5 with Node 24, and aedes for the bench (npm). The results stand in .counterparts/, which git ignores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,5 +33,11 @@ if [ ! -e .counterparts/node-red-5/node_modules/node-red/red.js ]; then
   arch=$(node -p process.arch)
   printf '{"private":true}\n' >.counterparts/node-red-5/package.json
   (cd .counterparts/node-red-5 && npm install --ignore-scripts --no-audit --no-fund --no-package-lock node-red@5 "node-linux-$arch@24")
+fi
+
+if [ ! -e .counterparts/aedes/node_modules/aedes/aedes.js ]; then
+  mkdir -p .counterparts/aedes
+  printf '{"private":true}\n' >.counterparts/aedes/package.json
+  (cd .counterparts/aedes && npm install --ignore-scripts --no-audit --no-fund --no-package-lock aedes@1)
 fi
 echo 'The counterparts of the tests are ready.'

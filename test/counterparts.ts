@@ -11,6 +11,7 @@ export type CounterpartName =
   | 'chromium'
   | 'openssl'
   | 'paho'
+  | 'aedes'
   | 'node-red-5'
   | 'node-24';
 
@@ -19,6 +20,7 @@ const places: Partial<Record<CounterpartName, string>> = {
   'dds-peer': installed('dds/peer'),
   // Of the Debian package python3-paho-mqtt, for Debian's own Python.
   paho: '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
+  aedes: installed('aedes/node_modules/aedes/aedes.js'),
   'node-red-5': installed('node-red-5/node_modules/node-red/red.js'),
   'node-24': installed(`node-red-5/node_modules/node-linux-${process.arch}/bin/node`),
 };

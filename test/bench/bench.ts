@@ -1,23 +1,31 @@
+import { parseArgs } from 'node:util';
 import { benchBroker } from './broker';
 import { benchCodec } from './codec';
+import { benchInProcess } from './in-process';
 
 export interface BenchOptions {
   /** Measure for longer, against the noise of a busy machine. */
   long: boolean;
+  /** Only rows whose names contain this; of the broker's bench. */
+  only: string | undefined;
 }
 
 type Bench = (print: (line: string) => void, options: BenchOptions) => void | Promise<void>;
 
-// `npm run bench [name...] [-- --long]`: every figure is a ratio to a counterpart measured in the same run.
+// `npm run bench [name...] [-- --long] [--only <part of a row's name>]`: every figure is a ratio to a counterpart measured in the same run.
 const benches: Record<string, Bench> = {
   broker: benchBroker,
   codec: benchCodec,
+  'in-process': benchInProcess,
 };
 
 async function main(): Promise<void> {
-  const names = process.argv.slice(2).filter((argument) => argument !== '--long');
-  const options = { long: process.argv.includes('--long') };
-  for (const name of names.length > 0 ? names : Object.keys(benches)) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { long: { type: 'boolean', default: false }, only: { type: 'string' } },
+  });
+  const options = { long: values.long, only: values.only };
+  for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
     const bench = benches[name];
     if (bench === undefined)
       throw new Error(`no bench "${name}"; there are ${Object.keys(benches).join(', ')}`);

@@ -1,5 +1,5 @@
 // The embedded broker in a process of its own, so that its processor time can be told from the load's. Its main thread
-// stands for the one that runs the flows.
+// stands for the one that runs the flows. With a directory as its argument it keeps a strict journal there.
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { BrokerThread } from '../../src/broker/broker-thread';
@@ -40,7 +40,11 @@ process.on('message', (request: BrokerProcessRequest) => {
 });
 
 async function main(): Promise<void> {
-  const broker = new BrokerThread({ listeners: [{ host: '127.0.0.1', port: 0 }] });
+  const [, , directory] = process.argv;
+  const broker = new BrokerThread({
+    listeners: [{ host: '127.0.0.1', port: 0 }],
+    ...(directory !== undefined && { storage: { directory, durability: 'strict' } }),
+  });
   process.on('disconnect', () => process.exit());
   const before = Math.max(...threadIds());
   await broker.start();

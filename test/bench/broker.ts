@@ -1,22 +1,21 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findCounterpart, freePort } from '../counterparts';
+import { findCounterpart } from '../counterparts';
 import type { BenchOptions } from './bench';
-import type { Figures, Load, LoadRequest } from './broker-load';
+import {
+  answerOf,
+  LoadProcess,
+  type RunningBroker,
+  startAedes,
+  startMosquitto,
+  startOurs,
+  stop,
+} from './broker-contestants';
+import type { Figures, Load } from './broker-load';
 import type { PacedLoad } from './broker-pace';
-import type { BrokerProcessRequest, BrokerProcessStarted } from './broker-process';
+import type { BrokerProcessRequest } from './broker-process';
 import type { SaturatingLoad } from './broker-saturation';
-
-const BROKER_CORE = '0';
-const LOAD_CORE = '1';
-
-interface RunningBroker {
-  port: number;
-  process: ChildProcess;
-}
 
 interface Row {
   name: string;
@@ -102,67 +101,9 @@ function rows(duration: number): Row[] {
   ];
 }
 
-/** The load's process: one for all that is measured. */
-class LoadProcess {
-  readonly #process = spawn(
-    'taskset',
-    ['-c', LOAD_CORE, process.execPath, require.resolve('./broker-load')],
-    {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    },
-  );
-
-  async put({ port, process: { pid } }: RunningBroker, load: Load): Promise<Figures> {
-    const request: LoadRequest = { port, pid: pid as number, load };
-    return answerOf<Figures>(this.#process, request);
-  }
-
-  stop(): void {
-    this.#process.kill();
-  }
-}
-
-/** Sends a request to a process and resolves with its answer; rejects when it ends instead. */
-function answerOf<T>(child: ChildProcess, request?: LoadRequest | BrokerProcessRequest): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const ended = () => reject(new Error(`a process of the bench has ended: ${child.spawnargs.join(' ')}`));
-    child.once('exit', ended);
-    child.once('message', (answer) => {
-      child.off('exit', ended);
-      resolve(answer as T);
-    });
-    if (request !== undefined) child.send(request);
-  });
-}
-
-async function startOurs(): Promise<RunningBroker> {
-  const child = spawn(process.execPath, [require.resolve('./broker-process')], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  const { port, threadId } = await answerOf<BrokerProcessStarted>(child);
-  execFileSync('taskset', ['-p', '-c', LOAD_CORE, String(child.pid)]);
-  execFileSync('taskset', ['-p', '-c', BROKER_CORE, String(threadId)]);
-  return { port, process: child };
-}
-
-async function startMosquitto(program: string, folder: string): Promise<RunningBroker> {
-  const port = await freePort();
-  const configuration = join(folder, 'mosquitto.conf');
-  // As root it would become a user that cannot read the folder. Without "no delay" it waits 40 ms for many an answer.
-  const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'set_tcp_nodelay true', 'user root'];
-  writeFileSync(configuration, `${lines.join('\n')}\n`);
-  const child = spawn('taskset', ['-c', BROKER_CORE, program, '-c', configuration], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let log = '';
-  while (!log.includes(' running')) log += String((await once(child.stderr, 'data'))[0]);
-  return { port, process: child };
-}
-
-async function stop({ process: child }: RunningBroker): Promise<void> {
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
+/** Whether aedes, which has no MQTT 5, can take the load. */
+function speaks3(load: Load): boolean {
+  return load.kind !== 'saturating' || load.version < 5;
 }
 
 function median(values: number[]): number {
@@ -172,9 +113,13 @@ function median(values: number[]): number {
 
 /**
  * Prints how many messages the embedded broker delivers per second of its processor time, as ratios to Debian's
- * mosquitto in the same run: the median of interleaved rounds. A ratio above 1 means that ours delivers more.
+ * mosquitto in the same run, and aedes' beside them: the median of interleaved rounds. A ratio above 1 means that it
+ * delivers more than mosquitto.
  */
-export async function benchBroker(print: (line: string) => void, { long }: BenchOptions): Promise<void> {
+export async function benchBroker(
+  print: (line: string) => void,
+  { long, only }: BenchOptions,
+): Promise<void> {
   const program = findCounterpart('mosquitto');
   if (program === undefined) {
     print('Skipped: mosquitto is missing ("npm run test:setup" installs it).');
@@ -191,53 +136,92 @@ export async function benchBroker(print: (line: string) => void, { long }: Bench
     running.add(broker);
     return broker;
   };
+  const end = async (broker: RunningBroker) => {
+    running.delete(broker);
+    await stop(broker);
+  };
+  const aedesProgram = findCounterpart('aedes');
   const load = new LoadProcess();
-  const row = (name: string, measured: string, floor: string | undefined, aim: string) =>
-    print(`| ${name} | ${measured} | ${floor ?? '-'} | ${aim} |`);
+  const rounds = long ? 7 : 3;
+  const wanted = (name: string) => only === undefined || name.includes(only);
+  const row = (name: string, ours: string, aedes: string, floor: string | undefined, aim: string) =>
+    print(`| ${name} | ${ours} | ${aedes} | ${floor ?? '-'} | ${aim} |`);
   try {
-    row('case', 'x mosquitto', 'floor', 'aim');
-    print('|---|---|---|---|');
-    // Before any other load has made the processes grow.
-    let ours = await start(startOurs());
+    row('case', 'x mosquitto', 'aedes', 'floor', 'aim');
+    print('|---|---|---|---|---|');
     const theirs = await start(startMosquitto(program, folder));
-    const idle: Load = { kind: 'idle', connections: 5000 };
-    const { bytesPerConnection = 0 } = await load.put(ours, idle);
-    const bytesOfTheirs = (await load.put(theirs, idle)).bytesPerConnection ?? 0;
-    const kilobytes = `${(bytesPerConnection / 1000).toFixed(1)} KB, ${(bytesPerConnection / bytesOfTheirs).toFixed(1)} x`;
-    row('memory per idle connection at 5,000', kilobytes, '15 KB', '8 KB');
-    running.delete(ours);
-    await stop(ours);
-
-    ours = await start(startOurs());
-    for (const { name, load: shape, figure, floor, aim } of rows(long ? 2000 : 400)) {
-      const ratios: number[] = [];
-      for (let round = 0; round < (long ? 7 : 3); round++) {
-        const our = figure(await load.put(ours, shape));
-        ratios.push(our / figure(await load.put(theirs, shape)));
+    const idle = 'memory per idle connection at 5,000';
+    if (wanted(idle)) {
+      // Of processes that no other load has made grow.
+      const bytes: number[] = [];
+      for (const starting of [startOurs(), ...(aedesProgram ? [startAedes(aedesProgram)] : [])]) {
+        const broker = await start(starting);
+        bytes.push((await load.put(broker, { kind: 'idle', connections: 5000 })).bytesPerConnection ?? 0);
+        await end(broker);
       }
-      row(name, median(ratios).toFixed(2), floor, aim);
+      const [our, aedes] = bytes.map((each) => `${(each / 1000).toFixed(1)} KB`);
+      row(idle, our ?? '-', aedes ?? '-', '15 KB', '8 KB');
+    }
+
+    const ours = await start(startOurs());
+    const aedes = aedesProgram === undefined ? undefined : await start(startAedes(aedesProgram));
+    const shapes = rows(long ? 2000 : 400).filter(({ name }) => wanted(name));
+    for (const { name, load: shape, figure, floor, aim } of shapes) {
+      const ratios: number[] = [];
+      const ofAedes: number[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const our = figure(await load.put(ours, shape));
+        const their = figure(await load.put(theirs, shape));
+        ratios.push(our / their);
+        if (aedes === undefined || !speaks3(shape)) continue;
+        ofAedes.push(figure(await load.put(aedes, shape)) / their);
+      }
+      const beside = ofAedes.length > 0 ? median(ofAedes).toFixed(2) : '-';
+      row(name, median(ratios).toFixed(2), beside, floor, aim);
+    }
+
+    const strict = 'strictly durable 1 -> 1 QoS 1, x aedes in memory';
+    if (aedes !== undefined && wanted(strict)) {
+      const durable = await start(startOurs(join(folder, 'storage')));
+      const shape = saturating(long ? 2000 : 400, { qos: 1, window: 500 });
+      const ratios: number[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const our = perProcessorSecond(await load.put(durable, shape));
+        ratios.push(our / perProcessorSecond(await load.put(aedes, shape)));
+      }
+      row(strict, median(ratios).toFixed(2), '1', '-', '1');
+      await end(durable);
     }
 
     const duration = long ? 10_000 : 2000;
-    const stalling = { perSecond: 10_000, payloadBytes: 2000, readers: 4, stalled: 1 };
-    const { share = 0 } = await load.put(ours, paced(duration, stalling));
-    row(
-      'what readers get beside one that has stopped reading',
-      `${(share * 100).toFixed(1)} %`,
-      '-',
-      '100 %',
-    );
+    const stalled = 'what readers get beside one that has stopped reading';
+    if (wanted(stalled)) {
+      const shape = paced(duration, { perSecond: 10_000, payloadBytes: 2000, readers: 4, stalled: 1 });
+      const share = async (broker: RunningBroker) =>
+        `${(((await load.put(broker, shape)).share ?? 0) * 100).toFixed(1)} %`;
+      row(stalled, await share(ours), aedes ? await share(aedes) : '-', '-', '100 %');
+    }
 
-    ours.process.send('watch' satisfies BrokerProcessRequest);
-    await load.put(ours, saturating(duration));
-    const delay = await answerOf<number>(ours.process, 'report');
-    row('p99 delay of the main thread, broker saturated', `${delay.toFixed(1)} ms`, '-', '5 ms');
+    const delayed = 'p99 delay of the main thread, broker saturated';
+    if (wanted(delayed)) {
+      ours.process.send('watch' satisfies BrokerProcessRequest);
+      await load.put(ours, saturating(duration));
+      const delay = await answerOf<number>(ours.process, 'report');
+      row(delayed, `${delay.toFixed(1)} ms`, '-', '-', '5 ms');
+    }
 
-    ours.process.send('block' satisfies BrokerProcessRequest);
-    const blocked: number[] = [];
-    for (let round = 0; round < 3; round++) blocked.push((await load.put(ours, paced(duration))).p99 ?? 0);
-    const p99 = `${median(blocked).toFixed(1)} ms`;
-    row('p99 of clients, main thread blocked 50 ms in every 200', p99, '-', '3 ms');
+    const blocked = 'p99 of clients, main thread blocked 50 ms in every 200';
+    if (wanted(blocked)) {
+      ours.process.send('block' satisfies BrokerProcessRequest);
+      const our: number[] = [];
+      const their: number[] = [];
+      for (let round = 0; round < 3; round++) {
+        our.push((await load.put(ours, paced(duration))).p99 ?? 0);
+        their.push((await load.put(theirs, paced(duration))).p99 ?? 0);
+      }
+      const measured = `${median(our).toFixed(1)} ms (mosquitto ${median(their).toFixed(1)} ms)`;
+      row(blocked, measured, '-', '-', '3 ms');
+    }
   } finally {
     load.stop();
     for (const broker of running) await stop(broker);
