@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { Node, NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
+import { FlowDecisions } from '../../nodes/embedded-decisions';
 import { hashPassword, parsePasswordHash, scramVerifier } from '../../src/broker/access/password-hash';
 import { freePort } from '../counterparts';
 import {
@@ -240,6 +241,14 @@ describe('access to the embedded-broker', function () {
       answer(asked, true);
       assert.match(errorOf((await faults.until(wrong.length + 3)).at(-1)), /No client waits/);
       assert.equal(completed.messages.length, 1);
+    });
+
+    it('answers the oldest question with no when too many wait', () => {
+      const answers: [number, boolean][] = [];
+      const decisions = new FlowDecisions(60_000, (id, { allow }) => answers.push([id, allow]));
+      for (let id = 1; id <= 10_001; id++) decisions.ask({ id, clientId: 'c', address: '' });
+      decisions.close();
+      assert.deepEqual(answers, [[1, false]]);
     });
   });
 
