@@ -127,6 +127,28 @@ describe('a client that logs in', () => {
     assert.equal((await login('anna', 'a')).reasonCode, badUserNameOrPassword);
   });
 
+  it('may have a password as long as MQTT carries', async () => {
+    const password = 'x'.repeat(65_535);
+    start({ users: [{ name: 'anna', passwordHash: await scramVerifier(password, 4096) }] });
+    assert.equal((await login('anna', password)).reasonCode, 0);
+    assert.equal((await login('anna', password.slice(1))).reasonCode, badUserNameOrPassword);
+    assert.equal((await login('x'.repeat(65_535), password)).reasonCode, badUserNameOrPassword);
+  });
+
+  it('gets in where it is known while a thousand guesses are made at once, of which few are checked', async () => {
+    start({ users });
+    assert.equal((await login('anna', 'a', 5, elsewhere)).reasonCode, 0);
+    const guesses = Array.from({ length: 1000 }, (_, index) => login(`user ${index}`, 'x', 5, elsewhere));
+    const answers = (await Promise.all(guesses)).map(({ reasonCode }) => reasonCode);
+    const checked = answers.filter((code) => code === badUserNameOrPassword).length;
+    assert.ok(checked >= 30 && checked < 40, `${checked} were checked`);
+    assert.equal(answers.filter((code) => code === ReasonCode.connectionRateExceeded).length, 1000 - checked);
+    assert.equal(broker.statistics.loginsFailed, checked);
+    assert.equal((await login('ben', 'b', 5, elsewhere)).reasonCode, ReasonCode.connectionRateExceeded);
+    assert.equal((await login('anna', 'a', 5, elsewhere)).reasonCode, 0);
+    assert.equal((await login('ben', 'b')).reasonCode, 0);
+  });
+
   it('that comes back finds only what it may still have', async () => {
     const rules = ['subscribe', 'receive'] as const;
     start({

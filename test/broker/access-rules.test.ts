@@ -80,6 +80,9 @@ describe("a rule's topic filter", () => {
     }
     assert.equal(TopicPattern.for('u/%u', undefined, 'c'), undefined);
     assert.equal(TopicPattern.for('u/%u', '', 'c'), undefined);
+    // Nor does a name reach what the broker keeps apart.
+    assert.equal(TopicPattern.for('%c/#', undefined, '$SYS'), undefined);
+    assert.ok(pattern('$SYS/%c', undefined, '$x').matches('$SYS/$x'));
   });
 });
 
@@ -277,6 +280,26 @@ describe('a client under access rules', () => {
     }
     await guest.expectNothing();
     assert.equal(broker.statistics.denied, 3);
+  });
+
+  it('is passed over by a shared subscription whose messages are kept from it', async () => {
+    start([deny('receive', 'secret/#', { who: 'client', name: 'guest' })]);
+    const guest = await broker.client(5, { clientId: 'guest' });
+    const friend = await broker.client(5, { clientId: 'friend' });
+    for (const client of [guest, friend]) await client.subscribe('$share/g/#');
+    const publisher = await broker.client(5);
+    for (const topic of ['secret/1', 'open/1', 'secret/2', 'open/2']) publisher.publish(topic, '');
+    for (const [client, part] of [
+      [friend, 'secret'],
+      [guest, 'open'],
+    ] as const) {
+      for (const number of [1, 2]) assert.equal((await client.expect('publish')).topic, `${part}/${number}`);
+      await client.expectNothing();
+    }
+    await friend.vanish();
+    publisher.publish('secret/3', '');
+    await publisher.expectNothing();
+    await guest.expectNothing();
   });
 
   for (const [version, code] of [

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import type { AccessSettings, UserSettings } from '../../src/broker/access/access-settings';
 import type { DecisionRequest } from '../../src/broker/access/decisions';
 import { hashPassword, scramVerifier } from '../../src/broker/access/password-hash';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
+import { CertificateAuthority } from '../certificates';
 import { counterpart } from '../counterparts';
 import { MqttPeer } from './mqtt-peer';
 
@@ -96,6 +98,33 @@ describe('access to the broker in its thread', () => {
     assert.equal((await login('anna', 'a')).reasonCode, 0);
     await broker.stop();
     await assert.rejects(start({}, '0.0.0.0'), /open to other machines without a password/);
+  });
+
+  it('is had beyond loopback with a certificate, where each client must have one', async function () {
+    const authority = new CertificateAuthority(counterpart(this, 'openssl'));
+    try {
+      const ca = authority.certificate;
+      const tls = { ...authority.issue('server'), ca, clientCertificate: 'required' as const };
+      const client = authority.issue('client', { commonName: 'robot-7' });
+      broker = new BrokerThread({
+        listeners: [{ kind: 'tls', host: '0.0.0.0', port: 0, tls }],
+        access: { rules: [{ access: 'allow', who: 'user', name: 'robot-7', action: 'any', filter: '%u/#' }] },
+      });
+      await broker.start();
+      const socket = connectTls({
+        ...{ port: port(), host: '127.0.0.1' },
+        ca: readFileSync(ca),
+        cert: readFileSync(client.certificate),
+        key: readFileSync(client.key),
+      });
+      const peer = new MqttPeer(socket, 5);
+      peers.push(peer);
+      assert.equal((await peer.connect()).reasonCode, 0);
+      assert.deepEqual((await peer.subscribe('robot-7/#')).reasonCodes, [0]);
+      assert.deepEqual((await peer.subscribe('robot-8/#')).reasonCodes, [notAuthorized]);
+    } finally {
+      authority.remove();
+    }
   });
 
   for (const [name, settings, message] of [

@@ -73,6 +73,12 @@ describe('a token', () => {
     );
   });
 
+  it('is refused when it needs what is not known', () => {
+    const text = `${encode({ alg: 'HS256', crit: ['b64'], b64: false })}.${encode({ sub: 'anna' })}`;
+    const token = `${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}`;
+    assert.match(String(new TokenVerifier({ secret: SECRET }).verify(token, NOW)), /extensions/);
+  });
+
   const settings = { secret: SECRET, issuer: 'us', audience: 'mqtt' };
   for (const [message, claims] of [
     [/names no user/, { sub: '' }],
@@ -92,6 +98,7 @@ describe('a token', () => {
 
   for (const [name, given, message] of [
     ['no key', {}, /either a secret or a public key/],
+    ['a short secret', { secret: 'x'.repeat(31) }, /31 bytes, expected 32 at least/],
     ['two keys', { secret: SECRET, publicKey: pem(rsa.publicKey) }, /either a secret or a public key/],
     ['a key that is none', { publicKey: 'x' }, /cannot be read/],
     [
