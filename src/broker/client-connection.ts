@@ -239,12 +239,10 @@ export class ClientConnection implements ConnectedClient {
    * A client that goes meanwhile is gone.
    */
   hold<T>(work: Promise<T>, then: (result: T) => void): void {
-    const since = this.now;
     this.#held = [];
     const done = (follow: () => void) => {
       if (this.#ended) return;
       this.now = this.#environment.clock();
-      this.#deadline += this.now - since; // The client need not be faster because the broker is slow.
       try {
         follow();
       } catch (error) {

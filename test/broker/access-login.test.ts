@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { duplexPair } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { AccessSettings, UserSettings } from '../../src/broker/access/access-settings';
 import { scramVerifier } from '../../src/broker/access/password-hash';
 import type { ProtocolVersion } from '../../src/broker/codec/packet-type';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { BrokerInProcess } from './broker-in-process';
-import type { MqttPeer } from './mqtt-peer';
+import { MqttPeer } from './mqtt-peer';
 
 const { badUserNameOrPassword, notAuthorized } = ReasonCode;
 const elsewhere = { address: '192.0.2.7:4711', host: '192.0.2.7' };
+const lasting = { clientId: 'c', cleanStart: false, properties: { sessionExpiryInterval: 60 } };
 const SECRET = 'a secret of thirty-two characters';
 
 describe('a client that logs in', () => {
@@ -96,9 +98,11 @@ describe('a client that logs in', () => {
   });
 
   it('is not let in with the password that was replaced while it was checked', async () => {
-    start({ users });
+    const dear = { name: 'ben', passwordHash: await scramVerifier('b', 300_000) };
+    start({ users: [...users.slice(0, 1), dear] });
     const early = broker.open(5);
     const answer = early.connect(as('ben', 'b'));
+    while (broker.statistics.packetsReceived === 0) await turn();
     broker.access.setUser({ name: 'ben', passwordHash: (users[0] as UserSettings).passwordHash });
     assert.equal((await answer).reasonCode, badUserNameOrPassword);
     assert.equal((await login('ben', 'a')).reasonCode, 0);
@@ -193,6 +197,30 @@ describe('a client that logs in', () => {
       again.send({ type: 'puback', packetId, reasonCode: 0, properties: {} });
     }
     await again.expectNothing();
+  });
+
+  it('that comes back as less than it was gets no more of a topic that it got before', async () => {
+    start({
+      users,
+      rules: [
+        { access: 'allow', who: 'group', name: 'staff', action: 'receive', filter: '#' },
+        { access: 'deny', who: 'user', name: 'anna', action: 'receive', filter: '#' },
+      ],
+      otherwise: 'allow',
+    });
+    const options = { ...lasting, ...as('anna', 'a') };
+    const client = await broker.client(5, options);
+    await client.subscribe('t', { qos: 1 });
+    const publisher = await broker.client(5);
+    publisher.publish('t', 'for staff');
+    assert.equal((await client.expect('publish')).payload.toString(), 'for staff');
+    broker.access.setUser({ ...(users[0] as UserSettings), groups: [] });
+    const again = await broker.client(5, options);
+    assert.equal(broker.statistics.subscriptions, 1);
+    publisher.publish('t', 'for staff');
+    await publisher.expectNothing();
+    await again.expectNothing();
+    assert.equal(broker.statistics.denied, 1);
   });
 
   describe('when somebody decides about it', () => {
@@ -315,6 +343,25 @@ describe('a client that logs in', () => {
         broker.events.map(({ type }) => type),
         ['connected', 'subscribed', 'refused'],
       );
+    });
+
+    it('is still heard when it says all at once and stops talking', async () => {
+      start({ decisionTimeout });
+      const witness = await broker.client(5);
+      await witness.subscribe('#');
+      const [ours, theirs] = duplexPair();
+      broker.accept(theirs);
+      const client = new MqttPeer(ours, 5);
+      const answer = client.connect(as('carl', 'c'));
+      client.publish('t', 'last');
+      client.stream.end();
+      await request(0);
+      // Long enough for the end to have come.
+      await witness.expectNothing();
+      await decide(0, true);
+      assert.equal((await answer).reasonCode, 0);
+      assert.equal((await witness.expect('publish')).payload.toString(), 'last');
+      assert.equal(await client.next(), undefined);
     });
 
     it('gives way to one that came later with the same client identifier', async () => {

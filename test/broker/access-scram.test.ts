@@ -71,7 +71,15 @@ describe('SCRAM-SHA-256', () => {
       const changed = FINAL.slice(0, index) + byte + FINAL.slice(index + 1);
       assert.notEqual(outcome(changed), SERVER_FINAL, changed);
     }
-    assert.notEqual(outcome(FINAL.replace('biws', 'eSws')), SERVER_FINAL, 'another header');
+  });
+
+  it('is not ended by a right proof for another nonce or header: those are what ties it to this exchange', () => {
+    const client = new ScramClient('user', 'pencil', 'rOprNGfwEbeRWgbNEkqO');
+    const last = (other?: { nonce?: string; header?: string }) =>
+      outcome(client.final(Buffer.from(SERVER_FIRST), other).toString());
+    assert.equal(last(), SERVER_FINAL);
+    assert.equal(last({ nonce: 'rOprNGfwEbeRWgbNEkqOreplayed' }), 'not valid');
+    assert.equal(last({ header: 'y,,' }), 'not valid');
   });
 
   it('says nothing that is always the same', () => {

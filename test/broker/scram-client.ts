@@ -17,13 +17,14 @@ export class ScramClient {
     this.first = Buffer.from(header + this.#bare);
   }
 
-  /** The answer to what the server has sent first. */
-  final(serverFirst: Buffer): Buffer {
+  /** The answer to what the server has sent first; a dishonest one with another nonce or another header. */
+  final(serverFirst: Buffer, other: { nonce?: string; header?: string } = {}): Buffer {
     const text = serverFirst.toString();
     const [, nonce = '', salt = '', iterations = ''] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(text) ?? [];
     const salted = pbkdf2Sync(this.#password, Buffer.from(salt, 'base64'), Number(iterations), 32, 'sha256');
     const clientKey = hmac(salted, 'Client Key');
-    const withoutProof = `c=${Buffer.from(this.#header).toString('base64')},r=${nonce}`;
+    const header = Buffer.from(other.header ?? this.#header).toString('base64');
+    const withoutProof = `c=${header},r=${other.nonce ?? nonce}`;
     const message = `${this.#bare},${text},${withoutProof}`;
     const signature = hmac(createHash('sha256').update(clientKey).digest(), message);
     const proof = Buffer.from(clientKey.map((byte, index) => byte ^ (signature[index] as number)));

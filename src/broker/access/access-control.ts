@@ -147,8 +147,8 @@ export class AccessControl {
       finish: (last) => {
         this.#checkAddress(keys);
         const serverFinal = orRefused(() => exchange.finish(last));
-        // The user may have been replaced meanwhile.
-        if (serverFinal === undefined || user === undefined || this.#users.get(username) !== user) {
+        // Nobody can prove anything to a stand-in. The user may have been replaced meanwhile.
+        if (serverFinal === undefined || this.#users.get(username) !== user) {
           this.#failed(keys);
           throw wrong();
         }
