@@ -441,7 +441,10 @@ export class Broker {
   /** Publishes wills, ends sessions and retained messages whose time has come, and tells of itself below `$SYS`. */
   expire(now: number): void {
     this.#sessions.expire(now);
-    for (const topic of this.#retained.expire(now)) this.store.retainedRemoved(topic);
+    for (const topic of this.#retained.expire(now)) {
+      this.store.retainedRemoved(topic);
+      this.statistics.expired++;
+    }
     this.statistics.retained = this.#retained.count;
     if (this.#sysTopics.isDue(now)) this.#publishSys(now);
     this.store.tend();

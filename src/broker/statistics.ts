@@ -43,6 +43,8 @@ export interface BrokerStatistics {
   subscriptions: number;
   /** Messages that a limit kept from a subscriber or from being retained. */
   dropped: number;
+  /** Messages whose time ran out before a subscriber got them, and retained ones whose time ran out. */
+  expired: number;
   /** Messages refused to their publishers, as there was no memory or no room on disk for them. */
   publishRefused: number;
   /** Bytes now of all that is held for clients, rounded up. */
@@ -90,6 +92,7 @@ export function newStatistics(): BrokerStatistics {
     retained: 0,
     subscriptions: 0,
     dropped: 0,
+    expired: 0,
     publishRefused: 0,
     heldBytes: 0,
     connectionsRefused: 0,

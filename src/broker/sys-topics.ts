@@ -44,8 +44,8 @@ export type SysTopic = readonly [topic: string, value: string];
 
 /**
  * What the broker tells of itself below `$SYS/broker/`, under the names that mosquitto gave (mosquitto(8), "Broker
- * Status"), and as ours `latency/`, `connections/refused`, `publish/messages/refused`, `memory/held`, `clients/throttled` and
- * `clients/throttled time`. Times and latencies are in milliseconds, latencies, from the first packet of a
+ * Status"), and as ours `latency/`, `connections/refused`, `publish/messages/expired`, `publish/messages/refused`,
+ * `memory/held`, `clients/throttled` and `clients/throttled time`. Times and latencies are in milliseconds, latencies, from the first packet of a
  * turn of the event loop to the end of its writes, over the interval: the mean and the longest of turns, percentiles of
  * messages.
  */
@@ -109,6 +109,7 @@ export class SysTopics {
       ['retained messages/count', statistics.retained],
       ['subscriptions/count', statistics.subscriptions],
       ['shared_subscriptions/count', sharedSubscriptions],
+      ['publish/messages/expired', statistics.expired],
       ['publish/messages/refused', statistics.publishRefused],
       ['memory/held', statistics.heldBytes],
       ['connections/refused', statistics.connectionsRefused],

@@ -308,6 +308,7 @@ describe('routing', () => {
       await late.subscribe('t');
       await late.expectNothing();
       assert.equal(broker.statistics.retained, 0);
+      assert.equal(broker.statistics.expired, 1);
     });
 
     it('beyond the limit are delivered but not kept, and counted', async () => {

@@ -243,6 +243,7 @@ describe('sessions', () => {
     const back = await broker.client(5, lasting);
     const message = await back.expect('publish');
     assert.deepEqual([message.payload.toString(), message.properties.messageExpiryInterval], ['long', 44]);
+    assert.equal(broker.statistics.expired, 1);
     await back.expectNothing();
   });
 

@@ -56,6 +56,7 @@ describe('the topics below $SYS', () => {
       'subscriptions/count': '1',
       'shared_subscriptions/count': '1',
       'connections/refused': '0',
+      'publish/messages/expired': '0',
       'publish/messages/refused': '0',
       'clients/throttled': '0',
       'clients/throttled time': '0',

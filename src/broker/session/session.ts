@@ -337,6 +337,7 @@ export class Session {
       return false;
     });
     this.#earliestExpiry = earliest;
+    this.#statistics.expired += expired.length;
     for (const outgoing of expired) this.#end(outgoing);
   }
 
@@ -533,6 +534,7 @@ export class Session {
   #send(output: SessionOutput, outgoing: OutgoingMessage, now: number): void {
     const message = outgoing.message as Message;
     if (message.expiresAt <= now) {
+      this.#statistics.expired++;
       this.#end(outgoing); // [MQTT-3.3.2-5]
       return;
     }
