@@ -1,5 +1,7 @@
-import type { Session } from './session/session';
 import { type Delivery, joinDeliveries, type Subscription } from './subscription';
+
+/** Of more members than these not all are looked at for each message while none suits. */
+const MANY = 100;
 
 /** A member of a shared subscription that is to get a message, and how. */
 export interface SharedRecipient {
@@ -16,6 +18,10 @@ export class SharedSubscription {
   readonly filter: string;
   #members: SharedRecipient[] = [];
   #next = 0;
+  /** For so many messages no member is looked for that suits better than the best when all were looked at. */
+  #assumed = 0;
+  /** 1: connected, but none that takes messages at once; 0: none connected. */
+  #bestFound: 0 | 1 = 0;
 
   constructor(filter: string) {
     this.filter = filter;
@@ -56,23 +62,30 @@ export class SharedSubscription {
    * those that are connected, else of all, as the sessions of absent clients keep messages as well.
    */
   next(topic: string): SharedRecipient | undefined {
-    return (
-      this.#nextOf(topic, (session) => session.ready) ??
-      this.#nextOf(topic, (session) => session.connected) ??
-      this.#nextOf(topic, () => true)
-    );
-  }
-
-  #nextOf(topic: string, suits: (session: Session) => boolean): SharedRecipient | undefined {
-    const { length } = this.#members;
-    for (let count = 0; count < length; count++) {
+    const members = this.#members;
+    const { length } = members;
+    const enough = this.#assumed > 0 ? this.#bestFound : 2;
+    let best: SharedRecipient | undefined;
+    let bestRank = -1;
+    let bestIndex = 0;
+    for (let count = 0; count < length && bestRank < enough; count++) {
       const index = (this.#next + count) % length;
-      const member = this.#members[index] as SharedRecipient;
+      const member = members[index] as SharedRecipient;
       const { session } = member.subscription;
-      if (!suits(session) || !session.permissions.mayReceive(topic)) continue;
-      this.#next = index + 1;
-      return member;
+      const rank = session.ready ? 2 : session.connected ? 1 : 0;
+      if (rank <= bestRank || !session.permissions.mayReceive(topic)) continue;
+      best = member;
+      bestRank = rank;
+      bestIndex = index;
     }
-    return undefined;
+    if (best === undefined) return undefined;
+    this.#next = bestIndex + 1;
+    if (this.#assumed > 0) {
+      this.#assumed--;
+    } else if (bestRank < 2 && length > MANY) {
+      this.#bestFound = bestRank as 0 | 1;
+      this.#assumed = length;
+    }
+    return best;
   }
 }

@@ -132,6 +132,36 @@ describe('a shared subscription', () => {
     await busy.expectNothing();
   });
 
+  it('finds a member that takes messages at once also among many that do not', async () => {
+    const broker = new BrokerInProcess({ inFlight: 1 });
+    const names = Array.from({ length: 150 }, (_, index) => `worker-${index}`);
+    const peers = await members(broker, names, 1);
+    // One for each that it does not acknowledge, and as many again that have to wait.
+    await publish(broker, 300);
+    const seen = await Promise.all(peers.map((peer) => payloads(peer)));
+    assert.deepEqual(
+      seen.map(({ length }) => length),
+      names.map(() => 1),
+    );
+    const ready = peers[100] as MqttPeer;
+    let packetId = 1;
+    let taken = 0;
+    const takeAll = async () => {
+      for (let more = 1; more > 0; taken += more) {
+        ready.send({ type: 'puback', packetId, reasonCode: 0, properties: {} });
+        more = (await payloads(ready)).length;
+        packetId += more;
+      }
+    };
+    await takeAll();
+    assert.equal(taken, 1);
+    for (let count = 0; count < 320; count++) {
+      await publish(broker, 1);
+      await takeAll();
+    }
+    assert.ok(taken >= 170, `${taken}`);
+  });
+
   it('passes what a member that is gone has not acknowledged at QoS 1 to another', async () => {
     const broker = new BrokerInProcess({ inFlight: 2 });
     const [leaves, stays] = (await members(broker, ['leaves', 'stays'], 1)) as [MqttPeer, MqttPeer];
