@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -111,6 +112,16 @@ describe('the listeners of a broker', () => {
     ]);
     assert.deepEqual(await once(subscriber, 'exit'), [0, null]);
     assert.equal((await connected).clientId, 'robot');
+  });
+
+  it('listen on every address that a name has', async () => {
+    await start([{ host: 'localhost', port: 0 }]);
+    const port = broker.status.listeners[0]?.port as number;
+    for (const { address } of await lookup('localhost', { all: true })) {
+      const socket = connectTcp(port, address);
+      await once(socket, 'connect');
+      socket.destroy();
+    }
   });
 
   it('name a port that is taken and leave none open', async () => {

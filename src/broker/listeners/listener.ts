@@ -67,7 +67,8 @@ export class Listener {
   /** By the address and port at the other end of the socket, which all layers know. */
   readonly #arrivals = new Map<string, Arrival>();
   #proxies: BlockList | undefined;
-  #server: Server | undefined;
+  /** One for each address of the host. */
+  readonly #servers: Server[] = [];
   #credentials: TlsCredentials | undefined;
   #tls: TlsServer | undefined;
   #http: HttpServer | undefined;
@@ -97,7 +98,7 @@ export class Listener {
   /** Accepts no more and closes what has not begun to speak MQTT; the other connections go on. */
   close(): void {
     this.#credentials?.unwatch();
-    this.#server?.close();
+    for (const server of this.#servers) server.close();
     for (const { socket } of this.#arrivals.values()) socket.destroy();
   }
 
@@ -115,8 +116,8 @@ export class Listener {
     if (!Number.isInteger(port) || port < 0 || port > 65_535) {
       throw new Error('the port is not a whole number from 0 to 65535');
     }
-    const { address } = await lookup(host);
-    if (!beyondLoopback && tls?.clientCertificate !== 'required' && !isLoopback(address)) {
+    const addresses = [...new Set((await lookup(host, { all: true })).map(({ address }) => address))];
+    if (!beyondLoopback && tls?.clientCertificate !== 'required' && !addresses.every(isLoopback)) {
       throw new Error(
         'it would be open to other machines without a password: use 127.0.0.1, add users, or allow anonymous clients beyond loopback',
       );
@@ -127,17 +128,39 @@ export class Listener {
       if (tls === undefined) throw new Error('the TLS certificate and key are missing');
       await this.#startTls(new TlsCredentials(tls), tls.clientCertificate ?? 'none');
     }
+    return { kind, host, port: await this.#listenOn(addresses, port) };
+  }
+
+  /** All addresses of a name: localhost may have one of each family. Returns the real port, the same on all. */
+  async #listenOn(addresses: readonly string[], port: number): Promise<number> {
+    let opened = port;
+    let missing: Error | undefined;
+    for (const address of addresses) {
+      try {
+        opened = await this.#listen(address, opened);
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        if (code === 'EADDRINUSE') throw new Error(`the port is in use (${message})`);
+        // Names have addresses of a family also on machines without it.
+        if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT') throw error;
+        missing = error as Error;
+      }
+    }
+    if (this.#servers.length === 0 && missing !== undefined) throw missing;
+    return opened;
+  }
+
+  /** Returns the real port. */
+  async #listen(address: string, port: number): Promise<number> {
     const server = createServer(SOCKET_OPTIONS, (socket) => this.#onConnection(socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, address, resolve);
-    }).catch((error: NodeJS.ErrnoException) => {
-      throw error.code === 'EADDRINUSE' ? new Error(`the port is in use (${error.message})`) : error;
     });
-    this.#server = server;
+    this.#servers.push(server);
     // Accepting can fail later, for want of file descriptors: the listener goes on.
     server.on('error', () => {});
-    return { kind, host, port: (server.address() as AddressInfo).port };
+    return (server.address() as AddressInfo).port;
   }
 
   #onConnection(socket: Socket): void {
