@@ -112,7 +112,9 @@ export class ClientConnection implements ConnectedClient {
   #throttleReported = false;
   /** While it is not read because it does not take its answers. */
   #backlogged = false;
-  /** Of the begun packet, as it is counted in the memory. */
+  /** Of a WebSocket message that is not whole yet. */
+  #gatheredBytes = 0;
+  /** Of this and of the begun packet, as it is counted in the memory. */
   #packetBytes = 0;
   #writesTaken = 0;
   #checksStalled = 0;
@@ -159,6 +161,11 @@ export class ClientConnection implements ConnectedClient {
     this.#stream.on('data', (chunk: Buffer) => {
       this.broker.statistics.bytesReceived += chunk.length;
       this.#onData(chunk);
+    });
+    // Of a WebSocketStream.
+    this.#stream.on('gathered', (bytes: number) => {
+      this.#gatheredBytes = bytes;
+      this.#countPacket();
     });
     let failure: Error | undefined;
     this.#stream.on('error', (error) => {
@@ -412,13 +419,13 @@ export class ClientConnection implements ConnectedClient {
   }
 
   #countPacket(): void {
-    const { heldBytes } = this.#framer;
-    if (heldBytes === this.#packetBytes) return;
+    const bytes = this.#framer.heldBytes + this.#gatheredBytes;
+    if (bytes === this.#packetBytes) return;
     const { memory } = this.broker;
     memory.remove(this.#packetBytes);
-    memory.add(heldBytes);
-    this.#packetBytes = heldBytes;
-    if (memory.level === 3 && heldBytes > SMALL_BYTES) {
+    memory.add(bytes);
+    this.#packetBytes = bytes;
+    if (memory.level === 3 && bytes > SMALL_BYTES) {
       this.end(ReasonCode.quotaExceeded, 'memory is short, and it has begun a packet that takes much');
     }
   }

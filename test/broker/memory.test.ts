@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { createWebSocketStream, WebSocket } from 'ws';
 import type { BrokerEvent } from '../../src/broker/broker-event';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import type { ConnectPacket } from '../../src/broker/codec/connect-packet';
@@ -9,6 +10,7 @@ import type { PublishPacket } from '../../src/broker/codec/publish-packet';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { HeldMemory, memoryLimit } from '../../src/broker/held-memory';
 import type { Limits } from '../../src/broker/limits';
+import type { ListenerKind } from '../../src/broker/listeners/listener-settings';
 import type { BrokerStatistics } from '../../src/broker/statistics';
 import { BrokerInProcess } from './broker-in-process';
 import { MqttPeer } from './mqtt-peer';
@@ -126,8 +128,8 @@ describe('a broker that is short of memory', function () {
     await broker.stop();
   });
 
-  async function start(limits: Partial<Limits>): Promise<void> {
-    broker = new BrokerThread({ listeners: [{ host: '127.0.0.1', port: 0 }], limits });
+  async function start(limits: Partial<Limits>, kind: ListenerKind = 'tcp'): Promise<void> {
+    broker = new BrokerThread({ listeners: [{ kind, host: '127.0.0.1', port: 0 }], limits });
     broker.on('event', (event) => events.push(event));
     broker.on('statistics', (latest) => {
       statistics = latest;
@@ -265,6 +267,20 @@ describe('a broker that is short of memory', function () {
     }
     await state('enough');
     assert.deepEqual((await outside.subscribe('more')).reasonCodes, [success]);
+    while (statistics.heldBytes > MIB) await once(broker, 'statistics');
+  });
+
+  it('counts what comes of a WebSocket message before it is whole, and ends who sends it', async () => {
+    await start({ memoryBytes: 8 * MIB }, 'ws');
+    const socket = new WebSocket(`ws://127.0.0.1:${broker.status.listeners[0]?.port}`, ['mqtt']);
+    const stream = createWebSocketStream(socket);
+    const peer = new MqttPeer(stream, 5);
+    await peer.connect();
+    socket.send(Buffer.alloc(9 * MIB), { binary: true, fin: false });
+    await state('refusing');
+    assert.equal((await peer.expect('disconnect')).reasonCode, quotaExceeded);
+    stream.destroy();
+    await state('enough');
     while (statistics.heldBytes > MIB) await once(broker, 'statistics');
   });
 

@@ -50,6 +50,23 @@ describe('MQTT on a path of an HTTP server', () => {
     assert.equal((await other.expect('puback')).reasonCode, 0);
   });
 
+  it('ends a connection when too much has come of messages that are not whole', async () => {
+    path.close();
+    path = new WebSocketPath(server, '/mqtt', broker, [], 100_000_000);
+    path.open();
+    const sockets = [open('/mqtt'), open('/mqtt')];
+    for (const socket of sockets) {
+      const stream = createWebSocketStream(socket);
+      stream.on('error', () => {});
+      streams.push(stream);
+      await new MqttPeer(stream, 5).connect();
+    }
+    const closed = Promise.race(sockets.map((socket) => once(socket, 'close')));
+    for (const socket of sockets) socket.send(Buffer.alloc(60_000_000), { binary: true, fin: false });
+    await closed;
+    assert.equal(sockets.filter((socket) => socket.readyState === WebSocket.OPEN).length, 1);
+  });
+
   it('leaves other paths to others', async () => {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
       if (request.url === '/other')

@@ -4,6 +4,11 @@ import { TLSSocket } from 'node:tls';
 import { networkPeer, type Peer } from '../peer';
 import { behindReverseProxy, WebSocketAcceptor } from './websocket-acceptor';
 
+/** Bytes of messages that are not whole yet, of all connections of a path together; at least one message of any size. */
+const MOST_GATHERED = 64 * 1024 * 1024;
+/** What a connection may have gathered and not end for it when there is more. */
+const SMALL_BYTES = 64 * 1024;
+
 /** Where the connections of a WebSocket path go: a broker in its thread. */
 export interface PathBroker {
   openStream(peer: Peer): Duplex;
@@ -23,6 +28,8 @@ export class WebSocketPath {
   readonly #broker: PathBroker;
   readonly #acceptor: WebSocketAcceptor;
   readonly #open = new Set<Duplex>();
+  readonly #mostGathered: number;
+  #gathered = 0;
 
   /**
    * @param path such as `/mqtt`
@@ -40,6 +47,7 @@ export class WebSocketPath {
     this.path = path;
     this.#broker = broker;
     this.#acceptor = new WebSocketAcceptor(origins, frameSize);
+    this.#mostGathered = Math.max(MOST_GATHERED, frameSize);
   }
 
   /** @throws Error another broker has the path */
@@ -69,9 +77,26 @@ export class WebSocketPath {
     }
     this.#acceptor.accept(request, socket, head, (stream) => {
       this.#open.add(stream);
+      this.#count(stream);
       pipeline(stream, this.#broker.openStream(peer), stream, () => this.#open.delete(stream));
     });
   };
+
+  /** Ends a connection whose message does not get whole when those of all have become too much for this thread. */
+  #count(stream: Duplex): void {
+    let counted = 0;
+    const count = (bytes: number) => {
+      this.#gathered += bytes - counted;
+      counted = bytes;
+    };
+    stream.on('gathered', (bytes: number) => {
+      count(bytes);
+      if (this.#gathered > this.#mostGathered && bytes > SMALL_BYTES) {
+        stream.destroy(new Error('too much has come of messages that are not whole'));
+      }
+    });
+    stream.on('close', () => count(0));
+  }
 }
 
 function peerOf(request: IncomingMessage): Peer | undefined {

@@ -8,9 +8,15 @@ const NORMAL = 1000;
 const UNSUPPORTED_DATA = 1003;
 const MESSAGE_TOO_BIG = 1009;
 
-/** The bytes in the binary frames of a WebSocket (MQTT 5.0 section 6); a frame need not be one packet. */
+/**
+ * The bytes in the binary frames of a WebSocket (MQTT 5.0 section 6); a frame need not be one packet. As the frames of a
+ * message come together before anything of it is read, the event `gathered` says how many bytes it has so far, and how many
+ * wait to be read; up to 64 KiB may not be said.
+ */
 export class WebSocketStream extends Duplex {
   readonly #socket: WebSocket;
+  #partBytes = 0;
+  #gathered = 0;
   #answered = false;
   #ponging = false;
   #lastPing: Buffer | undefined;
@@ -22,8 +28,11 @@ export class WebSocketStream extends Duplex {
   constructor(socket: WebSocket, network: Duplex) {
     super({ allowHalfOpen: false });
     this.#socket = socket;
+    /** In the chunk from the network that is being read. */
+    let messageCame = false;
     socket.on('message', (data: Buffer, binary: boolean) => {
       if (this.destroyed) return;
+      messageCame = true;
       if (!binary)
         this.#refuse(UNSUPPORTED_DATA, 'a text frame came, MQTT needs binary ones'); // [MQTT-6.0.0-1]
       else if (!this.push(data)) socket.pause();
@@ -32,17 +41,22 @@ export class WebSocketStream extends Duplex {
     socket.on('close', () => this.push(null));
     socket.on('error', (error) => this.destroy(error));
     let unanswered = 0;
-    const count = (chunk: Buffer) => {
+    network.on('data', (chunk: Buffer) => {
+      if (this.destroyed) return;
       unanswered += chunk.length;
-      if (!this.#answered && unanswered <= MAX_UNANSWERED_BYTES) return;
-      network.off('data', count);
-      if (!this.#answered) this.#refuse(MESSAGE_TOO_BIG, 'too much came before a whole CONNECT');
-    };
-    network.on('data', count);
+      if (!this.#answered && unanswered > MAX_UNANSWERED_BYTES) {
+        this.#refuse(MESSAGE_TOO_BIG, 'too much came before a whole CONNECT');
+        return;
+      }
+      this.#partBytes = messageCame ? 0 : this.#partBytes + chunk.length;
+      messageCame = false;
+      this.#tellGathered();
+    });
   }
 
   override _read(): void {
     this.#socket.resume();
+    this.#tellGathered();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error) => void): void {
@@ -64,6 +78,13 @@ export class WebSocketStream extends Duplex {
     if (error instanceof FrameRefusedError) this.#socket.resume();
     else this.#socket.terminate();
     callback(error);
+  }
+
+  #tellGathered(): void {
+    const gathered = this.#partBytes + this.readableLength;
+    if (gathered === this.#gathered) return;
+    this.#gathered = gathered;
+    this.emit('gathered', gathered);
   }
 
   /** One answer at a time, to the last ping: who does not read the answers must not make them gather (RFC 6455 5.5.3). */
