@@ -8,11 +8,13 @@ export function flowMessage(
 ): NodeMessage {
   const msg: NodeMessage = { topic, payload, qos, retain };
   if (properties === undefined) return msg;
-  const { responseTopic, correlationData, contentType, messageExpiryInterval, userProperties } = properties;
+  const { responseTopic, correlationData, contentType, messageExpiryInterval } = properties;
+  const { payloadFormatIndicator, userProperties } = properties;
   if (responseTopic !== undefined) msg.responseTopic = responseTopic;
   if (correlationData !== undefined) msg.correlationData = correlationData;
   if (contentType !== undefined) msg.contentType = contentType;
   if (messageExpiryInterval !== undefined) msg.messageExpiryInterval = messageExpiryInterval;
+  if (payloadFormatIndicator !== undefined) msg.payloadFormatIndicator = payloadFormatIndicator;
   // MQTT.js builds it without a prototype, which flows do not expect.
   if (userProperties !== undefined) msg.userProperties = { ...userProperties };
   return msg;

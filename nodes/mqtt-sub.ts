@@ -1,16 +1,14 @@
-import type { Node, NodeAPI, NodeDef } from 'node-red';
-import type { ConnectionStatus, QoS } from '../src/client/connection';
-import { decodePayload, PAYLOAD_OUTPUTS, type PayloadOutput } from '../src/client/flow-payload';
+import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import type { ConnectionStatus, ReceivedMessage } from '../src/client/connection';
+import { FilterSet } from '../src/client/filter-set';
+import { decodePayload } from '../src/client/flow-payload';
 import { useBroker } from './broker-user';
+import { FieldError } from './field-error';
 import { flowMessage } from './flow-message';
-import { wholeNumber } from './form-number';
-import { formText } from './form-text';
+import { readSubscriptionForm, type SubscriptionFields, type SubscriptionForm } from './subscription-form';
 
-interface Fields extends NodeDef {
+interface Fields extends NodeDef, SubscriptionFields {
   broker: string;
-  topicFilter: string;
-  qos: string;
-  output: PayloadOutput;
 }
 
 export default function (RED: NodeAPI): void {
@@ -23,48 +21,50 @@ export default function (RED: NodeAPI): void {
       this.error(fault);
     };
 
-    const output = fields.output || 'auto';
-    const qos = wholeNumber(fields.qos ?? '1', 0, 2);
-    if (qos === undefined) return fail(text('errors.qos', { value: fields.qos }));
-    if (!PAYLOAD_OUTPUTS.includes(output)) return fail(text('errors.output', { value: output }));
-    const topicFilter = formText(fields.topicFilter);
-    if (topicFilter === undefined) {
-      return fail(text('errors.topicFilter', { value: JSON.stringify(fields.topicFilter) }));
+    let form: SubscriptionForm;
+    try {
+      form = readSubscriptionForm(fields);
+    } catch (error) {
+      if (!(error instanceof FieldError)) throw error;
+      return fail(text(`errors.${error.field}`, { value: error.value }));
     }
     const use = useBroker(RED, this, fields.broker, text('status.noBroker'));
     if ('fault' in use) return fail(use.fault);
 
     const { connection, describe } = use;
-    let refused: string | undefined;
+    const refused = new Map<string, string>();
     const show = (status: ConnectionStatus): void => {
-      if (status.state === 'connected' && refused !== undefined) {
-        this.status({ fill: 'red', shape: 'ring', text: refused });
+      const [refusal] = refused.values();
+      if (status.state === 'connected' && refusal !== undefined) {
+        this.status({ fill: 'red', shape: 'ring', text: refusal });
       } else this.status(describe(status));
     };
-    const subscription = connection.subscribe(
-      topicFilter,
-      { qos: qos as QoS },
-      {
-        message: (message) => {
-          try {
-            this.send(flowMessage(message, decodePayload(message.payload, output)));
-          } catch (error) {
-            const raw = flowMessage(message, Buffer.from(message.payload));
-            this.error(`${message.topic}: ${(error as Error).message}`, raw);
-          }
-        },
-        result: (error) => {
-          // The same refusal after each reconnect is no news.
-          if (error !== undefined && error.message !== refused) this.error(error.message);
-          refused = error?.message;
-          show(connection.status);
-        },
+    const put = (message: ReceivedMessage, params: string[], payload: unknown): NodeMessage =>
+      Object.assign(flowMessage(message, payload), { dup: message.dup, params });
+    const filters = new FilterSet(connection, {
+      owner: `mqtt-sub "${this.name || this.id}"`,
+      message: (message, params) => {
+        try {
+          this.send(put(message, params, decodePayload(message.payload, form.output)));
+        } catch (error) {
+          const raw = put(message, params, Buffer.from(message.payload));
+          this.error(`${message.topic}: ${(error as Error).message}`, raw);
+        }
       },
-    );
+    });
+    for (const filter of form.filters) {
+      filters.add(filter, form.options, (error) => {
+        // The same refusal after each reconnect is no news.
+        if (error !== undefined && error.message !== refused.get(filter)) this.error(error.message);
+        if (error === undefined) refused.delete(filter);
+        else refused.set(filter, error.message);
+        show(connection.status);
+      });
+    }
     const stopStatus = connection.onStatus(show);
     this.on('close', () => {
       stopStatus();
-      subscription.close();
+      filters.close();
     });
   }
 

@@ -157,7 +157,7 @@ export class Connection {
    * or a SubscribeError for a bad filter, options that cannot be had, or the broker's refusal.
    */
   subscribe(filter: string, options: SubscribeOptions, listener: SubscriptionListener): Subscription {
-    const fault = this.#subscribeFault(filter, options);
+    const fault = this.#subscribeFault(filter, options, listener.owner);
     const place =
       fault === undefined
         ? (this.#byFilter.get(filter) ?? this.#place(new FilterSubscription(filter, this.#slotFor(filter))))
@@ -188,11 +188,13 @@ export class Connection {
     clearTimeout(timer);
   }
 
-  #subscribeFault(filter: string, options: SubscribeOptions): string | undefined {
+  #subscribeFault(filter: string, options: SubscribeOptions, owner?: string): string | undefined {
     if (this.#settings.protocolVersion !== 5 && (options.noLocal || options.retainAsPublished)) {
       return 'No Local and Retain As Published need MQTT 5';
     }
-    return topicFilterFault(filter) ?? this.#byFilter.get(filter)?.subscription.conflict(options);
+    // A broker would have to end the connection [MQTT-3.8.3-4].
+    if (options.noLocal && filter.startsWith('$share/')) return 'a shared subscription cannot have No Local';
+    return topicFilterFault(filter) ?? this.#byFilter.get(filter)?.subscription.conflict(options, owner);
   }
 
   #leave(subscription: FilterSubscription, member: Member): void {

@@ -6,6 +6,8 @@ import type { Hold } from './incoming-exchanges';
 
 /** Who receives the messages of a subscription. */
 export interface SubscriptionListener {
+  /** What others are told who cannot have the same filter with other options. */
+  readonly owner?: string;
   message(message: ReceivedMessage): void;
   /** After each SUBACK that concerns this listener, at first and after a reconnect; with the reason when the broker refuses, or with what message() threw. */
   result?(error?: Error): void;
@@ -96,14 +98,17 @@ export class FilterSubscription {
   }
 
   /** Why these options cannot share the filter with the present listeners [MQTT-3.8.4-3]. */
-  conflict(options: SubscribeOptions): string | undefined {
-    for (const { options: present } of this.members) {
-      if ((present.noLocal ?? false) !== (options.noLocal ?? false)) {
-        return 'another subscription of this connection to the same filter differs in No Local';
-      }
-      if ((present.retainAsPublished ?? false) !== (options.retainAsPublished ?? false)) {
-        return 'another subscription of this connection to the same filter differs in Retain As Published';
-      }
+  conflict(options: SubscribeOptions, owner = 'this subscription'): string | undefined {
+    for (const { options: present, listener } of this.members) {
+      const difference =
+        (present.noLocal ?? false) !== (options.noLocal ?? false)
+          ? 'No Local'
+          : (present.retainAsPublished ?? false) !== (options.retainAsPublished ?? false)
+            ? 'Retain As Published'
+            : undefined;
+      if (difference === undefined) continue;
+      const other = listener.owner ?? 'another subscription';
+      return `${other} and ${owner} have the same filter on one connection and differ in ${difference}`;
     }
     return undefined;
   }

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 
 /** What a subscriber wants a payload as; `auto` is JSON if it is, else text if it is UTF-8, else bytes. */
-export type PayloadOutput = 'auto' | 'json' | 'string' | 'buffer';
+export type PayloadOutput = 'auto' | 'json' | 'string' | 'buffer' | 'base64';
 
-export const PAYLOAD_OUTPUTS: readonly PayloadOutput[] = ['auto', 'json', 'string', 'buffer'];
+export const PAYLOAD_OUTPUTS: readonly PayloadOutput[] = ['auto', 'json', 'string', 'buffer', 'base64'];
 
 /** A value that cannot be a payload, or bytes that are not what they should be; the message says what was expected. */
 export class PayloadError extends Error {
@@ -52,6 +52,8 @@ export function decodePayload(payload: Buffer, output: PayloadOutput): unknown {
       return Buffer.from(payload);
     case 'string':
       return payload.toString();
+    case 'base64':
+      return payload.toString('base64');
     case 'json':
       return parseJson(payload.toString());
     case 'auto': {

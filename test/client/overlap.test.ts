@@ -137,7 +137,7 @@ describe('overlapping filters', function () {
     try {
       const quiet = await Inbox.on(connection, 'n', 1, { noLocal: true });
       const refused = await Inbox.on(connection, 'n');
-      assert.match(refused.results[0]?.message ?? '', /not subscribed to "n": .* differs in No Local/);
+      assert.match(refused.results[0]?.message ?? '', /not subscribed to "n": .* differ in No Local/);
       const other = await Inbox.on(connection, 'o');
       await connection.publish('n', 'x', live);
       await connection.publish('o', 'x', live);

@@ -60,6 +60,29 @@ inEachEditor('the forms', (session) => {
   describe('mqtt-sub', () => {
     it('keeps its fields', () =>
       keeps('mqtt-sub', { topicFilter: 'lab/+/state', qos: '2', output: 'buffer' }));
+    it('keeps further filters and the options of MQTT 5, and checks each filter', async () => {
+      const { editor } = session;
+      await editor.openForm(id('mqtt-sub'));
+      const add = editor.page.locator('#mqttros-sub-filters .red-ui-editableList-addButton');
+      const row = (index: number) => editor.page.locator('.mqttros-sub-filter').nth(index);
+      await add.click();
+      await editor.enter(row(0), 'lab/#/x');
+      await editor.seesReason(row(0), /# must be alone in the last level/);
+      await editor.enter(row(0), 'lab/+/x');
+      await add.click();
+      await editor.enter(row(1), '$share/workers/jobs');
+      await editor.page.locator('#node-input-retainHandling').selectOption('2');
+      await editor.page.locator('#node-input-noLocal').check();
+      await editor.done();
+      assert.deepEqual(await editor.invalidNodes(), []);
+      const { moreFilters, retainHandling, noLocal, retainAsPublished } = (await saved(
+        id('mqtt-sub'),
+      )) as FlowNode;
+      assert.deepEqual(moreFilters, ['lab/+/x', '$share/workers/jobs']);
+      assert.deepEqual([retainHandling, noLocal, retainAsPublished], ['2', true, false]);
+      await editor.openForm(id('mqtt-sub'));
+      assert.equal(await row(1).inputValue(), '$share/workers/jobs');
+    });
     it('refuses a topic filter that is not valid', () =>
       refuses('mqtt-sub', 'topicFilter', [
         ['lab/#/state', /# must be alone in the last level/],

@@ -3,12 +3,14 @@ import helper from 'node-red-node-test-helper';
 import { Connection } from '../../src/client/connection';
 import { Mosquitto } from '../client/mosquitto';
 import { connected, settingsFor } from '../client/observed';
+import { CONNECT, packet, ScriptedBroker, SUBSCRIBE } from '../client/scripted-broker';
 import {
   brokerForm,
   connectedStatus,
   deploy,
   errorOf,
   logged,
+  pubForm,
   report,
   Sink,
   sink,
@@ -51,6 +53,7 @@ describe('mqtt-sub', function () {
         .map((text) => Buffer.from(text))
         .concat(Buffer.from([0xff, 0])),
     ],
+    ['base64', ['eyJhIjoxfQ==', 'MjEuNQ==', 'dHJ1ZQ==', 'cGxhaW4=', 'eyJjdXQ=', '', '/wA=']],
   ] as [string, unknown[]][]) {
     it(`gives payloads as ${output}`, async () => {
       await start([
@@ -91,11 +94,20 @@ describe('mqtt-sub', function () {
       correlationData: Buffer.from('id'),
       contentType: 'text/plain',
       messageExpiryInterval: 60,
+      payloadFormatIndicator: true,
       userProperties: { key: 'value' },
     };
     await publisher.publish('with/props', 'x', { ...live, properties });
     const [{ _msgid, ...msg } = {}] = await out.until(1);
-    assert.deepEqual(msg, { topic: 'with/props', payload: 'x', qos: 1, retain: false, ...properties });
+    assert.deepEqual(msg, {
+      topic: 'with/props',
+      payload: 'x',
+      qos: 1,
+      retain: false,
+      dup: false,
+      params: ['with/props'],
+      ...properties,
+    });
   });
 
   for (const protocolVersion of ['4', '5']) {
@@ -135,6 +147,78 @@ describe('mqtt-sub', function () {
     });
   }
 
+  it('gives a node with several filters each message once, with what the wildcards stood for', async () => {
+    const moreFilters = ['s/#', '$share/g/s/kitchen/+', 's/+/+/t'];
+    await start([
+      tab,
+      brokerForm({ url: broker.url }),
+      subForm({ topicFilter: 's/+/t', moreFilters }),
+      sink(),
+    ]);
+    const out = new Sink();
+    await subscribed();
+    for (const topic of ['s/kitchen/t', 's/a/b/t', 's', 's//t', 'end', 's/end']) {
+      await publisher.publish(topic, topic, live);
+    }
+    await out.until(5);
+    assert.deepEqual(
+      out.messages.map(({ topic, params }) => [topic, params]),
+      [
+        ['s/kitchen/t', ['kitchen']],
+        ['s/a/b/t', ['a/b/t']],
+        ['s', ['']],
+        ['s//t', ['']],
+        ['s/end', ['end']],
+      ],
+    );
+  });
+
+  it('leaves out retained messages, keeps the flag, and leaves out its own connection, where that is wanted', async () => {
+    await publisher.publish('r/kept', 'kept', { qos: 1, retain: true });
+    await start([
+      tab,
+      brokerForm({ url: broker.url }),
+      subForm({ topicFilter: 'r/#', retainHandling: '2', retainAsPublished: true, noLocal: true }),
+      pubForm({ topic: 'r/own', qos: '1' }),
+      report('complete', 'pub-1', 'completed'),
+      sink('completed'),
+      sink(),
+    ]);
+    const [out, completed] = [new Sink(), new Sink('completed')];
+    await subscribed();
+    helper.getNode('pub-1').receive({ payload: 'own' });
+    await completed.until(1);
+    await publisher.publish('r/new', 'new', { qos: 1, retain: true });
+    await out.until(1);
+    assert.deepEqual([out.payloads, out.messages[0]?.retain], [['new'], true]);
+  });
+
+  it('names both nodes whose options for the same filter contradict each other', async () => {
+    await start([
+      tab,
+      brokerForm({ url: broker.url }),
+      subForm({ id: 'a', name: 'first', topicFilter: 'n', wires: [] }),
+      subForm({ id: 'b', name: 'second', topicFilter: 'n', noLocal: true, wires: [] }),
+    ]);
+    const fault =
+      'not subscribed to "n": mqtt-sub "first" and mqtt-sub "second" have the same filter on one connection and differ in No Local';
+    await statusText('b', (text) => text === fault);
+    assert.deepEqual(logged(helper.getNode('b'), 'error'), [fault]);
+    await connectedStatus('a');
+  });
+
+  it('says that the broker refuses a subscription, and why', async () => {
+    const refusing = await ScriptedBroker.start((received, socket) => {
+      if (received.type === CONNECT) socket.write(packet(2, 0, 0, 0, 0));
+      else if (received.type === SUBSCRIBE) socket.write(packet(9, 0, received.body.subarray(0, 2), 0, 0x87));
+    });
+    await start([tab, brokerForm({ url: refusing.url }), subForm({ topicFilter: 'secret/#' }), sink()]);
+    const fault = 'not subscribed to "secret/#": Not authorized (0x87)';
+    await statusText('sub-1', (shown) => shown === fault);
+    assert.deepEqual(logged(helper.getNode('sub-1'), 'error'), [fault]);
+    await refusing.stop();
+  });
+
   it('shows the state of the connection, with the reason, and recovers', async () => {
     await start([tab, brokerForm({ url: broker.url }), subForm({ topicFilter: 'again' }), sink()]);
     const out = new Sink();
@@ -159,9 +243,21 @@ describe('mqtt-sub', function () {
       { topicFilter: 'a/#/b' },
       'not subscribed to "a/#/b": topic filter "a/#/b": # must be alone in the last level',
     ],
+    [
+      'further filter',
+      { moreFilters: ['a+'] },
+      'not subscribed to "a+": topic filter "a+": + must be alone in its level',
+    ],
+    ['list of filters', { moreFilters: [7] }, 'topic filters: expected a list of texts, got [7]'],
+    [
+      'shared subscription',
+      { topicFilter: '$share/g/a', noLocal: true },
+      'not subscribed to "$share/g/a": a shared subscription cannot have No Local',
+    ],
+    ['retain handling', { retainHandling: '3' }, 'retained: expected 0, 1 or 2, got "3"'],
     ['QoS', { qos: '5' }, 'QoS: expected 0, 1 or 2, got "5"'],
     ['topic filter', { topicFilter: 7 }, 'topic filter: expected text, got 7'],
-    ['output', { output: 'xml' }, 'output: expected auto, json, string or buffer, got "xml"'],
+    ['output', { output: 'xml' }, 'output: expected auto, json, string, buffer or base64, got "xml"'],
     ['broker', { broker: 'nowhere' }, 'no broker: its configuration is missing or disabled'],
   ] as const) {
     it(`reports a bad ${field} once, in words, in its status and its log`, async () => {
