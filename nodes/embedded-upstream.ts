@@ -39,8 +39,13 @@ export function upstreamsOf(
     formText(value)?.trim() ?? refuse('text', { field, value: JSON.stringify(value) });
   const broker = RED.nodes.getNode(fields.upstream) as BrokerConfigNode | null;
   if (broker?.type !== 'mqtt-broker-config') return refuse('missing');
-  const { target, protocolVersion, keepAlive, username, password, tls } = broker.plainSettings('');
+  const { target, protocolVersion, keepAlive, username, password, tls, ...others } = broker.plainSettings('');
   if (target === 'embedded') return refuse('embedded');
+  for (const field of ['tlsFiles', 'proxy', 'webSocketHeaders'] as const) {
+    if (others[field] !== undefined) return refuse('unusable', { field });
+  }
+  if (target.alternatives !== undefined) return refuse('unusable', { field: 'alternatives' });
+  if (typeof password === 'object') return refuse('unusable', { field: 'passwordFile' });
   const routes = upstreamRowsOf(fields.upstreamRoutes).map((row, index): UpstreamRoute => {
     const { direction } = row;
     if (direction !== 'in' && direction !== 'out' && direction !== 'both') {
@@ -58,7 +63,7 @@ export function upstreamsOf(
   return [
     {
       name: UPSTREAM,
-      ...target,
+      url: target.url,
       protocolVersion,
       clientId: textOf('client id', fields.upstreamClientId) || lastingClientId(RED, id),
       keepAlive,

@@ -1,58 +1,41 @@
 import { randomBytes } from 'node:crypto';
-import type { ConnectionOptions } from 'node:tls';
 import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
 import type { BrokerThread } from '../src/broker/broker-thread';
-import type { Connection, ConnectionSettings, ConnectionStatus, QoS } from '../src/client/connection';
+import type { Connection, ConnectionStatus } from '../src/client/connection';
 import { ConnectionPool } from '../src/client/connection-pool';
 import type { EmbeddedBrokerNode } from './embedded-broker';
-import { wholeNumber } from './form-number';
-import { formText } from './form-text';
+import { AddressFailures } from './mqtt-broker-config-addresses';
+import { connectNow } from './mqtt-broker-config-connect';
+import { type PlainSettings, plainSettings } from './mqtt-broker-config-plain';
+import type { SecurityCredentials } from './mqtt-broker-config-security';
+import { type BrokerConfigFields, formSettings } from './mqtt-broker-config-settings';
+import { FormValues } from './mqtt-broker-config-values';
 
-interface Credentials {
-  username?: string;
-  password?: string;
-}
-
-interface Fields extends NodeDef {
-  target: 'url' | 'embedded';
-  url: string;
-  embedded: string;
-  tls: string;
-  protocolVersion: string;
-  clientId: string;
-  keepAlive: number | string;
-  cleanStart: boolean;
-  sessionExpiry: number | string;
-  willTopic: string;
-  willPayload: string;
-  willQos: string;
-  willRetain: boolean;
-}
-
-interface TlsConfigNode extends Node {
-  addTLSOptions(options: ConnectionOptions): ConnectionOptions;
-}
-
-/** The settings of a connection that somebody else makes, in another thread: nothing in them is a function. */
-export type PlainSettings = Pick<
-  ConnectionSettings,
-  'clientId' | 'keepAlive' | 'cleanStart' | 'sessionExpiry' | 'username' | 'tls'
-> & {
-  protocolVersion: 4 | 5;
-  password?: string;
-  target: { url: string } | 'embedded';
-};
-
-export interface BrokerConfigNode extends Node<Credentials> {
-  /** The shared connection, opened by the first who asks. Throws with what is wrong in the form. */
+export interface BrokerConfigNode extends Node<SecurityCredentials> {
+  /**
+   * The shared connection, opened by the first who asks, unless the form says that only a message opens it. Throws with
+   * what is wrong in the form.
+   */
   acquire(): Connection;
   /** To be called once for each acquire(). */
   release(connection: Connection): void;
   /** A connection's status as a node shows it. */
   describe(status: ConnectionStatus): NodeStatus;
   /**
-   * For a connection of one's own to the same broker, under the client id with `suffix`. The will is not part of it.
-   * Throws with what is wrong in the form.
+   * Connects now. Resolves when it is connected; rejects with the reason when it could not, but goes on trying then.
+   * For those who have acquired the connection, like the following.
+   */
+  connect(): Promise<void>;
+  /** Disconnects until connect(); resolves when that is done. */
+  disconnect(): Promise<void>;
+  /**
+   * The password or token from now on; connects with it at once where there is no connection, unless it was
+   * disconnected on request. Throws where the form says that the password comes from elsewhere.
+   */
+  setPassword(password: string): void;
+  /**
+   * For a connection of one's own to the same broker, under the client id with `suffix`. Birth, closing message, will
+   * and queue are not part of it. Throws with what is wrong in the form.
    */
   plainSettings(suffix: string): PlainSettings;
   /** The embedded broker that is the target. Throws when it is missing or disabled, or the target is another. */
@@ -61,91 +44,73 @@ export interface BrokerConfigNode extends Node<Credentials> {
 
 /** How long a connection waits for users to come back, in ms: a deploy stops all changed nodes before it starts them. */
 const LINGER_MS = 2000;
-const MAX_SESSION_EXPIRY_S = 0xffffffff;
 
 export default function (RED: NodeAPI): void {
   const pool = new ConnectionPool(LINGER_MS);
 
-  function MqttBrokerConfig(this: BrokerConfigNode, fields: Fields) {
+  function MqttBrokerConfig(this: BrokerConfigNode, fields: NodeDef & BrokerConfigFields) {
     RED.nodes.createNode(this, fields);
     const generatedId = `node-red-${randomBytes(6).toString('hex')}`;
+    const text = (key: string, values: Record<string, string | number> = {}) =>
+      RED._(`mqtt-broker-config.${key}`, values);
+    const form = new FormValues(RED, this, text);
+    const failures = new AddressFailures();
+    let connection: Connection | undefined;
     let stopReports: (() => void) | undefined;
+    let addresses = 1;
+    let password: string | undefined;
 
-    const refuse = (key: string, values: Record<string, string | number> = {}): never => {
-      throw new Error(RED._(`mqtt-broker-config.errors.${key}`, values));
-    };
-    const number = (field: 'keepAlive' | 'sessionExpiry', max: number): number =>
-      wholeNumber(fields[field], 0, max) ?? refuse('number', { field, value: fields[field], max });
+    const settings = () =>
+      formSettings(RED, form, fields, this.credentials ?? {}, generatedId, () => password);
 
-    const formTextOf = (field: 'url' | 'clientId' | 'willTopic' | 'willPayload'): string =>
-      formText(fields[field]) ?? refuse('text', { field, value: JSON.stringify(fields[field]) });
-
-    const tlsOptions = (): { tls?: ConnectionOptions } => {
-      if (!fields.tls || fields.target === 'embedded') return {};
-      const tls = RED.nodes.getNode(fields.tls) as TlsConfigNode | null;
-      if (tls?.type !== 'tls-config') return refuse('tlsMissing', { id: fields.tls });
-      return { tls: tls.addTLSOptions({}) };
-    };
-
-    const will = (): Pick<ConnectionSettings, 'will'> => {
-      const topic = formTextOf('willTopic');
-      if (topic === '') return {};
-      const qos = wholeNumber(fields.willQos, 0, 2) ?? refuse('willQos', { value: fields.willQos });
-      return {
-        will: {
-          topic,
-          payload: formTextOf('willPayload'),
-          qos: qos as QoS,
-          retain: fields.willRetain === true,
-        },
-      };
-    };
-
-    this.plainSettings = (suffix) => {
-      const version =
-        wholeNumber(fields.protocolVersion, 4, 5) ??
-        refuse('protocolVersion', { value: fields.protocolVersion });
-      const cleanStart = fields.cleanStart !== false;
-      const clientId = formTextOf('clientId');
-      // The broker would keep a session that nobody can ever come back to.
-      if (clientId === '' && !cleanStart && version === 4) return refuse('clientId');
-      const { username, password } = this.credentials;
-      return {
-        target: fields.target === 'embedded' ? 'embedded' : { url: formTextOf('url').trim() },
-        protocolVersion: version as 4 | 5,
-        clientId: (clientId || generatedId) + suffix,
-        keepAlive: number('keepAlive', 65_535),
-        cleanStart,
-        ...(version === 5 && { sessionExpiry: number('sessionExpiry', MAX_SESSION_EXPIRY_S) }),
-        ...(username && { username }),
-        ...(password && { password }),
-        ...tlsOptions(),
-      };
-    };
+    this.plainSettings = (suffix) => plainSettings(form, settings(), suffix);
 
     this.embeddedBroker = () => {
-      const broker = RED.nodes.getNode(fields.embedded) as EmbeddedBrokerNode | null;
-      if (broker?.type !== 'embedded-broker') return refuse('embeddedMissing', { id: fields.embedded });
-      return broker.thread ?? refuse('embeddedInvalid', { id: fields.embedded });
+      const { embedded: id = '' } = fields;
+      const broker = RED.nodes.getNode(id) as EmbeddedBrokerNode | null;
+      if (broker?.type !== 'embedded-broker') return form.refuse('embeddedMissing', { id });
+      return broker.thread ?? form.refuse('embeddedInvalid', { id });
     };
 
     this.acquire = () => {
-      const { target, ...settings } = this.plainSettings('');
-      const connection = pool.acquire(this.id, {
-        ...settings,
-        ...will(),
-        // Looked up at each attempt: a deploy may replace the broker under a connection that stays.
-        endpoint: target === 'embedded' ? { openStream: () => this.embeddedBroker().openStream() } : target,
-      });
-      stopReports ??= connection.onStatus(report);
-      return connection;
+      const { endpoint, ...others } = settings();
+      const acquired = pool.acquire(
+        this.id,
+        {
+          ...others,
+          // Looked up at each attempt: a deploy may replace the broker under a connection that stays.
+          endpoint:
+            endpoint === 'embedded' ? { openStream: () => this.embeddedBroker().openStream() } : endpoint,
+        },
+        fields.autoConnect !== false,
+      );
+      if (acquired !== connection) {
+        stopReports?.();
+        connection = acquired;
+        addresses = endpoint === 'embedded' ? 1 : 1 + (endpoint.alternatives?.length ?? 0);
+        stopReports = acquired.onStatus(report);
+      }
+      return acquired;
     };
 
-    this.release = (connection) => {
-      void pool.release(this.id, connection);
+    this.release = (released) => {
+      void pool.release(this.id, released);
     };
 
-    this.describe = ({ state, reason }) => {
+    const inUse = (): Connection => connection ?? form.refuse('notInUse');
+    this.connect = async () => connectNow(inUse(), addresses);
+    this.disconnect = async () => inUse().disconnect();
+
+    this.setPassword = (value) => {
+      if (fields.passwordSource !== 'message') return form.refuse('passwordSource');
+      password = value;
+      const state = connection?.status.state;
+      // What comes of it the status tells.
+      if (state === 'reconnecting' || state === 'error') this.connect().catch(() => {});
+    };
+
+    this.describe = (status) => {
+      const { state, url } = status;
       const looks = {
         disconnected: { fill: 'grey', shape: 'ring' },
         connecting: { fill: 'yellow', shape: 'ring' },
@@ -153,18 +118,28 @@ export default function (RED: NodeAPI): void {
         reconnecting: { fill: 'yellow', shape: 'ring' },
         error: { fill: 'red', shape: 'ring' },
       } as const;
-      return { ...looks[state], text: RED._(`mqtt-broker-config.status.${state}`, { reason: reason ?? '' }) };
+      const key = state === 'connected' && url !== undefined ? 'connectedTo' : state;
+      return { ...looks[state], text: text(`status.${key}`, valuesOf(status)) };
     };
 
-    let reported = '';
-    const report = ({ state, reason }: ConnectionStatus): void => {
+    const valuesOf = (status: ConnectionStatus) => ({
+      reason: failures.reason(status),
+      url: status.url ?? '',
+    });
+
+    let reported = new Set<string>();
+    const report = (status: ConnectionStatus): void => {
+      const { state } = status;
+      failures.note(status);
+      if (state === 'connecting') return;
+      const line = text(`log.${state}`, valuesOf(status));
       // Each attempt of a long outage ends alike: once is enough.
-      if (state === 'connecting' || `${state} ${reason}` === reported) return;
-      reported = `${state} ${reason}`;
-      const text = RED._(`mqtt-broker-config.log.${state}`, { reason: reason ?? '' });
-      if (state === 'error') this.error(text);
-      else if (state === 'reconnecting') this.warn(text);
-      else this.log(text);
+      if (reported.has(line)) return;
+      if (state === 'connected' || state === 'disconnected') reported = new Set();
+      reported.add(line);
+      if (state === 'error') this.error(line);
+      else if (state === 'reconnecting') this.warn(line);
+      else this.log(line);
     };
 
     this.on('close', (done: () => void) => {
@@ -173,11 +148,18 @@ export default function (RED: NodeAPI): void {
     });
   }
 
-  RED.nodes.registerType<BrokerConfigNode, Fields, object, Credentials>(
+  RED.nodes.registerType<BrokerConfigNode, NodeDef & BrokerConfigFields, object, SecurityCredentials>(
     'mqtt-broker-config',
     MqttBrokerConfig,
     {
-      credentials: { username: { type: 'text' }, password: { type: 'password' } },
+      credentials: {
+        username: { type: 'text' },
+        password: { type: 'password' },
+        tlsPassphrase: { type: 'password' },
+        proxyUsername: { type: 'text' },
+        proxyPassword: { type: 'password' },
+        webSocketHeaders: { type: 'text' },
+      },
     },
   );
 }

@@ -18,8 +18,8 @@ export class ConnectionPool {
     this.#lingerMs = lingerMs;
   }
 
-  /** The key's connection, opened with these settings if this is its first user. */
-  acquire(key: string, settings: ConnectionSettings): Connection {
+  /** The key's connection, made with these settings if this is its first user, and opened then unless `open` is false. */
+  acquire(key: string, settings: ConnectionSettings, open = true): Connection {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       const connection = new Connection(settings);
@@ -27,8 +27,10 @@ export class ConnectionPool {
       this.#entries.set(key, entry);
       // Two connections with one client id would throw each other out.
       const predecessor = this.#closing.get(key);
-      if (predecessor === undefined) connection.open();
-      else void predecessor.then(() => connection.open());
+      if (open) {
+        if (predecessor === undefined) connection.open();
+        else void predecessor.then(() => connection.open());
+      }
     }
     clearTimeout(entry.closing);
     entry.users++;

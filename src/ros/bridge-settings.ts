@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
+import type { ConnectionSettings } from '../client/connection';
 import { MAX_DOMAIN } from '../topic/ros-topic';
 import { topicNameFault } from '../topic/topic-name';
 import { interfaceTypeFault, rosNameFault } from './names';
@@ -20,15 +21,19 @@ export interface RouteSettings {
 }
 
 /** The bridge's own MQTT connection, plain enough to cross to the ROS worker. */
-export interface BridgeMqttSettings {
+export interface BridgeMqttSettings
+  extends Pick<
+    ConnectionSettings,
+    'tlsFiles' | 'proxy' | 'webSocketHeaders' | 'userProperties' | 'connectTimeout' | 'reconnect'
+  > {
   /** `embedded`: the broker whose port the bridge's owner hands out. */
-  target: { url: string } | 'embedded';
+  target: { url: string; alternatives?: readonly string[] } | 'embedded';
   protocolVersion: 4 | 5;
   clientId: string;
   /** Seconds; 0 switches it off. */
   keepAlive: number;
   username?: string;
-  password?: string;
+  password?: string | { file: string };
   /** Without functions, which cannot cross. */
   tls?: ConnectionOptions;
 }

@@ -201,13 +201,13 @@ describe('mqtt-broker-config', function () {
     ['keep alive', { keepAlive: 'soon' }, 'keepAlive: expected a whole number from 0 to 65535, got "soon"'],
     [
       'session expiry',
-      { sessionExpiry: '' },
-      'sessionExpiry: expected a whole number from 0 to 4294967295, got ""',
+      { sessionExpiry: '-1' },
+      'sessionExpiry: expected a whole number from 0 to 4294967295, got "-1"',
     ],
-    ['protocol version', { protocolVersion: '3' }, 'protocolVersion: expected 4 (MQTT 3.1.1) or 5, got "3"'],
-    ['address', { url: 1883 }, 'url: expected text, got 1883'],
+    ['protocol version', { protocolVersion: '6' }, 'protocolVersion: expected one of 5, 4, 3, got "6"'],
+    ['address', { url: ['a'] }, 'url: expected text, got ["a"]'],
     ['will topic', { willTopic: ['t'] }, 'willTopic: expected text, got ["t"]'],
-    ['will QoS', { willTopic: 't', willQos: '3' }, 'willQos: expected 0, 1 or 2, got "3"'],
+    ['will QoS', { willTopic: 't', willQos: '3' }, 'willQos: expected a whole number from 0 to 2, got "3"'],
     [
       'client id',
       { protocolVersion: '4', cleanStart: false },

@@ -1,0 +1,44 @@
+import type { FormSettings } from './mqtt-broker-config-settings';
+import type { FormValues } from './mqtt-broker-config-values';
+
+/** The settings of a connection that somebody else makes, in another thread: nothing in them is a function. */
+export type PlainSettings = Omit<
+  FormSettings,
+  'endpoint' | 'protocolVersion' | 'password' | 'will' | 'birth' | 'closing' | 'unsubscribeOnClose' | 'queue'
+> & {
+  protocolVersion: 4 | 5;
+  /** One of the environment or of a flow is the present one. */
+  password?: string | { file: string };
+  target: { url: string; alternatives?: readonly string[] } | 'embedded';
+};
+
+/**
+ * What of a connection's settings another thread can use, under the client id with `suffix`.
+ * @throws Error MQTT 3.1 is chosen, or there is no password yet
+ */
+export function plainSettings(
+  form: FormValues,
+  {
+    endpoint,
+    protocolVersion,
+    clientId,
+    password,
+    will: _will,
+    birth: _birth,
+    closing: _closing,
+    unsubscribeOnClose: _unsubscribe,
+    queue: _queue,
+    ...settings
+  }: FormSettings,
+  suffix: string,
+): PlainSettings {
+  if (protocolVersion === 3) return form.refuse('plainVersion');
+  const present = typeof password === 'function' ? password() : password;
+  return {
+    ...settings,
+    protocolVersion,
+    clientId: clientId + suffix,
+    target: endpoint,
+    ...(present !== undefined && { password: present }),
+  };
+}
