@@ -173,7 +173,7 @@ export class Administration implements AdministrationCalls {
     checkFilter(filter);
     const now = this.#broker.store.clock();
     // One more says whether there is another page.
-    const matching = this.#broker.retainedMessages(filter, now, page.offset + page.limit + 1);
+    const matching = this.#broker.retention.matching(filter, now, page.offset + page.limit + 1);
     const { entries, next } = pageOf(matching, page, ({ size }) => size);
     const records = entries.map((message) =>
       messageRecord(message, message.qos, true, message.remainingExpiry(now), message.publisher),
@@ -188,7 +188,11 @@ export class Administration implements AdministrationCalls {
     // Not more than there are now, however fast others publish.
     for (let left = this.#broker.statistics.retained; left > 0 && last === REMOVED_AT_ONCE; left -= last) {
       if (removed > 0) await new Promise(setImmediate);
-      last = this.#broker.clearRetained(filter, this.#broker.store.clock(), Math.min(left, REMOVED_AT_ONCE));
+      last = this.#broker.retention.clear(
+        filter,
+        this.#broker.store.clock(),
+        Math.min(left, REMOVED_AT_ONCE),
+      );
       removed += last;
     }
     await this.#kept();
@@ -221,7 +225,7 @@ export class Administration implements AdministrationCalls {
     if (size > packetSize) return `a packet of ${size} bytes is larger than the limit of ${packetSize}`;
     try {
       this.#view.parse(bytes, packetStart, start, end, true);
-      this.#broker.publishOwn(this.#view, this.#broker.store.clock());
+      this.#broker.router.publishOwn(this.#view, this.#broker.store.clock());
       return undefined;
     } catch (error) {
       if (error instanceof ProtocolError) return error.message;

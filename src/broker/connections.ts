@@ -6,7 +6,7 @@ import { ClientConnection } from './client-connection';
 import { PublishView } from './codec/publish-packet';
 import { ReasonCode } from './codec/reason-code';
 import { ConnectionAdmission } from './connection-admission';
-import { FlushSchedule } from './connection-output';
+import { FlushSchedule } from './flush-schedule';
 import type { Peer } from './peer';
 import type { Session } from './session/session';
 

@@ -164,7 +164,7 @@ function check(packet: ConnectPacket, { broker }: ClientConnection): void {
   }
   if (will !== undefined) {
     const topic = Buffer.from(will.topic);
-    if (broker.topicAt(topic, 0, topic.length).reserved) {
+    if (broker.router.topicAt(topic, 0, topic.length).reserved) {
       throw new ProtocolError(
         ReasonCode.notAuthorized,
         `will topic "${shown(will.topic)}" is for the broker alone`,

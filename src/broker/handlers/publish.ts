@@ -26,8 +26,8 @@ export function handlePublish(
   const aliasedTopic = view.topicAlias === 0 ? undefined : resolveAlias(connection, view);
   const entry =
     aliasedTopic === undefined
-      ? broker.topicAt(bytes, view.topicStart, view.topicEnd)
-      : broker.topicAt(aliasedTopic, 0, aliasedTopic.length);
+      ? broker.router.topicAt(bytes, view.topicStart, view.topicEnd)
+      : broker.router.topicAt(aliasedTopic, 0, aliasedTopic.length);
   if (broker.capabilities.checkPayloadFormat && view.payloadFormat === 1 && !isPayloadUtf8(view)) {
     if (view.qos === 0) throw new ProtocolError(ReasonCode.payloadFormatInvalid, 'the payload is not UTF-8');
     refuse(connection, ReasonCode.payloadFormatInvalid);
@@ -43,7 +43,7 @@ export function handlePublish(
     refuse(connection, ReasonCode.notAuthorized);
     return;
   }
-  if (broker.hasLeft(view)) {
+  if (broker.router.hasLeft(view)) {
     broker.statistics.looped++;
     refuse(connection, ReasonCode.success);
     return;
@@ -55,11 +55,11 @@ export function handlePublish(
     output.acknowledge(PUBREC, view.packetId, ReasonCode.success);
     return;
   }
-  if (store.full && broker.mustKeep(view, entry, session)) {
+  if (store.full && broker.router.mustKeep(view, entry, session)) {
     refuseForRoom(connection, `there is no room to keep the message${because(store.fault)}`);
     return;
   }
-  if (memory.level >= 2 && broker.mustRefuse(view, entry, session, connection.local)) {
+  if (memory.level >= 2 && broker.router.mustRefuse(view, entry, session, connection.local)) {
     refuseForRoom(connection, 'there is no memory left for messages that have to wait');
     return;
   }
@@ -67,7 +67,7 @@ export function handlePublish(
   // Older clients have not been told a Receive Maximum: theirs is all the identifiers that there are.
   const receiveMaximum = version === 5 ? broker.limits.receiveMaximum : 65_535;
   if (view.qos === 2) session.receive(view.packetId, receiveMaximum);
-  broker.publish(view, entry, aliasedTopic, session, version === 5, now);
+  broker.router.publish(view, entry, aliasedTopic, session, version === 5, now);
   if (view.qos > 0) {
     if (store.position !== position) output.waitFor(store.position);
     output.acknowledge(view.qos === 1 ? PUBACK : PUBREC, view.packetId, ReasonCode.success);
@@ -114,7 +114,7 @@ function resolveAlias({ broker, topicAliases }: ClientConnection, view: PublishV
     );
   }
   if (topicEnd > topicStart) {
-    broker.topicAt(bytes, topicStart, topicEnd); // A name that is not valid sets no alias.
+    broker.router.topicAt(bytes, topicStart, topicEnd); // A name that is not valid sets no alias.
     const before = topicAliases.get(topicAlias);
     const topic = Buffer.allocUnsafeSlow(topicEnd - topicStart);
     bytes.copy(topic, 0, topicStart, topicEnd);

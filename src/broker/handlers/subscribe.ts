@@ -53,7 +53,7 @@ export function handleSubscribe(
       return reasonCode < FAILURE ? { filter, qos: reasonCode as QoS } : { filter, reasonCode };
     }),
   });
-  broker.replay();
+  broker.retention.replay();
 }
 
 /**

@@ -10,7 +10,8 @@ import { ProtocolError } from '../codec/protocol-error';
 import type { PublishView } from '../codec/publish-packet';
 import { type ReasonCode, reasonWords } from '../codec/reason-code';
 import type { SubscriptionRequest } from '../codec/subscribe-packet';
-import type { ConnectionOutput, FlushSchedule } from '../connection-output';
+import type { ConnectionOutput } from '../connection-output';
+import type { FlushSchedule } from '../flush-schedule';
 import { messageOf } from '../message';
 import type { Session } from '../session/session';
 import type { UpstreamStatistics } from '../statistics';
@@ -245,7 +246,7 @@ export class Upstream implements ConnectedClient {
     if (!sessionPresent) {
       // It may have lost what is retained as well.
       this.#subscribeHere(session, true);
-      broker.replay();
+      broker.retention.replay();
     }
     // MQTT 3.1.1 would send what is retained again at each SUBSCRIBE.
     if (protocolVersion === 4 && this.#subscribed) return [];
@@ -260,7 +261,7 @@ export class Upstream implements ConnectedClient {
 
   #onMessage(session: Session, view: PublishView): void {
     const { broker, clock } = this.#surroundings;
-    if (bears(view, this.#inStamp) || broker.hasLeft(view)) {
+    if (bears(view, this.#inStamp) || broker.router.hasLeft(view)) {
       this.#looped++;
       return;
     }
@@ -277,10 +278,10 @@ export class Upstream implements ConnectedClient {
         topic,
         session.clientId,
         now,
-        broker.slabs,
+        broker.router.slabs,
         this.#inStamp,
       );
-      broker.publishMessage(message, session, now);
+      broker.router.publishMessage(message, session, now);
       this.#received++;
     } catch (error) {
       // A topic name that this broker's limits do not allow.

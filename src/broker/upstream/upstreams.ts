@@ -27,7 +27,7 @@ export class Upstreams {
     for (const { clientId } of [...broker.sessionsAway()]) {
       if (isUpstreamSession(clientId) && !known.has(clientId)) broker.endSession(clientId, clock());
     }
-    broker.leavingStamps = this.#settings.map(({ clientId }) => passageStamp('out', clientId));
+    broker.router.leavingStamps = this.#settings.map(({ clientId }) => passageStamp('out', clientId));
     for (const { name, start } of this.#settings) if (start) this.#upstreams.get(name)?.start();
   }
 
