@@ -17,22 +17,15 @@ import type { PublishView } from './codec/publish-packet';
 import { connectReturnCode, ReasonCode } from './codec/reason-code';
 import { ConnectionOutput } from './connection-output';
 import type { FlushSchedule } from './flush-schedule';
-import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from './handlers/acknowledgement';
-import { handleAuth } from './handlers/auth';
-import { handleConnect } from './handlers/connect';
-import { handleDisconnect } from './handlers/disconnect';
-import { handlePingreq } from './handlers/pingreq';
+import { dispatch, notConnect } from './handlers/dispatch';
 import { handlePublish } from './handlers/publish';
-import { handleSubscribe } from './handlers/subscribe';
-import { handleUnsubscribe } from './handlers/unsubscribe';
 import { aliasBytes, CONNECTION_BYTES } from './held-memory';
+import { IncomingFlow } from './incoming-flow';
 import type { Peer } from './peer';
 import type { Session } from './session/session';
 
 /** Largest CONNECT: who has not said who they are gets no more memory than that. */
 const MAX_CONNECT_BYTES = 512 * 1024;
-/** What a client may send before it is read no further while it has to wait. */
-const HELD_BYTES = 64 * 1024;
 /** What one may hold and not end for it while memory is short: begun packets, and what it does not read. */
 const SMALL_BYTES = 64 * 1024;
 /** Looks at the clock in a row at which a reader that has taken nothing counts as stalled: some five seconds. */
@@ -86,6 +79,7 @@ export class ClientConnection implements ConnectedClient {
   clientId = '';
   /** The client is a bridge to another broker. */
   bridge = false;
+  /** Of its CONNECT among all that have come; 0 before. */
   order = 0;
   /** Present when CONNECT chose an authentication method. */
   enhancedLogin: EnhancedLogin | undefined;
@@ -94,25 +88,15 @@ export class ClientConnection implements ConnectedClient {
   readonly #environment: ConnectionEnvironment;
   readonly #stream: Duplex;
   readonly #framer: PacketFramer;
+  readonly #flow: IncomingFlow;
   #state: ConnectedState | undefined;
   #begun = false;
-  #connectSeen = false;
   #connectedAt = 0;
   #ended = false;
-  /** What has come while something must be finished before more is handled. */
-  #held: Buffer[] | undefined;
-  #heldBytes = 0;
   #endHeld = false;
   #leaving: AbortController | undefined;
   /** When the connection is closed unless something comes before. */
   #deadline: number;
-  /** Absent where the limits leave it to the client. */
-  readonly #rate: ClientRate | undefined;
-  /** While it is not read because it has sent too much lately. */
-  #throttled: { since: number; until: number } | undefined;
-  #throttleReported = false;
-  /** While it is not read because it does not take its answers. */
-  #backlogged = false;
   /** Of a WebSocket message that is not whole yet. */
   #gatheredBytes = 0;
   /** Of this and of the begun packet, as it is counted in the memory. */
@@ -132,9 +116,9 @@ export class ClientConnection implements ConnectedClient {
     this.#deadline = this.now + broker.limits.connectTimeout;
     const { messageRate, byteRate } = broker.limits;
     // Flows and bridges of this process say themselves how much they send.
-    if (peer.host !== undefined && (messageRate > 0 || byteRate > 0)) {
-      this.#rate = new ClientRate(broker.limits, this.now);
-    }
+    const limited = peer.host !== undefined && (messageRate > 0 || byteRate > 0);
+    const rate = limited ? new ClientRate(broker.limits, this.now) : undefined;
+    this.#flow = new IncomingFlow(stream, rate, broker.statistics);
     this.#framer = new PacketFramer(
       Math.min(MAX_CONNECT_BYTES, broker.limits.packetSize),
       (header, bytes, packetStart, start, end) => this.#receive(header, bytes, packetStart, start, end),
@@ -174,7 +158,7 @@ export class ClientConnection implements ConnectedClient {
     });
     this.#stream.on('end', () => {
       // Something that waits for its turn is still handled.
-      if (this.#heldBytes > 0) this.#endHeld = true;
+      if (this.#flow.heldBytes > 0) this.#endHeld = true;
       else this.#onEnd();
     });
     this.#stream.on('close', () => {
@@ -183,6 +167,11 @@ export class ClientConnection implements ConnectedClient {
       this.broker.memory.remove(CONNECTION_BYTES + this.#packetBytes);
       this.#environment.closed(this);
     });
+  }
+
+  /** Whether CONNECT has come. */
+  get connectSeen(): boolean {
+    return this.order > 0;
   }
 
   /** Absent before CONNECT and after the end. */
@@ -232,7 +221,7 @@ export class ClientConnection implements ConnectedClient {
     this.#connectedAt = this.now;
     this.broker.statistics.clientsAccepted++;
     this.#framer.maximumPacketSize = this.broker.limits.packetSize;
-    this.#environment.report({
+    this.report({
       type: 'connected',
       clientId: this.clientId,
       ...(state.identity.username !== undefined && { username: state.identity.username }),
@@ -247,7 +236,7 @@ export class ClientConnection implements ConnectedClient {
    * A client that goes meanwhile is gone.
    */
   hold<T>(work: Promise<T>, then: (result: T) => void): void {
-    this.#held = [];
+    this.#flow.hold();
     const done = (follow: () => void) => {
       if (this.#ended) return;
       this.now = this.#environment.clock();
@@ -295,19 +284,19 @@ export class ClientConnection implements ConnectedClient {
       this.end(ReasonCode.maximumConnectTime, 'the time for which the client was authorized is over');
       return;
     }
-    if (this.#throttled !== undefined) {
-      if (now < this.#throttled.until) return;
-      this.#endThrottle(now);
+    if (this.#flow.throttled) {
+      if (!this.#flow.recover(now)) return;
       this.#extendDeadline(now);
-      this.#readOn();
     }
     if (now < this.#deadline) return;
-    if (this.#ended) this.#stream.destroy();
+    if (this.#ended) {
+      this.#stream.destroy();
+      return;
+    }
     // One that waits for the broker is not late.
-    else if (this.#held === undefined && state === undefined)
-      this.end(ReasonCode.maximumConnectTime, 'no CONNECT within the time for it');
-    else if (this.#held === undefined)
-      this.end(ReasonCode.keepAliveTimeout, 'nothing came within one and a half times the keep alive'); // [MQTT-3.1.2-22]
+    if (this.#flow.holding) return;
+    if (state === undefined) this.end(ReasonCode.maximumConnectTime, 'no CONNECT within the time for it');
+    else this.end(ReasonCode.keepAliveTimeout, 'nothing came within one and a half times the keep alive'); // [MQTT-3.1.2-22]
   }
 
   /** There is more memory again. */
@@ -334,25 +323,23 @@ export class ClientConnection implements ConnectedClient {
   #leave(reasonCode: number | undefined, reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#held = undefined;
-    this.#heldBytes = 0;
     this.#leaving?.abort();
     const now = this.#environment.clock();
-    this.#endThrottle(now);
+    this.#flow.end(now);
     this.#deadline = now + LINGER;
     const state = this.#state;
     const { clientId } = this;
     const { address } = this.peer;
     if (state === undefined) {
       const code = reasonCode ?? ReasonCode.unspecifiedError;
-      this.#environment.report({ type: 'refused', clientId, address, reason, reasonCode: code });
+      this.report({ type: 'refused', clientId, address, reason, reasonCode: code });
       return;
     }
     this.#state = undefined;
     for (const topic of this.topicAliases.values()) this.broker.memory.remove(aliasBytes(topic));
     this.topicAliases.clear();
     this.broker.disconnect(state.session, state.sessionExpiry, state.will, now);
-    this.#environment.report({
+    this.report({
       type: 'disconnected',
       clientId,
       address,
@@ -367,7 +354,7 @@ export class ClientConnection implements ConnectedClient {
     if (this.#state !== undefined) {
       return v5 ? encodeDisconnect({ type: 'disconnect', reasonCode, properties }, 5) : undefined;
     }
-    if (!this.#connectSeen) return undefined;
+    if (!this.connectSeen) return undefined;
     const code = v5 ? reasonCode : connectReturnCode(reasonCode);
     return encodeConnack(
       { type: 'connack', sessionPresent: false, reasonCode: code, properties },
@@ -377,8 +364,8 @@ export class ClientConnection implements ConnectedClient {
 
   #onData(chunk: Buffer): void {
     if (this.#ended) return;
-    if (this.#held !== undefined) {
-      this.#hold(this.#held, chunk);
+    if (this.#flow.holding) {
+      this.#flow.keep(chunk);
       return;
     }
     this.now = this.#environment.clock();
@@ -388,7 +375,7 @@ export class ClientConnection implements ConnectedClient {
     try {
       if (!this.#begun) this.#begin(chunk[0] as number);
       taken = this.#framer.push(chunk);
-      if (this.#held !== undefined && taken < chunk.length) this.#hold(this.#held, chunk.subarray(taken));
+      if (this.#flow.holding && taken < chunk.length) this.#flow.keep(chunk.subarray(taken));
     } catch (error) {
       this.#fail(error);
       return;
@@ -396,17 +383,13 @@ export class ClientConnection implements ConnectedClient {
     this.#countPacket();
     if (this.#state === undefined) return;
     this.#extendDeadline(this.now);
-    if (this.#rate !== undefined) {
-      const until = this.#rate.spend(statistics.messagesReceived - messagesBefore, taken, this.now);
-      if (until > this.now) this.#throttle(until);
+    if (this.#flow.spend(statistics.messagesReceived - messagesBefore, taken, this.now)) {
+      this.report({ type: 'throttled', clientId: this.clientId, address: this.peer.address });
     }
     // Answers are never dropped, so who asks without reading the answers is not read on.
     const { outputBytes, packetSize } = this.broker.limits;
     const most = this.broker.memory.level === 0 ? outputBytes + packetSize : SMALL_BYTES;
-    if (this.output.pendingBytes > most) {
-      this.#backlogged = true;
-      this.#stream.pause();
-    }
+    if (this.output.pendingBytes > most) this.#flow.waitForAnswers();
   }
 
   /**
@@ -437,48 +420,12 @@ export class ClientConnection implements ConnectedClient {
     this.#deadline = keepAlive === 0 ? Number.POSITIVE_INFINITY : now + keepAlive * 1500;
   }
 
-  /** Does not read it until then. A chunk is taken whole, so what it has too much delays what follows. */
-  #throttle(until: number): void {
-    this.#stream.pause();
-    if (this.#throttled !== undefined) {
-      this.#throttled.until = until;
-      return;
-    }
-    this.#throttled = { since: this.now, until };
-    this.broker.statistics.throttled++;
-    if (this.#throttleReported) return;
-    this.#throttleReported = true;
-    this.#environment.report({ type: 'throttled', clientId: this.clientId, address: this.peer.address });
-  }
-
-  #endThrottle(now: number): void {
-    if (this.#throttled === undefined) return;
-    const { statistics } = this.broker;
-    statistics.throttled--;
-    statistics.throttledTime += now - this.#throttled.since;
-    this.#throttled = undefined;
-  }
-
-  #readOn(): void {
-    if (this.#throttled !== undefined || this.#backlogged || this.#heldBytes > HELD_BYTES) return;
-    this.#stream.resume();
-  }
-
-  #hold(held: Buffer[], chunk: Buffer): void {
-    held.push(chunk);
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes > HELD_BYTES) this.#stream.pause();
-  }
-
   /** Handles what has come during a hold, up to the next one. */
   #release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    this.#heldBytes = 0;
     this.#extendDeadline(this.now);
-    for (const chunk of held) this.#onData(chunk);
-    this.#readOn();
-    if (this.#endHeld && this.#heldBytes === 0) this.#onEnd();
+    for (const chunk of this.#flow.release()) this.#onData(chunk);
+    this.#flow.readOn();
+    if (this.#endHeld && this.#flow.heldBytes === 0) this.#onEnd();
   }
 
   #onEnd(): void {
@@ -498,8 +445,7 @@ export class ClientConnection implements ConnectedClient {
     const state = this.#state;
     if (state === undefined) return;
     state.session.drain(this.#environment.clock());
-    this.#backlogged = false;
-    this.#readOn();
+    this.#flow.answersTaken();
   }
 
   /** One packet; false when nothing more must be read. */
@@ -507,68 +453,7 @@ export class ClientConnection implements ConnectedClient {
     this.broker.statistics.packetsReceived++;
     // PUBLISH first: nearly all packets are.
     if (header >> 4 === PacketType.publish) handlePublish(this, bytes, packetStart, start, end);
-    else this.#dispatch(packetTypeOf(header), bytes, start, end);
-    return !this.#ended && this.#held === undefined;
+    else dispatch(this, packetTypeOf(header), bytes, start, end);
+    return !this.#ended && !this.#flow.holding;
   }
-
-  /** Between CONNECT with an authentication method and CONNACK (MQTT 5.0 section 4.12). */
-  #dispatchLogin(type: PacketType, bytes: Buffer, start: number, end: number): void {
-    if (type === PacketType.auth) handleAuth(this, bytes, start, end);
-    else if (type === PacketType.disconnect)
-      this.left(ReasonCode.unspecifiedError, 'the client has given up its login');
-    else throw new ProtocolError(ReasonCode.protocolError, 'only AUTH may come before the login is finished');
-  }
-
-  #dispatch(type: PacketType, bytes: Buffer, start: number, end: number): void {
-    if (this.#state === undefined) {
-      if (this.#connectSeen) {
-        this.#dispatchLogin(type, bytes, start, end);
-        return;
-      }
-      if (type !== PacketType.connect) {
-        throw notConnect(); // [MQTT-3.1.0-1]
-      }
-      this.#connectSeen = true;
-      this.order = this.broker.nextOrder();
-      handleConnect(this, bytes, start, end);
-      return;
-    }
-    switch (type) {
-      case PacketType.connect:
-        throw new ProtocolError(ReasonCode.protocolError, 'a second CONNECT'); // [MQTT-3.1.0-2]
-      case PacketType.puback:
-        handlePuback(this, bytes, start, end);
-        break;
-      case PacketType.pubrec:
-        handlePubrec(this, bytes, start, end);
-        break;
-      case PacketType.pubrel:
-        handlePubrel(this, bytes, start, end);
-        break;
-      case PacketType.pubcomp:
-        handlePubcomp(this, bytes, start, end);
-        break;
-      case PacketType.subscribe:
-        handleSubscribe(this, bytes, start, end);
-        break;
-      case PacketType.unsubscribe:
-        handleUnsubscribe(this, bytes, start, end);
-        break;
-      case PacketType.pingreq:
-        handlePingreq(this, start, end);
-        break;
-      case PacketType.disconnect:
-        handleDisconnect(this, bytes, start, end);
-        break;
-      case PacketType.auth:
-        handleAuth(this, bytes, start, end);
-        break;
-      default:
-        throw new ProtocolError(ReasonCode.protocolError, `packet type ${type} is for servers to send only`);
-    }
-  }
-}
-
-function notConnect(): ProtocolError {
-  return new ProtocolError(ReasonCode.protocolError, 'the first packet is not CONNECT');
 }

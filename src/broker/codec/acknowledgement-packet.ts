@@ -38,6 +38,24 @@ export function shortAcknowledgement(bytes: Buffer, start: number, end: number):
   return end - start === 2 ? ((bytes[start] as number) << 8) | (bytes[start + 1] as number) : 0;
 }
 
+/**
+ * The packet identifier of an acknowledgement, for those of which it alone matters.
+ * @throws ProtocolError as `decodeAcknowledgement`
+ */
+export function acknowledgedPacketId(
+  type: AcknowledgementType,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  version: ProtocolVersion,
+): number {
+  return (
+    shortAcknowledgement(bytes, start, end) ||
+    decodeAcknowledgement(type, bytes, start, end, version).packetId
+  );
+}
+
+/** @throws ProtocolError the packet is malformed, or its packet identifier 0 */
 export function decodeAcknowledgement(
   type: AcknowledgementType,
   bytes: Buffer,

@@ -16,7 +16,8 @@ import { challenge } from './auth';
 
 /** Finds out who a client is, then accepts or refuses it (MQTT 5.0 sections 3.1.4, 3.2). */
 export function handleConnect(connection: ClientConnection, bytes: Buffer, start: number, end: number): void {
-  const { access, output } = connection;
+  const { access, broker, output } = connection;
+  connection.order = broker.nextOrder();
   // Known before the rest is read, so that a refusal has the peer's form; MQTT 3.1.1 where even that is unknown.
   connection.version = peekProtocolVersion(bytes, start, end) ?? 4;
   const packet = decodeConnect(bytes, start, end);
