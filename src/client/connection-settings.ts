@@ -79,6 +79,13 @@ export interface QueueSettings {
   expiry?: number;
   /** QoS 0 messages while there is no connection: `queue` (the default), or `refuse` them at once. */
   qos0?: 'queue' | 'refuse';
+  /**
+   * A directory of the connection's own, made if it is not there, in which messages of QoS 1 and 2 are kept until the
+   * broker has acknowledged them, over restarts too. Their publishers hear that they are published when they are on
+   * the disk; what becomes of them later, if it is bad, `Connection.onProblem` tells. So that QoS 2 stays exactly once
+   * over a restart, the broker has to keep the session: no Clean Start, a client id, a session expiry.
+   */
+  directory?: string;
 }
 
 export interface ConnectionSettings {
@@ -152,6 +159,8 @@ export interface PublishReceipt {
   packetId?: number;
   /** MQTT 5 reason code of PUBACK or PUBCOMP, where it is not 0: 0x10 says that nobody has subscribed. */
   reasonCode?: number;
+  /** It is on the disk, and will be sent: the broker has not acknowledged it yet. */
+  stored?: true;
 }
 
 /** What a connection has under way, and what was lost since it was made. */
@@ -175,6 +184,8 @@ export interface SessionStatistics {
   unanswered: number;
   /** ms of the last ping on this connection. */
   roundTrip: number | undefined;
+  /** Why messages that should be on the disk are in memory only. */
+  diskFault: string | undefined;
 }
 
 /** MQTT 5.0 section 3.8.3.1. */

@@ -71,6 +71,7 @@ export class Connection {
   readonly #sessions = new Map<number, SessionSubscriptions>();
   readonly #byFilter = new Map<string, Place>();
   readonly #slots = new Set<number>();
+  readonly #problemListeners = new Set<(error: Error) => void>();
   readonly #statusListeners = new Set<(status: ConnectionStatus) => void>();
   #identified: boolean;
   #state: 'new' | 'open' | 'closed' = 'new';
@@ -97,6 +98,15 @@ export class Connection {
     this.#statusListeners.add(listener);
     listener(this.status);
     return () => this.#statusListeners.delete(listener);
+  }
+
+  /**
+   * Calls the listener with what can be told to nobody else: messages of the queue on disk that end badly after their
+   * publishers have heard that they are safe, and what is wrong with the disk. Returns what removes it.
+   */
+  onProblem(listener: (error: Error) => void): () => void {
+    this.#problemListeners.add(listener);
+    return () => this.#problemListeners.delete(listener);
   }
 
   /** Messages that wait, are under way or were lost. */
@@ -249,12 +259,15 @@ export class Connection {
 
   #newSession(number: number): SessionSubscriptions {
     // What the connection says of itself, it says once.
-    const { will: _will, birth: _birth, closing: _closing, ...settings } = this.#settings;
+    const { will: _will, birth: _birth, closing: _closing, queue: _queue, ...settings } = this.#settings;
     const session: MqttSession = new MqttSession(
       number === MAIN ? this.#settings : { ...settings, clientId: `${settings.clientId}-${number}` },
       {
         status: (status) =>
           number === MAIN ? this.#onStatus(status) : this.#onExtraStatus(subscriptions, status),
+        problem: (error) => {
+          for (const listener of [...this.#problemListeners]) listener(error);
+        },
         ready: (resumed) => {
           if (number === MAIN) this.#noteIdentifiers();
           subscriptions.ready(resumed);

@@ -22,6 +22,7 @@ import { MAX_IN_FLIGHT, PublishWindow } from './publish-window';
 import { errorText, refusal } from './reason';
 import { type Opened, Reconnection } from './reconnection';
 import { settingsFault } from './settings-fault';
+import { StoredMessages } from './stored-messages';
 
 /** How long close() waits for acknowledgements, in ms; then it rejects. */
 const DRAIN_MS = 3000;
@@ -34,6 +35,8 @@ const RECEIVE_MAXIMUM = 0xffff;
 
 export interface SessionObserver {
   status(status: ConnectionStatus): void;
+  /** What cannot be told to the publisher of a message, who has been told that it is safe. */
+  problem(error: Error): void;
   /** Connected; `resumed` says whether the broker still has the session's subscriptions. Called before anything waiting is sent. */
   ready(resumed: boolean): void;
   /** A message; it is acknowledged when all holds that are taken on it are released. */
@@ -53,10 +56,13 @@ export class MqttSession {
   readonly #window: PublishWindow;
   readonly #incoming: IncomingExchanges;
   readonly #gate: IncomingGate;
+  readonly #stored: StoredMessages | undefined;
   #connection: NetworkConnection | undefined;
   #status: ConnectionStatus = { state: 'disconnected' };
   #closing: Promise<void> | undefined;
   #leaving: Promise<void> | undefined;
+  /** open() has been called, and disconnect() or close() not since. */
+  #wanted = false;
   /** Clean Start is about what an earlier run left behind; within this run the session is to be resumed. */
   #cleanStart: boolean;
   #clientId: string;
@@ -79,6 +85,10 @@ export class MqttSession {
       (answers) => this.#answer(answers),
       settings.protocolVersion === 5,
     );
+    const directory = settings.queue?.directory;
+    if (directory !== undefined) {
+      this.#stored = new StoredMessages(directory, (error) => observer.problem(error));
+    }
     this.#gate = new IncomingGate(
       settings.receiveMaximum ?? RECEIVE_MAXIMUM,
       () => this.#incoming.unanswered,
@@ -103,6 +113,7 @@ export class MqttSession {
       dropped: this.#queue.dropped,
       expired: this.#queue.expired,
       unanswered: this.#incoming.unanswered,
+      diskFault: this.#stored?.fault,
       roundTrip: this.#connection?.roundTrip,
     };
   }
@@ -112,9 +123,7 @@ export class MqttSession {
     if (this.#closing !== undefined) return;
     const fault = settingsFault(this.#settings);
     if (fault !== undefined) {
-      this.#closing = Promise.resolve();
-      this.#setStatus('error', fault);
-      this.#queue.refuseAll(() => new NotConnectedError(fault));
+      this.#refuse(fault);
       return;
     }
     if (this.#leaving !== undefined) {
@@ -122,8 +131,26 @@ export class MqttSession {
       return;
     }
     if (this.#reconnection.running) return;
+    this.#wanted = true;
     this.#setStatus('connecting');
-    this.#reconnection.start();
+    if (this.#stored === undefined) this.#reconnection.start();
+    else void this.#openStored(this.#stored);
+  }
+
+  async #openStored(stored: StoredMessages): Promise<void> {
+    try {
+      this.#window.restore(await stored.open());
+      if (this.#wanted) this.#reconnection.start();
+    } catch (error) {
+      this.#refuse(`queue on disk: ${errorText(error)}`);
+    }
+  }
+
+  /** It can never be connected. */
+  #refuse(fault: string): void {
+    this.#closing = Promise.resolve();
+    this.#setStatus('error', fault);
+    this.#queue.refuseAll(() => new NotConnectedError(fault));
   }
 
   /** Disconnects until open(). What is published meanwhile waits in the queue, and so does what was not acknowledged. */
@@ -156,11 +183,13 @@ export class MqttSession {
     const { state, reason } = this.#status;
     const fault = state === 'connected' ? this.#fault(message) : undefined;
     if (fault !== undefined) message.end(new PublishError(topic, fault));
-    else
+    else {
+      if (options.qos > 0) this.#stored?.keep(message);
       this.#window.push(
         message,
         state === 'connected' ? undefined : (reason ?? 'the connection is being made'),
       );
+    }
     return message.result;
   }
 
@@ -199,6 +228,7 @@ export class MqttSession {
 
   async #end(): Promise<void> {
     await this.#leave();
+    await this.#stored?.close();
     this.#queue.refuseAll(() => new NotConnectedError('the connection was closed'));
     this.#window.abandon('the connection was closed before the broker acknowledged it');
     this.#setStatus('disconnected');
@@ -214,6 +244,7 @@ export class MqttSession {
       }
     }
     this.#window.pause();
+    this.#wanted = false;
     this.#reconnection.stop();
     await this.#connection?.close();
   }
@@ -287,10 +318,10 @@ export class MqttSession {
 
   /** PUBREC: from here on the message itself is not sent again, only PUBREL. */
   #onTaken(packetId: number, send: () => void): void {
-    for (const message of this.#window.unacknowledged) {
-      if (message.packetId === packetId) message.released = true;
-    }
-    send();
+    const message = this.#window.unacknowledged.find((sent) => sent.packetId === packetId);
+    if (message !== undefined) message.released = true;
+    if (message !== undefined && this.#stored !== undefined) this.#stored.taken(message, send);
+    else send();
   }
 
   #onEnded(end: ConnectionEnd): void {
@@ -314,8 +345,19 @@ export class MqttSession {
 
   #send(message: OutgoingMessage): void {
     const fault = this.#fault(message);
-    if (fault !== undefined) this.#window.settle(message, new PublishError(message.topic, fault));
-    else this.#connection?.publish(message, (error, packet) => this.#onOutcome(message, error, packet));
+    if (fault !== undefined) {
+      this.#window.settle(message, new PublishError(message.topic, fault));
+      return;
+    }
+    const connection = this.#connection;
+    const send = (): void => {
+      if (connection !== this.#connection) return;
+      connection?.publish(message, (error, packet) => this.#onOutcome(message, error, packet));
+    };
+    // The window is smaller than their number.
+    if (message.options.qos > 0) message.packetId ??= this.#identifiers.allocate() as number;
+    if (message.options.qos === 0 || this.#stored === undefined) send();
+    else this.#stored.sending(message, send);
   }
 
   #onOutcome(

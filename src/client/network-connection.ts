@@ -189,7 +189,6 @@ export class NetworkConnection {
         outcome(error ?? undefined, options.qos > 0 ? (packet ?? this.#answer) : undefined);
       },
     );
-    if (options.qos > 0) message.packetId = this.#client.getLastMessageId();
   }
 
   /** Resolves after SUBACK; rejects with SubscribeError when the broker refuses, NotConnectedError when the connection ends. */

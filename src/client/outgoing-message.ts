@@ -18,8 +18,9 @@ export class OutgoingMessage {
   released = false;
   /** Connections that the broker ended while nothing but this message was in flight. */
   strikes = 0;
-  /** Date.now() when it was published. */
-  readonly #since = Date.now();
+  /** Hears its outcome, and whether its publisher has been told before that it is safe. */
+  onEnd: ((outcome: PublishReceipt | Error, accepted: boolean) => void) | undefined;
+  #accepted = false;
   #seconds = Number.POSITIVE_INFINITY;
   #ended = false;
   #resolve!: (receipt: PublishReceipt) => void;
@@ -29,6 +30,8 @@ export class OutgoingMessage {
     readonly topic: string,
     readonly payload: Buffer | string,
     readonly options: PublishOptions,
+    /** Date.now() when it was published. */
+    readonly since = Date.now(),
   ) {
     this.bytes =
       BYTES_PER_MESSAGE +
@@ -51,7 +54,7 @@ export class OutgoingMessage {
 
   /** Date.now() after which it is not sent any more, unless it was sent before. */
   get deadline(): number {
-    return this.#since + this.#seconds * 1000;
+    return this.since + this.#seconds * 1000;
   }
 
   /** What it ends with after its deadline. */
@@ -67,15 +70,23 @@ export class OutgoingMessage {
   get properties(): PublishOptions['properties'] {
     const { properties } = this.options;
     if (properties?.messageExpiryInterval === undefined) return properties;
-    const waited = Math.floor((Date.now() - this.#since) / 1000);
+    const waited = Math.floor((Date.now() - this.since) / 1000);
     if (waited === 0) return properties;
     return { ...properties, messageExpiryInterval: Math.max(0, properties.messageExpiryInterval - waited) };
+  }
+
+  /** It is safe: its publisher need not wait for the broker. */
+  accept(): void {
+    if (this.#ended) return;
+    this.#accepted = true;
+    this.#resolve({ stored: true });
   }
 
   /** The outcome; only the first counts. */
   end(outcome: PublishReceipt | Error): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.onEnd?.(outcome, this.#accepted);
     if (outcome instanceof Error) this.#reject(outcome);
     else this.#resolve(outcome);
   }

@@ -54,6 +54,12 @@ export class OutgoingQueue {
     this.#await(message.deadline);
   }
 
+  /** Puts messages of an earlier run in front. Those that have expired meanwhile end at the next sweep. */
+  restore(messages: readonly OutgoingMessage[]): void {
+    for (const message of messages) message.expire(this.#settings.expiry);
+    this.putBack(messages);
+  }
+
   /** Puts messages in front, in their order: they have had their place, so no bound is asked. */
   putBack(messages: readonly OutgoingMessage[]): void {
     this.#replace([...messages, ...this.#waiting()]);

@@ -40,6 +40,12 @@ export class PublishWindow {
     return [...this.#inFlight, ...this.#unacknowledged];
   }
 
+  /** Takes up messages of an earlier run, in order: before all others, and those that were sent before those that were not. */
+  restore(messages: readonly OutgoingMessage[]): void {
+    this.#unacknowledged.push(...messages.filter(({ repeated }) => repeated));
+    this.#queue.restore(messages.filter(({ repeated }) => !repeated));
+  }
+
   /** There is a connection: lets at most `limit` messages be in flight. */
   open(limit: number): void {
     this.#limit = limit;

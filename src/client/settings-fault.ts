@@ -20,7 +20,7 @@ const numbers = [
   ['receiveMaximum', 'receive maximum', 'messages', 1, 0xffff],
   ['maximumPacketSize', 'maximum packet size', 'bytes', 1, 0xffffffff],
   ['topicAliasMaximum', 'topic alias maximum', 'aliases', 0, 0xffff],
-  ['maxInFlight', 'messages in flight', 'messages', 1, 0xffff],
+  ['maxInFlight', 'messages in flight', 'messages', 1, 0x7fff],
 ] as const;
 
 /** Says what makes a connection with these settings impossible whatever the broker does, or `undefined`. */

@@ -75,11 +75,20 @@ export class Mosquitto {
   }
 
   /** Ends it as a crash would. */
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.#signal('SIGKILL');
+  }
+
+  /** Has it end in order, with what it keeps on disk. */
+  end(): Promise<void> {
+    return this.#signal('SIGTERM');
+  }
+
+  async #signal(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
-    child.kill('SIGKILL');
+    child.kill(signal);
     await gone;
   }
 

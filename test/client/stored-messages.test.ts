@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Connection, type QueueSettings } from '../../src/client/connection';
+import { freePort } from '../counterparts';
+import { settingsFor, statusOf } from './observed';
+import { CONNECT, PUBLISH, packet, type RawPacket, ScriptedBroker } from './scripted-broker';
+
+const quick = { qos: 1, retain: false } as const;
+const payloadOf = ({ body }: RawPacket): string => body.subarray(6).toString();
+
+describe('queue on disk', function () {
+  this.timeout(10_000);
+  let directory: string;
+  const open: Connection[] = [];
+  const brokers: ScriptedBroker[] = [];
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'queue-'));
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((connection) => connection.close()));
+    for (const broker of brokers.splice(0)) await broker.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const connect = (url: string, queue: QueueSettings = {}) => {
+    const settings = {
+      queue: { directory, ...queue },
+      reconnect: { first: 1, longest: 5 },
+      clientId: 'stored',
+    };
+    const connection = new Connection(settingsFor(url, 5, settings));
+    const problems: string[] = [];
+    connection.onProblem((error) => problems.push(error.message));
+    open.push(connection);
+    connection.open();
+    return { connection, problems };
+  };
+  const start = async (answer: (received: RawPacket, socket: Socket) => void, resumed = 0) => {
+    const broker = await ScriptedBroker.start((received, socket) => {
+      if (received.type === CONNECT) socket.write(packet(2, 0, resumed, 0, 0));
+      else answer(received, socket);
+    });
+    brokers.push(broker);
+    return broker;
+  };
+  const acknowledge = (received: RawPacket, socket: Socket) => {
+    if (received.type === PUBLISH) socket.write(packet(4, 0, received.body.subarray(3, 5)));
+  };
+
+  it('says that a message is published when it is safe, and sends it in a later run, in order', async () => {
+    const nobody = `mqtt://127.0.0.1:${await freePort()}`;
+    const { connection } = connect(nobody);
+    for (const text of ['a', 'b', 'c']) {
+      assert.deepEqual(await connection.publish('t', text, quick), { stored: true });
+    }
+    const lost = connection.publish('t', 'not on disk', { qos: 0, retain: false });
+    void lost.catch(() => {});
+    await connection.close();
+    await assert.rejects(lost, /the connection was closed/);
+    const broker = await start(acknowledge);
+    const next = connect(broker.url);
+    await next.connection.publish('t', 'd', quick);
+    await broker.until((made) => made.of(PUBLISH).length === 4);
+    assert.deepEqual(broker.of(PUBLISH).map(payloadOf), ['a', 'b', 'c', 'd']);
+    await next.connection.close();
+    assert.deepEqual(next.problems, []);
+    // All is done: there is nothing left for a third run.
+    const third = connect(broker.url);
+    await third.connection.publish('t', 'e', quick);
+    await broker.until((made) => made.of(PUBLISH).length === 5);
+    assert.equal(broker.of(PUBLISH).map(payloadOf).at(-1), 'e');
+  });
+
+  it('goes on with a QoS 2 exchange in a later run: the same packet identifier, DUP, and only PUBREL after PUBREC', async () => {
+    const mute = await start((received, socket) => {
+      if (received.type === PUBLISH && payloadOf(received) === 'b') {
+        socket.write(packet(5, 0, received.body.subarray(3, 5)));
+      }
+    });
+    const { connection } = connect(mute.url);
+    for (const text of ['a', 'b']) await connection.publish('t', text, { qos: 2, retain: false });
+    await mute.until((made) => made.of(6).length === 1);
+    const [a, b] = mute.of(PUBLISH).map(({ body }) => body.readUInt16BE(3));
+    await connection.close();
+    const broker = await start((received, socket) => {
+      const id = received.body.subarray(received.type === PUBLISH ? 3 : 0).subarray(0, 2);
+      socket.write(packet(received.type === PUBLISH ? 5 : 7, 0, id));
+    }, 1);
+    const next = connect(broker.url);
+    await broker.until((made) => made.of(6).length === 2);
+    assert.deepEqual(
+      broker
+        .of(PUBLISH)
+        .map(({ flags, body }) => [flags, body.readUInt16BE(3), payloadOf({ type: 3, flags, body })]),
+      [[12, a, 'a']],
+    );
+    assert.deepEqual(
+      broker.of(6).map(({ body }) => body.readUInt16BE(0)),
+      [b, a],
+    );
+    await statusOf(next.connection, ({ state }) => state === 'connected');
+    assert.deepEqual(next.problems, []);
+  });
+
+  it('tells what becomes of a message that was safe, if it is bad', async () => {
+    const broker = await start((received, socket) => {
+      if (received.type === PUBLISH) socket.write(packet(4, 0, received.body.subarray(3, 5), 0x97));
+    });
+    const nobody = connect(`mqtt://127.0.0.1:${await freePort()}`, {
+      maxMessages: 1,
+      overflow: 'drop-oldest',
+    });
+    await nobody.connection.publish('t', 'a', quick);
+    await nobody.connection.publish('t', 'b', quick);
+    assert.deepEqual(nobody.problems, [
+      'topic "t" not published: dropped, because the queue of waiting messages was full',
+    ]);
+    await nobody.connection.close();
+    const { problems } = connect(broker.url);
+    await broker.until((made) => made.of(PUBLISH).length === 1);
+    while (problems.length === 0) await new Promise(setImmediate);
+    assert.deepEqual(problems, ['topic "t" not published: Quota exceeded (0x97)']);
+  });
+
+  it('does not connect when somebody else has the directory, and says so', async () => {
+    const broker = await start(acknowledge);
+    connect(broker.url);
+    await broker.until((made) => made.of(CONNECT).length === 1);
+    const { connection } = connect(broker.url);
+    const early = connection.publish('t', 'x', quick);
+    const { reason } = await statusOf(connection, ({ state }) => state === 'error');
+    assert.match(reason ?? '', /^queue on disk: the storage directory .* is in use/);
+    await assert.rejects(early, /^NotConnectedError: not connected to the broker: queue on disk/);
+    await assert.rejects(connection.publish('t', 'y', quick), /queue on disk/);
+  });
+
+  it('is closed and opened in the middle of opening without harm', async () => {
+    const broker = await start(acknowledge);
+    const { connection } = connect(broker.url);
+    void connection.publish('t', 'x', quick).catch(() => {});
+    await connection.close();
+    const { connection: next } = connect(broker.url);
+    void next.disconnect();
+    next.open();
+    await next.publish('t', 'y', quick);
+    await broker.until((made) => made.of(PUBLISH).some((received) => payloadOf(received) === 'y'));
+  });
+});
