@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import type { NodeMessage } from 'node-red';
 import { hashPassword } from '../src/broker/access/password-hash';
 import type { ListRequest } from '../src/broker/administration';
@@ -9,30 +8,13 @@ import { encodePayload } from '../src/client/flow-payload';
 import { publishedFlowMessage } from './embedded-message';
 import { UPSTREAM } from './embedded-upstream';
 import { wholeNumber } from './form-number';
+import { flagOf, MessageFieldError, optional, propertiesOf, qosOf, textOf, textsOf } from './message-fields';
 
-const MAX_UINT32 = 0xffff_ffff;
-/** Of a text that MQTT carries. */
-const MAX_TEXT_BYTES = 65_535;
 /** Entries of one answer. */
 const MAX_PAGE = 1000;
 
 /** A message to the node, whatever a flow has put there. */
 type Input = NodeMessage & Record<string, unknown>;
-
-/** A property of the message whose value cannot be used. */
-export class ActionError extends Error {
-  override readonly name = 'ActionError';
-  readonly field: string;
-  /** As it can be shown. */
-  readonly value: string;
-
-  constructor(field: string, value: unknown) {
-    const shown = inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY }).slice(0, 100);
-    super(`msg.${field}: ${shown}`);
-    this.field = field;
-    this.value = shown;
-  }
-}
 
 /** What an action answers: properties for the message that asked for it; nothing where `done` says all. */
 type Answer = { payload: unknown; next?: number } | undefined;
@@ -74,7 +56,7 @@ const ACTIONS: Readonly<Record<string, (thread: BrokerThread, msg: Input) => Pro
     const { password } = msg;
     // Whoever gets the message next, the answer or a Catch node, must not.
     delete msg.password;
-    if (typeof password !== 'string' || password === '') throw new ActionError('password', '');
+    if (typeof password !== 'string' || password === '') throw new MessageFieldError('password', '');
     const user = { name: textOf(msg, 'username'), groups: optional(msg, 'groups', textsOf) ?? [] };
     await inOrder(thread, async () => {
       thread.setUser({ ...user, passwordHash: await hashPassword(password) });
@@ -100,13 +82,14 @@ export const ACTION_NAMES = Object.keys(ACTIONS).join(', ');
 
 /**
  * Does what the message asks for. Resolves to the answer: the message with another payload; `undefined` where there is none.
- * @throws ActionError a property of the message cannot be used
+ * @throws MessageFieldError a property of the message cannot be used
  * @throws Error the broker cannot do it
  */
 export async function runAction(thread: BrokerThread, msg: NodeMessage): Promise<NodeMessage | undefined> {
   const input = msg as Input;
   const { action } = input;
-  if (typeof action !== 'string' || !Object.hasOwn(ACTIONS, action)) throw new ActionError('action', action);
+  if (typeof action !== 'string' || !Object.hasOwn(ACTIONS, action))
+    throw new MessageFieldError('action', action);
   const answer = await ACTIONS[action]?.(thread, input);
   if (answer === undefined) return undefined;
   // Of an earlier page, when the message comes back for the next one.
@@ -131,9 +114,9 @@ function pageOf({ entries, next }: Page<unknown>): Answer {
 
 function partOf(msg: Input): PageRequest {
   const offset = wholeNumber(msg.offset ?? 0, 0, Number.MAX_SAFE_INTEGER);
-  if (offset === undefined) throw new ActionError('offset', msg.offset);
+  if (offset === undefined) throw new MessageFieldError('offset', msg.offset);
   const limit = wholeNumber(msg.limit ?? 100, 1, MAX_PAGE);
-  if (limit === undefined) throw new ActionError('limit', msg.limit);
+  if (limit === undefined) throw new MessageFieldError('limit', msg.limit);
   return { offset, limit };
 }
 
@@ -142,84 +125,26 @@ function listOf(msg: Input): ListRequest {
 }
 
 function messageOf(msg: Input): OwnMessage {
-  const qos = wholeNumber(msg.qos ?? 0, 0, 2);
-  if (qos === undefined) throw new ActionError('qos', msg.qos);
   const payload = encodePayload(msg.payload);
   return {
     topic: textOf(msg, 'topic'),
     payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
-    qos: qos as OwnMessage['qos'],
+    qos: qosOf(msg),
     retain: flagOf(msg, 'retain'),
-    properties: propertiesOf(msg),
+    properties: ownPropertiesOf(msg),
   };
 }
 
-/** The MQTT 5 properties of a message, under the names that Node-RED's own MQTT nodes gave them. */
-function propertiesOf(msg: Input): OwnMessage['properties'] {
-  const properties: OwnMessage['properties'] = {};
-  const responseTopic = optional(msg, 'responseTopic', textOf);
-  if (responseTopic !== undefined) properties.responseTopic = responseTopic;
-  const correlationData = optional(msg, 'correlationData', bytesOf);
-  if (correlationData !== undefined) properties.correlationData = correlationData;
-  const contentType = optional(msg, 'contentType', textOf);
-  if (contentType !== undefined) properties.contentType = contentType;
-  const messageExpiryInterval = optional(msg, 'messageExpiryInterval', secondsOf);
-  if (messageExpiryInterval !== undefined) properties.messageExpiryInterval = messageExpiryInterval;
-  const isText = optional(msg, 'payloadFormatIndicator', flagOf);
-  if (isText !== undefined) properties.payloadFormatIndicator = isText ? 1 : 0;
-  const userProperties = optional(msg, 'userProperties', pairsOf);
-  if (userProperties !== undefined) properties.userProperties = userProperties;
-  return properties;
-}
-
-/** A property that may be absent. */
-function optional<T>(msg: Input, field: string, read: (msg: Input, field: string) => T): T | undefined {
-  return msg[field] === undefined ? undefined : read(msg, field);
-}
-
-function textOf(msg: Input, field: string): string {
-  const value = msg[field];
-  if (typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_TEXT_BYTES) return value;
-  throw new ActionError(field, value);
-}
-
-function textsOf(msg: Input, field: string): string[] {
-  const value = msg[field];
-  if (!Array.isArray(value)) throw new ActionError(field, value);
-  return value.map((text) => {
-    if (typeof text !== 'string') throw new ActionError(field, value);
-    return text;
-  });
-}
-
-function flagOf(msg: Input, field: string): boolean {
-  const value = msg[field] ?? false;
-  if (value === true || value === 'true' || value === 1) return true;
-  if (value === false || value === 'false' || value === 0) return false;
-  throw new ActionError(field, value);
-}
-
-function secondsOf(msg: Input, field: string): number {
-  const seconds = wholeNumber(msg[field], 0, MAX_UINT32);
-  if (seconds === undefined) throw new ActionError(field, msg[field]);
-  return seconds;
-}
-
-function bytesOf(msg: Input, field: string): Buffer {
-  const value = msg[field];
-  if (typeof value === 'string') return Buffer.from(value);
-  if (value instanceof Uint8Array) return Buffer.from(value);
-  throw new ActionError(field, value);
-}
-
-/** An object of texts, or of lists of texts where a name occurs more than once. */
-function pairsOf(msg: Input, field: string): Array<[string, string]> {
-  const value = msg[field];
-  if (typeof value !== 'object' || value === null) throw new ActionError(field, value);
-  return Object.entries(value).flatMap(([name, texts]) =>
-    [texts].flat().map((text): [string, string] => {
-      if (typeof text !== 'string') throw new ActionError(field, { [name]: text });
-      return [name, text];
+/** The properties as the broker keeps them. */
+function ownPropertiesOf(msg: Input): OwnMessage['properties'] {
+  const { payloadFormatIndicator, userProperties, ...same } = propertiesOf(msg);
+  return {
+    ...same,
+    ...(payloadFormatIndicator !== undefined && { payloadFormatIndicator: payloadFormatIndicator ? 1 : 0 }),
+    ...(userProperties !== undefined && {
+      userProperties: Object.entries(userProperties).flatMap(([name, texts]) =>
+        [texts].flat().map((text): [string, string] => [name, text]),
+      ),
     }),
-  );
+  };
 }

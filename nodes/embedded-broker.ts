@@ -14,7 +14,7 @@ import {
   decisionTimeoutOf,
   usersWithoutPassword,
 } from './embedded-access';
-import { ACTION_NAMES, ActionError, runAction } from './embedded-actions';
+import { ACTION_NAMES, runAction } from './embedded-actions';
 import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
 import { DecisionError, FlowDecisions, isDecision } from './embedded-decisions';
 import { formLimits, type LimitFields, limitRange } from './embedded-limits';
@@ -25,6 +25,7 @@ import { servePasswords } from './embedded-passwords';
 import { BrokerStatus } from './embedded-status';
 import { type UpstreamFields, upstreamsOf } from './embedded-upstream';
 import { FieldError } from './field-error';
+import { MessageFieldError } from './message-fields';
 
 interface Fields
   extends NodeDef,
@@ -199,7 +200,7 @@ export default function (RED: NodeAPI): void {
           done();
         },
         (error: Error) => {
-          if (error instanceof ActionError) {
+          if (error instanceof MessageFieldError) {
             const values = { value: error.value, actions: ACTION_NAMES };
             done(new Error(text(`errors.action.${error.field}`, values)));
           } else if (error instanceof DecisionError) done(new Error(text(`errors.decision.${error.fault}`)));

@@ -1,54 +1,109 @@
-import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
-import type { QoS } from '../src/client/connection';
-import { encodePayload } from '../src/client/flow-payload';
+import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from 'node-red';
+import type { PublishOptions } from '../src/client/connection';
+import { decodePayload, encodePayload } from '../src/client/flow-payload';
+import { Requester, replyTopicOf } from '../src/client/requester';
 import { useBroker } from './broker-user';
-import { wholeNumber } from './form-number';
+import { FieldError } from './field-error';
+import { flowMessage } from './flow-message';
+import { type Fields, flagOf, MessageFieldError, propertiesOf, qosOf } from './message-fields';
+import { type PublishFields, type PublishForm, readPublishForm } from './publish-form';
+import { TypedValues } from './typed-values';
 
-interface Fields extends NodeDef {
+interface PubFields extends NodeDef, PublishFields, Fields {
   broker: string;
-  topic: string;
-  qos: string;
-  retain: string;
 }
 
+/** The fields that may be taken from elsewhere, and properties of the message where they are blank. */
+const VALUES = [
+  'topic',
+  'payload',
+  'qos',
+  'retain',
+  'responseTopic',
+  'correlationData',
+  'contentType',
+  'messageExpiryInterval',
+  'payloadFormatIndicator',
+  'userProperties',
+];
+
 export default function (RED: NodeAPI): void {
-  function MqttPub(this: Node, fields: Fields) {
+  function MqttPub(this: Node, fields: PubFields) {
     RED.nodes.createNode(this, fields);
     const text = (key: string, values: Record<string, string | number> = {}) =>
       RED._(`mqtt-pub.${key}`, values);
+    let fault: string | undefined;
+    let form: PublishForm = { mode: 'publish', replyPrefix: '', timeout: 0 };
+    try {
+      form = readPublishForm(fields);
+    } catch (error) {
+      if (!(error instanceof FieldError)) throw error;
+      fault = text(`errors.${error.field}`, { value: error.value });
+    }
     const use = useBroker(RED, this, fields.broker, text('status.noBroker'));
-    if ('fault' in use) this.status({ fill: 'red', shape: 'ring', text: use.fault });
-    else
+    if ('fault' in use) fault ??= use.fault;
+    else if (fault === undefined) {
       this.on(
         'close',
         use.connection.onStatus((status) => this.status(use.describe(status))),
       );
+    }
+    if (fault !== undefined) this.status({ fill: 'red', shape: 'ring', text: fault });
 
-    const topicOf = (msg: NodeMessageInFlow): string => {
-      const topic: unknown = fields.topic || msg.topic;
+    const typed = new TypedValues(RED, this, VALUES, fields);
+    const requester =
+      'fault' in use || form.mode !== 'request' ? undefined : new Requester(use.connection, form.replyPrefix);
+    if (requester !== undefined) this.on('close', () => requester.close());
+
+    const replyTopic = ({ responseTopic, topic }: NodeMessage & Fields): unknown =>
+      responseTopic ?? (typeof topic === 'string' ? replyTopicOf(topic) : undefined);
+    const topicIn = (values: Fields, msg: NodeMessage): string => {
+      const topic = form.mode === 'reply' && !fields.topic ? replyTopic(msg) : values.topic;
       if (typeof topic === 'string' && topic !== '') return topic;
-      throw new Error(text('errors.noTopic'));
+      throw new Error(text(form.mode === 'reply' ? 'errors.noResponseTopic' : 'errors.noTopic'));
     };
-    const qosOf = (msg: NodeMessageInFlow): QoS => {
-      const value = (fields.qos ?? '') === '' ? (msg.qos ?? 0) : fields.qos;
-      const qos = wholeNumber(value, 0, 2);
-      if (qos === undefined) throw new Error(text('errors.qos', { value: String(value) }));
-      return qos as QoS;
+    const optionsIn = (values: Fields): PublishOptions => {
+      // The reply has a place to go; it is no request.
+      if (form.mode === 'reply' && !fields.responseTopic) delete values.responseTopic;
+      const properties = propertiesOf(values);
+      return {
+        qos: qosOf(values),
+        retain: flagOf(values, 'retain'),
+        ...(Object.keys(properties).length > 0 && { properties }),
+      };
     };
-    const retainOf = (msg: NodeMessageInFlow): boolean => {
-      const value: unknown = (fields.retain ?? '') === '' ? (msg.retain ?? false) : fields.retain;
-      if (value === true || value === 'true') return true;
-      if (value === false || value === 'false') return false;
-      throw new Error(text('errors.retain', { value: String(value) }));
-    };
-    const publish = async (msg: NodeMessageInFlow): Promise<void> => {
-      if ('fault' in use) throw new Error(use.fault);
-      const [topic, payload] = [topicOf(msg), encodePayload(msg.payload)];
-      await use.connection.publish(topic, payload, { qos: qosOf(msg), retain: retainOf(msg) });
+    const publish = async (values: Fields, msg: NodeMessage): Promise<NodeMessage | undefined> => {
+      if (fault !== undefined || 'fault' in use) throw new Error(fault);
+      const [topic, payload, options] = [
+        topicIn(values, msg),
+        encodePayload(values.payload),
+        optionsIn(values),
+      ];
+      if (requester !== undefined) {
+        const reply = await requester.request(topic, payload, options, form.timeout);
+        const { _msgid, ...rest } = msg as NodeMessageInFlow;
+        for (const name of VALUES) delete (rest as Fields)[name];
+        return Object.assign({ _msgid }, rest, flowMessage(reply, decodePayload(reply.payload, 'auto')));
+      }
+      const { packetId } = await use.connection.publish(topic, payload, options);
+      if (packetId !== undefined) (msg as Fields).messageId = packetId;
+      return undefined;
     };
 
-    this.on('input', (msg, _send, done) => {
-      publish(msg).then(() => done(), done);
+    this.on('input', (msg, send, done) => {
+      typed
+        .with(msg, (values) => publish(values, msg))
+        .then(
+          (reply) => {
+            if (reply !== undefined) send(reply);
+            done();
+          },
+          (error: Error) => {
+            if (error instanceof MessageFieldError) {
+              done(new Error(text(`errors.${error.field}`, { value: error.value })));
+            } else done(error);
+          },
+        );
     });
   }
 

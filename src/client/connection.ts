@@ -86,6 +86,10 @@ export class Connection {
     return this.#session(MAIN).session.status;
   }
 
+  get protocolVersion(): ConnectionSettings['protocolVersion'] {
+    return this.#settings.protocolVersion;
+  }
+
   /** Messages that came for subscriptions which the broker kept from an earlier run and nobody wants any more. */
   get unrouted(): number {
     let sum = 0;

@@ -44,6 +44,37 @@ inEachEditor('the forms', (session) => {
 
   describe('mqtt-pub', () => {
     it('keeps its fields', () => keeps('mqtt-pub', { topic: 'lab/bench', qos: '1', retain: 'true' }));
+    it('keeps where its values are taken from, and gets an output for replies', async () => {
+      const { editor } = session;
+      await editor.openForm(id('mqtt-pub'));
+      const typed = (name: string) =>
+        editor.page.locator(`#node-input-${name} + .red-ui-typedInput-container`);
+      await editor.page.locator('#node-input-mode').selectOption('request');
+      assert.equal(await typed('responseTopic').isVisible(), false);
+      await editor.enter('#node-input-topic', 'rooms/{{msg.room}}/{{room}}');
+      await editor.seesReason('#node-input-topic', /{{room}} is no placeholder/);
+      await editor.enter('#node-input-topic', 'rooms/{{msg.room}}');
+      await editor.enter('#node-input-timeout', 'soon');
+      await editor.seesReason('#node-input-timeout', /number of seconds/);
+      await editor.enter('#node-input-timeout', '2.5');
+      await typed('contentType').locator('input').fill('text/plain');
+      await typed('payload').locator('.red-ui-typedInput-type-select').click();
+      await editor.page.locator('.red-ui-typedInput-options:visible a', { hasText: 'empty' }).click();
+      await editor.done();
+      assert.deepEqual(await editor.invalidNodes(), []);
+      const node = (await saved(id('mqtt-pub'))) as FlowNode;
+      assert.deepEqual(
+        [
+          node.mode,
+          node.outputs,
+          node.payloadType,
+          node.contentType,
+          node.contentTypeType,
+          node.responseTopicType,
+        ],
+        ['request', 1, 'empty', 'text/plain', 'str', 'str'],
+      );
+    });
     it('refuses a topic with wildcards', () =>
       refuses('mqtt-pub', 'topic', [
         ['lab/#', /lab\/#.*contains a wildcard/],

@@ -78,6 +78,8 @@ describe('actions of embedded-broker', function () {
       payload: { on: true },
       qos: 1,
       retain: false,
+      dup: false,
+      params: ['reader'],
       ...properties,
     });
     assert.equal((await completed.until(1))[0]?._msgid, 'first');

@@ -17,6 +17,7 @@ import {
   start,
   statusText,
   stop,
+  subForm,
   tab,
 } from './flow';
 
@@ -119,8 +120,8 @@ describe('mqtt-pub', function () {
       [{ topic: 't', payload: circular }, /^PayloadError: payload cannot be written as JSON: /],
       [{ topic: 'a/+', payload: 'x' }, /topic name "a\/\+" contains a wildcard/],
       [{ payload: 'x' }, 'Error: No topic: the field is blank, and msg.topic is not text'],
-      [{ topic: 't', payload: 'x', qos: 3 }, 'Error: QoS: expected 0, 1 or 2, got "3"'],
-      [{ topic: 't', payload: 'x', retain: 'yes' }, 'Error: retain: expected true or false, got "yes"'],
+      [{ topic: 't', payload: 'x', qos: 3 }, 'Error: QoS: expected 0, 1 or 2, got 3'],
+      [{ topic: 't', payload: 'x', retain: 'yes' }, "Error: retain: expected true or false, got 'yes'"],
     ] as [Record<string, unknown>, string | RegExp][];
     for (const [msg] of bad) pub.receive(msg);
     const errors = (await caught.until(bad.length)).map(errorOf);
@@ -136,6 +137,132 @@ describe('mqtt-pub', function () {
     assert.equal(inbox.messages[0]?.topic, 'last');
     assert.equal(caught.messages.length, bad.length);
     assert.equal(completed.messages.length, 1);
+  });
+
+  it('sends all that MQTT 5 lets a message carry, from the message or the form, which wins', async () => {
+    const { completed, pub } = await run({
+      topic: 'rooms/{{msg.room}}/{{msg.payload.id}}',
+      qos: '1',
+      payload: 'payload.data',
+      payloadType: 'msg',
+      contentType: 'text/form',
+      messageExpiryInterval: '60',
+      messageExpiryIntervalType: 'num',
+      payloadFormatIndicator: 'true',
+      payloadFormatIndicatorType: 'bool',
+      userProperties: '{"a":["1","2"]}',
+      userPropertiesType: 'json',
+      responseTopic: '"answers/" & room',
+      responseTopicType: 'jsonata',
+    });
+    const of = { responseTopic: 'not/this', contentType: 'not/this', correlationData: 'from msg' };
+    pub.receive({ room: 'kitchen', payload: { id: 7, data: Buffer.from([1, 2]) }, ...of });
+    pub.receive({ room: 'attic', payload: { id: 8, data: 'text' } });
+    await completed.until(2);
+    await inbox.until(({ messages }) => messages.length === 2);
+    const { topic, payload, properties } = inbox.messages[0] as (typeof inbox.messages)[0];
+    assert.deepEqual([topic, payload], ['rooms/kitchen/7', Buffer.from([1, 2])]);
+    const expected = {
+      responseTopic: 'answers/kitchen',
+      correlationData: Buffer.from('from msg'),
+      contentType: 'text/form',
+      payloadFormatIndicator: true,
+      userProperties: { a: ['1', '2'] },
+    };
+    const { messageExpiryInterval = 0, ...rest } = properties ?? {};
+    assert.deepEqual({ ...rest, userProperties: { ...rest.userProperties } }, expected);
+    assert.ok(messageExpiryInterval > 50 && messageExpiryInterval <= 60);
+    assert.equal(inbox.messages[1]?.topic, 'rooms/attic/8');
+    // Numbers that the client gives its packets.
+    assert.deepEqual(
+      completed.messages.map(({ messageId }) => typeof messageId),
+      ['number', 'number'],
+    );
+  });
+
+  it('publishes an empty payload only where that is chosen', async () => {
+    const { caught, completed, pub } = await run({
+      topic: 't',
+      retain: 'true',
+      qos: '1',
+      payloadType: 'empty',
+    });
+    pub.receive({});
+    await completed.until(1);
+    await inbox.until(({ messages }) => messages.length === 1);
+    assert.deepEqual(
+      [inbox.messages[0]?.payload.length, inbox.messages[0]?.retain, caught.messages.length],
+      [0, true, 0],
+    );
+  });
+
+  it('publishes under no topic whose placeholders cannot be filled in, and refuses wrong properties', async () => {
+    const { caught, pub } = await run({ topic: 'rooms/{{msg.room}}' });
+    const bad = [
+      [{}, 'TopicTemplateError: {{msg.room}} has no value'],
+      [{ room: '#' }, 'TopicTemplateError: {{msg.room}} is "#", which has a wildcard (+ or #)'],
+      [{ room: 'a', contentType: 7 }, 'Error: content type: expected text, got 7'],
+      [
+        { room: 'a', userProperties: { a: 1 } },
+        'Error: user properties: expected an object of texts, got { a: 1 }',
+      ],
+      [
+        { room: 'a', messageExpiryInterval: -1 },
+        'Error: message expiry: expected a whole number of seconds, got -1',
+      ],
+      [{ room: 'a', responseTopic: 'b/#' }, /responseTopic: topic name "b\/#" contains a wildcard/],
+    ] as const;
+    for (const [msg] of bad) pub.receive({ payload: 'x', ...msg });
+    const errors = (await caught.until(bad.length)).map(errorOf);
+    for (const [, expected] of bad) {
+      assert.ok(
+        errors.some((error) => (typeof expected === 'string' ? error === expected : expected.test(error))),
+        `${expected} in ${errors}`,
+      );
+    }
+    assert.equal(inbox.messages.length, 0);
+  });
+
+  for (const protocolVersion of ['4', '5']) {
+    it(`makes requests, and replies to them: protocol level ${protocolVersion}`, async () => {
+      await start([
+        tab,
+        brokerForm({ url: broker.url, protocolVersion }),
+        pubForm({ topic: 'double', qos: '1', mode: 'request', timeout: '5', wires: [['out-1']] }),
+        subForm({ topicFilter: protocolVersion === '5' ? 'double' : 'double/@req/+', wires: [['answer']] }),
+        pubForm({ id: 'answer', mode: 'reply', qos: '1', payload: 'payload * 2', payloadType: 'jsonata' }),
+        ...reports,
+        sink(),
+      ]);
+      const [out, caught] = [new Sink(), new Sink('caught')];
+      const pub = helper.getNode('pub-1');
+      for (const n of [1, 2, 3]) pub.receive({ payload: n, order: n, req: 'kept' });
+      const answers = await out.until(3);
+      assert.deepEqual(
+        answers.map(({ payload, order, req }) => [payload, order, req]),
+        [
+          [2, 1, 'kept'],
+          [4, 2, 'kept'],
+          [6, 3, 'kept'],
+        ],
+      );
+      assert.deepEqual(caught.messages, []);
+    });
+  }
+
+  it('ends a request without reply, and a reply without request, in an error', async () => {
+    await start(flow({ topic: 'nobody', mode: 'request', timeout: '0.1', wires: [['out-1']] }));
+    const caught = new Sink('caught');
+    helper.getNode('pub-1').receive({ payload: 'x' });
+    assert.equal(
+      errorOf((await caught.until(1))[0]),
+      'RequestError: no reply to the request on "nobody": none within 0.1 s',
+    );
+    await stop();
+    await start(flow({ mode: 'reply' }));
+    const again = new Sink('caught');
+    helper.getNode('pub-1').receive({ topic: 'a/b', payload: 'x' });
+    assert.match(errorOf((await again.until(1))[0]), /No topic for the reply/);
   });
 
   it('ends each message in an error with the reason while the broker refuses it', async function () {

@@ -1,0 +1,87 @@
+import type { Node, NodeAPI, NodeMessage } from 'node-red';
+import { fillTopic } from '../src/topic/topic-template';
+import type { Fields } from './message-fields';
+
+/** Kinds of values that may have to be waited for: JSONata, and context stores that are not in memory. */
+const ASYNCHRONOUS = ['flow', 'global', 'jsonata'];
+/** The kind that stands for an empty payload. */
+const EMPTY = 'empty';
+/** Fields whose text may have placeholders. */
+const TOPICS = ['topic', 'responseTopic'];
+
+interface TypedField {
+  name: string;
+  value: string;
+  type: string;
+}
+
+/**
+ * The values of fields of which a form says where they are taken from: `<name>` and `<name>Type`, as Node-RED's typed
+ * input makes them. A field that is blank, or absent as in a flow of an earlier form, is taken from the message's
+ * property of the same name; what is set in the form wins over the message.
+ */
+export class TypedValues {
+  readonly #RED: NodeAPI;
+  readonly #node: Node;
+  readonly #names: readonly string[];
+  readonly #set: TypedField[] = [];
+  readonly #synchronous: boolean;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(RED: NodeAPI, node: Node, names: readonly string[], fields: Fields) {
+    this.#RED = RED;
+    this.#node = node;
+    this.#names = names;
+    for (const name of names) {
+      const [value, type] = [String(fields[name] ?? ''), String(fields[`${name}Type`] ?? 'str')];
+      if (value !== '' || type === EMPTY) this.#set.push({ name, value, type });
+    }
+    this.#synchronous = !this.#set.some(({ type }) => ASYNCHRONOUS.includes(type));
+  }
+
+  /**
+   * Calls `use` with the values for a message, in the order in which the messages came. Resolves with what it answers.
+   * @throws TopicTemplateError a placeholder cannot be filled in
+   */
+  async with<T>(msg: NodeMessage, use: (values: Fields) => T | Promise<T>): Promise<T> {
+    const values: Fields = {};
+    for (const name of this.#names) values[name] = (msg as Fields)[name];
+    if (this.#synchronous) {
+      for (const field of this.#set) values[field.name] = this.#now(field, msg);
+      return use(values);
+    }
+    // One that takes longer to look up must not be overtaken.
+    const looked = Promise.all(
+      this.#set.map(async (field) => [field.name, await this.#later(field, msg)] as const),
+    );
+    const turn = this.#turn;
+    const mine = Promise.all([looked, turn.catch(() => {})]);
+    let answer: T | Promise<T> | undefined;
+    const used = mine.then(([found]) => {
+      answer = use(Object.assign(values, Object.fromEntries(found)));
+    });
+    this.#turn = used;
+    await used;
+    return answer as T | Promise<T>;
+  }
+
+  #now({ name, value, type }: TypedField, msg: NodeMessage): unknown {
+    if (type === EMPTY) return Buffer.alloc(0);
+    if (type === 'str') {
+      if (!TOPICS.includes(name) || !value.includes('{{')) return value;
+      return fillTopic(value, (source, path) =>
+        this.#RED.util.evaluateNodeProperty(path, source, this.#node, msg),
+      );
+    }
+    return this.#RED.util.evaluateNodeProperty(value, type, this.#node, msg);
+  }
+
+  #later(field: TypedField, msg: NodeMessage): Promise<unknown> | unknown {
+    if (!ASYNCHRONOUS.includes(field.type)) return this.#now(field, msg);
+    return new Promise((resolve, reject) => {
+      this.#RED.util.evaluateNodeProperty(field.value, field.type, this.#node, msg, (error, value) =>
+        error ? reject(error) : resolve(value),
+      );
+    });
+  }
+}
