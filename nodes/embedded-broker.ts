@@ -15,9 +15,9 @@ import {
   usersWithoutPassword,
 } from './embedded-access';
 import { ACTION_NAMES, runAction } from './embedded-actions';
-import { type CapabilityFields, formCapabilities } from './embedded-capabilities';
-import { DecisionError, FlowDecisions, isDecision } from './embedded-decisions';
-import { formLimits, type LimitFields, limitRange } from './embedded-limits';
+import { type CapabilityFields, capabilitiesOf } from './embedded-capabilities';
+import { FlowDecisions, isDecision } from './embedded-decisions';
+import { type LimitFields, limitsOf } from './embedded-limits';
 import { type ListenerFields, listenersOf, pathsOf } from './embedded-listeners';
 import { publishedFlowMessage } from './embedded-message';
 import { type Output, type OutputFields, outputsOf } from './embedded-outputs';
@@ -62,41 +62,32 @@ export default function (RED: NodeAPI): void {
       this.status({ fill: 'red', shape: 'ring', text: fault });
       this.error(fault);
     };
-    const capabilities = formCapabilities(fields);
-    if ('fault' in capabilities) {
-      return refuse(text(`errors.${capabilities.fault}`, { value: capabilities.value }));
-    }
+    const textOf = (error: Error): string => {
+      if (!(error instanceof FieldError)) return error.message;
+      const { label, ...values } = error.values;
+      return text(`errors.${error.field}`, {
+        ...values,
+        ...(label !== undefined && { label: text(`label.${label}`) }),
+      });
+    };
     const { watch = '', watchOutput = 'auto' } = fields;
     const watchFault = watch === '' ? undefined : watchFilterFault(watch);
     if (watchFault !== undefined) return refuse(watchFault);
-    if (!PAYLOAD_OUTPUTS.includes(watchOutput))
-      return refuse(text('errors.watchOutput', { value: watchOutput }));
-    const limits = formLimits(fields);
-    if ('fault' in limits) {
-      const { fault } = limits;
-      const value = String(fields[fault]);
-      if (fault === 'queuePolicy') return refuse(text('errors.queuePolicy', { value }));
-      const [least, most] = limitRange(fault);
-      return refuse(text('errors.limit', { label: text(`label.${fault}`), least, most, value }));
-    }
-    let upstreams: UpstreamSettings[];
-    try {
-      upstreams = upstreamsOf(RED, fields, this.id, text);
-    } catch (error) {
-      return refuse((error as Error).message);
-    }
     const { userDir } = RED.settings;
     let thread: BrokerThread;
+    let upstreams: UpstreamSettings[];
     let paths: WebSocketPath[];
     let decisions: FlowDecisions;
     const credentials = this.credentials ?? {};
     try {
-      const access = accessOf(fields, credentials);
+      if (!PAYLOAD_OUTPUTS.includes(watchOutput)) throw new FieldError('watchOutput', watchOutput);
+      const limits = limitsOf(fields);
+      upstreams = upstreamsOf(RED, fields, this.id);
       thread = new BrokerThread({
         listeners: listenersOf(fields, credentials.tlsPassphrase),
         allowAnonymousBeyondLoopback: anonymousOf(fields) === 'everybody',
-        access,
-        capabilities,
+        access: accessOf(fields, credentials),
+        capabilities: capabilitiesOf(fields),
         limits,
         upstreams,
         ...(watch !== '' && { watch }),
@@ -116,8 +107,7 @@ export default function (RED: NodeAPI): void {
       const timeout = fields.decide === true ? decisionTimeoutOf(fields) : 0;
       decisions = new FlowDecisions(timeout, (id, decision) => thread.decide(id, decision));
     } catch (error) {
-      if (!(error instanceof FieldError)) throw error;
-      return refuse(text(`errors.${error.field}`, { value: error.value }));
+      return refuse(textOf(error as Error));
     }
     this.thread = thread;
     const outputs = outputsOf(fields);
@@ -203,8 +193,7 @@ export default function (RED: NodeAPI): void {
           if (error instanceof MessageFieldError) {
             const values = { value: error.value, actions: ACTION_NAMES };
             done(new Error(text(`errors.action.${error.field}`, values)));
-          } else if (error instanceof DecisionError) done(new Error(text(`errors.decision.${error.fault}`)));
-          else done(error);
+          } else done(error instanceof FieldError ? new Error(textOf(error)) : error);
         },
       );
     });

@@ -1,4 +1,5 @@
 import type { Capabilities } from '../src/broker/capabilities';
+import { FieldError } from './field-error';
 import { wholeNumber } from './form-number';
 import { formText } from './form-text';
 
@@ -15,28 +16,28 @@ export interface CapabilityFields {
   sysInterval?: number | string;
 }
 
-/** What the form says, or the field whose value cannot be used. */
-export function formCapabilities(
-  fields: CapabilityFields,
-): Capabilities | { fault: keyof CapabilityFields; value: string } {
-  const refused = (fault: keyof CapabilityFields) => ({ fault, value: String(fields[fault]) });
-  const maximumQos = wholeNumber(fields.maximumQos ?? 2, 0, 2);
-  if (maximumQos === undefined) return refused('maximumQos');
-  const serverKeepAlive = wholeNumber(fields.serverKeepAlive ?? 0, 0, 65_535);
-  if (serverKeepAlive === undefined) return refused('serverKeepAlive');
-  const sysInterval = wholeNumber(fields.sysInterval ?? 10, 0, 65_535);
-  if (sysInterval === undefined) return refused('sysInterval');
+/** What the form says. @throws FieldError */
+export function capabilitiesOf(fields: CapabilityFields): Capabilities {
+  const { maximumQos = 2, serverKeepAlive = 0, sysInterval = 10 } = fields;
+  const qos = wholeNumber(maximumQos, 0, 2);
+  if (qos === undefined) throw new FieldError('maximumQos', maximumQos);
+  const keepAlive = wholeNumber(serverKeepAlive, 0, 65_535);
+  if (keepAlive === undefined) throw new FieldError('serverKeepAlive', serverKeepAlive);
+  const interval = wholeNumber(sysInterval, 0, 65_535);
+  if (interval === undefined) throw new FieldError('sysInterval', sysInterval);
   const responseInformation = formText(fields.responseInformation);
-  if (responseInformation === undefined) return refused('responseInformation');
+  if (responseInformation === undefined) {
+    throw new FieldError('responseInformation', fields.responseInformation);
+  }
   return {
-    maximumQos: maximumQos as Capabilities['maximumQos'],
+    maximumQos: qos as Capabilities['maximumQos'],
     retain: fields.retain !== false,
     wildcardSubscriptions: fields.wildcardSubscriptions !== false,
     sharedSubscriptions: fields.sharedSubscriptions !== false,
     subscriptionIdentifiers: fields.subscriptionIdentifiers !== false,
-    serverKeepAlive,
+    serverKeepAlive: keepAlive,
     responseInformation,
     checkPayloadFormat: fields.checkPayloadFormat === true,
-    sysInterval,
+    sysInterval: interval,
   };
 }

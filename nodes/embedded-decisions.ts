@@ -1,5 +1,6 @@
 import type { NodeMessage } from 'node-red';
 import type { Decision, DecisionRequest } from '../src/broker/access/decisions';
+import { FieldError } from './field-error';
 
 /** Questions that wait for the flow; of more, the oldest is answered with no. */
 const MAX_WAITING = 10_000;
@@ -16,17 +17,6 @@ export interface DecisionMessage extends NodeMessage {
     certificateName?: string;
   };
   _decision: number;
-}
-
-/** A message of the flow that answers no request, or not as it should. */
-export class DecisionError extends Error {
-  override readonly name = 'DecisionError';
-  readonly fault: 'unknown' | 'payload';
-
-  constructor(fault: 'unknown' | 'payload') {
-    super(`decision: ${fault}`);
-    this.fault = fault;
-  }
 }
 
 /** Whether a message to the node is a decision; one with an action is not, although it may come from a question. */
@@ -67,12 +57,12 @@ export class FlowDecisions {
     };
   }
 
-  /** Takes an answer to the broker. @throws DecisionError nobody waits for it, or its payload is not a decision */
+  /** Takes an answer to the broker. @throws FieldError nobody waits for it, or its payload is not a decision */
   answer(msg: NodeMessage): void {
     const { _decision: id, payload } = msg as NodeMessage & { _decision?: unknown };
-    if (typeof id !== 'number' || !this.#waiting.has(id)) throw new DecisionError('unknown');
+    if (typeof id !== 'number' || !this.#waiting.has(id)) throw new FieldError('decision.unknown', id);
     const decision = decisionOf(payload);
-    if (decision === undefined) throw new DecisionError('payload');
+    if (decision === undefined) throw new FieldError('decision.payload', payload);
     this.#settle(id, decision);
   }
 

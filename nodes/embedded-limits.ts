@@ -5,6 +5,7 @@ import {
   queuePolicies,
   rangeOf,
 } from '../src/broker/limits';
+import { FieldError } from './field-error';
 import { wholeNumber } from './form-number';
 
 const KIB = 1024;
@@ -56,16 +57,23 @@ export function limitOf(field: LimitField, value: unknown): number | undefined |
   return number === undefined ? null : number * limitFields[field].unit;
 }
 
-/** What the form says, or the field whose value cannot be used. */
-export function formLimits(fields: LimitFields): Partial<Limits> | { fault: LimitField | 'queuePolicy' } {
+/**
+ * What the form says.
+ * @throws FieldError whose value `label` is the key of the field's label, where the field is a number
+ */
+export function limitsOf(fields: LimitFields): Partial<Limits> {
   const limits: Partial<Limits> = {};
   for (const field of limitFieldNames) {
-    const limit = limitOf(field, fields[field]);
-    if (limit === null) return { fault: field };
+    const value = fields[field];
+    const limit = limitOf(field, value);
+    if (limit === null) {
+      const [least, most] = limitRange(field);
+      throw new FieldError('limit', value, { label: field, least, most });
+    }
     if (limit !== undefined) limits[limitFields[field].limit] = limit;
   }
   const policy = fields.queuePolicy || undefined;
   if (policy === undefined) return limits;
-  if (!queuePolicies.includes(policy as QueuePolicy)) return { fault: 'queuePolicy' };
+  if (!queuePolicies.includes(policy as QueuePolicy)) throw new FieldError('queuePolicy', policy);
   return { ...limits, queuePolicy: policy as QueuePolicy };
 }

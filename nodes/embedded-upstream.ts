@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { NodeAPI } from 'node-red';
 import type { UpstreamRoute } from '../src/broker/upstream/upstream-route';
 import type { UpstreamSettings } from '../src/broker/upstream/upstream-settings';
+import { FieldError } from './field-error';
 import { wholeNumber } from './form-number';
 import { formText } from './form-text';
 import type { BrokerConfigNode } from './mqtt-broker-config';
@@ -22,36 +23,31 @@ export interface UpstreamFields {
 /**
  * The upstream broker of the form, or none.
  * @param id of the node
- * @param text the node's text under a key
- * @throws Error with what is wrong in the form
+ * @throws FieldError
  */
-export function upstreamsOf(
-  RED: NodeAPI,
-  fields: UpstreamFields,
-  id: string,
-  text: (key: string, values?: Record<string, string | number>) => string,
-): UpstreamSettings[] {
+export function upstreamsOf(RED: NodeAPI, fields: UpstreamFields, id: string): UpstreamSettings[] {
   if (!fields.upstream) return [];
-  const refuse = (key: string, values: Record<string, string | number> = {}): never => {
-    throw new Error(text(`errors.upstream.${key}`, values));
+  const textOf = (field: string, value: unknown): string => {
+    const text = formText(value);
+    if (text === undefined) throw new FieldError('upstream.text', value, { field });
+    return text.trim();
   };
-  const textOf = (field: string, value: unknown): string =>
-    formText(value)?.trim() ?? refuse('text', { field, value: JSON.stringify(value) });
   const broker = RED.nodes.getNode(fields.upstream) as BrokerConfigNode | null;
-  if (broker?.type !== 'mqtt-broker-config') return refuse('missing');
+  if (broker?.type !== 'mqtt-broker-config') throw new FieldError('upstream.missing', fields.upstream);
   const { target, protocolVersion, keepAlive, username, password, tls, ...others } = broker.plainSettings('');
-  if (target === 'embedded') return refuse('embedded');
+  if (target === 'embedded') throw new FieldError('upstream.embedded', fields.upstream);
   for (const field of ['tlsFiles', 'proxy', 'webSocketHeaders'] as const) {
-    if (others[field] !== undefined) return refuse('unusable', { field });
+    if (others[field] !== undefined) throw unusable(field);
   }
-  if (target.alternatives !== undefined) return refuse('unusable', { field: 'alternatives' });
-  if (typeof password === 'object') return refuse('unusable', { field: 'passwordFile' });
+  if (target.alternatives !== undefined) throw unusable('alternatives');
+  if (typeof password === 'object') throw unusable('passwordFile');
   const routes = upstreamRowsOf(fields.upstreamRoutes).map((row, index): UpstreamRoute => {
     const { direction } = row;
     if (direction !== 'in' && direction !== 'out' && direction !== 'both') {
-      return refuse('direction', { row: index + 1, value: JSON.stringify(direction) });
+      throw new FieldError('upstream.direction', direction, { row: index + 1 });
     }
-    const qos = wholeNumber(row.qos, 0, 2) ?? refuse('qos', { row: index + 1, value: String(row.qos) });
+    const qos = wholeNumber(row.qos, 0, 2);
+    if (qos === undefined) throw new FieldError('upstream.qos', row.qos, { row: index + 1 });
     return {
       direction,
       filter: textOf('filter', row.filter),
@@ -74,6 +70,11 @@ export function upstreamsOf(
       start: true,
     },
   ];
+}
+
+/** What the broker configuration says of this the link cannot do. */
+function unusable(field: string): FieldError {
+  return new FieldError('upstream.unusable', field, { field });
 }
 
 /** The same after each restart, so that the session goes on, and another one where the flow is copied to another machine. */
