@@ -1,7 +1,7 @@
 import type { IPublishPacket } from 'mqtt';
 import { parseFilter } from '../topic/topic-filter';
 import { AcknowledgedDelivery, type Unfinished } from './acknowledged-delivery';
-import type { QoS, ReceivedMessage, SubscribeOptions } from './connection-settings';
+import type { MessageProperties, QoS, ReceivedMessage, SubscribeOptions } from './connection-settings';
 import type { Hold } from './incoming-exchanges';
 
 /** Who receives the messages of a subscription. */
@@ -180,9 +180,16 @@ function receivedMessage(packet: IPublishPacket, qos: QoS): ReceivedMessage {
   const { topic, payload, retain, dup, messageId, properties } = packet;
   const message: ReceivedMessage = { topic, payload: payload as Buffer, qos, retain, dup };
   if (messageId !== undefined) message.packetId = messageId;
-  if (properties !== undefined) {
-    const { subscriptionIdentifier: _identifier, topicAlias: _alias, ...rest } = properties;
-    message.properties = rest;
-  }
+  if (properties !== undefined) message.properties = withoutDelivery(properties);
   return message;
+}
+
+/** Without what is about the way of a message, not about the message. */
+function withoutDelivery(properties: NonNullable<IPublishPacket['properties']>): MessageProperties {
+  const rest: typeof properties = {};
+  for (const name in properties) {
+    if (name !== 'subscriptionIdentifier' && name !== 'topicAlias')
+      Object.assign(rest, { [name]: properties[name as keyof typeof properties] });
+  }
+  return rest;
 }

@@ -3,6 +3,9 @@ import type { IPublishPacket } from 'mqtt';
 const PUBACK = 0x40;
 const PUBREC = 0x50;
 const FIRST_ERROR_CODE = 0x80;
+const LONGEST_ANSWER = 5;
+/** Room for answers at first; it grows to what one turn of the loop brings. */
+const ANSWERS_BYTES = 4096;
 
 /** One received message that its sender has to be answered for, at QoS 1 with PUBACK, at QoS 2 with PUBREC. */
 interface Exchange {
@@ -30,7 +33,8 @@ export class IncomingExchanges {
   readonly #withCodes: boolean;
   readonly #byId = new Map<number, Exchange>();
   #unanswered: Exchange[] = [];
-  #answers: Buffer[] = [];
+  #answers = Buffer.alloc(ANSWERS_BYTES);
+  #answersLength = 0;
   #connection = 0;
 
   /**
@@ -56,7 +60,7 @@ export class IncomingExchanges {
   /** The connection has ended. */
   lost(): void {
     this.#unanswered = [];
-    this.#answers = [];
+    this.#answersLength = 0;
     for (const [id, { qos, connection }] of this.#byId) {
       // Not sent again in this connection: the broker has given it up, and may use its number for another message.
       if (qos === 1 && connection !== this.#connection) this.#byId.delete(id);
@@ -80,14 +84,25 @@ export class IncomingExchanges {
       this.#flush();
       return;
     }
-    const exchange = { packetId: messageId, qos, connection: this.#connection, holders: 1, code: 0 };
-    this.#byId.set(messageId, exchange);
-    this.#unanswered.push(exchange);
+    if (known !== undefined) this.#byId.delete(messageId);
+    let exchange: Exchange | undefined;
     deliver(() => {
-      exchange.holders++;
-      return once((code) => this.#release(exchange, code));
+      exchange ??= this.#begin(messageId, qos);
+      const held = exchange;
+      held.holders++;
+      return once((code) => this.#release(held, code));
     });
-    this.#release(exchange, 0);
+    // Nobody holds it, and nothing has to be answered before it: the usual case, which need not be noted.
+    if (exchange === undefined && qos === 1 && this.#unanswered.length === 0)
+      this.#send(PUBACK, messageId, 0);
+    else this.#release(exchange ?? this.#begin(messageId, qos), 0);
+  }
+
+  #begin(packetId: number, qos: number): Exchange {
+    const exchange = { packetId, qos, connection: this.#connection, holders: 1, code: 0 };
+    this.#byId.set(packetId, exchange);
+    this.#unanswered.push(exchange);
+    return exchange;
   }
 
   /** PUBREL has come: the packet identifier may stand for another message from now on. */
@@ -116,13 +131,26 @@ export class IncomingExchanges {
 
   // What is answered in one turn of the loop goes out in one write.
   #send(type: number, packetId: number, code: number): void {
-    const answer = [packetId >> 8, packetId & 0xff, ...(code === 0 ? [] : [code])];
-    if (this.#answers.push(Buffer.from([type, answer.length, ...answer])) > 1) return;
-    process.nextTick(() => {
-      const answers = this.#answers.splice(0);
-      if (answers.length > 0)
-        this.#answer(answers.length === 1 ? (answers[0] as Buffer) : Buffer.concat(answers));
-    });
+    if (this.#answersLength === 0) process.nextTick(() => this.#sendAnswers());
+    else if (this.#answersLength + LONGEST_ANSWER > this.#answers.length) {
+      this.#answers = Buffer.concat([this.#answers], this.#answers.length * 2);
+    }
+    const answers = this.#answers;
+    const at = this.#answersLength;
+    answers[at] = type;
+    answers[at + 1] = code === 0 ? 2 : 3;
+    answers[at + 2] = packetId >> 8;
+    answers[at + 3] = packetId & 0xff;
+    answers[at + 4] = code;
+    this.#answersLength = at + (code === 0 ? 4 : 5);
+  }
+
+  #sendAnswers(): void {
+    // The connection may have ended meanwhile.
+    if (this.#answersLength === 0) return;
+    const answers = Buffer.from(this.#answers.subarray(0, this.#answersLength));
+    this.#answersLength = 0;
+    this.#answer(answers);
   }
 }
 

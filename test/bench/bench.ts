@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { benchBroker } from './broker';
+import { benchClient } from './client';
 import { benchCodec } from './codec';
 import { benchInProcess } from './in-process';
 
@@ -15,6 +16,7 @@ type Bench = (print: (line: string) => void, options: BenchOptions) => void | Pr
 // `npm run bench [name...] [-- --long] [--only <part of a row's name>]`: every figure is a ratio to a counterpart measured in the same run.
 const benches: Record<string, Bench> = {
   broker: benchBroker,
+  client: benchClient,
   codec: benchCodec,
   'in-process': benchInProcess,
 };

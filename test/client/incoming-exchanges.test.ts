@@ -51,6 +51,16 @@ describe('received messages', () => {
     assert.deepEqual(await answered(), ['PUBACK 300', 'PUBREC 2', 'PUBACK 3']);
   });
 
+  it('are answered however many come at once', async () => {
+    const { receive, answered } = exchanges();
+    const ids = Array.from({ length: 5000 }, (_, n) => n + 1);
+    for (const id of ids) receive(publish(id, 1));
+    assert.deepEqual(
+      await answered(),
+      ids.map((id) => `PUBACK ${id}`),
+    );
+  });
+
   it('are answered when all who hold them are done, and none before one that came earlier', async () => {
     const { receive, answered, holds, incoming } = exchanges();
     receive(publish(1, 1), 2);
