@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
 import type { BrokerThread } from '../src/broker/broker-thread';
-import type { Connection, ConnectionStatus } from '../src/client/connection';
+import type { Connection, ConnectionSettings, ConnectionStatus } from '../src/client/connection';
 import { ConnectionPool } from '../src/client/connection-pool';
 import type { EmbeddedBrokerNode } from './embedded-broker';
 import { AddressFailures } from './mqtt-broker-config-addresses';
@@ -17,7 +17,13 @@ export interface BrokerConfigNode extends Node<SecurityCredentials> {
    * what is wrong in the form.
    */
   acquire(): Connection;
-  /** To be called once for each acquire(). */
+  /**
+   * A connection of one's own, under the client id with the node's id, which may leave so many messages
+   * unacknowledged. Birth, closing message, will
+   * and queue are not part of it. Throws with what is wrong in the form.
+   */
+  acquireOwn(nodeId: string, receiveMaximum: number): Connection;
+  /** To be called once for each acquire() or acquireOwn(). */
   release(connection: Connection): void;
   /** A connection's status as a node shows it. */
   describe(status: ConnectionStatus): NodeStatus;
@@ -56,6 +62,8 @@ export default function (RED: NodeAPI): void {
     const form = new FormValues(RED, this, text);
     const failures = new AddressFailures();
     let connection: Connection | undefined;
+    const own = new WeakMap<Connection, string>();
+    const ownKeys = new Set<string>();
     let stopReports: (() => void) | undefined;
     let addresses = 1;
     let password: string | undefined;
@@ -72,29 +80,43 @@ export default function (RED: NodeAPI): void {
       return broker.thread ?? form.refuse('embeddedInvalid', { id });
     };
 
-    this.acquire = () => {
+    const connectionSettings = (): ConnectionSettings => {
       const { endpoint, ...others } = settings();
-      const acquired = pool.acquire(
-        this.id,
-        {
-          ...others,
-          // Looked up at each attempt: a deploy may replace the broker under a connection that stays.
-          endpoint:
-            endpoint === 'embedded' ? { openStream: () => this.embeddedBroker().openStream() } : endpoint,
-        },
-        fields.autoConnect !== false,
-      );
+      // Looked up at each attempt: a deploy may replace the broker under a connection that stays.
+      const openStream = () => this.embeddedBroker().openStream();
+      return { ...others, endpoint: endpoint === 'embedded' ? { openStream } : endpoint };
+    };
+
+    this.acquire = () => {
+      const wanted = connectionSettings();
+      const acquired = pool.acquire(this.id, wanted, fields.autoConnect !== false);
       if (acquired !== connection) {
         stopReports?.();
         connection = acquired;
-        addresses = endpoint === 'embedded' ? 1 : 1 + (endpoint.alternatives?.length ?? 0);
+        addresses = 'url' in wanted.endpoint ? 1 + (wanted.endpoint.alternatives?.length ?? 0) : 1;
         stopReports = acquired.onStatus(report);
       }
       return acquired;
     };
 
+    this.acquireOwn = (nodeId, receiveMaximum) => {
+      const {
+        will: _will,
+        birth: _birth,
+        closing: _closing,
+        queue: _queue,
+        ...others
+      } = connectionSettings();
+      const key = `${this.id}/${nodeId}`;
+      const clientId = `${others.clientId}-${nodeId}`;
+      const acquired = pool.acquire(key, { ...others, clientId, receiveMaximum });
+      own.set(acquired, key);
+      ownKeys.add(key);
+      return acquired;
+    };
+
     this.release = (released) => {
-      void pool.release(this.id, released);
+      void pool.release(own.get(released) ?? this.id, released);
     };
 
     const inUse = (): Connection => connection ?? form.refuse('notInUse');
@@ -144,7 +166,7 @@ export default function (RED: NodeAPI): void {
 
     this.on('close', (done: () => void) => {
       stopReports?.();
-      void pool.close(this.id).then(done);
+      void Promise.all([this.id, ...ownKeys].map((key) => pool.close(key))).then(() => done());
     });
   }
 

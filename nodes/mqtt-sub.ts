@@ -2,13 +2,21 @@ import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import type { ConnectionStatus, ReceivedMessage } from '../src/client/connection';
 import { FilterSet } from '../src/client/filter-set';
 import { decodePayload } from '../src/client/flow-payload';
+import { ReceiveQueue } from '../src/client/receive-queue';
 import { useBroker } from './broker-user';
 import { FieldError } from './field-error';
 import { flowMessage } from './flow-message';
+import { MessageFieldError } from './message-fields';
+import { ACTION_NAMES, runSubscriptionAction, type Subscribing } from './subscription-actions';
 import { readSubscriptionForm, type SubscriptionFields, type SubscriptionForm } from './subscription-form';
 
 interface Fields extends NodeDef, SubscriptionFields {
   broker: string;
+}
+
+interface Received {
+  message: ReceivedMessage;
+  params: string[];
 }
 
 export default function (RED: NodeAPI): void {
@@ -28,43 +36,118 @@ export default function (RED: NodeAPI): void {
       if (!(error instanceof FieldError)) throw error;
       return fail(text(`errors.${error.field}`, { value: error.value }));
     }
-    const use = useBroker(RED, this, fields.broker, text('status.noBroker'));
+    const { delivery, maxWaiting, options, overflow, timeout } = form;
+    const unacknowledged = delivery === 'acknowledged' ? maxWaiting : undefined;
+    const use = useBroker(RED, this, fields.broker, text('status.noBroker'), unacknowledged);
     if ('fault' in use) return fail(use.fault);
 
-    const { connection, describe } = use;
+    const { broker, connection, describe } = use;
     const refused = new Map<string, string>();
+    const queue = new ReceiveQueue<Received>({ maxWaiting, overflow });
+    /** Messages that the flow has and is to acknowledge. */
+    const open = new Map<string, ReceivedMessage>();
+    let lastOpen = 0;
+
     const show = (status: ConnectionStatus): void => {
       const [refusal] = refused.values();
       if (status.state === 'connected' && refusal !== undefined) {
         this.status({ fill: 'red', shape: 'ring', text: refusal });
+      } else if (status.state === 'connected' && queue.dropped > 0) {
+        this.status({ fill: 'yellow', shape: 'dot', text: text('status.dropped', { count: queue.dropped }) });
       } else this.status(describe(status));
     };
-    const put = (message: ReceivedMessage, params: string[], payload: unknown): NodeMessage =>
+    const put = ({ message, params }: Received, payload: unknown): NodeMessage =>
       Object.assign(flowMessage(message, payload), { dup: message.dup, params });
+    /** As the flow gets it; `undefined` when the payload is not what it should be, which Catch hears. */
+    const convert = (received: Received): NodeMessage | undefined => {
+      const { topic, payload } = received.message;
+      try {
+        return put(received, decodePayload(payload, form.output));
+      } catch (error) {
+        this.error(`${topic}: ${(error as Error).message}`, put(received, Buffer.from(payload)));
+        return undefined;
+      }
+    };
+    const handOut = (received: Received): void => {
+      const { message } = received;
+      const msg = convert(received);
+      if (msg === undefined) message.acknowledge?.();
+      else if (delivery === 'arrival') this.send(msg);
+      else {
+        const acknowledgement = String(++lastOpen);
+        open.set(acknowledgement, message);
+        this.send(Object.assign(msg, { acknowledgement }));
+      }
+    };
+    const keep = (received: Received): void => {
+      const { dropped } = queue;
+      queue.push(received, received.message.payload.length);
+      if (queue.dropped === dropped) return;
+      if (dropped === 0) this.warn(text('log.dropped', { max: maxWaiting }));
+      show(connection.status);
+    };
     const filters = new FilterSet(connection, {
       owner: `mqtt-sub "${this.name || this.id}"`,
-      message: (message, params) => {
-        try {
-          this.send(put(message, params, decodePayload(message.payload, form.output)));
-        } catch (error) {
-          const raw = put(message, params, Buffer.from(message.payload));
-          this.error(`${message.topic}: ${(error as Error).message}`, raw);
-        }
+      message: (message, params) => (delivery === 'request' ? keep : handOut)({ message, params }),
+      unacknowledged: (message) => {
+        for (const [id, waiting] of open) if (waiting.acknowledge === message.acknowledge) open.delete(id);
+        const msg = put({ message, params: [] }, Buffer.from(message.payload));
+        this.error(text('errors.unacknowledged', { topic: message.topic, timeout }), msg);
       },
     });
-    for (const filter of form.filters) {
-      filters.add(filter, form.options, (error) => {
-        // The same refusal after each reconnect is no news.
-        if (error !== undefined && error.message !== refused.get(filter)) this.error(error.message);
-        if (error === undefined) refused.delete(filter);
-        else refused.set(filter, error.message);
-        show(connection.status);
-      });
-    }
-    const stopStatus = connection.onStatus(show);
+    const result = (filter: string, error?: Error): void => {
+      // The same refusal after each reconnect is no news.
+      if (error !== undefined && error.message !== refused.get(filter)) this.error(error.message);
+      if (error === undefined) refused.delete(filter);
+      else refused.set(filter, error.message);
+      show(connection.status);
+    };
+    for (const filter of form.filters) filters.add(filter, options, (error) => result(filter, error));
+
+    const subscribing: Subscribing = {
+      filters,
+      options,
+      broker,
+      timeout,
+      ...(delivery === 'request' && {
+        receive: async (count, seconds) => {
+          const received = await queue.receive(count, seconds);
+          return received.map(convert).filter((msg) => msg !== undefined);
+        },
+      }),
+      acknowledge: (id, accepted) => {
+        open.get(id)?.acknowledge?.(accepted ? 0 : 0x83);
+        return open.delete(id);
+      },
+      result,
+    };
+    this.on('input', (msg, send, done) => {
+      runSubscriptionAction(subscribing, msg).then(
+        (answer) => {
+          if (answer !== undefined) send(answer);
+          // What was refused may be left now.
+          for (const filter of refused.keys()) {
+            if (!filters.filters.some((known) => known.filter === filter)) refused.delete(filter);
+          }
+          show(connection.status);
+          done();
+        },
+        (error: Error) => {
+          if (!(error instanceof MessageFieldError)) return done(error);
+          const values = { value: error.value, actions: ACTION_NAMES };
+          done(new Error(text(`errors.action.${error.field}`, values)));
+        },
+      );
+    });
+    const stopStatus = connection.onStatus((status) => {
+      show(status);
+      const { state, reason } = status;
+      if (fields.states === true) this.send([null, { topic: 'connection', payload: { state, reason } }]);
+    });
     this.on('close', () => {
       stopStatus();
       filters.close();
+      queue.close();
     });
   }
 

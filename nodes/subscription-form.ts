@@ -13,10 +13,31 @@ export interface SubscriptionFields {
   noLocal?: boolean;
   retainAsPublished?: boolean;
   retainHandling?: string;
+  actions?: boolean;
+  delivery?: string;
+  timeout?: string | number;
+  maxWaiting?: string | number;
+  overflow?: string;
+  states?: boolean;
 }
 
+/** Messages as they arrive; so, and acknowledged by the flow; or when the input asks for them. */
+export const DELIVERIES = ['arrival', 'acknowledged', 'request'] as const;
+export type Delivery = (typeof DELIVERIES)[number];
+
+const OVERFLOWS = ['drop-oldest', 'drop-newest'] as const;
+const MOST_WAITING = 10_000;
+const LONGEST_TIMEOUT_S = 86_400;
+
 export interface SubscriptionForm {
+  /** Empty only where the input may subscribe. */
   filters: string[];
+  delivery: Delivery;
+  /** Seconds that a message may be unacknowledged, or a request for messages wait. */
+  timeout: number;
+  /** Messages that may be unacknowledged, or wait for a request. */
+  maxWaiting: number;
+  overflow: (typeof OVERFLOWS)[number];
   options: SubscribeOptions & { qos: QoS };
   output: PayloadOutput;
 }
@@ -35,10 +56,28 @@ export function readSubscriptionForm(fields: SubscriptionFields): SubscriptionFo
   if (!Array.isArray(more) || !more.every((filter) => typeof filter === 'string')) {
     throw new FieldError('moreFilters', more);
   }
+  const delivery = DELIVERIES.find((known) => known === (fields.delivery || 'arrival'));
+  if (delivery === undefined) throw new FieldError('delivery', fields.delivery);
+  const timeout = Number(fields.timeout || 10);
+  if (!(timeout > 0 && timeout <= LONGEST_TIMEOUT_S)) throw new FieldError('timeout', fields.timeout);
+  const maxWaiting = wholeNumber(
+    fields.maxWaiting || (delivery === 'acknowledged' ? 1 : 100),
+    1,
+    MOST_WAITING,
+  );
+  if (maxWaiting === undefined) throw new FieldError('maxWaiting', fields.maxWaiting);
+  const overflow = OVERFLOWS.find((known) => known === (fields.overflow || 'drop-oldest'));
+  if (overflow === undefined) throw new FieldError('overflow', fields.overflow);
+  const none = first === '' && more.length === 0 && fields.actions === true;
   return {
-    filters: [...new Set([first, ...more])],
+    filters: none ? [] : [...new Set([first, ...more])],
+    delivery,
+    timeout,
+    maxWaiting,
+    overflow,
     options: {
       qos: qos as QoS,
+      ...(delivery === 'acknowledged' && { acknowledgement: { timeout, concurrency: maxWaiting } }),
       noLocal: fields.noLocal === true,
       retainAsPublished: fields.retainAsPublished === true,
       retainHandling: retainHandling as 0 | 1 | 2,

@@ -114,6 +114,29 @@ inEachEditor('the forms', (session) => {
       await editor.openForm(id('mqtt-sub'));
       assert.equal(await row(1).inputValue(), '$share/workers/jobs');
     });
+    it('gets the input and the second output that its options need', async () => {
+      const { editor } = session;
+      const waiting = editor.page.locator('#node-input-maxWaiting');
+      await editor.openForm(id('mqtt-sub'));
+      assert.equal(await waiting.isVisible(), false);
+      await editor.page.locator('#node-input-delivery').selectOption('request');
+      await editor.enter(waiting, '0');
+      await editor.seesReason(waiting, /from 1 to 10000/);
+      await editor.enter(waiting, '20');
+      await editor.page.locator('#node-input-states').check();
+      await editor.done();
+      const first = (await saved(id('mqtt-sub'))) as FlowNode;
+      assert.deepEqual([first.inputs, first.outputs, first.maxWaiting], [1, 2, '20']);
+      await editor.openForm(id('mqtt-sub'));
+      await editor.page.locator('#node-input-delivery').selectOption('arrival');
+      await editor.page.locator('#node-input-actions').check();
+      await editor.enter('#node-input-topicFilter', '');
+      await editor.page.locator('#node-input-states').uncheck();
+      await editor.done();
+      assert.deepEqual(await editor.invalidNodes(), []);
+      const second = (await saved(id('mqtt-sub'))) as FlowNode;
+      assert.deepEqual([second.inputs, second.outputs, second.topicFilter], [1, 1, '']);
+    });
     it('refuses a topic filter that is not valid', () =>
       refuses('mqtt-sub', 'topicFilter', [
         ['lab/#/state', /# must be alone in the last level/],
