@@ -16,18 +16,26 @@ export { type BrokerSettings, BrokerThread, type BrokerThreadStatus } from './br
 export type { Limits } from './broker/limits';
 export type { BrokerStatistics } from './broker/statistics';
 export {
+  type Acknowledgement,
+  type Announcement,
   Connection,
   type ConnectionSettings,
   type ConnectionState,
+  type ConnectionStatistics,
   type ConnectionStatus,
   type Endpoint,
   type MessageProperties,
+  type PasswordSource,
+  type ProxySettings,
   type PublishOptions,
+  type PublishReceipt,
   type QoS,
+  type QueueSettings,
   type ReceivedMessage,
   type SubscribeOptions,
   type Subscription,
   type SubscriptionListener,
+  type TlsFiles,
   type Will,
 } from './client/connection';
 export { ConnectionPool } from './client/connection-pool';

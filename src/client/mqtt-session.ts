@@ -330,7 +330,7 @@ export class MqttSession {
     this.#incoming.lost();
     const { url } = this.#reconnection;
     const reason = this.#reconnection.again(end);
-    const givenUp = this.#window.lost(end.reason, end.byBroker);
+    const givenUp = this.#window.lost(end.reason, end.overPacket);
     if (givenUp?.packetId !== undefined) this.#retired.add(givenUp.packetId);
     if (this.#closing !== undefined || this.#leaving !== undefined) return;
     if (end.refused && this.#settings.queue === undefined) {

@@ -16,6 +16,8 @@ import { errorText, refusal } from './reason';
 import { TopicAliases } from './topic-aliases';
 
 const PUBREL = 0x62;
+/** Reason codes of DISCONNECT that may be about a packet of ours, MQTT 5.0 section 3.14.2.1. */
+const PACKET_FAULTS = new Set([0x80, 0x81, 0x82, 0x83, 0x87, 0x90, 0x94, 0x95, 0x97, 0x99, 0x9a, 0x9b]);
 /** How long the broker has to close the network connection after DISCONNECT, in ms. */
 const FAREWELL_MS = 1000;
 
@@ -29,8 +31,8 @@ export interface ConnectionEnd {
   code?: number;
   /** CONNACK said no. */
   refused: boolean;
-  /** The other side ended it, with a word or without. */
-  byBroker: boolean;
+  /** The broker ended it, and what it was sent may have been the reason: it has said so, or nothing. */
+  overPacket: boolean;
 }
 
 export interface NetworkConnectionObserver {
@@ -331,7 +333,7 @@ export class NetworkConnection {
       reason: this.#reason ?? 'the broker closed the connection',
       ...(this.#code !== undefined && { code: this.#code }),
       refused: this.#refused,
-      byBroker: this.#byBroker,
+      overPacket: this.#byBroker && (this.#code === undefined || PACKET_FAULTS.has(this.#code)),
     });
   }
 

@@ -85,10 +85,10 @@ export class PublishWindow {
 
   /**
    * The connection has ended. What was in flight at QoS 0 is rejected with the reason, the rest waits for the next.
-   * `byBroker`: it was the broker who ended it.
+   * `overPacket`: it was the broker who ended it, perhaps over what was in flight.
    * @returns the message that is given up, which has been rejected
    */
-  lost(reason: string, byBroker: boolean): OutgoingMessage | undefined {
+  lost(reason: string, overPacket: boolean): OutgoingMessage | undefined {
     this.#limit = 0;
     const inFlight = [...this.#inFlight];
     this.#inFlight.clear();
@@ -98,7 +98,7 @@ export class PublishWindow {
     }
     const acknowledgeable = inFlight.filter(({ options }) => options.qos > 0);
     this.#unacknowledged = [...acknowledgeable, ...this.#unacknowledged];
-    return byBroker && acknowledgeable.length > 0 ? this.#suspect(acknowledgeable, reason) : undefined;
+    return overPacket && acknowledgeable.length > 0 ? this.#suspect(acknowledgeable, reason) : undefined;
   }
 
   /**

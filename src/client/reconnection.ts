@@ -111,7 +111,7 @@ export class Reconnection {
       this.#observer.opened({ stream, password, timeout: Math.max(1, deadline - Date.now()) });
     } catch (error) {
       if (this.#running) {
-        this.#observer.failed({ reason: errorText(error), refused: false, byBroker: false });
+        this.#observer.failed({ reason: errorText(error), refused: false, overPacket: false });
       }
     } finally {
       clearTimeout(timer);

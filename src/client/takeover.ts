@@ -31,7 +31,7 @@ export class TakeoverWatch {
       if (this.#takeovers.length < LOOP) return undefined;
       return `another client uses the client id "${this.#clientId}": each takes the session over from the other`;
     }
-    this.#short = end.byBroker && end.code === undefined && lasted < SHORT_MS ? this.#short + 1 : 0;
+    this.#short = end.overPacket && end.code === undefined && lasted < SHORT_MS ? this.#short + 1 : 0;
     if (this.#short < SUSPECT) return undefined;
     return `the broker closes the connection soon after it is made, ${this.#short} times now; perhaps another client uses the client id "${this.#clientId}"`;
   }

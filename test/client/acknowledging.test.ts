@@ -232,6 +232,41 @@ describe('listeners that acknowledge themselves', function () {
     });
   }
 
+  it('have nothing more read from the network when too much waits, and the connection lives on', async () => {
+    const COUNT = 40;
+    const pings = () => misbehaving.of(12).length;
+    let written = 0;
+    const misbehaving = await ScriptedBroker.start((received, socket: Socket) => {
+      if (received.type === CONNECT) socket.write(packet(2, 0, 0, 0, 0));
+      if (received.type === 12) socket.write(packet(13, 0));
+      if (received.type !== SUBSCRIBE) return;
+      socket.write(packet(9, 0, received.body.subarray(0, 2), 0, 1));
+      for (let id = 1; id <= COUNT; id++) {
+        const body = Buffer.concat([text('work/x'), Buffer.from([0, id, 0]), Buffer.alloc(1 << 20)]);
+        const header = Buffer.from([
+          (PUBLISH << 4) | 2,
+          (body.length & 127) | 128,
+          ((body.length >> 7) & 127) | 128,
+          body.length >> 14,
+        ]);
+        socket.write(Buffer.concat([header, body]), () => written++);
+      }
+    });
+    const worker = connect(misbehaving.url, { receiveMaximum: 1, keepAlive: 1 });
+    const inbox = await listen(worker);
+    await misbehaving.until(() => pings() >= 4);
+    assert.equal(inbox.messages.length, 1);
+    assert.ok(written < COUNT, `${written} of ${COUNT} were read`);
+    for (let done = 0; done < COUNT; done++) {
+      await inbox.until(({ messages }) => messages.length > done);
+      inbox.messages[done]?.acknowledge?.();
+    }
+    await misbehaving.until((made) => made.of(4).length === COUNT);
+    assert.equal(misbehaving.of(CONNECT).length, 1);
+    await worker.close();
+    await misbehaving.stop();
+  });
+
   it('hold up nobody else on the filter', async () => {
     const connection = connect(broker.url);
     const slow = await listen(connection);

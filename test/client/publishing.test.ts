@@ -94,6 +94,19 @@ describe('publishing through a broker that is difficult', function () {
     for (let n = 0; n < 5; n++) assert.notEqual((await connection.publish('t', 'e', quick)).packetId, id);
   });
 
+  it('blames no message for a broker that says that it ends the connection for another reason', async () => {
+    await connect((received, socket) => {
+      const connections = broker.of(CONNECT).length;
+      if (received.type === CONNECT) socket.write(connections > 1 ? RESUMED : CONNACK);
+      if (received.type !== PUBLISH) return;
+      if (connections > 8) socket.write(puback(received));
+      // Server shutting down.
+      else socket.end(packet(14, 0, 0x8b, 0));
+    });
+    await connection.publish('t', 'x', quick);
+    assert.equal(broker.of(CONNECT).length, 9);
+  });
+
   it('tells the packet identifier and that nobody has subscribed', async () => {
     await connect((received, socket) => {
       if (received.type === CONNECT) socket.write(CONNACK);
