@@ -154,7 +154,8 @@ export class Connection {
   }
 
   /**
-   * Publishes one message. Resolves after PUBACK (QoS 1), PUBCOMP (QoS 2) or when it is written (QoS 0).
+   * Publishes one message. Resolves after PUBACK (QoS 1), PUBCOMP (QoS 2) or when it is written (QoS 0); with a queue on
+   * disk, QoS 1 and 2 resolve as soon as the message is there.
    * Rejects with PublishError or NotConnectedError: an invalid topic name or property, the broker's refusal or what it
    * has said that it does not take, no connection for as long or as many messages as the queue settings allow, a
    * broker that ends the connection over it again and again, or the connection closed before the acknowledgement.
