@@ -1,7 +1,10 @@
 import { strict as assert } from 'node:assert';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { counterpart } from '../counterparts';
 import type { FlowNode } from './editor-page';
@@ -28,12 +31,8 @@ inEachEditor('access to the embedded broker', (session) => {
   };
   const deployed = async () => {
     await session.editor.done();
-    // What stands there is of the broker that this deploy replaces.
-    await session.editor.page
-      .locator(`[id="${id}"] .red-ui-flow-node-status-label`)
-      .evaluate((label) => label.replaceChildren());
     await session.editor.deploy();
-    await session.editor.statusOf(id, /127\.0\.0\.1:\d+ · /);
+    await accepting(portOf(flow));
   };
   const user = (field: string, row = 0) => session.editor.page.locator(`.mqttros-user-${field}`).nth(row);
   const rule = (field: string, row = 0) => session.editor.page.locator(`.mqttros-rule-${field}`).nth(row);
@@ -49,10 +48,7 @@ inEachEditor('access to the embedded broker', (session) => {
 
   /** What mosquitto_pub says against it, if anything. */
   const publish = async (topic: string, username: string, password: string): Promise<string> => {
-    const { listeners, port } = nodeOf(flow, 'embedded-broker') as FlowNode & {
-      listeners?: { port: number }[];
-    };
-    const at = ['-h', '127.0.0.1', '-p', String(listeners?.[0]?.port ?? port)];
+    const at = ['-h', '127.0.0.1', '-p', String(portOf(flow))];
     const what = ['-V', '5', '-q', '1', '-t', topic, '-m', 'hello', '-u', username, '-P', password];
     const outcome = await promisify(execFile)(mosquittoPub, [...at, ...what]).catch(
       (error: { stderr: string }) => error,
@@ -262,3 +258,26 @@ inEachEditor('access to the embedded broker', (session) => {
       .waitFor();
   });
 });
+
+function portOf(flow: FlowNode[]): number {
+  const { listeners, port } = nodeOf(flow, 'embedded-broker') as FlowNode & {
+    listeners?: { port: number }[];
+    port: number;
+  };
+  return listeners?.[0]?.port ?? port;
+}
+
+/** Resolves when something listens; a node's status may still be that of the broker before it. */
+async function accepting(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      return;
+    } catch {
+      await delay(20);
+    } finally {
+      socket.destroy();
+    }
+  }
+}

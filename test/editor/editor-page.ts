@@ -104,9 +104,13 @@ export class EditorPage {
     });
   }
 
+  /** Resolves when the flows that are replaced have stopped; the new ones may still be starting. */
   async deploy(): Promise<void> {
-    const button = this.page.locator('#red-ui-header-button-deploy');
-    await button.click();
+    const answered = this.page.waitForResponse(
+      (response) => response.request().method() === 'POST' && response.url().endsWith('/flows'),
+    );
+    await this.page.locator('#red-ui-header-button-deploy').click();
+    await (await answered).finished();
     await this.page.locator('#red-ui-header-button-deploy.disabled').waitFor();
   }
 
