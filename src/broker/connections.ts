@@ -137,6 +137,7 @@ export class Connections {
 
   #checkMemory(): void {
     const { memory } = this.#broker;
+    memory.compactSlabs();
     this.#reportMemory();
     for (const connection of this.#open) connection.checkMemory();
     if (memory.check()) for (const connection of this.#open) connection.relieve();

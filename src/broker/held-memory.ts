@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import type { WillFields } from './codec/connect-packet';
 import type { Message } from './message';
-import { SLAB_BYTES } from './message-slab';
+import type { MessageSlab } from './message-slab';
 
 /** What things take beyond their bytes, measured with Node 20 and rounded up. */
 export const MESSAGE_BYTES = 400;
@@ -31,6 +31,9 @@ const RELIEF = 0.9;
 const HEAP_FULL = 0.85;
 const HEAP_RELIEF = 0.75;
 
+/** Messages that get bytes of their own at a time, so that this takes milliseconds. */
+const MOST_COMPACTED = 5000;
+
 /** Without a setting: this much, in bytes, or a quarter of a machine that has less than four times as much. */
 const USUAL_LIMIT = 512 * 1024 * 1024;
 
@@ -55,6 +58,8 @@ function heapUse(): number {
 export class HeldMemory {
   readonly limit: number;
   readonly #heapUse: () => number;
+  /** Those of which a part is held. */
+  readonly #slabs = new Set<MessageSlab>();
   #bytes = 0;
   #level: MemoryLevel = 0;
   /** Beyond them the level rises. */
@@ -91,26 +96,47 @@ export class HeldMemory {
   hold(message: Message): void {
     if (message.holders++ > 0) return;
     const { slab } = message;
-    if (slab === undefined) this.add(message.bytes.length);
-    else if (slab.holders++ === 0) this.add(SLAB_BYTES);
+    if (slab === undefined) {
+      this.add(message.bytes.buffer.byteLength);
+    } else {
+      if (slab.held.length === 0) {
+        this.#slabs.add(slab);
+        this.add(slab.size);
+      }
+      slab.hold(message);
+    }
     this.add(MESSAGE_BYTES + 2 * message.topic.length);
   }
 
   release(message: Message): void {
     if (--message.holders > 0) return;
     const { slab } = message;
-    if (slab === undefined) this.remove(message.bytes.length);
-    else if (--slab.holders === 0) this.remove(SLAB_BYTES);
+    if (slab === undefined) this.remove(message.bytes.buffer.byteLength);
+    else this.#leave(slab, message);
     this.remove(MESSAGE_BYTES + 2 * message.topic.length);
   }
 
-  /** A message that is held will be so for long: it lets go of the slab that its bytes are a part of. */
+  /** A message that is held lets go of the slab that its bytes are a part of. */
   compact(message: Message): void {
     const { slab } = message;
     if (slab === undefined) return;
-    if (--slab.holders === 0) this.remove(SLAB_BYTES);
+    this.#leave(slab, message);
     message.compact();
-    this.add(message.bytes.length);
+    this.add(message.bytes.buffer.byteLength);
+  }
+
+  /**
+   * To be called about twice a second: gives bytes of their own to messages that keep a slab of which little else is
+   * left. Nearly all messages are gone before: to copy each as soon as it waits would cost more than all the rest.
+   */
+  compactSlabs(): void {
+    let compacted = 0;
+    for (const slab of this.#slabs) {
+      if (!slab.wasteful) continue;
+      compacted += slab.held.length;
+      while (slab.held.length > 0) this.compact(slab.held[0] as Message);
+      if (compacted >= MOST_COMPACTED) return;
+    }
   }
 
   /** To be called about twice a second: lowers the level by one when there is room again. Returns whether it did. */
@@ -122,6 +148,13 @@ export class HeldMemory {
     if (level <= 2 && heap > HEAP_RELIEF) return false;
     this.#set((level - 1) as MemoryLevel);
     return true;
+  }
+
+  #leave(slab: MessageSlab, message: Message): void {
+    slab.release(message);
+    if (slab.held.length > 0) return;
+    this.#slabs.delete(slab);
+    this.remove(slab.size);
   }
 
   #rise(): void {

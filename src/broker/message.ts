@@ -12,33 +12,34 @@ const ALIAS_BYTES = 3;
 const EXPIRY_BYTES = 5;
 
 /**
- * An application message that outlives the packet it came in: it owns one copy of its bytes, which all the sessions that
- * it waits in share. What it says never changes.
+ * An application message that outlives the packet it came in. All the sessions that it waits in share its bytes, which
+ * may be a part of the chunk it was received in. What it says never changes.
  */
 export class Message implements MessageParts {
   readonly topic: string;
   /** Sessions that it waits in and topics that it is retained for: of `HeldMemory`. */
   holders = 0;
-  readonly topicStart = 0;
-  readonly topicEnd: number;
-  readonly propertiesStart: number;
-  readonly propertiesEnd: number;
-  readonly payloadStart: number;
-  readonly payloadEnd: number;
+  /** What its bytes are a part of; absent when they are on their own. */
+  slab: MessageSlab | undefined;
+  /** Where its slab has it, while it is held. */
+  slabIndex = 0;
+  bytes: Buffer;
+  topicStart: number;
+  topicEnd: number;
+  propertiesStart: number;
+  propertiesEnd: number;
+  payloadStart: number;
+  payloadEnd: number;
   readonly qos: QoS;
   readonly retain: boolean;
   /** On the broker's clock, ms; Infinity when the message does not expire. */
   readonly expiresAt: number;
   /** Client identifier, for No Local. */
   readonly publisher: string;
-  #bytes: Buffer;
-  #slab: MessageSlab | undefined;
 
   constructor(
     topic: string,
-    bytes: Buffer,
-    topicEnd: number,
-    propertiesEnd: number,
+    parts: MessageParts,
     qos: QoS,
     retain: boolean,
     expiresAt: number,
@@ -46,41 +47,42 @@ export class Message implements MessageParts {
     slab?: MessageSlab,
   ) {
     this.topic = topic;
-    this.#bytes = bytes;
-    this.#slab = slab;
-    this.topicEnd = topicEnd;
-    this.propertiesStart = topicEnd;
-    this.propertiesEnd = propertiesEnd;
-    this.payloadStart = propertiesEnd;
-    this.payloadEnd = bytes.length;
+    this.slab = slab;
+    this.bytes = parts.bytes;
+    this.topicStart = parts.topicStart;
+    this.topicEnd = parts.topicEnd;
+    this.propertiesStart = parts.propertiesStart;
+    this.propertiesEnd = parts.propertiesEnd;
+    this.payloadStart = parts.payloadStart;
+    this.payloadEnd = parts.payloadEnd;
     this.qos = qos;
     this.retain = retain;
     this.expiresAt = expiresAt;
     this.publisher = publisher;
   }
 
-  /** Topic, properties and payload, one after the other. */
-  get bytes(): Buffer {
-    return this.#bytes;
-  }
-
-  /** What its bytes are a part of; absent when they are on their own. */
-  get slab(): MessageSlab | undefined {
-    return this.#slab;
+  /** Of topic, properties and payload together, in bytes. */
+  get length(): number {
+    return lengthOf(this);
   }
 
   /** Bytes that count towards the limits of what holds the message. */
   get size(): number {
-    return this.bytes.length + OVERHEAD_BYTES;
+    return this.length + OVERHEAD_BYTES;
   }
 
   /** Gives it bytes of its own, for one that is kept long. */
   compact(): void {
-    if (this.#slab === undefined) return;
-    const bytes = Buffer.allocUnsafeSlow(this.#bytes.length);
-    this.#bytes.copy(bytes);
-    this.#bytes = bytes;
-    this.#slab = undefined;
+    if (this.slab === undefined) return;
+    const { topicEnd, propertiesEnd, payloadEnd } = this;
+    const topicLength = topicEnd - this.topicStart;
+    const propertiesLength = propertiesEnd - this.propertiesStart;
+    const bytes = Buffer.allocUnsafeSlow(this.length);
+    this.bytes.copy(bytes, 0, this.topicStart, topicEnd);
+    this.bytes.copy(bytes, topicLength, this.propertiesStart, propertiesEnd);
+    this.bytes.copy(bytes, topicLength + propertiesLength, this.payloadStart, payloadEnd);
+    Object.assign(this, joinedParts(bytes, topicLength, topicLength + propertiesLength));
+    this.slab = undefined;
   }
 
   /** Seconds that are left [MQTT-3.3.2-6], or -1 when the message does not expire. */
@@ -89,6 +91,24 @@ export class Message implements MessageParts {
     // The clock has fractions: without rounding, 60 s from now may be a little more than 60 s.
     return Math.max(0, Math.ceil(Math.round(this.expiresAt - now) / 1000));
   }
+}
+
+function lengthOf(parts: MessageParts): number {
+  const { topicStart, topicEnd, propertiesStart, propertiesEnd, payloadStart, payloadEnd } = parts;
+  return topicEnd - topicStart + propertiesEnd - propertiesStart + payloadEnd - payloadStart;
+}
+
+/** The parts of a message whose topic, properties and payload stand one after the other. */
+export function joinedParts(bytes: Buffer, topicEnd: number, propertiesEnd: number): MessageParts {
+  return {
+    bytes,
+    topicStart: 0,
+    topicEnd,
+    propertiesStart: topicEnd,
+    propertiesEnd,
+    payloadStart: propertiesEnd,
+    payloadEnd: bytes.length,
+  };
 }
 
 /**
@@ -115,7 +135,7 @@ function forwardedPropertiesLength({
 }
 
 /**
- * The message of a received PUBLISH with bytes of its own.
+ * The message of a received PUBLISH, in the chunk that it came in when nothing of it has to change.
  * @param topicBytes the topic, when it is not as the packet says it
  * @param added encoded properties that it has besides those of the packet
  */
@@ -128,27 +148,22 @@ export function messageOf(
   slabs: MessageSlabs,
   added?: Buffer,
 ): Message {
+  const expiresAt = view.messageExpiry < 0 ? Number.POSITIVE_INFINITY : now + view.messageExpiry * 1000;
+  if (topicBytes === undefined && added === undefined && view.propertiesUnchanged) {
+    const slab = slabs.around(view.bytes, lengthOf(view));
+    return new Message(topic, view, view.qos, view.retain, expiresAt, publisher, slab);
+  }
   const topicLength = topicBytes?.length ?? view.topicEnd - view.topicStart;
   const addedStart = topicLength + forwardedPropertiesLength(view);
   const propertiesEnd = addedStart + (added?.length ?? 0);
   const { bytes, slab } = slabs.take(propertiesEnd + view.payloadEnd - view.payloadStart);
   if (topicBytes !== undefined) topicBytes.copy(bytes);
   else copy(view.bytes, view.topicStart, view.topicEnd, bytes, 0);
-  if (!view.propertiesUnchanged) copyForwardedProperties(view, bytes, topicLength);
-  else copy(view.bytes, view.propertiesStart, view.propertiesEnd, bytes, topicLength);
+  copyForwardedProperties(view, bytes, topicLength);
   added?.copy(bytes, addedStart);
   copy(view.bytes, view.payloadStart, view.payloadEnd, bytes, propertiesEnd);
-  return new Message(
-    topic,
-    bytes,
-    topicLength,
-    propertiesEnd,
-    view.qos,
-    view.retain,
-    view.messageExpiry < 0 ? Number.POSITIVE_INFINITY : now + view.messageExpiry * 1000,
-    publisher,
-    slab,
-  );
+  const parts = joinedParts(bytes, topicLength, propertiesEnd);
+  return new Message(topic, parts, view.qos, view.retain, expiresAt, publisher, slab);
 }
 
 // The topic alias belongs to one connection [MQTT-3.3.2-7]; the expiry is written anew as it runs down.
@@ -170,7 +185,8 @@ function copyForwardedProperties(view: PublishView, target: Buffer, offset: numb
 export function messageOfBroker(topic: string, text: string): Message {
   const name = Buffer.from(topic);
   const bytes = ownBytes([name, Buffer.from(text)]);
-  return new Message(topic, bytes, name.length, name.length, 0, true, Number.POSITIVE_INFINITY, '');
+  const parts = joinedParts(bytes, name.length, name.length);
+  return new Message(topic, parts, 0, true, Number.POSITIVE_INFINITY, '');
 }
 
 /** The message of a will, made when it is published: its expiry counts from then [MQTT-3.1.3.2.4]. */
@@ -180,9 +196,7 @@ export function messageOfWill(will: WillFields, publisher: string, now: number):
   const properties = encodeProperties(forwarded);
   return new Message(
     will.topic,
-    ownBytes([topic, properties, will.payload]),
-    topic.length,
-    topic.length + properties.length,
+    joinedParts(ownBytes([topic, properties, will.payload]), topic.length, topic.length + properties.length),
     will.qos,
     will.retain,
     messageExpiryInterval === undefined ? Number.POSITIVE_INFINITY : now + messageExpiryInterval * 1000,

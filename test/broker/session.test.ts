@@ -3,7 +3,7 @@ import type { MessageParts, PublishView } from '../../src/broker/codec/publish-p
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { HeldMemory } from '../../src/broker/held-memory';
 import { limitsOf } from '../../src/broker/limits';
-import { Message, messageOfWill } from '../../src/broker/message';
+import { joinedParts, Message, messageOfWill } from '../../src/broker/message';
 import { MessageSlabs } from '../../src/broker/message-slab';
 import { Session, type SessionOutput } from '../../src/broker/session/session';
 import { newStatistics } from '../../src/broker/statistics';
@@ -352,15 +352,48 @@ describe('a session with a congested output', () => {
     assert.deepEqual(output.notes, ['publish 0x3a 1 first', 'publish 0x32 2 second']);
   });
 
-  it('keeps no more memory of what waits than its bytes', () => {
-    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), new HeldMemory(1e9));
-    const { bytes, slab } = new MessageSlabs().take(10);
-    bytes.write('tof a pool');
-    const kept = new Message('t', bytes, 1, 1, 1, false, Number.POSITIVE_INFINITY, 'publisher', slab);
-    assert.ok(kept.bytes.buffer.byteLength > kept.bytes.length);
-    session.deliver(kept, 1, false, delivery, 0);
-    assert.equal(kept.bytes.buffer.byteLength, kept.bytes.length);
-    assert.equal(kept.bytes.toString(), 'tof a pool');
+  it('keeps no more memory of what waits for long than its bytes', () => {
+    const memory = new HeldMemory(1e9);
+    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), memory);
+    const chunk = Buffer.allocUnsafeSlow(1000);
+    const slab = new MessageSlabs().around(chunk, 10);
+    const messages = ['first', 'second', 'third'].map((text, index) => {
+      const topicStart = 100 * index;
+      chunk.write('t', topicStart);
+      const payloadStart = topicStart + 10;
+      const payloadEnd = payloadStart + chunk.write(text, payloadStart);
+      const [topicEnd, propertiesStart, propertiesEnd] = [topicStart + 1, payloadStart, payloadStart];
+      const parts = { topicStart, topicEnd, propertiesStart, propertiesEnd, payloadStart, payloadEnd };
+      return new Message('t', { bytes: chunk, ...parts }, 1, false, Number.POSITIVE_INFINITY, '', slab);
+    });
+    for (const each of messages) session.deliver(each, 1, false, delivery, 0);
+    const withSlab = memory.bytes;
+    memory.compactSlabs();
+    assert.equal(memory.bytes, withSlab, 'it may be gone soon');
+    memory.compactSlabs();
+    const texts = messages.map(({ bytes }) => bytes.toString());
+    assert.deepEqual(texts, ['tfirst', 'tsecond', 'tthird']);
+    const own = messages.reduce((sum, { bytes }) => sum + bytes.buffer.byteLength, 0);
+    assert.equal(own, texts.join('').length);
+    assert.equal(memory.bytes, withSlab - chunk.length + own);
+    session.discard();
+    assert.equal(memory.bytes, 0);
+  });
+
+  it('keeps together what fills its memory', () => {
+    const memory = new HeldMemory(1e9);
+    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), memory);
+    const chunk = Buffer.allocUnsafeSlow(1000);
+    const slabs = new MessageSlabs();
+    for (const start of [0, 300]) {
+      const parts = joinedParts(chunk.subarray(start, start + 300), 1, 1);
+      const slab = slabs.around(chunk, 300);
+      const half = new Message('t', parts, 1, false, Number.POSITIVE_INFINITY, '', slab);
+      session.deliver(half, 1, false, delivery, 0);
+    }
+    const before = memory.bytes;
+    for (let count = 0; count < 3; count++) memory.compactSlabs();
+    assert.equal(memory.bytes, before);
   });
 
   it('uses no packet identifier twice at a time [MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1]', () => {

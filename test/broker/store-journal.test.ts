@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Message } from '../../src/broker/message';
+import { joinedParts, Message } from '../../src/broker/message';
 import { JournalDirectory } from '../../src/broker/store/journal-directory';
 import { JOURNAL_FORMAT } from '../../src/broker/store/journal-record';
 import { type JournalSettings, JournalStore } from '../../src/broker/store/journal-store';
@@ -26,7 +26,7 @@ const FIRST = '0000000001.journal';
 function message(topic: string, payload: string, expiresAt = Number.POSITIVE_INFINITY): Message {
   const bytes = Buffer.from(topic + payload);
   const { length } = Buffer.from(topic);
-  return new Message(topic, bytes, length, length, 1, false, expiresAt, 'publisher');
+  return new Message(topic, joinedParts(bytes, length, length), 1, false, expiresAt, 'publisher');
 }
 
 const payloadOf = ({ bytes, payloadStart }: Message) => bytes.toString('utf8', payloadStart);

@@ -260,9 +260,6 @@ export class Session {
   detach(): void {
     this.#output = undefined;
     this.#resend = [];
-    for (const { message } of this.#inFlight.values()) {
-      if (message !== undefined) this.#memory.compact(message);
-    }
     // Who comes and goes often must not have a long queue looked through each time.
     if (this.#queue.atMostOnce === 0) return;
     for (const outgoing of this.#queue.removeWhere(({ qos }) => qos === 0)) this.#end(outgoing);
@@ -508,20 +505,30 @@ export class Session {
     now: number,
   ): void {
     const stored = qos === 0 ? 0 : (this.#stored?.queued(message, qos, retain, identifiers, replayed) ?? 0);
-    const outgoing = { message, qos, retain, identifiers, replayed, shared, packetId: 0, stored };
+    const outgoing: OutgoingMessage = {
+      message,
+      qos,
+      retain,
+      identifiers,
+      replayed,
+      shared,
+      packetId: 0,
+      stored,
+    };
     this.#memory.hold(message);
     this.#memory.add(memoryOf(outgoing));
     const first = this.#queue.length === 0 && this.#resend.length === 0; // [MQTT-4.6.0-1]
     if (this.#output !== undefined && first && this.#maySend(this.#output, qos)) {
       this.#send(this.#output, outgoing, now);
-      // What the client takes soon need not be copied, unless memory is short.
-      if (this.#memory.level > 0 && outgoing.message !== undefined) this.#memory.compact(message);
-    } else this.#wait(outgoing);
+    } else {
+      this.#wait(outgoing);
+    }
+    // What is gone soon need not be copied, unless memory is short.
+    if (this.#memory.level > 0 && outgoing.message !== undefined) this.#memory.compact(message);
   }
 
   #wait(outgoing: OutgoingMessage): void {
     const message = outgoing.message as Message;
-    this.#memory.compact(message);
     if (message.expiresAt < this.#earliestExpiry) this.#earliestExpiry = message.expiresAt;
     this.#queue.push(outgoing);
   }

@@ -5,7 +5,7 @@ import { readProperties, writeProperties } from '../codec/properties';
 import { malformed } from '../codec/protocol-error';
 import type { WireReader } from '../codec/wire-reader';
 import type { WireWriter } from '../codec/wire-writer';
-import { Message } from '../message';
+import { joinedParts, Message } from '../message';
 import type { SubscriptionFields } from './store';
 
 /** Of the files of a broker's journal, and of its records. */
@@ -282,8 +282,15 @@ function writeMessage(writer: WireWriter, message: Message): void {
   writer.byte(message.qos | (message.retain ? 4 : 0));
   writeTime(writer, message.expiresAt);
   writer.utf8(message.publisher);
-  writer.uint32(message.topicEnd).uint32(message.propertiesEnd).uint32(message.bytes.length);
-  writer.bytes(message.bytes);
+  const { bytes, topicStart, topicEnd, propertiesStart, propertiesEnd, payloadStart, payloadEnd } = message;
+  const topicLength = topicEnd - topicStart;
+  writer
+    .uint32(topicLength)
+    .uint32(topicLength + propertiesEnd - propertiesStart)
+    .uint32(message.length);
+  writer.bytes(bytes.subarray(topicStart, topicEnd));
+  writer.bytes(bytes.subarray(propertiesStart, propertiesEnd));
+  writer.bytes(bytes.subarray(payloadStart, payloadEnd));
 }
 
 function readMessage(reader: WireReader): Message {
@@ -300,5 +307,12 @@ function readMessage(reader: WireReader): Message {
   read.copy(bytes);
   const topic = bytes.toString('utf8', 0, topicEnd);
   const retain = (options & 4) !== 0;
-  return new Message(topic, bytes, topicEnd, propertiesEnd, readQos(options), retain, expiresAt, publisher);
+  return new Message(
+    topic,
+    joinedParts(bytes, topicEnd, propertiesEnd),
+    readQos(options),
+    retain,
+    expiresAt,
+    publisher,
+  );
 }
