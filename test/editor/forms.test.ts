@@ -425,8 +425,8 @@ inEachEditor('the forms', (session) => {
       const { editor } = session;
       await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
       await editor.enter(field('clientId'), 'line-4');
-      await editor.showTab('Session');
       await editor.enter(field('keepAlive'), '30');
+      await editor.showTab('Messages');
       await editor.enter(field('willTopic'), 'lines/4/state');
       await editor.configDone();
       const config = await saved(id('mqtt-broker-config'));
@@ -465,9 +465,7 @@ inEachEditor('the forms', (session) => {
       const { editor } = session;
       await editor.openConfigForm('mqtt-broker-config', id('mqtt-broker-config'));
       await field('protocolVersion').selectOption('4');
-      await editor.showTab('Session');
       await field('cleanStart').uncheck();
-      await editor.showTab('Connection');
       await editor.seesReason(field('clientId'), /needs a client ID of its own/);
       await editor.enter(field('clientId'), 'line-4');
       await editor.configDone();

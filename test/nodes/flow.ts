@@ -8,6 +8,9 @@ import mqttPub from '../../nodes/mqtt-pub';
 import mqttSub from '../../nodes/mqtt-sub';
 import rosBridge from '../../nodes/ros-bridge';
 
+/** Core's, which has no types. */
+const tlsConfig: NodeInitializer = require('@node-red/nodes/core/network/05-tls.js');
+
 export type FlowNode = { id: string; type: string } & Record<string, unknown>;
 export type Credentials = Record<string, Record<string, string>>;
 
@@ -150,6 +153,7 @@ export async function start(flow: FlowNode[], credentials: Credentials = {}): Pr
       withTexts('mqtt-sub', mqttSub),
       withTexts('embedded-broker', embeddedBroker),
       withTexts('ros-bridge', rosBridge),
+      tlsConfig,
     ],
     flow as unknown as Parameters<typeof helper.load>[1],
     credentials,
