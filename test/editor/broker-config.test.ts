@@ -156,7 +156,7 @@ inEachEditor('the form of mqtt-broker-config', (session) => {
 
   it('leaves nothing secret in the flow', async () => {
     const { editor } = session;
-    await open({ ...early, url: 'ws://127.0.0.1:1' });
+    await open({ ...early, url: 'wss://127.0.0.1:1' });
     await editor.showTab('Security');
     for (const [name, text] of [
       ['username', 'secret-user'],
