@@ -74,6 +74,25 @@ describe('a WebSocket listener', () => {
     assert.ok(answers.length < 500, `${answers.length} answers`);
   });
 
+  it('says how much of a message has come, without what is no part of it', async () => {
+    await start();
+    const { socket, stream } = await pair();
+    const gathered: number[] = [];
+    stream.on('gathered', (bytes: number) => gathered.push(bytes));
+    const whole = once(stream, 'data');
+    for (let count = 0; count < 100; count++) {
+      socket.ping('x'.repeat(100));
+      socket.pong('x'.repeat(100));
+    }
+    socket.send(Buffer.alloc(5000), { binary: true, fin: false });
+    while ((gathered.at(-1) ?? 0) < 5000) await once(stream, 'gathered');
+    assert.ok((gathered.at(-1) as number) < 5100, `${gathered}`);
+    socket.send(Buffer.alloc(1), { binary: true });
+    assert.equal((await whole)[0].length, 5001);
+    if (gathered.at(-1) !== 0) await once(stream, 'gathered');
+    assert.equal(gathered.at(-1), 0);
+  });
+
   it('does not read on while nobody takes what came', async () => {
     await start();
     const { socket, stream } = await pair();

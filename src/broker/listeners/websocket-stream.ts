@@ -3,6 +3,8 @@ import type { WebSocket } from 'ws';
 
 /** What may arrive before the broker has answered: who has not said who they are gets no more memory than that. */
 const MAX_UNANSWERED_BYTES = 600 * 1024;
+/** Of the control frames of a client: two bytes and the mask (RFC 6455 section 5.2). */
+const CONTROL_HEADER_BYTES = 6;
 /** Close codes of RFC 6455 section 7.4.1. */
 const NORMAL = 1000;
 const UNSUPPORTED_DATA = 1003;
@@ -15,7 +17,9 @@ const MESSAGE_TOO_BIG = 1009;
  */
 export class WebSocketStream extends Duplex {
   readonly #socket: WebSocket;
+  /** Of a message that is not whole yet. */
   #partBytes = 0;
+  /** What was last said. */
   #gathered = 0;
   #answered = false;
   #ponging = false;
@@ -30,6 +34,7 @@ export class WebSocketStream extends Duplex {
     this.#socket = socket;
     /** In the chunk from the network that is being read. */
     let messageCame = false;
+    let controlBytes = 0;
     socket.on('message', (data: Buffer, binary: boolean) => {
       if (this.destroyed) return;
       messageCame = true;
@@ -37,7 +42,13 @@ export class WebSocketStream extends Duplex {
         this.#refuse(UNSUPPORTED_DATA, 'a text frame came, MQTT needs binary ones'); // [MQTT-6.0.0-1]
       else if (!this.push(data)) socket.pause();
     });
-    socket.on('ping', (data) => this.#pong(data));
+    socket.on('ping', (data) => {
+      controlBytes += CONTROL_HEADER_BYTES + data.length;
+      this.#pong(data);
+    });
+    socket.on('pong', (data) => {
+      controlBytes += CONTROL_HEADER_BYTES + data.length;
+    });
     socket.on('close', () => this.push(null));
     socket.on('error', (error) => this.destroy(error));
     let unanswered = 0;
@@ -48,8 +59,10 @@ export class WebSocketStream extends Duplex {
         this.#refuse(MESSAGE_TOO_BIG, 'too much came before a whole CONNECT');
         return;
       }
-      this.#partBytes = messageCame ? 0 : this.#partBytes + chunk.length;
+      const bytes = this.#partBytes + chunk.length - controlBytes;
+      this.#partBytes = messageCame ? 0 : Math.max(0, bytes);
       messageCame = false;
+      controlBytes = 0;
       this.#tellGathered();
     });
   }
