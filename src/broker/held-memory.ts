@@ -5,7 +5,7 @@ import type { Message } from './message';
 import type { MessageSlab } from './message-slab';
 
 /** What things take beyond their bytes, measured with Node 20 and rounded up. */
-export const MESSAGE_BYTES = 400;
+const MESSAGE_BYTES = 400;
 export const DELIVERY_BYTES = 192;
 export const STORED_DELIVERY_BYTES = 320;
 export const SESSION_BYTES = 3072;

@@ -3,7 +3,7 @@ import type { EditorNode } from '../editor-api';
 import type { EditedUser } from './user-list';
 
 /** What an input of a credential has in place of one that the runtime keeps and does not tell. */
-export const KEPT = '__PWRD__';
+const KEPT = '__PWRD__';
 
 /**
  * What is stored of the users' passwords, as text of the credential that has them all, made by the runtime: a password
