@@ -16,7 +16,8 @@ import { launchBrowser } from '../editor/editor-page';
 
 const SCHEMES = { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' } as const;
 
-describe('the listeners of a broker', () => {
+describe('the listeners of a broker', function () {
+  this.timeout(20_000);
   let authority: CertificateAuthority;
   let tls: IssuedCertificate;
   let broker: BrokerThread;

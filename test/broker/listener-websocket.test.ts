@@ -7,7 +7,8 @@ import type { ListenerSettings } from '../../src/broker/listeners/listener-setti
 import type { Peer } from '../../src/broker/peer';
 import { Listening } from './listening';
 
-describe('a WebSocket listener', () => {
+describe('a WebSocket listener', function () {
+  this.timeout(20_000);
   let listening: Listening;
   let sockets: WebSocket[];
 

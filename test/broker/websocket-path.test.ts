@@ -8,7 +8,8 @@ import { BrokerThread } from '../../src/broker/broker-thread';
 import { WebSocketPath } from '../../src/broker/listeners/websocket-path';
 import { MqttPeer } from './mqtt-peer';
 
-describe('MQTT on a path of an HTTP server', () => {
+describe('MQTT on a path of an HTTP server', function () {
+  this.timeout(20_000);
   let server: Server;
   let broker: BrokerThread;
   let path: WebSocketPath;
