@@ -46,6 +46,11 @@ export class RoutingTable {
   readonly #entries = new Map<string, TopicEntry>();
   /** Added to the cache since it started over, also in place of what was there. */
   #cachedBytes = 0;
+  /** The last name that was asked for, in the chunk it came in, and its entry. */
+  #lastBytes: Buffer = Buffer.alloc(0);
+  #lastStart = 0;
+  #lastEnd = 0;
+  #lastEntry: TopicEntry | undefined;
   #version = 0;
   #size = 0;
 
@@ -107,8 +112,7 @@ export class RoutingTable {
    * @throws ProtocolError the name is not valid or beyond the limits
    */
   entryAt(bytes: Buffer, start: number, end: number): TopicEntry {
-    const key = bytes.toString('latin1', start, end);
-    const entry = this.#entries.get(key) ?? this.#newEntry(key, bytes, start, end);
+    const entry = this.#sameAgain(bytes, start, end) ?? this.#entryOf(bytes, start, end);
     this.refresh(entry);
     return entry;
   }
@@ -135,6 +139,26 @@ export class RoutingTable {
     entry.withheld = withheldFrom.size;
     entry.version = this.#version;
     this.#cachedBytes += RECIPIENT_BYTES * entry.recipients.length;
+  }
+
+  // Most messages are to the topic of the one before, which takes less to see than to look a name up.
+  #sameAgain(bytes: Buffer, start: number, end: number): TopicEntry | undefined {
+    const last = this.#lastBytes;
+    if (end - start !== this.#lastEnd - this.#lastStart) return undefined;
+    for (let at = start, lastAt = this.#lastStart; at < end; at++, lastAt++) {
+      if (bytes[at] !== last[lastAt]) return undefined;
+    }
+    return this.#lastEntry;
+  }
+
+  #entryOf(bytes: Buffer, start: number, end: number): TopicEntry {
+    const key = bytes.toString('latin1', start, end);
+    const entry = this.#entries.get(key) ?? this.#newEntry(key, bytes, start, end);
+    this.#lastBytes = bytes;
+    this.#lastStart = start;
+    this.#lastEnd = end;
+    this.#lastEntry = entry;
+    return entry;
   }
 
   #newEntry(key: string, bytes: Buffer, start: number, end: number): TopicEntry {

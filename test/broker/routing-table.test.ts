@@ -10,6 +10,25 @@ import { collectedHeap } from '../heap';
 describe('the routing table', () => {
   const options = { qos: 0 as const, noLocal: false, retainAsPublished: false, identifier: 0 };
 
+  it('tells names apart that are alike, wherever they stand', () => {
+    const limits = limitsOf({});
+    const table = new RoutingTable(limits, new HeldMemory(1e9), () => false);
+    const chunk = Buffer.from('a/b1a/b2a/b1a/ba/b12');
+    const places = [
+      [0, 4],
+      [4, 8],
+      [8, 12],
+      [8, 12],
+      [12, 15],
+      [15, 20],
+      [15, 19],
+    ] as const;
+    const topics = places.map(([start, end]) => table.entryAt(chunk, start, end).topic);
+    assert.deepEqual(topics, ['a/b1', 'a/b2', 'a/b1', 'a/b1', 'a/b', 'a/b12', 'a/b1']);
+    const other = Buffer.from('a/b2');
+    assert.equal(table.entryAt(other, 0, 4).topic, 'a/b2');
+  });
+
   it('stays small when many sessions get what is published to very many topics', function () {
     this.timeout(20_000);
     const limits = limitsOf({});
