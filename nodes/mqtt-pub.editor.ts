@@ -3,7 +3,7 @@ import { fillTopic } from '../src/topic/topic-template';
 import type {} from './editor/editor-api';
 import { brokerFault, refusedBy } from './editor/form-fault';
 import { chooseOnlyBroker, completeTopics } from './editor/topic-field';
-import { openTypedField, type TypedFields, type TypedKind, typedDefaults } from './editor/typed-fields';
+import { openTypedField, type TypedFields, type TypedKind } from './editor/typed-fields';
 
 const PROPERTIES = [
   'responseTopic',
@@ -13,8 +13,6 @@ const PROPERTIES = [
   'payloadFormatIndicator',
   'userProperties',
 ] as const;
-const TYPED = ['payload', ...PROPERTIES] as const;
-type Typed = (typeof TYPED)[number];
 
 const ELSEWHERE: readonly TypedKind[] = ['msg', 'flow', 'global', 'env', 'jsonata'];
 const KINDS: Record<(typeof PROPERTIES)[number], readonly TypedKind[]> = {
@@ -26,7 +24,7 @@ const KINDS: Record<(typeof PROPERTIES)[number], readonly TypedKind[]> = {
   userProperties: ['str', 'json', ...ELSEWHERE],
 };
 
-interface Fields extends TypedFields<Typed> {
+interface Fields extends TypedFields<'payload' | (typeof PROPERTIES)[number]> {
   name: string;
   broker: string;
   mode: 'publish' | 'request' | 'reply';
@@ -75,7 +73,21 @@ RED.nodes.registerType<Fields>('mqtt-pub', {
       ),
     },
     outputs: { value: 0 },
-    ...typedDefaults(TYPED),
+    // One by one: the public flow library reads this object without running it.
+    payload: { value: '' },
+    payloadType: { value: 'str' },
+    responseTopic: { value: '' },
+    responseTopicType: { value: 'str' },
+    correlationData: { value: '' },
+    correlationDataType: { value: 'str' },
+    contentType: { value: '' },
+    contentTypeType: { value: 'str' },
+    messageExpiryInterval: { value: '' },
+    messageExpiryIntervalType: { value: 'str' },
+    payloadFormatIndicator: { value: '' },
+    payloadFormatIndicatorType: { value: 'str' },
+    userProperties: { value: '' },
+    userPropertiesType: { value: 'str' },
   },
   inputs: 1,
   outputs: 0,

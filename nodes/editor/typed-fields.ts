@@ -1,5 +1,3 @@
-import type { EditorNode, FieldDefinition } from './editor-api';
-
 /** A kind of value of Node-RED's typed input, or one of our own. */
 export type TypedKind =
   | 'str'
@@ -16,17 +14,6 @@ export type TypedKind =
 
 /** The fields `<name>` and `<name>Type` of a form. */
 export type TypedFields<K extends string> = Record<K | `${K}Type`, string>;
-
-/** What a form's defaults say of fields that are blank at first. */
-export function typedDefaults<K extends string>(
-  names: readonly K[],
-): { [P in K | `${K}Type`]: FieldDefinition<string, EditorNode> } {
-  const definitions = names.flatMap((name) => [
-    [name, { value: '' }],
-    [`${name}Type`, { value: 'str' }],
-  ]);
-  return Object.fromEntries(definitions);
-}
 
 /** Makes the input `#node-input-<name>` a typed one. A node of before the field has none, which is a blank text. */
 export function openTypedField(name: string, kinds: readonly TypedKind[]): void {

@@ -143,8 +143,12 @@ export class Sink {
   }
 }
 
-/** Starts the Node-RED under test with our nodes and a flow. */
-export async function start(flow: FlowNode[], credentials: Credentials = {}): Promise<void> {
+/** Starts the Node-RED under test with our nodes, others, and a flow. */
+export async function start(
+  flow: FlowNode[],
+  credentials: Credentials = {},
+  others: NodeInitializer[] = [],
+): Promise<void> {
   helper.init(process.env.NODE_RED ?? require.resolve('node-red'));
   await helper.load(
     [
@@ -154,6 +158,7 @@ export async function start(flow: FlowNode[], credentials: Credentials = {}): Pr
       withTexts('embedded-broker', embeddedBroker),
       withTexts('ros-bridge', rosBridge),
       tlsConfig,
+      ...others,
     ],
     flow as unknown as Parameters<typeof helper.load>[1],
     credentials,

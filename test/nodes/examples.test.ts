@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import type { NodeInitializer, NodeMessage } from 'node-red';
+import helper from 'node-red-node-test-helper';
+import { CertificateAuthority } from '../certificates';
+import { counterpart, freePort } from '../counterparts';
+import { connectedStatus, type FlowNode, Sink, sink, start, stop } from './flow';
+
+/** The nodes of Node-RED that the examples use. */
+const CORE = [
+  'common/20-inject',
+  'common/21-debug',
+  'common/25-catch',
+  'common/90-comment',
+  'function/10-function',
+].map((name) => require(`@node-red/nodes/core/${name}`) as NodeInitializer);
+
+describe('the examples of MQTT clients', function () {
+  this.timeout(20_000);
+  afterEach(stop);
+
+  let flow: FlowNode[];
+  const nodeOf = (name: string) => {
+    const node = flow.find((candidate) => candidate.name === name);
+    assert.ok(node, `no node ${name}`);
+    return helper.getNode(node.id);
+  };
+  const press = (name: string) => nodeOf(name).receive({});
+  const at = (name: string) => new Sink(nodeOf(name).id);
+
+  async function open(title: string, change: (flow: FlowNode[]) => void = () => {}): Promise<void> {
+    flow = JSON.parse(readFileSync(`examples/${title}.json`, 'utf8')) as FlowNode[];
+    change(flow);
+    const filters = new Set<string>();
+    for (const { type, topicFilter, moreFilters = [] } of flow) {
+      if (type === 'mqtt-sub')
+        for (const filter of [topicFilter, moreFilters].flat()) filters.add(String(filter));
+    }
+    const brokers = flow.filter(({ type }) => type === 'embedded-broker');
+    for (const broker of brokers) broker.wires = [['events-1']];
+    const users = flow.filter(({ type }) => type === 'mqtt-sub' || type === 'mqtt-pub');
+    await start([...flow, { ...sink('events-1'), z: brokers[0]?.z }], {}, CORE);
+    const events = new Sink('events-1');
+    await Promise.all(users.map(({ id }) => connectedStatus(id)));
+    const missing = () => {
+      const made = events.messages.flatMap(({ topic, payload }) =>
+        topic === 'subscribed' ? (payload as { subscriptions: { filter: string }[] }).subscriptions : [],
+      );
+      const count = (filter: string) =>
+        flow.filter(
+          (node) =>
+            node.type === 'mqtt-sub' && node.topicFilter === filter && node.delivery === 'acknowledged',
+        ).length || 1;
+      return [...filters].some(
+        (wanted) => made.filter(({ filter }) => filter === wanted).length < count(wanted),
+      );
+    };
+    while (missing()) await events.until(events.messages.length + 1);
+  }
+
+  it('Device - telemetry, commands, status and events', async () => {
+    await open('Device - telemetry, commands, status and events');
+    const [value, events, status] = [at('value'), at('events'), at('status changes')];
+    press('measure');
+    const [measured] = (await value.until(1)) as [NodeMessage];
+    assert.equal(typeof (measured.payload as { value: unknown }).value, 'number');
+    press('start');
+    assert.deepEqual((await events.until(1))[0]?.payload, { event: 'pump start' });
+    press('online');
+    assert.equal((await status.until(1))[0]?.payload, 'online');
+  });
+
+  it('Request and response', async () => {
+    await open('Request and response', (nodes) => {
+      for (const node of nodes) if (node.name === 'lost') node.timeout = '0.1';
+    });
+    const [reply, timeout] = [at('reply'), at('timeout')];
+    press('21');
+    assert.equal((await reply.until(1))[0]?.payload, 42);
+    press('nobody answers this');
+    await timeout.until(1);
+    assert.equal(reply.messages.length, 1);
+  });
+
+  it('Shared work queue', async () => {
+    await open('Shared work queue');
+    const done = at('done');
+    press('ten jobs');
+    const jobs = (await done.until(10)).map(({ payload }) => payload as { job: number; worker: number });
+    assert.deepEqual(
+      jobs.map(({ job }) => job).sort((a, b) => a - b),
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    );
+    assert.deepEqual(new Set(jobs.map(({ worker }) => worker)), new Set([1, 2]));
+  });
+
+  it('Order service', async () => {
+    await open('Order service');
+    const confirmation = at('confirmation');
+    press('order 4711');
+    const [msg] = await confirmation.until(1);
+    assert.deepEqual(msg?.params, ['4711']);
+    assert.deepEqual(msg?.payload, { id: 4711, item: 'pump', count: 2, state: 'confirmed' });
+  });
+
+  it('Message expiry', async () => {
+    await open('Message expiry');
+    const offers = at('an offer');
+    press('offer');
+    const [live] = await offers.until(1);
+    assert.equal(live?.retain, false);
+    press('look');
+    const [, kept] = await offers.until(2);
+    assert.equal(kept?.retain, true);
+    assert.ok((kept?.messageExpiryInterval as number) <= 2);
+  });
+
+  it('Binary payloads', async () => {
+    await open('Binary payloads');
+    const [bytes, text] = [at('Buffer'), at('base64')];
+    press('four bytes');
+    assert.deepEqual((await bytes.until(1))[0]?.payload, Buffer.from('deadbeef', 'hex'));
+    assert.equal((await text.until(1))[0]?.payload, '3q2+7w==');
+  });
+
+  it('Chat with presence', async () => {
+    await open('Chat with presence');
+    const [ann, bob, list] = [at('ann sees'), at('bob sees'), at('list')];
+    for (const who of ['ann', 'bob']) press(`${who} is here`);
+    const both = await list.until(2);
+    // An object of a function node has another prototype.
+    assert.deepEqual({ ...(both[1] as { payload: object }).payload }, { ann: 'online', bob: 'online' });
+    press('ann says hello');
+    assert.equal((await bob.until(1))[0]?.payload, 'hello from ann');
+    press('bob says hello');
+    assert.deepEqual(
+      (await ann.until(1)).map(({ payload }) => payload),
+      ['hello from bob'],
+    );
+  });
+
+  it('Threshold alert', async () => {
+    await open('Threshold alert');
+    const alert = at('an alert');
+    for (const name of ['kitchen 21 °C', 'cellar 35 °C', 'cellar 90 %']) press(name);
+    const alerts = await alert.until(2);
+    const told = ({ topic, payload }: NodeMessage) => [topic, (payload as { value: number }).value];
+    assert.deepEqual(alerts.map(told).sort(), [
+      ['alerts/cellar/humidity', 90],
+      ['alerts/cellar/temperature', 35],
+    ]);
+  });
+
+  it('TLS with client certificates', async function () {
+    const authority = new CertificateAuthority(counterpart(this, 'openssl'));
+    try {
+      for (const name of ['broker', 'client']) authority.issue(name);
+      const port = await freePort();
+      await open('TLS with client certificates', (nodes) => {
+        const text = JSON.stringify(nodes)
+          .replaceAll('certificates/', `${authority.path('')}/`)
+          .replaceAll('8883', String(port));
+        nodes.splice(0, nodes.length, ...(JSON.parse(text) as FlowNode[]));
+      });
+      const heard = at('a message');
+      press('say hello');
+      assert.equal((await heard.until(1))[0]?.payload, 'hello over TLS');
+    } finally {
+      authority.remove();
+    }
+  });
+});
