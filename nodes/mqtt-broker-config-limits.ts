@@ -23,7 +23,7 @@ export const numberFields = {
 export type NumberField = keyof typeof numberFields;
 
 /** `short`: for 10 s, so that a reconnect is bridged and an outage reported. */
-export const QUEUES = ['short', 'memory'] as const;
+export const QUEUES = ['short', 'memory', 'disk'] as const;
 export const OVERFLOWS = ['refuse', 'drop-oldest', 'drop-newest'] as const;
 export const QOS0 = ['queue', 'refuse'] as const;
 
@@ -39,11 +39,13 @@ export type LimitFields = Partial<Record<NumberField, number | string>> & {
 /**
  * What the form says about limits, the queue and when to try again. `maximumPacketSize` and `queueBytes` are KiB there,
  * `reconnectFirst` is ms, other times are seconds.
+ * @param directory where a queue on disk would be; Node-RED may have no place for one
  * @throws Error that names the field
  */
 export function limitsOf(
   form: FormValues,
   fields: LimitFields,
+  directory: string | undefined,
 ): Pick<
   ConnectionSettings,
   | 'receiveMaximum'
@@ -68,7 +70,7 @@ export function limitsOf(
     number('reconnectFirst'),
     number('reconnectLongest'),
   ];
-  const queue = queueOf(form, fields, number);
+  const queue = queueOf(form, fields, number, directory);
   return {
     ...(receiveMaximum !== undefined && { receiveMaximum }),
     ...(packetSize !== undefined && { maximumPacketSize: packetSize * KIB }),
@@ -90,10 +92,14 @@ function queueOf(
   form: FormValues,
   fields: LimitFields,
   number: (field: NumberField) => number | undefined,
+  directory: string | undefined,
 ): ConnectionSettings['queue'] {
-  if (form.choice('queue', fields.queue, QUEUES) === 'short') return undefined;
+  const place = form.choice('queue', fields.queue, QUEUES);
+  if (place === 'short') return undefined;
+  if (place === 'disk' && directory === undefined) return form.refuse('noDirectory');
   const [maxMessages, size, expiry] = [number('queueMessages'), number('queueBytes'), number('queueExpiry')];
   return {
+    ...(place === 'disk' && directory !== undefined && { directory }),
     ...(maxMessages !== undefined && { maxMessages }),
     ...(size !== undefined && { maxBytes: size * KIB }),
     ...(expiry !== undefined && { expiry }),

@@ -43,6 +43,7 @@ export type FormSettings = Omit<ConnectionSettings, 'endpoint' | 'password'> & {
  * The connection that the form describes.
  * @param generatedId the client id where the form leaves it blank
  * @param fromFlow the password that a message has brought, if one has
+ * @param directory where a queue on disk would be; Node-RED may have no place for one
  * @throws Error that names the field
  */
 export function formSettings(
@@ -52,6 +53,7 @@ export function formSettings(
   credentials: SecurityCredentials,
   generatedId: string,
   fromFlow: () => string | undefined,
+  directory: string | undefined,
 ): FormSettings {
   const protocolVersion = Number(form.choice('protocolVersion', fields.protocolVersion, ['5', '4', '3'])) as
     | 3
@@ -75,7 +77,7 @@ export function formSettings(
     ...loginOf(form, fields, credentials, fromFlow),
     ...transportOf(RED, form, fields, credentials),
     ...announcementsOf(form, fields),
-    ...limitsOf(form, fields),
+    ...limitsOf(form, fields, directory),
   };
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
 import type { BrokerThread } from '../src/broker/broker-thread';
 import type { Connection, ConnectionSettings, ConnectionStatus } from '../src/client/connection';
@@ -69,7 +70,15 @@ export default function (RED: NodeAPI): void {
     let password: string | undefined;
 
     const settings = () =>
-      formSettings(RED, form, fields, this.credentials ?? {}, generatedId, () => password);
+      formSettings(
+        RED,
+        form,
+        fields,
+        this.credentials ?? {},
+        generatedId,
+        () => password,
+        queueDirectory(RED, this),
+      );
 
     this.plainSettings = (suffix) => plainSettings(form, settings(), suffix);
 
@@ -94,7 +103,14 @@ export default function (RED: NodeAPI): void {
         stopReports?.();
         connection = acquired;
         addresses = 'url' in wanted.endpoint ? 1 + (wanted.endpoint.alternatives?.length ?? 0) : 1;
-        stopReports = acquired.onStatus(report);
+        const stops = [
+          acquired.onStatus(report),
+          // Of messages whose publishers have heard already that they are on the disk.
+          acquired.onProblem((error) => this.error(error.message)),
+        ];
+        stopReports = () => {
+          for (const stop of stops) stop();
+        };
       }
       return acquired;
     };
@@ -184,4 +200,14 @@ export default function (RED: NodeAPI): void {
       },
     },
   );
+}
+
+/** The same after each restart; there is none where Node-RED has no directory of its own. */
+function queueDirectory(RED: NodeAPI, node: Node): string | undefined {
+  const { userDir } = RED.settings;
+  if (userDir === undefined) return undefined;
+  // Within a subflow the id of the node is another one at each start, but not its path.
+  const path = String(RED.util.getSetting(node, 'NR_NODE_PATH') ?? node.id);
+  const name = path.endsWith(`/${node.id}`) ? node.id : path.replaceAll('/', '-');
+  return join(userDir, 'mqtt-ros', `client-${name}`);
 }

@@ -148,8 +148,12 @@ export async function start(
   flow: FlowNode[],
   credentials: Credentials = {},
   others: NodeInitializer[] = [],
+  settings: { userDir?: string } = {},
 ): Promise<void> {
-  helper.init(process.env.NODE_RED ?? require.resolve('node-red'));
+  helper.init(
+    process.env.NODE_RED ?? require.resolve('node-red'),
+    settings as Parameters<typeof helper.init>[1],
+  );
   await helper.load(
     [
       withTexts('mqtt-broker-config', mqttBrokerConfig),

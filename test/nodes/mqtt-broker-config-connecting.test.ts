@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import helper from 'node-red-node-test-helper';
 import type { BrokerConfigNode } from '../../nodes/mqtt-broker-config';
@@ -262,5 +263,36 @@ describe('mqtt-broker-config: connecting', function () {
     assert.match(errorOf(dropped), /dropped|full/);
     await config().connect();
     await broker.logged(/Received PUBLISH/);
+  });
+
+  describe('with a queue on disk', () => {
+    const session = { queue: 'disk', clientId: 'mine', cleanStart: false, sessionExpiry: '60' };
+    let userDir: string;
+    beforeEach(() => {
+      userDir = mkdtempSync(join(tmpdir(), 'queue-'));
+    });
+    afterEach(() => {
+      rmSync(userDir, { recursive: true });
+    });
+
+    it('publishes after a restart what waited before', async () => {
+      const catching = [report('complete', 'pub-1', 'done'), sink('done')];
+      await start([...flow({ ...session, url: 'mqtt://127.0.0.1:1' }), ...catching], {}, [], { userDir });
+      const done = new Sink('done');
+      helper.getNode('pub-1').receive({ payload: 'kept', qos: 1 });
+      await done.until(1);
+      assert.deepEqual(readdirSync(join(userDir, 'mqtt-ros')), ['client-broker-1']);
+      await stop();
+      await start(flow(session), {}, [], { userDir });
+      await broker.logged(/Received PUBLISH from mine .*q1/);
+    });
+
+    it('is refused where there is no place for it', async () => {
+      await start(flow(session));
+      assert.equal(
+        await statusText('pub-1', () => true),
+        'queue: Node-RED has no user directory in which messages could be kept',
+      );
+    });
   });
 });
