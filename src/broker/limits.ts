@@ -38,10 +38,7 @@ export interface Limits {
   receiveMaximum: number;
   /** Topic aliases that a client may set (Topic Alias Maximum). */
   topicAliases: number;
-  /**
-   * QoS 1 and 2 messages in flight towards one client; further ones wait in its session's queue. Of QoS 2 a client of
-   * before MQTT 5 gets 20 at most, as it cannot say how many it takes.
-   */
+  /** QoS 1 and 2 messages in flight towards one client; further ones wait in its session's queue. */
   inFlight: number;
   /** Messages waiting in one session; at a further one `queuePolicy` holds. */
   queuedMessages: number;
@@ -92,8 +89,7 @@ export const defaultLimits: Limits = {
   // What MQTT 3.1.1 clients may do in any case; MQTT.js does not heed a lower one and would be cut off.
   receiveMaximum: 65_535,
   topicAliases: 32,
-  // With 20, as is common, a system call carries few messages, and a client 50 ms away gets but 400 a second.
-  inFlight: 100,
+  inFlight: 20,
   // A burst of small messages from a flow must fit; `queuedBytes` bounds the memory.
   queuedMessages: 100_000,
   queuedBytes: 16 * 1024 * 1024,

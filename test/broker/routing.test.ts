@@ -83,30 +83,6 @@ describe('routing', () => {
     }
   });
 
-  it('sends no more QoS 2 messages at a time to an older client than mosquitto takes as a bridge', async () => {
-    for (const [version, most] of [
-      [4, 20],
-      [5, 30],
-    ] as const) {
-      const broker = new BrokerInProcess({ inFlight: 30 });
-      const subscriber = await broker.client(version);
-      await subscriber.subscribe('t', { qos: 2 });
-      const publisher = await broker.client(5);
-      for (let count = 1; count <= 40; count++) publisher.publish('t', 'x', { qos: 2, packetId: count });
-      const packetIds: number[] = [];
-      for (let count = 0; count < most; count++)
-        packetIds.push((await subscriber.expect('publish')).packetId);
-      await subscriber.expectNothing();
-      for (const packetId of packetIds) {
-        subscriber.send({ type: 'pubrec', packetId, reasonCode: 0, properties: {} });
-        await subscriber.expect('pubrel');
-        subscriber.send({ type: 'pubcomp', packetId, reasonCode: 0, properties: {} });
-        if (packetId <= 40 - most) await subscriber.expect('publish');
-      }
-      assert.equal(broker.statistics.messagesSent, 40);
-    }
-  });
-
   it('keeps the order also where some messages are forwarded as they came and others are not [MQTT-4.6.0-6]', async () => {
     for (const size of [10, 5000]) {
       const broker = new BrokerInProcess();

@@ -52,8 +52,6 @@ export interface SharedMessage {
 const PUBLISH = PacketType.publish << 4;
 const PUBREL = (PacketType.pubrel << 4) | 2;
 const DUP = 8;
-/** What mosquitto takes of QoS 2 as a bridge: it ends a connection on which more are in flight. */
-const MOST_OF_QOS_2_BEFORE_5 = 20;
 /** How often a queue is looked through for what has expired, at most, ms. */
 const EXPIRY_INTERVAL = 10_000;
 
@@ -94,8 +92,6 @@ export class Session {
   #sendQuota = 0;
   #initialQuota = 0;
   #mostInFlight = 0;
-  /** In flight, of either QoS, when one more of QoS 2 is sent. */
-  #mostBesideQos2 = 0;
 
   constructor(
     clientId: string,
@@ -249,8 +245,6 @@ export class Session {
   ): void {
     this.#output = output;
     this.#mostInFlight = mostInFlight;
-    // Who cannot say a Receive Maximum may have one all the same.
-    this.#mostBesideQos2 = output.v5 ? mostInFlight : Math.min(mostInFlight, MOST_OF_QOS_2_BEFORE_5);
     this.#initialQuota = Math.min(receiveMaximum, mostInFlight);
     this.#sendQuota = this.#initialQuota;
     this.#resend = [];
@@ -541,9 +535,7 @@ export class Session {
 
   #maySend(output: SessionOutput, qos: QoS): boolean {
     if (output.congested) return false;
-    if (qos === 0) return true;
-    const most = qos === 1 ? this.#mostInFlight : this.#mostBesideQos2;
-    return this.#sendQuota > 0 && this.#inFlight.size < most;
+    return qos === 0 || (this.#sendQuota > 0 && this.#inFlight.size < this.#mostInFlight);
   }
 
   #send(output: SessionOutput, outgoing: OutgoingMessage, now: number): void {
