@@ -18,19 +18,21 @@ export class ConnectionPool {
     this.#lingerMs = lingerMs;
   }
 
-  /** The key's connection, made with these settings if this is its first user, and opened then unless `open` is false. */
+  /**
+   * The key's connection, made with these settings if this is its first user, and opened then; with `open` false only
+   * its queue on disk.
+   */
   acquire(key: string, settings: ConnectionSettings, open = true): Connection {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       const connection = new Connection(settings);
       entry = { connection, users: 0, closing: undefined };
       this.#entries.set(key, entry);
-      // Two connections with one client id would throw each other out.
+      const begin = () => (open ? connection.open() : connection.openQueue());
+      // Two connections with one client id would throw each other out, and only one can have the queue.
       const predecessor = this.#closing.get(key);
-      if (open) {
-        if (predecessor === undefined) connection.open();
-        else void predecessor.then(() => connection.open());
-      }
+      if (predecessor === undefined) begin();
+      else void predecessor.then(begin);
     }
     clearTimeout(entry.closing);
     entry.users++;

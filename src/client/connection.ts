@@ -127,6 +127,11 @@ export class Connection {
     for (const { session } of this.#sessions.values()) session.open();
   }
 
+  /** Without connecting, takes up the queue on disk, if there is one: from here on what is published is kept there. */
+  openQueue(): void {
+    if (this.#state === 'new') this.#session(MAIN).session.openQueue();
+  }
+
   /**
    * Disconnects until open() is called again; subscriptions are kept, and what is published meanwhile waits in the
    * queue. Waits a bounded time for acknowledgements first, and publishes the closing message.

@@ -120,12 +120,7 @@ export class MqttSession {
 
   /** Starts connecting, and keeps at it until disconnect() or close(). Unusable settings end in the state `error`. */
   open(): void {
-    if (this.#closing !== undefined) return;
-    const fault = settingsFault(this.#settings);
-    if (fault !== undefined) {
-      this.#refuse(fault);
-      return;
-    }
+    if (!this.#isUsable()) return;
     if (this.#leaving !== undefined) {
       void this.#leaving.then(() => this.open());
       return;
@@ -135,6 +130,18 @@ export class MqttSession {
     this.#setStatus('connecting');
     if (this.#stored === undefined) this.#reconnection.start();
     else void this.#openStored(this.#stored);
+  }
+
+  /** Takes up the queue on disk, if there is one, without connecting. */
+  openQueue(): void {
+    if (this.#stored !== undefined && this.#isUsable()) void this.#openStored(this.#stored);
+  }
+
+  #isUsable(): boolean {
+    if (this.#closing !== undefined) return false;
+    const fault = settingsFault(this.#settings);
+    if (fault !== undefined) this.#refuse(fault);
+    return fault === undefined;
   }
 
   async #openStored(stored: StoredMessages): Promise<void> {

@@ -80,6 +80,7 @@ export class OutgoingJournal {
       this.#liveBytes = 0;
       for (const message of [...messages, ...early]) this.#number(message);
       this.#writeAnew();
+      this.#callBack();
       return { messages, damage };
     } catch (error) {
       await this.#lock.release();
@@ -132,7 +133,8 @@ export class OutgoingJournal {
     } catch (error) {
       this.#fail(error);
     }
-    this.#callBack();
+    // Without a file nothing has become durable.
+    if (this.#descriptor !== undefined) this.#callBack();
     if (this.#descriptor !== undefined && !this.#syncing) closeSync(this.#descriptor);
     this.#descriptor = undefined;
     await this.#lock.release();

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection, type QueueSettings } from '../../src/client/connection';
+import { ConnectionPool } from '../../src/client/connection-pool';
 import { freePort } from '../counterparts';
 import { settingsFor, statusOf } from './observed';
 import { CONNECT, PUBLISH, packet, type RawPacket, ScriptedBroker } from './scripted-broker';
@@ -73,6 +74,59 @@ describe('queue on disk', function () {
     await third.connection.publish('t', 'e', quick);
     await broker.until((made) => made.of(PUBLISH).length === 5);
     assert.equal(broker.of(PUBLISH).map(payloadOf).at(-1), 'e');
+  });
+
+  it('keeps what is published before it is to be connected, also while its predecessor still has the directory', async () => {
+    const pool = new ConnectionPool();
+    const settings = settingsFor(`mqtt://127.0.0.1:${await freePort()}`, 5, {
+      queue: { directory },
+      clientId: 'stored',
+    });
+    for (const text of ['a', 'b']) {
+      const connection = pool.acquire('key', settings, false);
+      assert.deepEqual(await connection.publish('t', text, quick), { stored: true });
+      assert.equal(connection.status.state, 'disconnected');
+      void pool.close('key');
+    }
+    await pool.close('key');
+    const broker = await start(acknowledge);
+    const { connection } = connect(broker.url);
+    await connection.publish('t', 'c', quick);
+    await broker.until((made) => made.of(PUBLISH).length === 3);
+    assert.deepEqual(broker.of(PUBLISH).map(payloadOf), ['a', 'b', 'c']);
+  });
+
+  it('connects with what it has taken up before', async () => {
+    const broker = await start(acknowledge);
+    const connection = new Connection(settingsFor(broker.url, 5, { queue: { directory } }));
+    open.push(connection);
+    connection.openQueue();
+    await connection.publish('t', 'a', quick);
+    connection.open();
+    await connection.publish('t', 'b', quick);
+    await broker.until((made) => made.of(PUBLISH).length === 2);
+    assert.deepEqual(broker.of(PUBLISH).map(payloadOf), ['a', 'b']);
+  });
+
+  it('does not call safe what never came to the disk', async () => {
+    const connection = new Connection(settingsFor('mqtt://127.0.0.1:1', 5, { queue: { directory } }));
+    const lost = assert.rejects(connection.publish('t', 'a', quick), /the connection was closed/);
+    await connection.close();
+    await lost;
+  });
+
+  it('leaves what an earlier run has kept where it is, if the settings are wrong', async () => {
+    const first = connect(`mqtt://127.0.0.1:${await freePort()}`);
+    await first.connection.publish('t', 'a', quick);
+    await first.connection.close();
+    const wrong = new Connection(settingsFor('http://127.0.0.1', 5, { queue: { directory } }));
+    open.push(wrong);
+    wrong.openQueue();
+    await assert.rejects(wrong.publish('t', 'b', quick), /starts with http:/);
+    const broker = await start(acknowledge);
+    connect(broker.url);
+    await broker.until((made) => made.of(PUBLISH).length === 1);
+    assert.deepEqual(broker.of(PUBLISH).map(payloadOf), ['a']);
   });
 
   it('goes on with a QoS 2 exchange in a later run: the same packet identifier, DUP, and only PUBREL after PUBREC', async () => {

@@ -287,6 +287,18 @@ describe('mqtt-broker-config: connecting', function () {
       await broker.logged(/Received PUBLISH from mine .*q1/);
     });
 
+    it('publishes after a restart what was published while nothing was to be connected', async () => {
+      const catching = [report('complete', 'pub-1', 'done'), sink('done')];
+      await start([...flow({ ...session, autoConnect: false }), ...catching], {}, [], { userDir });
+      const done = new Sink('done');
+      helper.getNode('pub-1').receive({ payload: 'kept', qos: 2 });
+      await done.until(1);
+      assert.ok(!broker.log.some((line) => line.includes('as mine')));
+      await stop();
+      await start(flow(session), {}, [], { userDir });
+      await broker.logged(/Received PUBLISH from mine .*q2/);
+    });
+
     it('is refused where there is no place for it', async () => {
       await start(flow(session));
       assert.equal(
