@@ -10,7 +10,6 @@ export type PasswordOrigin = (typeof PASSWORD_SOURCES)[number];
 
 /** What the form says about who the client is and how it is protected; absent in flows of before it existed. */
 export interface SecurityFields {
-  target?: 'url' | 'embedded';
   passwordSource?: PasswordOrigin;
   passwordEnvironment?: string;
   passwordFile?: string;
@@ -32,6 +31,12 @@ export interface SecurityCredentials {
   /** JSON of `NamedText[]`; they may hold tokens. */
   webSocketHeaders?: string;
 }
+
+/** Where the form says that the broker is. */
+export type FormEndpoint = { url: string; alternatives?: readonly string[] } | 'embedded';
+
+/** The fields that are of use at secure addresses alone; the passphrase is one more. */
+export const TLS_FIELDS = ['tls', 'tlsCaFile', 'tlsCertFile', 'tlsKeyFile', 'tlsPfxFile'] as const;
 
 /** A password, where it stands, or what answers it as it is now. */
 export type FormPassword = string | { file: string } | (() => string);
@@ -81,6 +86,7 @@ function passwordOf(
 
 /**
  * What protects connections to addresses, and what they go through; nothing for an embedded broker.
+ * @param endpoint whose addresses all have to be secure where there are settings for TLS
  * @throws Error that names the field
  */
 export function transportOf(
@@ -88,8 +94,10 @@ export function transportOf(
   form: FormValues,
   fields: SecurityFields,
   credentials: SecurityCredentials,
+  endpoint: FormEndpoint,
 ): Pick<ConnectionSettings, 'tls' | 'tlsFiles' | 'proxy' | 'webSocketHeaders'> {
-  if (fields.target === 'embedded') return {};
+  if (endpoint === 'embedded') return {};
+  refuseInsecure(form, fields, credentials, endpoint);
   const tls = tlsOf(RED, form, fields, credentials);
   const tlsFiles = tlsFilesOf(form, fields);
   const proxy = proxyOf(form, fields, credentials);
@@ -104,6 +112,17 @@ export function transportOf(
       ),
     }),
   };
+}
+
+function refuseInsecure(
+  form: FormValues,
+  fields: SecurityFields,
+  { tlsPassphrase }: SecurityCredentials,
+  { url: first, alternatives = [] }: Exclude<FormEndpoint, 'embedded'>,
+): void {
+  const url = [first, ...alternatives].find((address) => /^(mqtt|ws):/i.test(address));
+  const field = tlsPassphrase ? 'tlsPassphrase' : TLS_FIELDS.find((name) => fields[name]?.trim());
+  if (url !== undefined && field !== undefined) form.refuse('insecure', { field, url });
 }
 
 function tlsOf(

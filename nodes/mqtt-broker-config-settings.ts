@@ -3,6 +3,7 @@ import type { ConnectionSettings } from '../src/client/connection';
 import { type AnnouncementFields, announcementsOf } from './mqtt-broker-config-announcements';
 import { type LimitFields, limitsOf } from './mqtt-broker-config-limits';
 import {
+  type FormEndpoint,
   type FormPassword,
   loginOf,
   type SecurityCredentials,
@@ -14,6 +15,7 @@ import type { NamedText } from './named-texts';
 
 /** What the form of an mqtt-broker-config says; what an older version did not have is absent. */
 export interface BrokerConfigFields extends SecurityFields, AnnouncementFields, LimitFields {
+  target?: 'url' | 'embedded';
   url?: string;
   /** Addresses that are tried when the first cannot be reached. */
   alternatives?: string[];
@@ -36,7 +38,7 @@ const DEFAULT_KEEP_ALIVE_S = 60;
 /** All but where the embedded broker is. */
 export type FormSettings = Omit<ConnectionSettings, 'endpoint' | 'password'> & {
   password?: FormPassword;
-  endpoint: { url: string; alternatives?: readonly string[] } | 'embedded';
+  endpoint: FormEndpoint;
 };
 
 /**
@@ -65,8 +67,9 @@ export function formSettings(
   if (clientId === '' && !cleanStart && protocolVersion !== 5) return form.refuse('clientId');
   const sessionExpiry = form.number('sessionExpiry', fields.sessionExpiry, 0, MAX_SESSION_EXPIRY_S) ?? 0;
   const userProperties = form.named('userProperties', fields.userProperties);
+  const endpoint = endpointOf(form, fields);
   return {
-    endpoint: endpointOf(form, fields),
+    endpoint,
     protocolVersion,
     clientId: clientId || generatedId,
     keepAlive: form.number('keepAlive', fields.keepAlive, 0, MAX_KEEP_ALIVE_S) ?? DEFAULT_KEEP_ALIVE_S,
@@ -75,13 +78,13 @@ export function formSettings(
     unsubscribeOnClose: fields.autoUnsubscribe === true,
     ...(userProperties && { userProperties }),
     ...loginOf(form, fields, credentials, fromFlow),
-    ...transportOf(RED, form, fields, credentials),
+    ...transportOf(RED, form, fields, credentials, endpoint),
     ...announcementsOf(form, fields),
     ...limitsOf(form, fields, directory),
   };
 }
 
-function endpointOf(form: FormValues, fields: BrokerConfigFields): FormSettings['endpoint'] {
+function endpointOf(form: FormValues, fields: BrokerConfigFields): FormEndpoint {
   if (fields.target === 'embedded') return 'embedded';
   const alternatives = form.texts('alternatives', fields.alternatives);
   return {

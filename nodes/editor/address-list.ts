@@ -1,6 +1,7 @@
 import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
 import { rowsIn, textIn } from './list-row';
+import { usesTls } from './mqtt-broker-config/tls-use';
 
 /** Whether a text has variables in it, whose values only the runtime knows. */
 export const hasVariables = (value: unknown): boolean => /\$\{[^{}\s]+\}/.test(String(value));
@@ -11,6 +12,7 @@ export function addressFault(node: EditorNode, value: unknown): string | undefin
   const match = /^(\w+):\/\/([^/]+)/.exec(String(value).trim());
   if (!match) return node._('mqtt-broker-config.fault.url');
   if (!/^(mqtts?|wss?)$/.test(match[1] ?? '')) return node._('mqtt-broker-config.fault.protocol');
+  if (/^(mqtt|ws)$/.test(match[1] ?? '') && usesTls(node)) return node._('mqtt-broker-config.fault.insecure');
   try {
     // URL knows host and port only of protocols that browsers have.
     const { hostname, username } = new URL(`http://${match[2]}`);

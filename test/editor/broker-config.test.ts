@@ -184,6 +184,22 @@ inEachEditor('the form of mqtt-broker-config', (session) => {
     assert.equal(await list('headers').locator('.mqttros-named-value').inputValue(), 'secret-token');
   });
 
+  it('names an address without TLS where TLS is filled in', async () => {
+    const { editor } = session;
+    await open(early);
+    await editor.showTab('Security');
+    await editor.enter(field('tlsPassphrase'), 'phrase');
+    await editor.showTab('Connection');
+    await editor.seesReason(field('url'), /not secure: begin it with mqtts:/);
+    await editor.enter(field('url'), 'mqtts://127.0.0.1:1');
+    await editor.configDone();
+    assert.deepEqual(await editor.invalidNodes(), []);
+    await editor.openConfigForm(CONFIG, 'config1');
+    await editor.enter(field('url'), 'mqtt://127.0.0.1:1');
+    await editor.configDone();
+    assert.match((await editor.invalidNodes()).join(), /mqtt-broker-config config1: .*not secure/);
+  });
+
   it('shows the fields that the source of the password needs', async () => {
     const { editor } = session;
     await open(early);

@@ -138,6 +138,32 @@ describe('mqtt-broker-config: security', function () {
     });
   });
 
+  for (const [field, fields, credentials] of [
+    ['tlsPassphrase', {}, { tlsPassphrase: 'phrase' }],
+    ['tlsCaFile', { tlsCaFile: '/ca.pem' }, {}],
+    ['tls', { tls: 'tls-1' }, {}],
+    [
+      'tlsPassphrase',
+      { url: 'wss://127.0.0.1:1', alternatives: ['mqtt://127.0.0.1:1'] },
+      { tlsPassphrase: 'x' },
+    ],
+  ] as const) {
+    const addresses = { url: 'mqtt://127.0.0.1:1', ...fields };
+    it(`says what to do about ${field} without TLS at ${JSON.stringify(addresses)}`, async () => {
+      await start(flow(addresses as Partial<FlowNode>, tls({})), { 'broker-1': credentials });
+      assert.equal(
+        await statusText('pub-1', () => true),
+        `${field}: it is for TLS, but the address mqtt://127.0.0.1:1 is not secure: begin that with mqtts:// or wss://, or clear this field`,
+      );
+    });
+  }
+
+  it('does not mind TLS fields that are left over where the broker is embedded', async () => {
+    const embedded = { target: 'embedded', embedded: 'none', url: 'mqtt://127.0.0.1:1' };
+    await start(flow({ ...embedded, tlsCaFile: '/ca.pem' }));
+    await statusText('pub-1', (text) => text.includes('The embedded broker "none" is missing'));
+  });
+
   it('speaks WebSocket, with the headers of the credentials', async function () {
     const port = await freePort();
     broker = await Mosquitto.start(this, [`listener ${port} 127.0.0.1`, 'protocol websockets']);

@@ -1,4 +1,4 @@
-import { PASSWORD_SOURCES, type PasswordOrigin } from '../../mqtt-broker-config-security';
+import { PASSWORD_SOURCES, type PasswordOrigin, TLS_FIELDS } from '../../mqtt-broker-config-security';
 import { parseNamedTexts } from '../../named-texts';
 import { hasVariables } from '../address-list';
 import type { EditorNode } from '../editor-api';
@@ -80,6 +80,9 @@ export const securityPage: FormPage<SecurityPageFields> = {
     };
     input('passwordSource').on('change', show);
     show();
+    for (const field of [...TLS_FIELDS, 'tlsPassphrase']) {
+      input(field).on('change', () => input('url').trigger('change'));
+    }
     refresh();
   },
   refresh,
