@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import helper from 'node-red-node-test-helper';
 import { Connection } from '../../src/client/connection';
 import { Mosquitto } from '../client/mosquitto';
@@ -36,6 +36,7 @@ const PUBACK = 4;
 const SUBACK = 9;
 const CONNACK = packet(2, 0, 0, 0, 0);
 const suback = ({ body }: RawPacket, code = 0) => packet(SUBACK, 0, body.subarray(0, 2), 0, code);
+const END = Buffer.from('end');
 const live = { qos: 1, retain: false } as const;
 
 /** What Node-RED's own MQTT nodes get wrong, one test each: the letters are those under which it was found there. */
@@ -44,13 +45,15 @@ describe("faults of Node-RED's own MQTT nodes, which ours do not have", function
   let broker: Mosquitto | undefined;
   let scripted: ScriptedBroker | undefined;
   let client: Connection | undefined;
+  let relay: Server | undefined;
 
   afterEach(async () => {
     await stop();
     await client?.close();
     await broker?.stop();
     await scripted?.stop();
-    broker = scripted = client = undefined;
+    relay?.close();
+    broker = scripted = client = relay = undefined;
   });
 
   const pubFlow = (url: string, form: Partial<FlowNode>, config: Partial<FlowNode> = {}) => [
@@ -76,14 +79,23 @@ describe("faults of Node-RED's own MQTT nodes, which ours do not have", function
   it('a: what is published while there is no connection is not lost, and done', async function () {
     const { broker, client } = await mosquitto(this);
     const inbox = await Inbox.on(client, 'a/#', 2);
-    await broker.kill();
-    await start(pubFlow(broker.url, { topic: 'a' }));
+    const port = await freePort();
+    await start(pubFlow(`mqtt://127.0.0.1:${port}`, { topic: 'a' }));
     const completed = new Sink('completed');
     await statusText('pub-1', (shown) => shown.startsWith('reconnecting'));
-    for (const qos of [0, 1, 2]) helper.getNode('pub-1').receive({ payload: 'x', qos });
-    await broker.run();
+    for (const qos of [0, 1, 2]) helper.getNode('pub-1').receive({ payload: qos, qos });
+    relay = createServer((socket) => {
+      const far = connect(broker.port, '127.0.0.1');
+      socket.pipe(far).pipe(socket);
+      for (const end of [socket, far]) end.on('error', () => {}).on('close', () => far.destroy());
+    }).listen(port, '127.0.0.1');
     await completed.until(3);
-    assert.equal(inbox.results[0], undefined);
+    await client.publish('a', END, live);
+    await inbox.until(({ messages }) => messages.at(-1)?.payload.equals(END) === true);
+    assert.deepEqual(
+      inbox.messages.map(({ payload }) => String(payload)),
+      ['0', '1', '2', 'end'],
+    );
   });
 
   it('b: a refused subscription is an error', async () => {
@@ -301,4 +313,33 @@ describe("faults of Node-RED's own MQTT nodes, which ours do not have", function
     assert.match(errorOf(msg), /JSON/);
     assert.deepEqual([msg?.payload, msg?.responseTopic, msg?.correlationData], [{ a: 1 }, 'r', 'text']);
   });
+
+  for (const [name, form] of [
+    ['birth', {}],
+    // The will is what a connection leaves that is taken over.
+    ['will', { clientId: 'taken over' }],
+  ] as const) {
+    it(`m: the response topic of the ${name} message is sent, also without user properties`, async function () {
+      const { broker, client } = await mosquitto(this);
+      const inbox = await Inbox.on(client, 'state', 1);
+      await start(
+        pubFlow(
+          broker.url,
+          {},
+          {
+            ...form,
+            [`${name}Topic`]: 'state',
+            [`${name}Properties`]: { responseTopic: 'answers', correlationData: 'x' },
+          },
+        ),
+      );
+      await connectedStatus('pub-1');
+      const rival = new Connection(settingsFor(broker.url, 5, form));
+      if (name === 'will') rival.open();
+      await inbox.until(({ messages }) => messages.length > 0);
+      await rival.close();
+      const { responseTopic, correlationData } = inbox.messages[0]?.properties ?? {};
+      assert.deepEqual([responseTopic, String(correlationData)], ['answers', 'x']);
+    });
+  }
 });
