@@ -97,9 +97,9 @@ export function transportOf(
   endpoint: FormEndpoint,
 ): Pick<ConnectionSettings, 'tls' | 'tlsFiles' | 'proxy' | 'webSocketHeaders'> {
   if (endpoint === 'embedded') return {};
-  refuseInsecure(form, fields, credentials, endpoint);
   const tls = tlsOf(RED, form, fields, credentials);
   const tlsFiles = tlsFilesOf(form, fields);
+  if (tls || tlsFiles) refuseInsecure(form, fields, credentials, endpoint);
   const proxy = proxyOf(form, fields, credentials);
   const headers = form.named('webSocketHeaders', parseNamedTexts(credentials.webSocketHeaders));
   return {
