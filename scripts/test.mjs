@@ -1,6 +1,7 @@
 // The whole test run: set-up where CI asks for it, check, build, then mocha on Node-RED 4 and the node tests once
-// more on Node-RED 5. Its last line counts everything.
-import { spawnSync } from 'node:child_process';
+// more on Node-RED 5, with the editor's tests beside them. Its last line counts everything.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,21 +9,17 @@ import { join, resolve } from 'node:path';
 const ci = process.env.CI === 'true';
 const total = { passes: 0, failures: 0, pending: 0 };
 
-function run(command, args, env = {}) {
-  const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } });
-  return status ?? 1;
-}
-
 function mustRun(command, ...args) {
-  const status = run(command, args);
+  const { status } = spawnSync(command, args, { stdio: 'inherit' });
   if (status !== 0) {
     console.error(`"${command} ${args.join(' ')}" failed`);
-    process.exit(status);
+    process.exit(status ?? 1);
   }
 }
 
-function mocha(title, node, files, env) {
-  console.log(`\n== ${title}`);
+/** Runs mocha; what it says is printed when it has ended where it runs beside another. */
+async function mocha(title, { node = process.execPath, files, env = {}, beside = false }) {
+  if (!beside) console.log(`\n== ${title}`);
   const folder = mkdtempSync(join(tmpdir(), 'mocha-'));
   const report = join(folder, 'stats.json');
   const options = [
@@ -32,15 +29,21 @@ function mocha(title, node, files, env) {
     '--timeout',
     '30000',
   ];
-  const status = run(node, ['node_modules/mocha/bin/mocha.js', ...options, ...files], {
-    ...env,
-    TEST_STATS: report,
+  const child = spawn(node, ['node_modules/mocha/bin/mocha.js', ...options, ...files], {
+    stdio: beside ? ['ignore', 'pipe', 'pipe'] : 'inherit',
+    env: { ...process.env, ...env, TEST_STATS: report },
   });
+  const output = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => output.push(chunk));
+  const [status] = await once(child, 'close');
+  if (beside) process.stdout.write(Buffer.concat([Buffer.from(`\n== ${title}\n`), ...output]));
+  let failures = 0;
   if (existsSync(report)) {
     const stats = JSON.parse(readFileSync(report, 'utf8'));
     for (const key of Object.keys(total)) total[key] += stats[key];
+    failures = stats.failures;
   }
-  if (status !== 0 && total.failures === 0) total.failures++;
+  if (status !== 0 && failures === 0) total.failures++;
   rmSync(folder, { recursive: true });
 }
 
@@ -49,18 +52,23 @@ mustRun('npm', 'run', '--silent', 'check');
 rmSync('dist', { recursive: true, force: true });
 mustRun('npm', 'run', '--silent', 'build');
 
-mocha('Node-RED 4', process.execPath, ['dist/test/**/*.test.js']);
+// The browser's tests wait most of their time, and are half of all.
+const editor = mocha('the editor', { files: ['dist/test/editor/*.test.js'], beside: true });
+await mocha('Node-RED 4', { files: ['dist/test/**/*.test.js', '--ignore', 'dist/test/editor/**'] });
 
 const nodeRed5 = resolve('.counterparts/node-red-5/node_modules');
 const node24 = join(nodeRed5, `node-linux-${process.arch}/bin/node`);
 if (existsSync(node24)) {
-  mocha('the nodes on Node-RED 5 and Node 24', node24, ['dist/test/nodes/*.test.js'], {
-    NODE_RED: join(nodeRed5, 'node-red/lib/red.js'),
+  await mocha('the nodes on Node-RED 5 and Node 24', {
+    node: node24,
+    files: ['dist/test/nodes/*.test.js'],
+    env: { NODE_RED: join(nodeRed5, 'node-red/lib/red.js') },
   });
 } else {
   console.log('\nSkipped: the nodes on Node-RED 5 ("npm run test:setup" installs it).');
   total.pending++;
 }
+await editor;
 
 console.log(`\n${total.passes} passed, ${total.failures} failed, ${total.pending} skipped`);
 process.exit(total.failures > 0 || total.passes === 0 ? 1 : 0);
