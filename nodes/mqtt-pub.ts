@@ -83,7 +83,11 @@ export default function (RED: NodeAPI): void {
         const reply = await requester.request(topic, payload, options, form.timeout);
         const { _msgid, ...rest } = msg as NodeMessageInFlow;
         for (const name of VALUES) delete (rest as Fields)[name];
-        return Object.assign({ _msgid }, rest, flowMessage(reply, decodePayload(reply.payload, 'auto')));
+        return Object.assign(
+          { _msgid },
+          rest,
+          flowMessage(reply, decodePayload(reply.payload, 'auto', reply.properties)),
+        );
       }
       const { packetId } = await use.connection.publish(topic, payload, options);
       if (packetId !== undefined) (msg as Fields).messageId = packetId;

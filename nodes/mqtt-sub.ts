@@ -60,9 +60,9 @@ export default function (RED: NodeAPI): void {
       Object.assign(flowMessage(message, payload), { dup: message.dup, params });
     /** As the flow gets it; `undefined` when the payload is not what it should be, which Catch hears. */
     const convert = (received: Received): NodeMessage | undefined => {
-      const { topic, payload } = received.message;
+      const { topic, payload, properties } = received.message;
       try {
-        return put(received, decodePayload(payload, form.output));
+        return put(received, decodePayload(payload, form.output, properties));
       } catch (error) {
         this.error(`${topic}: ${(error as Error).message}`, put(received, Buffer.from(payload)));
         return undefined;

@@ -1,9 +1,23 @@
 import { isUtf8 } from 'node:buffer';
+import type { MessageProperties } from './connection-settings';
 
-/** What a subscriber wants a payload as; `auto` is JSON if it is, else text if it is UTF-8, else bytes. */
+/**
+ * What a subscriber wants a payload as; `auto` is what its Content Type says, else JSON if it is, else text if it is
+ * UTF-8 or its Payload Format Indicator says so, else bytes.
+ */
 export type PayloadOutput = 'auto' | 'json' | 'string' | 'buffer' | 'base64';
 
 export const PAYLOAD_OUTPUTS: readonly PayloadOutput[] = ['auto', 'json', 'string', 'buffer', 'base64'];
+
+/** Media types of which `auto` knows the kind; those of Node-RED's own MQTT nodes, and whole families of them. */
+const KINDS: readonly [RegExp, 'json' | 'string' | 'buffer'][] = [
+  [/^application\/(.+\+)?json$/, 'json'],
+  [/^(text\/(plain|html|css)|application\/xml)$/, 'string'],
+  [
+    /^((image|audio|video)\/(?!svg\+xml$).+|application\/(octet-stream|pdf|zip|x-gtar|x-gzip|x-tar))$/,
+    'buffer',
+  ],
+];
 
 /** A value that cannot be a payload, or bytes that are not what they should be; the message says what was expected. */
 export class PayloadError extends Error {
@@ -44,9 +58,14 @@ function encodeJson(value: object): string {
 
 /**
  * A received payload as the subscriber wants it; a Buffer is a copy.
- * @throws PayloadError JSON is wanted and this is none
+ * @param properties what `auto` is to heed (MQTT 5.0 sections 3.3.2.3.2 and 3.3.2.3.9)
+ * @throws PayloadError JSON is wanted, or the Content Type says so, and this is none
  */
-export function decodePayload(payload: Buffer, output: PayloadOutput): unknown {
+export function decodePayload(
+  payload: Buffer,
+  output: PayloadOutput,
+  properties?: Pick<MessageProperties, 'contentType' | 'payloadFormatIndicator'>,
+): unknown {
   switch (output) {
     case 'buffer':
       return Buffer.from(payload);
@@ -57,7 +76,9 @@ export function decodePayload(payload: Buffer, output: PayloadOutput): unknown {
     case 'json':
       return parseJson(payload.toString());
     case 'auto': {
-      if (!isUtf8(payload)) return Buffer.from(payload);
+      const kind = properties?.contentType && kindOf(properties.contentType);
+      if (kind) return decodePayload(payload, kind);
+      if (properties?.payloadFormatIndicator !== true && !isUtf8(payload)) return Buffer.from(payload);
       const text = payload.toString();
       if (!looksLikeJson(text)) return text;
       try {
@@ -67,6 +88,11 @@ export function decodePayload(payload: Buffer, output: PayloadOutput): unknown {
       }
     }
   }
+}
+
+function kindOf(contentType: string): PayloadOutput | undefined {
+  const [mediaType = ''] = contentType.toLowerCase().split(';');
+  return KINDS.find(([pattern]) => pattern.test(mediaType.trim()))?.[1];
 }
 
 function parseJson(text: string): unknown {

@@ -48,6 +48,36 @@ describe('flow payload', () => {
     assert.deepEqual(decodePayload(bytes, 'auto'), bytes);
   });
 
+  it('is what its content type says, where that is known', () => {
+    const guess = (payload: string | Buffer, contentType: string) =>
+      decodePayload(Buffer.from(payload), 'auto', { contentType });
+    for (const type of ['application/json', 'Application/JSON; charset=utf-8', 'application/geo+json']) {
+      assert.equal(guess('1', type), 1);
+      assert.throws(() => guess('{', type), /^PayloadError: payload is not JSON: /);
+    }
+    for (const type of ['text/plain', 'text/html;charset=utf-8', 'application/xml']) {
+      assert.equal(guess('1', type), '1');
+    }
+    for (const type of ['application/octet-stream', 'image/png', 'audio/ogg', 'application/zip']) {
+      assert.deepEqual(guess('1', type), Buffer.from('1'));
+    }
+    for (const type of ['text/csv', 'image/svg+xml', 'application/jsonx', 'x/application/json', '']) {
+      assert.equal(guess('1', type), 1);
+      assert.deepEqual(guess(Buffer.from([0xff]), type), Buffer.from([0xff]));
+    }
+    assert.equal(decodePayload(Buffer.from('1'), 'string', { contentType: 'application/json' }), '1');
+  });
+
+  it('is text or JSON where the sender says that it is text', () => {
+    const said = { payloadFormatIndicator: true };
+    assert.equal(decodePayload(Buffer.from([0xff]), 'auto', said), '\ufffd');
+    assert.equal(decodePayload(Buffer.from('1'), 'auto', said), 1);
+    assert.deepEqual(
+      decodePayload(Buffer.from([0xff]), 'auto', { payloadFormatIndicator: false }),
+      Buffer.from([0xff]),
+    );
+  });
+
   it('is a copy as Buffer, because the received one is shared', () => {
     const shared = Buffer.from('abc');
     const own = decodePayload(shared, 'buffer') as Buffer;

@@ -86,6 +86,26 @@ describe('mqtt-sub', function () {
     });
   }
 
+  it('takes payloads for what their senders say', async () => {
+    await start([
+      tab,
+      brokerForm({ url: broker.url }),
+      subForm({ topicFilter: 'p/#' }),
+      sink(),
+      report('catch', 'sub-1', 'caught'),
+      sink('caught'),
+    ]);
+    const [out, caught] = [new Sink(), new Sink('caught')];
+    await subscribed();
+    for (const contentType of ['text/plain', 'image/png', 'application/json']) {
+      await publisher.publish('p/x', '1', { ...live, properties: { contentType } });
+    }
+    await publisher.publish('p/x', 'x', { ...live, properties: { contentType: 'application/json' } });
+    await caught.until(1);
+    assert.deepEqual(out.payloads, ['1', Buffer.from('1'), 1]);
+    assert.match(errorOf(caught.messages[0]), /p\/x: payload is not JSON: /);
+  });
+
   it('puts the MQTT 5 properties where flows look for them', async () => {
     await start([tab, brokerForm({ url: broker.url }), subForm({}), sink()]);
     const out = new Sink();
