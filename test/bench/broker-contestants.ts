@@ -87,7 +87,13 @@ export async function startAedes(program: string): Promise<RunningBroker> {
   return { port: await answerOf<number>(child), process: child };
 }
 
-export async function stop({ process: child }: RunningBroker): Promise<void> {
+export function hasDied({ process: child }: RunningBroker): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+export async function stop(broker: RunningBroker): Promise<void> {
+  if (hasDied(broker)) return;
+  const { process: child } = broker;
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
