@@ -19,6 +19,7 @@ import type { BrokerStatistics } from '../statistics';
 import type { SessionStore, Store, StoredDelivery } from '../store/store';
 import type { Delivery, Subscription } from '../subscription';
 import { type OutgoingMessage, OutgoingQueue } from './outgoing-queue';
+import { SendWindow } from './send-window';
 
 /** Where a session puts the packets for its client while the client is connected. */
 export interface SessionOutput {
@@ -75,8 +76,7 @@ export class Session {
   /** Where the session is kept; absent when it ends with its connection or with the broker. */
   #stored: SessionStore | undefined;
   readonly #queue = new OutgoingQueue();
-  /** Sent and not acknowledged to the end, in the order they were first sent. */
-  readonly #inFlight = new Map<number, OutgoingMessage>();
+  readonly #inFlight = new SendWindow();
   /** What was in flight when the client came back and is still to be sent again. */
   #resend: OutgoingMessage[] = [];
   /** QoS 2 messages received and not yet released by PUBREL. */
@@ -87,11 +87,6 @@ export class Session {
   #earliestExpiry = Number.POSITIVE_INFINITY;
   #expiryCheckedAt = Number.NEGATIVE_INFINITY;
   #dropped = 0;
-  #lastPacketId = 0;
-  /** PUBLISH packets that may still be sent before one is acknowledged (section 4.9). */
-  #sendQuota = 0;
-  #initialQuota = 0;
-  #mostInFlight = 0;
 
   constructor(
     clientId: string,
@@ -140,12 +135,8 @@ export class Session {
       if (message !== undefined && !outgoing.replayed) this.#heldBytes += message.size;
       if (message !== undefined) this.#memory.hold(message);
       this.#memory.add(memoryOf(outgoing));
-      if (packetId === 0) {
-        this.#wait(outgoing);
-      } else {
-        this.#inFlight.set(packetId, outgoing);
-        this.#lastPacketId = packetId;
-      }
+      if (packetId === 0) this.#wait(outgoing);
+      else this.#inFlight.restore(outgoing);
     }
   }
 
@@ -244,9 +235,7 @@ export class Session {
     mostInFlight = this.#limits.inFlight,
   ): void {
     this.#output = output;
-    this.#mostInFlight = mostInFlight;
-    this.#initialQuota = Math.min(receiveMaximum, mostInFlight);
-    this.#sendQuota = this.#initialQuota;
+    this.#inFlight.open(receiveMaximum, mostInFlight);
     this.#resend = [];
     for (const outgoing of this.#inFlight.values()) {
       if (outgoing.qos === 2) this.waitForStore();
@@ -366,7 +355,7 @@ export class Session {
     if (output === undefined) return;
     while (!output.congested) {
       if (this.#resend.length > 0) {
-        if (this.#sendQuota === 0) return;
+        if (!this.#inFlight.maySendAgain) return;
         this.#sendAgain(output, this.#resend.shift() as OutgoingMessage, now);
         continue;
       }
@@ -535,7 +524,7 @@ export class Session {
 
   #maySend(output: SessionOutput, qos: QoS): boolean {
     if (output.congested) return false;
-    return qos === 0 || (this.#sendQuota > 0 && this.#inFlight.size < this.#mostInFlight);
+    return qos === 0 || this.#inFlight.maySend;
   }
 
   #send(output: SessionOutput, outgoing: OutgoingMessage, now: number): void {
@@ -563,9 +552,7 @@ export class Session {
       this.#end(outgoing);
       return;
     }
-    outgoing.packetId = packetId;
-    this.#inFlight.set(packetId, outgoing);
-    this.#sendQuota--;
+    this.#inFlight.sent(outgoing, packetId);
   }
 
   #sendAgain(output: SessionOutput, outgoing: OutgoingMessage, now: number): void {
@@ -574,7 +561,7 @@ export class Session {
     const header = PUBLISH | DUP | (outgoing.qos << 1) | (outgoing.retain ? 1 : 0);
     const sent = this.#publish(output, message, header, packetId, outgoing, now);
     this.#count(sent);
-    if (sent) this.#sendQuota--;
+    if (sent) this.#inFlight.sentAgain();
     else {
       // The client came back with a smaller Maximum Packet Size: it must count as delivered.
       this.#inFlight.delete(packetId);
@@ -599,10 +586,8 @@ export class Session {
   }
 
   #finish(packetId: number, outgoing: OutgoingMessage, now: number): void {
-    this.#inFlight.delete(packetId);
+    this.#inFlight.acknowledged(packetId);
     this.#end(outgoing);
-    // A PUBREL sent again after a reconnect took nothing from the quota (section 4.9).
-    if (this.#sendQuota < this.#initialQuota) this.#sendQuota++;
     this.drain(now);
   }
 
@@ -628,12 +613,8 @@ export class Session {
     this.#memory.add(this.#ownBytes);
   }
 
-  // Ends: never called with all identifiers taken, as `inFlight` is less than their number.
   nextPacketId(): number {
-    do {
-      this.#lastPacketId = (this.#lastPacketId % 65_535) + 1;
-    } while (this.#inFlight.has(this.#lastPacketId));
-    return this.#lastPacketId;
+    return this.#inFlight.nextPacketId();
   }
 }
 
