@@ -1,4 +1,4 @@
-// mocha's "spec" reporter that also writes its counts, and names what was skipped, for scripts/test.mjs.
+// mocha's "spec" reporter that also writes its counts and what failed, and names what was skipped, for scripts/test.mjs.
 const { writeFileSync } = require('node:fs');
 const { Spec } = require('mocha').reporters;
 
@@ -6,10 +6,14 @@ module.exports = class CountingReporter extends Spec {
   constructor(runner, options) {
     super(runner, options);
     const skipped = [];
+    const failed = [];
     runner.on('pending', (test) => skipped.push(test.fullTitle()));
+    runner.on('fail', (test, error) =>
+      failed.push({ title: test.fullTitle(), error: error.stack ?? String(error) }),
+    );
     runner.once('end', () => {
       if (skipped.length > 0) console.log(`Skipped:\n  ${skipped.join('\n  ')}`);
-      writeFileSync(process.env.TEST_STATS, JSON.stringify(runner.stats));
+      writeFileSync(process.env.TEST_STATS, JSON.stringify({ ...runner.stats, failed }));
     });
   }
 };

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 
 const ci = process.env.CI === 'true';
 const total = { passes: 0, failures: 0, pending: 0 };
+const failed = [];
 
 function mustRun(command, ...args) {
   const { status } = spawnSync(command, args, { stdio: 'inherit' });
@@ -42,6 +43,7 @@ async function mocha(title, { node = process.execPath, files, env = {}, beside =
     const stats = JSON.parse(readFileSync(report, 'utf8'));
     for (const key of Object.keys(total)) total[key] += stats[key];
     failures = stats.failures;
+    failed.push(...stats.failed.map((test) => ({ ...test, run: title })));
   }
   if (status !== 0 && failures === 0) total.failures++;
   rmSync(folder, { recursive: true });
@@ -70,5 +72,7 @@ if (existsSync(node24)) {
 }
 await editor;
 
+// Once more at the end: of a long log often only the end is at hand.
+for (const { run, title, error } of failed) console.log(`\nFailed on ${run}: ${title}\n${error}`);
 console.log(`\n${total.passes} passed, ${total.failures} failed, ${total.pending} skipped`);
 process.exit(total.failures > 0 || total.passes === 0 ? 1 : 0);
