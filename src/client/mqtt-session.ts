@@ -26,6 +26,8 @@ import { StoredMessages } from './stored-messages';
 
 /** How long close() waits for acknowledgements, in ms; then it rejects. */
 const DRAIN_MS = 3000;
+/** The same where nothing is rejected, as it goes on in the next run: a round trip, so that little is sent twice. */
+const SAFE_DRAIN_MS = 500;
 /** How long a message waits where the settings say nothing of a queue, in s: a reconnect is bridged, an outage is reported. */
 const DEFAULT_QUEUE: QueueSettings = { expiry: 10 };
 /** MQTT 5.0 section 2.4. */
@@ -244,16 +246,31 @@ export class MqttSession {
   async #leave(): Promise<void> {
     const { closing } = this.#settings;
     if (this.#connection?.connected === true) {
-      await this.#window.drained(DRAIN_MS);
+      const patience = this.#isSafe ? SAFE_DRAIN_MS : DRAIN_MS;
+      // What is on the disk can wait for the next connection.
+      if (this.#stored !== undefined && this.#stored.fault === undefined) this.#window.hold();
+      const answers = await this.#window.drained(patience);
       if (closing !== undefined) {
         this.#announce(closing);
-        await this.#window.drained(DRAIN_MS);
+        // A broker that has answered nothing so far will not answer this either.
+        if (answers) await this.#window.drained(patience);
       }
     }
     this.#window.pause();
     this.#wanted = false;
     this.#reconnection.stop();
     await this.#connection?.close();
+  }
+
+  /** Whether what is in flight comes to its end also after this process: the disk has it, and the broker keeps the session. */
+  get #isSafe(): boolean {
+    return this.#stored !== undefined && this.#stored.fault === undefined && this.#isLasting;
+  }
+
+  /** Whether the broker keeps the session for the next run. */
+  get #isLasting(): boolean {
+    const { protocolVersion, cleanStart, sessionExpiry = 0 } = this.#settings;
+    return !cleanStart && (protocolVersion < 5 || sessionExpiry > 0);
   }
 
   /** Who wanted it to be published hears nothing of it: the next connection brings another. */

@@ -80,6 +80,14 @@ export class OutgoingQueue {
     return message;
   }
 
+  /** The messages of QoS 0, which are not in the queue any more. */
+  takeQoS0(): OutgoingMessage[] {
+    const [taken, left]: [OutgoingMessage[], OutgoingMessage[]] = [[], []];
+    for (const message of this.#waiting()) (message.options.qos === 0 ? taken : left).push(message);
+    this.#replace(left);
+    return taken;
+  }
+
   /** Ends all with an error. */
   refuseAll(error: () => Error): void {
     const refused = [...this.#waiting()];

@@ -25,9 +25,11 @@ export class PublishWindow {
   #unacknowledged: OutgoingMessage[] = [];
   readonly #suspects = new Set<OutgoingMessage>();
   #limit = 0;
+  /** What waits at QoS 1 and 2 stays where it is. */
+  #held = false;
   #barren = 0;
   #pumping = false;
-  #idle: (() => void) | undefined;
+  #drained: ((drained: boolean) => void) | undefined;
 
   /** `send` puts one message on the wire; its outcome comes back through `settle`. */
   constructor(queue: OutgoingQueue, send: (message: OutgoingMessage) => void) {
@@ -49,6 +51,7 @@ export class PublishWindow {
   /** There is a connection: lets at most `limit` messages be in flight. */
   open(limit: number): void {
     this.#limit = limit;
+    this.#held = false;
     this.#pump();
   }
 
@@ -59,7 +62,8 @@ export class PublishWindow {
 
   /** Sends the message now or when its turn comes; `reason` says why it would have to wait for a connection. */
   push(message: OutgoingMessage, reason: string | undefined): void {
-    if (this.#queue.size === 0 && this.#unacknowledged.length === 0 && this.#hasRoom()) {
+    const free = !this.#held && this.#queue.size === 0 && this.#unacknowledged.length === 0;
+    if (free && this.#hasRoom()) {
       this.#inFlight.add(message);
       this.#send(message);
     } else {
@@ -69,6 +73,11 @@ export class PublishWindow {
 
   /** Has the message sent before those that wait. */
   pushFirst(message: OutgoingMessage): void {
+    if (this.#held && this.#hasRoom()) {
+      this.#inFlight.add(message);
+      this.#send(message);
+      return;
+    }
     this.#queue.putBack([message]);
     this.#pump();
   }
@@ -80,7 +89,7 @@ export class PublishWindow {
     this.#suspects.delete(message);
     message.end(outcome);
     this.#pump();
-    if (this.#isIdle) this.#idle?.();
+    if (this.#isIdle) this.#drained?.(true);
   }
 
   /**
@@ -90,6 +99,7 @@ export class PublishWindow {
    */
   lost(reason: string, overPacket: boolean): OutgoingMessage | undefined {
     this.#limit = 0;
+    this.#drained?.(false);
     const inFlight = [...this.#inFlight];
     this.#inFlight.clear();
     for (const message of inFlight) {
@@ -121,14 +131,27 @@ export class PublishWindow {
     this.#unacknowledged = again;
   }
 
-  /** Resolves when nothing is in flight or waiting, or after `ms`. */
-  async drained(ms: number): Promise<void> {
-    if (this.#isIdle) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#idle = () => {
+  /** From here on until open() nothing of what waits is sent, but for messages of QoS 0, which are sent now. */
+  hold(): void {
+    this.#held = true;
+    for (const message of this.#queue.takeQoS0()) {
+      this.#inFlight.add(message);
+      this.#send(message);
+    }
+  }
+
+  /**
+   * Resolves when nothing is in flight, nor anything waits that may be sent (`true`); when the connection ends, or after
+   * `ms` (`false`).
+   */
+  async drained(ms: number): Promise<boolean> {
+    if (this.#isIdle) return true;
+    return new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => this.#drained?.(false), ms);
+      this.#drained = (drained) => {
         clearTimeout(timer);
-        resolve();
+        this.#drained = undefined;
+        resolve(drained);
       };
     });
   }
@@ -142,7 +165,8 @@ export class PublishWindow {
   }
 
   get #isIdle(): boolean {
-    return this.#inFlight.size === 0 && this.#unacknowledged.length === 0 && this.#queue.size === 0;
+    if (this.#inFlight.size > 0) return false;
+    return this.#held || (this.#unacknowledged.length === 0 && this.#queue.size === 0);
   }
 
   #suspect(inFlight: readonly OutgoingMessage[], reason: string): OutgoingMessage | undefined {
@@ -167,7 +191,7 @@ export class PublishWindow {
     // An outcome that is known at once (QoS 0) comes back through settle() from within.
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#hasRoom()) {
+    while (!this.#held && this.#hasRoom()) {
       const message = this.#unacknowledged.shift() ?? this.#queue.take();
       if (message === undefined) break;
       this.#inFlight.add(message);

@@ -60,7 +60,33 @@ describe('publish window', () => {
     const drained = window.drained(60_000);
     window.settle(sent[0] as OutgoingMessage, {});
     window.settle(sent[1] as OutgoingMessage, {});
-    await drained;
+    assert.equal(await drained, true);
+  });
+
+  it('is not drained when the connection ends first, which is known at once', async () => {
+    const { window, push } = windowOf();
+    push(message('a'));
+    window.open(1);
+    const drained = window.drained(60_000);
+    window.lost('cut', false);
+    assert.equal(await drained, false);
+  });
+
+  it('sends of what waits only QoS 0 once it is held, and is drained without the rest, which comes later in order', async () => {
+    const { window, push, sent, payloads } = windowOf();
+    push(message('a'), message('b'), message('c', 0), message('d'));
+    window.open(1);
+    window.hold();
+    assert.equal(payloads(), 'ac');
+    const drained = window.drained(60_000);
+    push(message('e'));
+    for (const next of [...sent]) window.settle(next, {});
+    assert.equal(await drained, true);
+    window.pushFirst(message('goodbye'));
+    assert.equal(payloads(), 'acgoodbye');
+    window.lost('closed', false);
+    window.open(10);
+    assert.equal(payloads(), 'acgoodbyegoodbyebde');
   });
 
   it('sends what was unacknowledged before all else after each of several cuts, in the first order, within a smaller window too', async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Connection, type QueueSettings } from '../../src/client/connection';
+import { Connection, type ConnectionSettings, type QueueSettings } from '../../src/client/connection';
 import { ConnectionPool } from '../../src/client/connection-pool';
 import { freePort } from '../counterparts';
 import { settingsFor, statusOf } from './observed';
@@ -27,11 +27,14 @@ describe('queue on disk', function () {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  const connect = (url: string, queue: QueueSettings = {}) => {
+  const connect = (url: string, queue: QueueSettings = {}, more: Partial<ConnectionSettings> = {}) => {
     const settings = {
       queue: { directory, ...queue },
       reconnect: { first: 1, longest: 5 },
       clientId: 'stored',
+      cleanStart: false,
+      sessionExpiry: 3600,
+      ...more,
     };
     const connection = new Connection(settingsFor(url, 5, settings));
     const problems: string[] = [];
@@ -158,6 +161,31 @@ describe('queue on disk', function () {
     );
     await statusOf(next.connection, ({ state }) => state === 'connected');
     assert.deepEqual(next.problems, []);
+  });
+
+  it('is closed without sending what is safe, but with what is in flight, at QoS 0 and the closing message', async () => {
+    const seen: string[] = [];
+    const held: (() => void)[] = [];
+    const broker = await start((received, socket) => {
+      if (received.type !== PUBLISH) return;
+      const qos = (received.flags >> 1) & 3;
+      seen.push(received.body.subarray(qos > 0 ? 6 : 4).toString());
+      if (qos > 0) held.push(() => acknowledge(received, socket));
+    });
+    const closing = { topic: 't', payload: 'bye', qos: 0, retain: false } as const;
+    const { connection } = connect(broker.url, {}, { maxInFlight: 2, closing });
+    for (const text of ['a', 'b', 'c', 'd']) await connection.publish('t', text, quick);
+    const last = connection.publish('t', 'e', { qos: 0, retain: false });
+    await broker.until(() => held.length === 2);
+    const closed = connection.close();
+    await broker.until(() => seen.length === 3);
+    for (const release of held.splice(0)) release();
+    await Promise.all([closed, last]);
+    assert.deepEqual(seen, ['a', 'b', 'e', 'bye']);
+    const next = await start(acknowledge);
+    connect(next.url);
+    await next.until((made) => made.of(PUBLISH).length === 2);
+    assert.deepEqual(next.of(PUBLISH).map(payloadOf), ['c', 'd']);
   });
 
   it('tells what becomes of a message that was safe, if it is bad', async () => {
