@@ -8,7 +8,7 @@ import { NotConnectedError } from '../src/client/errors';
  * or somebody has disconnected it meanwhile; attempts go on after a failure
  */
 export async function connectNow(connection: Connection, addresses: number): Promise<void> {
-  if (connection.status.state === 'connected') return;
+  if (connection.wanted && connection.status.state === 'connected') return;
   await connection.disconnect();
   connection.open();
   const failures: string[] = [];

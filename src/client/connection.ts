@@ -86,6 +86,11 @@ export class Connection {
     return this.#session(MAIN).session.status;
   }
 
+  /** Whether it connects or is connected: open() has been called, and neither disconnect() nor close() since. */
+  get wanted(): boolean {
+    return this.#state === 'open';
+  }
+
   get protocolVersion(): ConnectionSettings['protocolVersion'] {
     return this.#settings.protocolVersion;
   }
@@ -137,7 +142,7 @@ export class Connection {
    * queue. Waits a bounded time for acknowledgements first, and publishes the closing message.
    */
   async disconnect(): Promise<void> {
-    if (this.#state !== 'open') return;
+    if (this.#state === 'closed') return;
     this.#state = 'new';
     await Promise.all([...this.#sessions.values()].map(({ session }) => session.disconnect()));
   }

@@ -63,6 +63,8 @@ export class MqttSession {
   #status: ConnectionStatus = { state: 'disconnected' };
   #closing: Promise<void> | undefined;
   #leaving: Promise<void> | undefined;
+  /** open() has been called since #leaving. */
+  #returning = false;
   /** open() has been called, and disconnect() or close() not since. */
   #wanted = false;
   /** Clean Start is about what an earlier run left behind; within this run the session is to be resumed. */
@@ -124,7 +126,7 @@ export class MqttSession {
   open(): void {
     if (!this.#isUsable()) return;
     if (this.#leaving !== undefined) {
-      void this.#leaving.then(() => this.open());
+      this.#returning = true;
       return;
     }
     if (this.#reconnection.running) return;
@@ -165,9 +167,12 @@ export class MqttSession {
   /** Disconnects until open(). What is published meanwhile waits in the queue, and so does what was not acknowledged. */
   disconnect(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;
+    this.#returning = false;
+    if (this.#leaving === undefined && !this.#wanted) return Promise.resolve();
     this.#leaving ??= this.#leave().then(() => {
       this.#leaving = undefined;
       this.#setStatus('disconnected', 'disconnected on request');
+      if (this.#returning) this.open();
     });
     return this.#leaving;
   }
@@ -217,6 +222,11 @@ export class MqttSession {
     return this.#connected?.ping() ?? this.#notConnected();
   }
 
+  /** Whether packets can be sent; not any more while what is under way is waited for to close. */
+  get connected(): boolean {
+    return this.#connected !== undefined;
+  }
+
   get #connected(): NetworkConnection | undefined {
     return this.#closing === undefined && this.#connection?.connected === true ? this.#connection : undefined;
   }
@@ -236,7 +246,7 @@ export class MqttSession {
   }
 
   async #end(): Promise<void> {
-    await this.#leave();
+    await (this.#leaving ?? this.#leave());
     await this.#stored?.close();
     this.#queue.refuseAll(() => new NotConnectedError('the connection was closed'));
     this.#window.abandon('the connection was closed before the broker acknowledged it');

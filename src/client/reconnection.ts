@@ -72,7 +72,7 @@ export class Reconnection {
 
   /** The broker has accepted the connection. */
   accepted(): void {
-    this.#acceptedAt = Date.now();
+    this.#acceptedAt = performance.now();
     this.#stable = setTimeout(() => {
       this.#backoff.reset();
       this.#addresses.restart();
@@ -83,7 +83,7 @@ export class Reconnection {
   /** The attempt or connection has ended: there will be another one. Returns the reason in words. */
   again(end: ConnectionEnd): string {
     clearTimeout(this.#stable);
-    const lasted = this.#acceptedAt === undefined ? undefined : Date.now() - this.#acceptedAt;
+    const lasted = this.#acceptedAt === undefined ? undefined : performance.now() - this.#acceptedAt;
     this.#acceptedAt = undefined;
     const loop = lasted === undefined ? undefined : this.#takeovers.ended(end, lasted);
     // After one that was good it is the first address again, which restart() has chosen.
@@ -97,8 +97,9 @@ export class Reconnection {
   async #connect(): Promise<void> {
     const attempt = new AbortController();
     this.#attempt = attempt;
-    const deadline = Date.now() + (this.#settings.connectTimeout ?? CONNECT_TIMEOUT_S) * 1000;
-    const timer = setTimeout(() => attempt.abort(new Error('no answer in time')), deadline - Date.now());
+    const timeout = (this.#settings.connectTimeout ?? CONNECT_TIMEOUT_S) * 1000;
+    const begun = performance.now();
+    const timer = setTimeout(() => attempt.abort(new Error('no answer in time')), timeout);
     try {
       const { password: source } = this.#settings;
       const password = source === undefined ? undefined : await readPassword(source);
@@ -108,9 +109,14 @@ export class Reconnection {
         stream.destroy();
         throw attempt.signal.reason;
       }
-      this.#observer.opened({ stream, password, timeout: Math.max(1, deadline - Date.now()) });
+      this.#observer.opened({
+        stream,
+        password,
+        timeout: Math.max(1, timeout - (performance.now() - begun)),
+      });
     } catch (error) {
-      if (this.#running) {
+      // One that was given up may fail after the next has begun.
+      if (this.#running && this.#attempt === attempt) {
         this.#observer.failed({ reason: errorText(error), refused: false, overPacket: false });
       }
     } finally {

@@ -54,7 +54,7 @@ export class SessionSubscriptions {
   /** Deletes a subscription, also at the broker; resolves when that has answered, or cannot now. */
   leave(subscription: FilterSubscription): Promise<void> {
     this.delete(subscription);
-    if (this.session.status.state === 'connected') return this.session.unsubscribe(subscription.filter);
+    if (this.session.connected) return this.session.unsubscribe(subscription.filter);
     if (subscription.acknowledged) this.#left.add(subscription.filter);
     return Promise.resolve();
   }
@@ -77,7 +77,7 @@ export class SessionSubscriptions {
 
   /** Asks for a SUBSCRIBE that covers the members who have had none; those who join during one turn of the loop share it. */
   request(subscription: FilterSubscription): void {
-    if (subscription.pending || this.session.status.state !== 'connected') return;
+    if (subscription.pending || !this.session.connected) return;
     subscription.pending = true;
     queueMicrotask(() => void this.#subscribe(subscription));
   }

@@ -26,7 +26,7 @@ export class TakeoverWatch {
    */
   ended(end: ConnectionEnd, lasted: number): string | undefined {
     if (end.code === SESSION_TAKEN_OVER) {
-      const now = Date.now();
+      const now = performance.now();
       this.#takeovers = [...this.#takeovers.filter((then) => now - then < LOOP_MS), now];
       if (this.#takeovers.length < LOOP) return undefined;
       return `another client uses the client id "${this.#clientId}": each takes the session over from the other`;

@@ -141,9 +141,10 @@ describe('mqtt-broker-config: connecting', function () {
       await config().disconnect();
       assert.equal(await statusText('pub-1', () => true), 'not connected');
       await broker.logged(/ disconnected\.$/);
-      const both = Promise.all([config().disconnect(), config().connect()]);
-      await both;
-      assert.equal(await statusText('pub-1', () => true), 'connected');
+      for (let time = 0; time < 2; time++) {
+        await Promise.all([config().disconnect(), config().connect()]);
+        assert.equal(await statusText('pub-1', () => true), 'connected');
+      }
     });
 
     it('says why it cannot, naming all addresses, and goes on trying', async () => {
