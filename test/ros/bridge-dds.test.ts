@@ -202,10 +202,9 @@ for (const [name, meet] of Object.entries(meetings)) {
 
     it('counts what is lost on the way to it', async () => {
       const bridge = await open({ domains: [92], routes: [route(92)] });
-      const configuration = '<Internal><Test><XmitLossiness>300</XmitLossiness></Test></Internal>';
       const talker = new DdsPeer(program, 'pub', {
         args: { domain: 92, rel: 'b', count: 100, rate: 500, idle: 0, timeout: 20 },
-        configuration,
+        loss: 30,
       });
       running.push(() => talker.stop());
       assert.equal(await talker.exited(), 0);

@@ -4,22 +4,14 @@ import { Participant, type ParticipantOptions } from '../../src/rtps/participant
 import type { EndpointQos } from '../../src/rtps/qos';
 import type { Sample } from '../../src/rtps/reader';
 import { counterpart } from '../counterparts';
-import { DdsPeer, type DdsPeerOptions } from '../peers/dds/dds-peer';
+import { DdsPeer, type DdsPeerOptions, type DdsVendor } from '../peers/dds/dds-peer';
 
 export const STRING = 'std_msgs::msg::dds_::String_';
 export const RELIABLE: EndpointQos = { reliability: 'reliable', durability: 'volatile', depth: 1000 };
 export const BEST_EFFORT: EndpointQos = { ...RELIABLE, reliability: 'best-effort' };
 export const TRANSIENT_LOCAL: EndpointQos = { ...RELIABLE, durability: 'transient-local' };
 
-const FIRST_DOMAIN = 100;
-const DOMAINS = 40;
-let lastDomain = Math.floor(Math.random() * DOMAINS);
-
-/** A domain that the test before did not use. */
-export function freshDomain(): number {
-  lastDomain = (lastDomain + 1) % DOMAINS;
-  return FIRST_DOMAIN + lastDomain;
-}
+export { freshDomain } from './test-domain';
 
 /** A topic name that nothing else on this machine uses. */
 export function freshTopic(): string {
@@ -64,9 +56,17 @@ export function numberedTexts(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `message ${index + 1}`);
 }
 
+const PROGRAMS = { cyclone: 'dds-peer', fast: 'fast-dds-peer' } as const;
+
 /** The participants and peers of one test, ended after it. */
 export class Cast {
+  readonly #vendor: DdsVendor;
   readonly #closers: Array<() => Promise<void>> = [];
+
+  /** @param vendor of the peers */
+  constructor(vendor: DdsVendor = 'cyclone') {
+    this.#vendor = vendor;
+  }
 
   /** A started participant on the loopback interface. */
   async participant(options: Partial<ParticipantOptions> & { domain: number }): Promise<Participant> {
@@ -77,7 +77,10 @@ export class Cast {
   }
 
   peer(test: Mocha.Context, role: 'pub' | 'sub', options: DdsPeerOptions): DdsPeer {
-    const peer = new DdsPeer(counterpart(test, 'dds-peer'), role, options);
+    const peer = new DdsPeer(counterpart(test, PROGRAMS[this.#vendor]), role, {
+      vendor: this.#vendor,
+      ...options,
+    });
     this.#closers.push(() => peer.stop('SIGKILL'));
     return peer;
   }

@@ -4,20 +4,31 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
+export type DdsVendor = 'cyclone' | 'fast';
+
 export interface DdsPeerOptions {
+  /** Default: `cyclone`. */
+  readonly vendor?: DdsVendor;
   /** Options of the program without their dashes; see peer.c. */
   readonly args: Readonly<Record<string, string | number>>;
-  /** The Cyclone DDS profile beside the peer's source; `namespace` only within a network namespace. */
-  readonly profile?: 'loopback' | 'loopback-unicast' | 'namespace';
-  /** Without, it announces no XTypes type information. */
+  /**
+   * The profile beside the peer's source: with multicast, without, also without looking for anybody; `namespace` only
+   * within a network namespace.
+   */
+  readonly profile?: 'loopback' | 'loopback-unicast' | 'loopback-passive' | 'namespace';
+  /** Without, Cyclone DDS announces no XTypes type information, as Fast DDS never does here. */
   readonly typeInformation?: false;
-  /** Further Cyclone DDS configuration inside `<Domain>`. */
-  readonly configuration?: string;
+  /** Seconds without a sign of it after which its participant is given up. */
+  readonly lease?: number;
+  /** Percent of the datagrams that it loses when it sends. */
+  readonly loss?: number;
   /** A network namespace to run in. */
   readonly namespace?: string;
 }
 
-/** A running talker (`pub`) or listener (`sub`) on Cyclone DDS. Events: `message` (its fields), `exit`. */
+const FOLDERS = { cyclone: 'test/peers/dds', fast: 'test/peers/fast' };
+
+/** A running talker (`pub`) or listener (`sub`) on Cyclone DDS or Fast DDS. Events: `message` (its fields), `exit`. */
 export class DdsPeer extends EventEmitter {
   /** What a listener received and printed. */
   readonly messages: unknown[] = [];
@@ -26,20 +37,25 @@ export class DdsPeer extends EventEmitter {
   readonly #process: ChildProcess;
   #exitCode: number | null | undefined;
 
-  /** @param program the path that `counterpart(this, 'dds-peer')` gives */
+  /** @param program the path that `counterpart` gives for that vendor */
   constructor(program: string, role: 'pub' | 'sub', options: DdsPeerOptions) {
     super();
     this.setMaxListeners(0);
-    const profile = pathToFileURL(resolve('test/peers/dds', `${options.profile ?? 'loopback'}.xml`)).href;
-    const extra = `<CycloneDDS><Domain Id="any">${options.configuration ?? ''}</Domain></CycloneDDS>`;
-    const args = Object.entries(options.args).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const executable = options.typeInformation === false ? `${program}-untyped` : program;
-    const command = [executable, role, '--print', '1', ...args];
-    if (options.namespace !== undefined) command.unshift('ip', 'netns', 'exec', options.namespace);
+    const { vendor = 'cyclone', lease = 0, loss = 0, namespace } = options;
+    const profile = resolve(FOLDERS[vendor], `${options.profile ?? 'loopback'}.xml`);
+    const args = { print: 1, ...options.args, ...(vendor === 'fast' && { lease, loss }) };
+    const command = [
+      options.typeInformation === false ? `${program}-untyped` : program,
+      role,
+      ...Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    ];
+    if (namespace !== undefined) command.unshift('ip', 'netns', 'exec', namespace);
     this.#process = spawn(command[0] as string, command.slice(1), {
       env: {
         ...process.env,
-        CYCLONEDDS_URI: options.configuration === undefined ? profile : `${profile},${extra}`,
+        ...(vendor === 'fast'
+          ? { FASTRTPS_DEFAULT_PROFILES_FILE: profile }
+          : { CYCLONEDDS_URI: `${pathToFileURL(profile).href},${cycloneConfiguration(lease, loss)}` }),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -86,4 +102,10 @@ export class DdsPeer extends EventEmitter {
       if (line.startsWith('{')) take(JSON.parse(line));
     });
   }
+}
+
+function cycloneConfiguration(lease: number, loss: number): string {
+  const discovery = lease > 0 ? `<Discovery><LeaseDuration>${lease}s</LeaseDuration></Discovery>` : '';
+  const lossiness = `<Internal><Test><XmitLossiness>${10 * loss}</XmitLossiness></Test></Internal>`;
+  return `<CycloneDDS><Domain Id="any">${discovery}${lossiness}</Domain></CycloneDDS>`;
 }

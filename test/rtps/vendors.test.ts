@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { EndpointPair } from '../../src/rtps/matching';
 import type { Writer } from '../../src/rtps/writer';
-import type { DdsPeer } from '../peers/dds/dds-peer';
+import type { DdsPeer, DdsVendor } from '../peers/dds/dds-peer';
 import {
   BEST_EFFORT,
   Cast,
@@ -17,9 +17,10 @@ import {
   TRANSIENT_LOCAL,
 } from './fixture';
 
-describe('a participant and Cyclone DDS', function () {
+/** The tests with the peers of one vendor. */
+function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
   this.timeout(30_000);
-  const cast = new Cast();
+  const cast = new Cast(vendor);
   afterEach(() => cast.leave());
 
   /** Each of the two learns of the other on its own. */
@@ -41,7 +42,7 @@ describe('a participant and Cyclone DDS', function () {
         participant.createReader({ topic, type: STRING, qos }, inbox.take);
         const talker = cast.peer(this, 'pub', {
           profile,
-          args: { domain, topic, rel, count: 50, rate: 200 },
+          args: { domain, topic, rel, count: 50, rate: 200, idle: 0 },
         });
         await inbox.until(50);
         assert.deepEqual(inbox.texts, numberedTexts(50));
@@ -132,25 +133,26 @@ describe('a participant and Cyclone DDS', function () {
     );
   });
 
-  it('matches peers that announce no type information, as ROS 2 up to Humble', async function () {
-    const domain = freshDomain();
-    const [topic, echoTopic] = [freshTopic(), freshTopic()];
-    const participant = await cast.participant({ domain });
-    const inbox = new Inbox();
-    participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
-    const writer = participant.createWriter({ topic: echoTopic, type: STRING, qos: RELIABLE });
-    cast.peer(this, 'pub', { typeInformation: false, args: { domain, topic, count: 3 } });
-    const listener = cast.peer(this, 'sub', {
-      typeInformation: false,
-      args: { domain, topic: echoTopic, count: 1 },
+  if (vendor === 'cyclone')
+    it('matches peers that announce no type information, as ROS 2 up to Humble', async function () {
+      const domain = freshDomain();
+      const [topic, echoTopic] = [freshTopic(), freshTopic()];
+      const participant = await cast.participant({ domain });
+      const inbox = new Inbox();
+      participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+      const writer = participant.createWriter({ topic: echoTopic, type: STRING, qos: RELIABLE });
+      cast.peer(this, 'pub', { typeInformation: false, args: { domain, topic, count: 3 } });
+      const listener = cast.peer(this, 'sub', {
+        typeInformation: false,
+        args: { domain, topic: echoTopic, count: 1 },
+      });
+      await inbox.until(3);
+      assert.deepEqual(inbox.texts, numberedTexts(3));
+      await matched(writer, listener);
+      writer.write(encodeString('hello'));
+      assert.equal(await listener.exited(), 0);
+      assert.deepEqual(listener.messages, [{ data: 'hello' }]);
     });
-    await inbox.until(3);
-    assert.deepEqual(inbox.texts, numberedTexts(3));
-    await matched(writer, listener);
-    writer.write(encodeString('hello'));
-    assert.equal(await listener.exited(), 0);
-    assert.deepEqual(listener.messages, [{ data: 'hello' }]);
-  });
 
   it('keeps two domains apart', async function () {
     const topic = freshTopic();
@@ -180,10 +182,7 @@ describe('a participant and Cyclone DDS', function () {
     const inbox = new Inbox();
     participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
     // Without multicast and without peers of its own, the talker finds nobody: it has to be found.
-    const configuration =
-      '<General><AllowMulticast>false</AllowMulticast></General>' +
-      '<Discovery><ParticipantIndex>auto</ParticipantIndex></Discovery>';
-    cast.peer(this, 'pub', { configuration, args: { domain, topic, count: 5 } });
+    cast.peer(this, 'pub', { profile: 'loopback-passive', args: { domain, topic, count: 5 } });
     await inbox.until(5);
     assert.deepEqual(inbox.texts, numberedTexts(5));
   });
@@ -194,9 +193,8 @@ describe('a participant and Cyclone DDS', function () {
     const participant = await cast.participant({ domain });
     const inbox = new Inbox();
     const reader = participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
-    const configuration = '<Discovery><LeaseDuration>1s</LeaseDuration></Discovery>';
     const args = { domain, topic, count: 0, rate: 50 };
-    const first = cast.peer(this, 'pub', { configuration, args: { ...args, text: 'first ' } });
+    const first = cast.peer(this, 'pub', { lease: 1, args: { ...args, text: 'first ' } });
     await inbox.until(5);
     const guid = participant.participants[0]?.guid;
     const lost = once(participant, 'participant-lost');
@@ -207,7 +205,7 @@ describe('a participant and Cyclone DDS', function () {
     assert.equal(reader.matchedCount, 0);
     assert.deepEqual(participant.endpoints, []);
     const before = inbox.samples.length;
-    cast.peer(this, 'pub', { configuration, args: { ...args, text: 'second ' } });
+    cast.peer(this, 'pub', { lease: 1, args: { ...args, text: 'second ' } });
     await inbox.until(before + 5);
     assert.deepEqual(inbox.texts.slice(before, before + 5), [
       'second 1',
@@ -313,9 +311,8 @@ describe('a participant and Cyclone DDS', function () {
     const participant = await cast.participant({ domain });
     const inbox = new Inbox();
     participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
-    // 20 % of what it sends is lost: data, heartbeats and discovery.
-    const configuration = '<Internal><Test><XmitLossiness>200</XmitLossiness></Test></Internal>';
-    cast.peer(this, 'pub', { configuration, args: { domain, topic, count: 1000, rate: 1000, depth: 1000 } });
+    // Of data, heartbeats and discovery.
+    cast.peer(this, 'pub', { loss: 20, args: { domain, topic, count: 1000, rate: 1000, depth: 1000 } });
     await inbox.until(1000);
     assert.deepEqual(inbox.texts, numberedTexts(1000));
     assert.equal(participant.statistics.samplesLost, 0);
@@ -326,9 +323,8 @@ describe('a participant and Cyclone DDS', function () {
     const topic = freshTopic();
     const participant = await cast.participant({ domain });
     const writer = participant.createWriter({ topic, type: STRING, qos: RELIABLE });
-    const configuration = '<Internal><Test><XmitLossiness>200</XmitLossiness></Test></Internal>';
     const listener = cast.peer(this, 'sub', {
-      configuration,
+      loss: 20,
       args: { domain, topic, count: 300, depth: 1000 },
     });
     await matched(writer, listener);
@@ -360,4 +356,12 @@ describe('a participant and Cyclone DDS', function () {
       );
     }
   });
-});
+}
+
+for (const [vendor, name] of [
+  ['cyclone', 'Cyclone DDS'],
+  ['fast', 'Fast DDS'],
+] as const)
+  describe(`a participant and ${name}`, function () {
+    withVendor.call(this, vendor);
+  });

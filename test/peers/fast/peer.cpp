@@ -1,0 +1,236 @@
+/*
+ * A talker or listener on eProsima Fast DDS with ROS 2's type names, with the command line, the output and the exit
+ * codes of the one on Cyclone DDS (../dds/peer.c). Types: string, float64, twist, imu. Also:
+ *
+ *   --lease S   the participant's lease
+ *   --loss P    percent of what it sends that is lost: data, heartbeats and discovery
+ *
+ * The transport is of the profile that FASTRTPS_DEFAULT_PROFILES_FILE names.
+ */
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <fastdds/dds/domain/DomainParticipant.hpp>
+#include <fastdds/dds/domain/DomainParticipantFactory.hpp>
+#include <fastdds/dds/publisher/DataWriter.hpp>
+#include <fastdds/dds/publisher/Publisher.hpp>
+#include <fastdds/dds/subscriber/DataReader.hpp>
+#include <fastdds/dds/subscriber/SampleInfo.hpp>
+#include <fastdds/dds/subscriber/Subscriber.hpp>
+#include <fastdds/rtps/transport/test_UDPv4TransportDescriptor.h>
+#include "messages.hpp"
+
+using namespace eprosima::fastdds::dds;
+using eprosima::fastrtps::Duration_t;
+
+static std::atomic<bool> stopped{false};
+
+static double now()
+{
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+static void sleep_ms(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
+
+class Options {
+  int argc_;
+  char **argv_;
+
+public:
+  Options(int argc, char **argv) : argc_(argc), argv_(argv) {}
+  std::string text(const char *name, const char *otherwise) const
+  {
+    for (int i = 2; i + 1 < argc_; i += 2)
+      if (!strcmp(argv_[i], name)) return argv_[i + 1];
+    return otherwise;
+  }
+  double number(const char *name, double otherwise) const
+  {
+    const std::string value = text(name, "");
+    return value.empty() ? otherwise : atof(value.c_str());
+  }
+};
+
+static int fail(const char *what)
+{
+  fprintf(stderr, "{\"error\":\"%s\"}\n", what);
+  return 1;
+}
+
+static MessageType *make_type(const std::string &name)
+{
+  if (name == "string") return new MessageTypeOf<String>;
+  if (name == "float64") return new MessageTypeOf<Float64>;
+  if (name == "twist") return new MessageTypeOf<Twist>;
+  if (name == "imu") return new MessageTypeOf<Imu>;
+  return nullptr;
+}
+
+/* What the endpoint's statuses say, told when it changes. */
+class Monitor {
+  int matched_ = 0;
+
+public:
+  int matched() const { return matched_; }
+  void observe(DataWriter *writer)
+  {
+    PublicationMatchedStatus matched;
+    writer->get_publication_matched_status(matched);
+    tell_matched(matched.current_count);
+  }
+  void observe(DataReader *reader)
+  {
+    SubscriptionMatchedStatus matched;
+    reader->get_subscription_matched_status(matched);
+    tell_matched(matched.current_count);
+  }
+
+private:
+  void tell_matched(int count)
+  {
+    if (count == matched_) return;
+    matched_ = count;
+    fprintf(stderr, "{\"matched\":%d}\n", count);
+  }
+};
+
+static int publish(DataWriter *writer, MessageType *type, const Options &options)
+{
+  const long count = static_cast<long>(options.number("--count", 10));
+  const double rate = options.number("--rate", 10), timeout = options.number("--timeout", 10);
+  const int match = static_cast<int>(options.number("--match", 1));
+  const std::string text = options.text("--text", "message ");
+  const size_t size = static_cast<size_t>(options.number("--size", 0));
+  Monitor monitor;
+  for (const double start = now();;) {
+    monitor.observe(writer);
+    if (stopped || monitor.matched() >= match) break;
+    if (now() - start > timeout) return 3;
+    sleep_ms(1);
+  }
+  void *message = type->createData();
+  long sent = 0;
+  for (const double first = now(); !stopped && (count == 0 || sent < count);) {
+    type->fill(message, sent + 1, text + std::to_string(sent + 1), size);
+    if (!writer->write(message)) return fail("write");
+    sent++;
+    monitor.observe(writer);
+    while (rate > 0 && !stopped && now() < first + static_cast<double>(sent) / rate) sleep_ms(1);
+  }
+  type->deleteData(message);
+  writer->wait_for_acknowledgments({10, 0});
+  fprintf(stderr, "{\"sent\":%ld}\n", sent);
+  for (const double end = now() + options.number("--idle", 1); !stopped && now() < end; sleep_ms(5))
+    monitor.observe(writer);
+  return 0;
+}
+
+static int subscribe(DataReader *reader, MessageType *type, const Options &options)
+{
+  const long count = static_cast<long>(options.number("--count", 10));
+  const double timeout = options.number("--timeout", 10), idle = options.number("--idle", 1);
+  const bool print = options.number("--print", 0) != 0;
+  const double start = now();
+  double latest = start;
+  long received = 0;
+  Monitor monitor;
+  void *message = type->createData();
+  while (!stopped && (count == 0 || received < count)) {
+    monitor.observe(reader);
+    SampleInfo info;
+    if (reader->take_next_sample(message, &info) == ReturnCode_t::RETCODE_OK) {
+      if (!info.valid_data) continue;
+      received++;
+      latest = now();
+      if (!print) continue;
+      type->print(stdout, message);
+      fputc('\n', stdout);
+      fflush(stdout);
+    } else if (received > 0 && now() - latest > idle) break;
+    else if (received == 0 && now() - start > timeout) return 3;
+    else sleep_ms(1);
+  }
+  type->deleteData(message);
+  fprintf(stderr, "{\"received\":%ld}\n", received);
+  return 0;
+}
+
+template <class EndpointQos> static EndpointQos endpoint_qos(const Options &options)
+{
+  EndpointQos qos;
+  qos.reliability().kind =
+    options.text("--rel", "r") == "r" ? RELIABLE_RELIABILITY_QOS : BEST_EFFORT_RELIABILITY_QOS;
+  qos.reliability().max_blocking_time = {10, 0};
+  qos.durability().kind =
+    options.text("--dur", "v") == "t" ? TRANSIENT_LOCAL_DURABILITY_QOS : VOLATILE_DURABILITY_QOS;
+  const int depth = static_cast<int>(options.number("--depth", 10));
+  qos.history().kind = depth > 0 ? KEEP_LAST_HISTORY_QOS : KEEP_ALL_HISTORY_QOS;
+  if (depth > 0) qos.history().depth = depth;
+  qos.endpoint().history_memory_policy = eprosima::fastrtps::rtps::PREALLOCATED_WITH_REALLOC_MEMORY_MODE;
+  return qos;
+}
+
+static DomainParticipant *create_participant(const Options &options)
+{
+  auto *factory = DomainParticipantFactory::get_instance();
+  factory->load_profiles();
+  DomainParticipantQos qos;
+  factory->get_default_participant_qos(qos);
+  const double lease = options.number("--lease", 0);
+  if (lease > 0) {
+    auto &discovery = qos.wire_protocol().builtin.discovery_config;
+    discovery.leaseDuration = Duration_t(static_cast<long double>(lease));
+    discovery.leaseDuration_announcementperiod = Duration_t(static_cast<long double>(lease / 3));
+  }
+  const double loss = options.number("--loss", 0);
+  if (loss > 0) {
+    auto lossy = std::make_shared<eprosima::fastdds::rtps::test_UDPv4TransportDescriptor>();
+    lossy->percentageOfMessagesToDrop = static_cast<uint8_t>(loss);
+    lossy->interfaceWhiteList = {"127.0.0.1"};
+    qos.transport().user_transports = {lossy};
+  }
+  return factory->create_participant(static_cast<uint32_t>(options.number("--domain", 0)), qos);
+}
+
+int main(int argc, char **argv)
+{
+  const bool pub = argc > 1 && !strcmp(argv[1], "pub");
+  if (!pub && (argc < 2 || strcmp(argv[1], "sub"))) return 2;
+  const Options options(argc, argv);
+  MessageType *type = make_type(options.text("--type", "string"));
+  if (type == nullptr) return 2;
+  signal(SIGINT, [](int) { stopped = true; });
+  signal(SIGTERM, [](int) { stopped = true; });
+  setvbuf(stderr, nullptr, _IOLBF, BUFSIZ);
+  DomainParticipant *participant = create_participant(options);
+  if (participant == nullptr) return fail("participant");
+  const TypeSupport support(type);
+  support.register_type(participant);
+  Topic *topic =
+    participant->create_topic(options.text("--topic", "rt/chatter"), support.get_type_name(), TOPIC_QOS_DEFAULT);
+  if (topic == nullptr) return fail("topic");
+  int code = 1;
+  if (pub) {
+    auto *writer = participant->create_publisher(PUBLISHER_QOS_DEFAULT)
+                     ->create_datawriter(topic, endpoint_qos<DataWriterQos>(options));
+    if (writer == nullptr) return fail("endpoint");
+    fputs("{\"ready\":true}\n", stderr);
+    code = publish(writer, type, options);
+  } else {
+    auto *reader = participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT)
+                     ->create_datareader(topic, endpoint_qos<DataReaderQos>(options));
+    if (reader == nullptr) return fail("endpoint");
+    fputs("{\"ready\":true}\n", stderr);
+    code = subscribe(reader, type, options);
+  }
+  participant->delete_contained_entities();
+  DomainParticipantFactory::get_instance()->delete_participant(participant);
+  return code;
+}
