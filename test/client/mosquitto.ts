@@ -49,9 +49,9 @@ export class Mosquitto {
   log: string[] = [];
   #wake: (() => void)[] = [];
 
-  /** Resolves when it has logged such a line. */
-  async logged(pattern: RegExp): Promise<void> {
-    while (!this.log.some((line) => pattern.test(line))) {
+  /** Resolves when it has logged so many such lines. */
+  async logged(pattern: RegExp, count = 1): Promise<void> {
+    while (this.log.filter((line) => pattern.test(line)).length < count) {
       await new Promise<void>((resolve) => this.#wake.push(resolve));
     }
   }

@@ -11,6 +11,9 @@ import rosBridge from '../../nodes/ros-bridge';
 /** Core's, which has no types. */
 const tlsConfig: NodeInitializer = require('@node-red/nodes/core/network/05-tls.js');
 
+/** The main module of the Node-RED under test. */
+export const NODE_RED = process.env.NODE_RED ?? require.resolve('node-red');
+
 export type FlowNode = { id: string; type: string } & Record<string, unknown>;
 export type Credentials = Record<string, Record<string, string>>;
 
@@ -30,7 +33,7 @@ function withTexts(name: string, node: NodeInitializer): NodeInitializer {
 }
 
 // Node-RED takes a node without a position for a configuration node, and a value that is a node's id for a reference.
-const place = { z: 'tab-1', x: 1, y: 1 };
+export const place = { z: 'tab-1', x: 1, y: 1 };
 
 /** Core's catch or complete node for one node of ours. */
 export const report = (type: 'catch' | 'complete', id: string, to: string): FlowNode => ({
@@ -137,8 +140,14 @@ export class Sink {
     return this.messages.map(({ payload }) => payload);
   }
 
-  async until(count: number): Promise<NodeMessage[]> {
-    while (this.messages.length < count) await new Promise<void>((resolve) => this.#wake.push(resolve));
+  get topics(): (string | undefined)[] {
+    return this.messages.map(({ topic }) => topic);
+  }
+
+  /** Resolves when so many messages have come, or those that pass. */
+  async until(wanted: number | ((sink: this) => boolean)): Promise<NodeMessage[]> {
+    const passes = typeof wanted === 'number' ? () => this.messages.length >= wanted : wanted;
+    while (!passes(this)) await new Promise<void>((resolve) => this.#wake.push(resolve));
     return this.messages;
   }
 }
@@ -148,12 +157,9 @@ export async function start(
   flow: FlowNode[],
   credentials: Credentials = {},
   others: NodeInitializer[] = [],
-  settings: { userDir?: string } = {},
+  settings: { userDir?: string; mqttReconnectTime?: number } = {},
 ): Promise<void> {
-  helper.init(
-    process.env.NODE_RED ?? require.resolve('node-red'),
-    settings as Parameters<typeof helper.init>[1],
-  );
+  helper.init(NODE_RED, settings as Parameters<typeof helper.init>[1]);
   await helper.load(
     [
       withTexts('mqtt-broker-config', mqttBrokerConfig),
@@ -178,15 +184,21 @@ export const stop = (): Promise<void> => helper.unload();
 
 type StatusCall = { args: [{ text?: string }] };
 
+/** The text of the status that the node shows now. */
+export function shownStatus(id: string): string | undefined {
+  const node = helper.getNode(id);
+  const shown = node.status as unknown as { getCalls(): (StatusCall & { thisValue: Node })[] };
+  return shown
+    .getCalls()
+    .filter(({ thisValue }) => thisValue === node)
+    .at(-1)?.args[0].text;
+}
+
 /** Resolves when the node shows a status whose text passes; also when it already has. */
 export async function statusText(id: string, passes: (text: string) => boolean): Promise<string> {
   const node = helper.getNode(id);
-  const shown = () =>
-    (node.status as unknown as { getCalls(): (StatusCall & { thisValue: Node })[] }).getCalls();
   for (;;) {
-    const text = shown()
-      .filter(({ thisValue }) => thisValue === node)
-      .at(-1)?.args[0].text;
+    const text = shownStatus(id);
     if (text !== undefined && passes(text)) return text;
     await new Promise((resolve) => node.once('call:status', resolve));
   }
