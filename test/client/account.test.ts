@@ -62,7 +62,9 @@ describe(`${MESSAGES} messages of QoS 1 and as many of QoS 2`, function () {
     const account = new Account(connect(lasting(broker.url, 'receiver')), MESSAGES);
     await account.open();
     const sender = connect(lasting(broker.url, 'sender'));
-    const published = publishAll(sender, MESSAGES);
+    // With more than max_inflight_messages under way mosquitto 2.0.11 sends a PUBLISH again, when it is started again,
+    // though it had the PUBREC [MQTT-4.3.3-6].
+    const published = publishAll(sender, MESSAGES, (count) => account.until(count - 40));
     for (const part of [0.2, 0.5, 0.8]) {
       await account.until(MESSAGES * 2 * part);
       await broker.end();

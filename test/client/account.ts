@@ -6,7 +6,7 @@ import { settingsFor } from './observed';
 export class Account {
   readonly #came: Record<1 | 2, number[]> = { 1: [], 2: [] };
   readonly #receiver: Connection;
-  #wake: () => void = () => {};
+  readonly #waiting: (() => void)[] = [];
   readonly #messages: number;
 
   /** @param messages of each QoS */
@@ -24,7 +24,7 @@ export class Account {
         {
           message: ({ topic, payload }) => {
             this.#came[topic.endsWith('1') ? 1 : 2].push(Number(payload));
-            this.#wake();
+            for (const wake of this.#waiting.splice(0)) wake();
           },
           result: (error) => (error === undefined ? resolve() : reject(error)),
         },
@@ -36,8 +36,12 @@ export class Account {
     return this.#came[1].length + this.#came[2].length;
   }
 
+  #another(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
   async until(received: number): Promise<void> {
-    while (this.received < received) await new Promise<void>((resolve) => (this.#wake = resolve));
+    while (this.received < received) await this.#another();
   }
 
   /**
@@ -57,9 +61,7 @@ export class Account {
       const expected = certain(qos, numbers);
       const came = this.#came[qos];
       while (certain(qos, [...new Set(came)]).length < expected.length) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        await this.#another();
       }
       const once = qos === 1 ? [...new Set(came)] : [...came];
       const sorted = [...once].sort((a, b) => a - b);
@@ -81,8 +83,15 @@ export const lasting = (url: string, clientId: string, more: Partial<ConnectionS
     ...more,
   });
 
-/** Publishes the messages of both QoS in turn. Resolves when all are acknowledged. */
-export async function publishAll(sender: Connection, messages: number): Promise<void> {
+/**
+ * Publishes the messages of both QoS in turn. Resolves when all are acknowledged.
+ * @param may called with what has been published so far; waits until there may be more
+ */
+export async function publishAll(
+  sender: Connection,
+  messages: number,
+  may?: (published: number) => Promise<void>,
+): Promise<void> {
   const published: Promise<unknown>[] = [];
   for (let n = 0; n < messages; n++) {
     for (const qos of [1, 2] as QoS[]) {
@@ -90,6 +99,7 @@ export async function publishAll(sender: Connection, messages: number): Promise<
     }
     // Some wait while others are under way, as they come from a flow.
     if (n % 50 === 0) await new Promise(setImmediate);
+    await may?.(published.length);
   }
   await Promise.all(published);
 }
