@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import type { MessageProperties, QoS } from '../src/client/connection';
 import { wholeNumber } from './form-number';
 
+const MAX_UINT16 = 0xffff;
 const MAX_UINT32 = 0xffff_ffff;
 /** Of a text that MQTT carries. */
 const MAX_TEXT_BYTES = 65_535;
@@ -78,6 +79,12 @@ export function flagOf(source: Fields, field: string): boolean {
   if (value === true || value === 'true' || value === 1) return true;
   if (value === false || value === 'false' || value === 0) return false;
   throw new MessageFieldError(field, value);
+}
+
+export function aliasOf(source: Fields, field: string): number {
+  const alias = wholeNumber(source[field], 1, MAX_UINT16);
+  if (alias === undefined) throw new MessageFieldError(field, source[field]);
+  return alias;
 }
 
 function secondsOf(source: Fields, field: string): number {

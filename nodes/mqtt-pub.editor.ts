@@ -1,49 +1,75 @@
 import { topicNameFault } from '../src/topic/topic-name';
 import { fillTopic } from '../src/topic/topic-template';
-import type {} from './editor/editor-api';
-import { brokerFault, refusedBy } from './editor/form-fault';
+import type { EditorNode } from './editor/editor-api';
+import { brokerFault, isWholeNumber, refusedBy } from './editor/form-fault';
 import { chooseOnlyBroker, completeTopics } from './editor/topic-field';
-import { openTypedField, type TypedFields, type TypedKind } from './editor/typed-fields';
+import {
+  checkedKind,
+  chosenKind,
+  openTypedField,
+  type TypedFields,
+  type TypedKind,
+  typedFault,
+} from './editor/typed-fields';
 
-const PROPERTIES = [
-  'responseTopic',
-  'correlationData',
-  'contentType',
-  'messageExpiryInterval',
-  'payloadFormatIndicator',
-  'userProperties',
-] as const;
+type TypedName =
+  | 'topic'
+  | 'payload'
+  | 'qos'
+  | 'retain'
+  | 'contentType'
+  | 'messageExpiryInterval'
+  | 'userProperties'
+  | 'payloadFormatIndicator'
+  | 'topicAlias'
+  | 'responseTopic'
+  | 'correlationData';
 
-const ELSEWHERE: readonly TypedKind[] = ['msg', 'flow', 'global', 'env', 'jsonata'];
-const KINDS: Record<(typeof PROPERTIES)[number], readonly TypedKind[]> = {
-  responseTopic: ['str', ...ELSEWHERE],
-  correlationData: ['str', 'bin', ...ELSEWHERE],
-  contentType: ['str', ...ELSEWHERE],
-  messageExpiryInterval: ['str', 'num', ...ELSEWHERE],
-  payloadFormatIndicator: ['str', 'bool', ...ELSEWHERE],
-  userProperties: ['str', 'json', ...ELSEWHERE],
-};
-
-interface Fields extends TypedFields<'payload' | (typeof PROPERTIES)[number]> {
+interface Fields extends TypedFields<TypedName> {
   name: string;
   broker: string;
   mode: 'publish' | 'request' | 'reply';
-  topic: string;
-  qos: '' | '0' | '1' | '2';
-  retain: '' | 'true' | 'false';
   replyPrefix: string;
   timeout: string;
   outputs: number;
 }
 
-/** Why a topic is refused in which placeholders are still to be filled in; one that is blank comes from the message. */
-function topicFault(topic: string): string | undefined {
-  if (topic === '') return undefined;
+/** Why a topic is refused in which placeholders are still to be filled in. */
+function topicFault(_node: EditorNode, topic: string): string | undefined {
   try {
     return topicNameFault(fillTopic(topic, () => 'x'));
   } catch (error) {
     return (error as Error).message;
   }
+}
+
+const numberFault = (least: number, most: number) => (node: EditorNode, value: string) =>
+  isWholeNumber(value, least, most) ? undefined : node._('mqtt-pub.fault.number', { least, most });
+const expiryFault = numberFault(0, 4_294_967_295);
+const aliasFault = numberFault(1, 65_535);
+
+/** What each field can be taken from; the first kind is that of a blank field, which the message fills in. */
+function kindsOf(node: EditorNode): Record<TypedName, readonly [TypedKind, ...TypedKind[]]> {
+  const elsewhere = ['msg', 'flow', 'global', 'env', 'jsonata'] as const;
+  const chosen = (field: TypedName, values: readonly string[]) =>
+    chosenKind(
+      node._('mqtt-pub.label.choice'),
+      values.map((value) => ({ value, label: node._(`mqtt-pub.${field}.${value || 'message'}`) })),
+    );
+  const empty = { value: 'empty', label: node._('mqtt-pub.label.empty'), hasValue: false };
+  return {
+    topic: [checkedKind('str', node, topicFault), ...elsewhere],
+    payload: ['str', 'num', 'bool', 'json', 'bin', ...elsewhere, empty],
+    qos: [chosen('qos', ['', '0', '1', '2']), ...elsewhere],
+    retain: [chosen('retain', ['', 'false', 'true']), ...elsewhere],
+    contentType: ['str', ...elsewhere],
+    messageExpiryInterval: [checkedKind('num', node, expiryFault), ...elsewhere],
+    userProperties: ['json', ...elsewhere],
+    payloadFormatIndicator: [chosen('payloadFormatIndicator', ['', 'false', 'true']), ...elsewhere],
+    topicAlias: [checkedKind('num', node, aliasFault), ...elsewhere],
+    responseTopic: [checkedKind('str', node, topicFault), ...elsewhere],
+    correlationData: ['str', 'bin', ...elsewhere],
+  };
 }
 
 RED.nodes.registerType<Fields>('mqtt-pub', {
@@ -57,9 +83,6 @@ RED.nodes.registerType<Fields>('mqtt-pub', {
       validate: refusedBy((node, value) => brokerFault(node, value, 'mqtt-pub.fault')),
     },
     mode: { value: 'publish' },
-    topic: { value: '', validate: refusedBy((_node, value) => topicFault(String(value))) },
-    qos: { value: '' },
-    retain: { value: '' },
     replyPrefix: {
       value: 'replies',
       validate: refusedBy((_node, value) => (value ? topicNameFault(String(value)) : undefined)),
@@ -74,27 +97,36 @@ RED.nodes.registerType<Fields>('mqtt-pub', {
     },
     outputs: { value: 0 },
     // One by one: the public flow library reads this object without running it.
-    payload: { value: '' },
+    topic: { value: '', validate: typedFault('topic', topicFault) },
+    topicType: { value: 'str' },
+    payload: { value: '', validate: typedFault('payload') },
     payloadType: { value: 'str' },
-    responseTopic: { value: '' },
-    responseTopicType: { value: 'str' },
-    correlationData: { value: '' },
-    correlationDataType: { value: 'str' },
-    contentType: { value: '' },
+    qos: { value: '', validate: typedFault('qos') },
+    qosType: { value: 'str' },
+    retain: { value: '', validate: typedFault('retain') },
+    retainType: { value: 'str' },
+    contentType: { value: '', validate: typedFault('contentType') },
     contentTypeType: { value: 'str' },
-    messageExpiryInterval: { value: '' },
-    messageExpiryIntervalType: { value: 'str' },
-    payloadFormatIndicator: { value: '' },
+    messageExpiryInterval: { value: '', validate: typedFault('messageExpiryInterval', expiryFault) },
+    messageExpiryIntervalType: { value: 'num' },
+    userProperties: { value: '', validate: typedFault('userProperties') },
+    userPropertiesType: { value: 'json' },
+    payloadFormatIndicator: { value: '', validate: typedFault('payloadFormatIndicator') },
     payloadFormatIndicatorType: { value: 'str' },
-    userProperties: { value: '' },
-    userPropertiesType: { value: 'str' },
+    topicAlias: { value: '', validate: typedFault('topicAlias', aliasFault) },
+    topicAliasType: { value: 'num' },
+    responseTopic: { value: '', validate: typedFault('responseTopic', topicFault) },
+    responseTopicType: { value: 'str' },
+    correlationData: { value: '', validate: typedFault('correlationData') },
+    correlationDataType: { value: 'str' },
   },
   inputs: 1,
   outputs: 0,
   align: 'right',
   icon: 'mqtt-pub.svg',
   label() {
-    return this.name || this.topic || 'mqtt-pub';
+    const isName = !this.topicType || this.topicType === 'str';
+    return this.name || (isName && this.topic) || 'mqtt-pub';
   },
   labelStyle() {
     return this.name ? 'node_label_italic' : '';
@@ -103,10 +135,15 @@ RED.nodes.registerType<Fields>('mqtt-pub', {
     chooseOnlyBroker(this);
   },
   oneditprepare() {
-    completeTopics($('#node-input-topic'), this);
-    const empty = { value: 'empty', label: this._('mqtt-pub.label.empty'), hasValue: false };
-    openTypedField('payload', ['str', 'num', 'bool', 'json', 'bin', ...ELSEWHERE, empty]);
-    for (const name of PROPERTIES) openTypedField(name, KINDS[name]);
+    const kinds = kindsOf(this);
+    for (const name of Object.keys(kinds) as TypedName[]) openTypedField(name, kinds[name]);
+    const topic = $('#node-input-topic');
+    const complete = () => {
+      const input = topic.siblings('.red-ui-typedInput-container').find('.red-ui-typedInput-input');
+      if (topic.typedInput('type') === 'str') completeTopics(input, this);
+    };
+    topic.on('typedinputtypechange', complete);
+    complete();
     const mode = $('#node-input-mode');
     // A node of before this field has none.
     if (!mode.val()) mode.val('publish');

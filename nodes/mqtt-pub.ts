@@ -5,7 +5,15 @@ import { Requester, replyTopicOf } from '../src/client/requester';
 import { useBroker } from './broker-user';
 import { FieldError } from './field-error';
 import { flowMessage } from './flow-message';
-import { type Fields, flagOf, MessageFieldError, propertiesOf, qosOf } from './message-fields';
+import {
+  aliasOf,
+  type Fields,
+  flagOf,
+  MessageFieldError,
+  optional,
+  propertiesOf,
+  qosOf,
+} from './message-fields';
 import { type PublishFields, type PublishForm, readPublishForm } from './publish-form';
 import { TypedValues } from './typed-values';
 
@@ -25,6 +33,7 @@ const VALUES = [
   'messageExpiryInterval',
   'payloadFormatIndicator',
   'userProperties',
+  'topicAlias',
 ];
 
 export default function (RED: NodeAPI): void {
@@ -60,16 +69,19 @@ export default function (RED: NodeAPI): void {
     const topicIn = (values: Fields, msg: NodeMessage): string => {
       const topic = form.mode === 'reply' && !fields.topic ? replyTopic(msg) : values.topic;
       if (typeof topic === 'string' && topic !== '') return topic;
+      if (fields.topic) throw new MessageFieldError('topic', topic);
       throw new Error(text(form.mode === 'reply' ? 'errors.noResponseTopic' : 'errors.noTopic'));
     };
     const optionsIn = (values: Fields): PublishOptions => {
       // The reply has a place to go; it is no request.
       if (form.mode === 'reply' && !fields.responseTopic) delete values.responseTopic;
       const properties = propertiesOf(values);
+      const topicAlias = optional(values, 'topicAlias', aliasOf);
       return {
         qos: qosOf(values),
         retain: flagOf(values, 'retain'),
         ...(Object.keys(properties).length > 0 && { properties }),
+        ...(topicAlias !== undefined && { topicAlias }),
       };
     };
     const publish = async (values: Fields, msg: NodeMessage): Promise<NodeMessage | undefined> => {

@@ -9,6 +9,16 @@ const EMPTY = 'empty';
 /** Fields whose text may have placeholders. */
 const TOPICS = ['topic', 'responseTopic'];
 
+/** A value that cannot be looked up; the message names the field. */
+class TypedValueError extends Error {
+  override readonly name = 'TypedValueError';
+
+  /** @param cause of JSONata no Error, but an object with a message */
+  constructor(field: string, cause: { message?: string }) {
+    super(`${field}: ${cause.message}`);
+  }
+}
+
 interface TypedField {
   name: string;
   value: string;
@@ -42,6 +52,7 @@ export class TypedValues {
   /**
    * Calls `use` with the values for a message, in the order in which the messages came. Resolves with what it answers.
    * @throws TopicTemplateError a placeholder cannot be filled in
+   * @throws TypedValueError a value cannot be looked up
    */
   async with<T>(msg: NodeMessage, use: (values: Fields) => T | Promise<T>): Promise<T> {
     const values: Fields = {};
@@ -69,11 +80,19 @@ export class TypedValues {
     if (type === EMPTY) return Buffer.alloc(0);
     if (type === 'str') {
       if (!TOPICS.includes(name) || !value.includes('{{')) return value;
-      return fillTopic(value, (source, path) =>
-        this.#RED.util.evaluateNodeProperty(path, source, this.#node, msg),
-      );
+      return fillTopic(value, (source, path) => this.#lookUp(name, path, source, msg));
     }
-    return this.#RED.util.evaluateNodeProperty(value, type, this.#node, msg);
+    return this.#lookUp(name, value, type, msg);
+  }
+
+  #lookUp(name: string, value: string, type: string, msg: NodeMessage): unknown {
+    try {
+      return this.#RED.util.evaluateNodeProperty(value, type, this.#node, msg);
+    } catch (error) {
+      // Nothing is where the path would lead on from.
+      if (error instanceof TypeError) return undefined;
+      throw new TypedValueError(name, error as Error);
+    }
   }
 
   #later(field: TypedField, msg: NodeMessage): Promise<unknown> | unknown {
@@ -82,6 +101,8 @@ export class TypedValues {
       this.#RED.util.evaluateNodeProperty(field.value, field.type, this.#node, msg, (error, value) =>
         error ? reject(error) : resolve(value),
       );
+    }).catch((error) => {
+      throw new TypedValueError(field.name, error);
     });
   }
 }

@@ -49,6 +49,17 @@ export interface NodeDefinition<F extends object> {
   oneditresize?(this: EditorNode & F, size: { width: number; height: number }): void;
 }
 
+/** A kind of value of a typed input: one that Node-RED does not have. */
+export interface OwnKind {
+  value: string;
+  label: string;
+  icon?: string;
+  hasValue?: boolean;
+  /** What it is chosen from. */
+  options?: { value: string; label: string }[];
+  validate?(value: string): true | string;
+}
+
 export interface Tooltip {
   setContent(text: string): void;
   delete(): void;
@@ -61,6 +72,8 @@ interface Tabs {
 
 /** The part of the editor's API that the forms use, as Node-RED 4.0 to 5.0 have it. */
 export interface EditorApi {
+  /** A text of the editor itself. */
+  _(key: string): string;
   nodes: {
     registerType<F extends object>(type: string, definition: NodeDefinition<F>): void;
     node(id: string): EditorNode | null;
@@ -76,8 +89,19 @@ export interface EditorApi {
   events: { on(event: 'nodes:add' | 'nodes:remove', listener: (node: EditorNode) => void): void };
   popover: { tooltip(target: JQuery, content: string): Tooltip };
   tabs: { create(options: { element: JQuery; onchange(tab: { id: string }): void }): Tabs };
+  validators: {
+    /** Checks a value as the kind that stands in the field `typeField` demands. */
+    typedInput(typeField: string): (this: EditorNode, value: string, options: object) => true | string;
+  };
   view: { redraw(): void };
   notify(text: string, type: 'error'): void;
+}
+
+declare module '@node-red/editor-client' {
+  interface WidgetTypedInput {
+    // Its own declaration does not know that a check may answer the reason.
+    (options: { types: (string | OwnKind)[]; typeField: JQuery }): this;
+  }
 }
 
 declare global {

@@ -125,7 +125,7 @@ export interface ConnectionSettings {
   maximumPacketSize?: number;
   /** Topic aliases that the broker may use; MQTT 5 only. */
   topicAliasMaximum?: number;
-  /** Uses topic aliases for what is published, as far as the broker allows; MQTT 5 only. */
+  /** Uses topic aliases for all that is published, as far as the broker allows; MQTT 5 only. */
   topicAliases?: boolean;
   /** Messages that may be unacknowledged at a time, if the broker allows as many; 256 where nothing is said. */
   maxInFlight?: number;
@@ -151,6 +151,11 @@ export interface PublishOptions {
   retain: boolean;
   /** Left out on MQTT 3.1.1. */
   properties?: MessageProperties;
+  /**
+   * 1 to the broker's Topic Alias Maximum: the number that stands for the topic name from here on, until another topic
+   * gets it or the connection ends. Left out on MQTT 3.1.1.
+   */
+  topicAlias?: number;
 }
 
 /** What is known of a message that the broker has acknowledged; empty at QoS 0. */

@@ -10,7 +10,7 @@ import type {
 } from './connection-settings';
 import { PublishError, SubscribeError } from './errors';
 import { FilterSubscription, Member, SLOTS, type SubscriptionListener } from './filter-subscription';
-import { messagePropertiesFault } from './message-properties';
+import { messagePropertiesFault, topicAliasFault } from './message-properties';
 import { MqttSession } from './mqtt-session';
 import { SessionSubscriptions } from './session-subscriptions';
 
@@ -166,13 +166,16 @@ export class Connection {
   /**
    * Publishes one message. Resolves after PUBACK (QoS 1), PUBCOMP (QoS 2) or when it is written (QoS 0); with a queue on
    * disk, QoS 1 and 2 resolve as soon as the message is there.
-   * Rejects with PublishError or NotConnectedError: an invalid topic name or property, the broker's refusal or what it
+   * Rejects with PublishError or NotConnectedError: an invalid topic name, alias or property, the broker's refusal or what it
    * has said that it does not take, no connection for as long or as many messages as the queue settings allow, a
    * broker that ends the connection over it again and again, or the connection closed before the acknowledgement.
    */
   publish(topic: string, payload: Buffer | string, options: PublishOptions): Promise<PublishReceipt> {
-    const { properties } = options;
-    const fault = topicNameFault(topic) ?? (properties && messagePropertiesFault(properties));
+    const { properties, topicAlias } = options;
+    const fault =
+      topicNameFault(topic) ??
+      (properties && messagePropertiesFault(properties)) ??
+      (topicAlias === undefined ? undefined : topicAliasFault(topicAlias));
     if (fault !== undefined) return Promise.reject(new PublishError(topic, fault));
     return this.#session(MAIN).session.publish(topic, payload, options);
   }

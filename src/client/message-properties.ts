@@ -3,6 +3,7 @@ import type { MessageProperties } from './connection-settings';
 
 const LONGEST = 65_535;
 const LATEST = 0xffffffff;
+const HIGHEST_ALIAS = 0xffff;
 
 /**
  * Says what is wrong with the properties of a message, or `undefined`. They may come from a flow, where any value is
@@ -40,6 +41,13 @@ function propertyFault(name: string, value: unknown): string | undefined {
     default:
       return `${name} is not a property of a message`;
   }
+}
+
+/** Says what is wrong with a topic alias, whatever the broker allows, or `undefined` [MQTT-3.3.2-8]. */
+export function topicAliasFault(alias: unknown): string | undefined {
+  return Number.isInteger(alias) && (alias as number) >= 1 && (alias as number) <= HIGHEST_ALIAS
+    ? undefined
+    : expected('topicAlias', alias, `a whole number from 1 to ${HIGHEST_ALIAS}`);
 }
 
 /** Says what is wrong with user properties, or `undefined`: names to texts, or to several texts each. */

@@ -71,7 +71,7 @@ export class NetworkConnection {
   /** We have ended it, for whatever reason. */
   #left = false;
   #ended = false;
-  #aliases = new TopicAliases(0);
+  #aliases = new TopicAliases(0, false);
   readonly #useAliases: boolean;
   /** When the last PINGREQ was sent, while it has not been answered. */
   #pingedAt: number | undefined;
@@ -90,7 +90,7 @@ export class NetworkConnection {
 
   /**
    * @param stream already connected
-   * @param topicAliases whether to use topic aliases where the broker allows them
+   * @param topicAliases whether to use topic aliases where the broker allows them, also where a message asks for none
    */
   constructor(
     stream: Duplex,
@@ -173,7 +173,9 @@ export class NetworkConnection {
       return;
     }
     if (packetId !== undefined) this.#identifiers.choose(packetId);
-    const short = this.#mayUseAlias(message) ? this.#aliases.replace(topic) : { topic, alias: undefined };
+    const short = this.#mayUseAlias(message)
+      ? this.#aliases.replace(topic, options.topicAlias)
+      : { topic, alias: undefined };
     const properties =
       short.alias === undefined ? message.properties : { ...message.properties, topicAlias: short.alias };
     this.#client.publish(
@@ -307,7 +309,7 @@ export class NetworkConnection {
   #onConnack(packet: IConnackPacket): void {
     const code = packet.reasonCode ?? packet.returnCode ?? 0;
     if (code === 0) {
-      if (this.#useAliases) this.#aliases = new TopicAliases(packet.properties?.topicAliasMaximum ?? 0);
+      this.#aliases = new TopicAliases(packet.properties?.topicAliasMaximum ?? 0, this.#useAliases);
       this.#observer.accepted(packet);
     } else {
       this.#refused = true;
@@ -337,9 +339,10 @@ export class NetworkConnection {
     });
   }
 
-  // An alias makes a packet longer at first. At QoS 2 the packet may not go out at once, and a later one before it.
+  // An alias makes a packet longer at first; one that is asked for was counted.
   #mayUseAlias({ options, bytes }: OutgoingMessage): boolean {
-    return options.qos < 2 && bytes < (this.brokerProperties.maximumPacketSize ?? Number.POSITIVE_INFINITY);
+    const limit = this.brokerProperties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    return options.topicAlias !== undefined || bytes < limit;
   }
 
   #release(packetId: number, outcome: PublishOutcome): void {

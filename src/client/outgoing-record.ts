@@ -21,6 +21,7 @@ const MESSAGE_BYTES = 19;
 /** What of a message is not its payload, as JSON. */
 interface Head {
   topic: string;
+  topicAlias?: number;
   properties?: Omit<MessageProperties, 'correlationData'> & { correlationData?: string };
 }
 
@@ -37,6 +38,7 @@ export function writeRecord(record: OutgoingRecord): Buffer {
 function writeMessage(id: number, message: OutgoingMessage): Buffer {
   const { topic, options, packetId = 0, repeated, released, since } = message;
   const head: Head = { topic };
+  if (options.topicAlias !== undefined) head.topicAlias = options.topicAlias;
   if (options.properties !== undefined) {
     const { correlationData, ...rest } = options.properties;
     head.properties = rest;
@@ -101,7 +103,7 @@ function readMessage(bytes: Buffer, textLength: number): OutgoingMessage {
   const flags = bytes.readUInt8(0);
   const packetId = bytes.readUInt16BE(1);
   const payload = MESSAGE_BYTES + textLength;
-  const { topic, properties }: Head = JSON.parse(bytes.toString('utf8', MESSAGE_BYTES, payload));
+  const { topic, topicAlias, properties }: Head = JSON.parse(bytes.toString('utf8', MESSAGE_BYTES, payload));
   const { correlationData, ...rest } = properties ?? {};
   const message = new OutgoingMessage(
     topic,
@@ -110,6 +112,7 @@ function readMessage(bytes: Buffer, textLength: number): OutgoingMessage {
     {
       qos: (flags & 3) as QoS,
       retain: (flags & RETAIN) !== 0,
+      ...(topicAlias !== undefined && { topicAlias }),
       ...(properties !== undefined && {
         properties: {
           ...rest,

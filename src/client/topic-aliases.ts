@@ -1,46 +1,74 @@
-/** Memory for topics is bounded: no more aliases are used, whatever the broker allows, */
+/** Memory for topics is bounded: no more aliases are remembered, whatever the broker allows, */
 const MOST = 1024;
-/** and no more topics are remembered that have come once. */
+/** and no more topics that have come once. */
 const MOST_ONCE = 256;
 
 /**
- * The topic aliases of one connection for what is published (MQTT 5.0 section 3.3.2.3.4). A topic gets one when it
- * comes the second time; when there are no more, the topic that has not been used for longest loses its own.
+ * The topic aliases of one connection for what is published (MQTT 5.0 section 3.3.2.3.4): those that messages ask for,
+ * and automatic ones. Automatically a topic gets one when it comes the second time; when there are no more, the topic
+ * that has not been used for longest loses its own. No topic has two at a time, and no alias two topics.
  */
 export class TopicAliases {
   readonly #maximum: number;
+  readonly #automatic: boolean;
   /** In the order of their last use. */
   readonly #aliases = new Map<string, number>();
+  readonly #topics = new Map<number, string>();
   readonly #once = new Set<string>();
 
   /** @param maximum Topic Alias Maximum of the broker; 0 for none */
-  constructor(maximum: number) {
-    this.#maximum = Math.min(maximum, MOST);
+  constructor(maximum: number, automatic: boolean) {
+    this.#maximum = maximum;
+    this.#automatic = automatic;
   }
 
-  /** What PUBLISH is to say in place of the topic name; it has to be sent, and in this order. */
-  replace(topic: string): { topic: string; alias: number | undefined } {
-    if (this.#maximum === 0) return { topic, alias: undefined };
+  /**
+   * What PUBLISH is to say in place of the topic name; it has to be sent, and in this order.
+   * @param wanted the alias that the message asks for; left out where it is more than the maximum
+   */
+  replace(topic: string, wanted?: number): { topic: string; alias: number | undefined } {
+    const asked = wanted !== undefined && wanted <= this.#maximum ? wanted : undefined;
+    if (asked === undefined && !this.#automatic) return { topic, alias: undefined };
     const known = this.#aliases.get(topic);
-    if (known !== undefined) {
+    if (known !== undefined && (asked ?? known) === known) {
       this.#aliases.delete(topic);
       this.#aliases.set(topic, known);
       return { topic: '', alias: known };
     }
-    if (!this.#once.delete(topic)) {
-      if (this.#once.size === MOST_ONCE) this.#once.clear();
-      this.#once.add(topic);
-      return { topic, alias: undefined };
-    }
-    const alias = this.#free();
-    this.#aliases.set(topic, alias);
+    const alias = asked ?? this.#next(topic);
+    if (alias !== undefined) this.#set(topic, alias);
     return { topic, alias };
   }
 
-  #free(): number {
-    if (this.#aliases.size < this.#maximum) return this.#aliases.size + 1;
-    const [[oldest, alias] = ['', 1]] = this.#aliases;
-    this.#aliases.delete(oldest);
-    return alias;
+  /** The alias that is due to a topic without one, if it is due. */
+  #next(topic: string): number | undefined {
+    if (this.#maximum === 0) return undefined;
+    if (!this.#once.delete(topic)) {
+      if (this.#once.size === MOST_ONCE) this.#once.clear();
+      this.#once.add(topic);
+      return undefined;
+    }
+    if (this.#aliases.size >= Math.min(this.#maximum, MOST)) return this.#forgetOldest();
+    for (let alias = 1; ; alias++) if (!this.#topics.has(alias)) return alias;
+  }
+
+  #set(topic: string, alias: number): void {
+    const before = this.#aliases.get(topic);
+    if (before !== undefined) this.#topics.delete(before);
+    const other = this.#topics.get(alias);
+    if (other !== undefined) this.#aliases.delete(other);
+    this.#aliases.delete(topic);
+    if (this.#aliases.size === MOST) this.#forgetOldest();
+    this.#aliases.set(topic, alias);
+    this.#topics.set(alias, topic);
+  }
+
+  #forgetOldest(): number | undefined {
+    for (const [topic, alias] of this.#aliases) {
+      this.#aliases.delete(topic);
+      this.#topics.delete(alias);
+      return alias;
+    }
+    return undefined;
   }
 }

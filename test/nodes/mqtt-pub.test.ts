@@ -104,6 +104,66 @@ describe('mqtt-pub', function () {
     assert.deepEqual({ topic, qos, retain }, { topic: 'form', qos: 0, retain: false });
   });
 
+  it('takes topic, QoS and retain from where the form says, whatever the message says beside', async () => {
+    const { caught, completed, pub } = await run({
+      topic: 'place.topic',
+      topicType: 'msg',
+      qos: 'urgent ? 2 : 1',
+      qosType: 'jsonata',
+      retain: 'kept',
+      retainType: 'flow',
+    });
+    pub.context().flow.set('kept', true);
+    const beside = { topic: 'not/this', qos: 0, retain: false };
+    pub.receive({ ...beside, payload: 'a', place: { topic: 'here' }, urgent: true });
+    pub.receive({ ...beside, payload: 'b', place: { topic: 'there' }, urgent: false });
+    pub.receive({ ...beside, payload: 'c' });
+    const [error] = await caught.until(1);
+    assert.equal(errorOf(error), 'Error: topic: expected text, got undefined');
+    await completed.until(2);
+    await inbox.until(({ messages }) => messages.length === 2);
+    assert.deepEqual(
+      inbox.messages.map(({ topic, payload, qos, retain }) => [topic, String(payload), qos, retain]).sort(),
+      [
+        ['here', 'a', 2, true],
+        ['there', 'b', 1, true],
+      ],
+    );
+  });
+
+  it('names the field whose expression fails', async () => {
+    const { caught, pub } = await run({
+      topic: 't',
+      contentType: '$number("x")',
+      contentTypeType: 'jsonata',
+    });
+    pub.receive({ payload: 'x' });
+    assert.match(errorOf((await caught.until(1))[0]), /^TypedValueError: contentType: .*x/);
+  });
+
+  it('uses the topic alias that the message or the form asks for, where the broker allows it', async () => {
+    const { caught, completed, pub } = await run({ topic: '{{msg.to}}', qos: '1' });
+    for (const to of ['a', 'a', 'b']) pub.receive({ to, payload: to, topicAlias: 4 });
+    await completed.until(3);
+    // Topic Alias Maximum 10, mosquitto's default.
+    pub.receive({ to: 'a', payload: 'x', topicAlias: 11 });
+    const [error] = await caught.until(1);
+    assert.match(errorOf(error), /topic alias 11, but the broker's Topic Alias Maximum is 10/);
+    await inbox.until(({ messages }) => messages.length === 3);
+    assert.deepEqual(
+      inbox.messages.map(({ topic, payload }) => [topic, String(payload)]),
+      [
+        ['a', 'a'],
+        ['a', 'a'],
+        ['b', 'b'],
+      ],
+    );
+    await stop();
+    const again = await run({ topic: 't', qos: '1', topicAlias: '12', topicAliasType: 'num' });
+    again.pub.receive({ payload: 'x', topicAlias: 1 });
+    assert.match(errorOf((await again.caught.until(1))[0]), /topic alias 12/);
+  });
+
   it('refuses what it cannot publish with one error each, and publishes nothing', async () => {
     const { caught, completed, pub } = await run();
     const circular: Record<string, unknown> = {};
@@ -199,8 +259,12 @@ describe('mqtt-pub', function () {
   it('publishes under no topic whose placeholders cannot be filled in, and refuses wrong properties', async () => {
     const { caught, pub } = await run({ topic: 'rooms/{{msg.room}}' });
     const bad = [
-      [{}, 'TopicTemplateError: {{msg.room}} has no value'],
-      [{ room: '#' }, 'TopicTemplateError: {{msg.room}} is "#", which has a wildcard (+ or #)'],
+      [{}, 'TopicTemplateError: topic "rooms/{{msg.room}}": {{msg.room}} has no value'],
+      [
+        { room: '#' },
+        'TopicTemplateError: topic "rooms/{{msg.room}}": {{msg.room}} is "#", which has a wildcard (+ or #)',
+      ],
+      [{ room: 'a', topicAlias: 0 }, 'Error: topic alias: expected a whole number from 1 to 65535, got 0'],
       [{ room: 'a', contentType: 7 }, 'Error: content type: expected text, got 7'],
       [
         { room: 'a', userProperties: { a: 1 } },

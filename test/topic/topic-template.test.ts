@@ -11,6 +11,7 @@ describe('a topic with placeholders', () => {
     'msg.all': 'a/#',
     'msg.any': '+',
     'msg.list': ['a'],
+    'msg.nul': 'a\0b',
     'msg.braces': '{{msg.room}}',
     'msg.dollar': '$&',
   };
@@ -31,6 +32,7 @@ describe('a topic with placeholders', () => {
     ['a/{{msg.blank}}', '{{msg.blank}} has no value'],
     ['{{msg.all}}', '{{msg.all}} is "a/#", which has a wildcard (+ or #)'],
     ['{{msg.any}}', '{{msg.any}} is "+", which has a wildcard (+ or #)'],
+    ['a/{{msg.nul}}', '{{msg.nul}} has a NUL character'],
     ['{{msg.list}}', '{{msg.list}} is a list, expected text or a number'],
     ['{{room}}', '{{room}} is no placeholder, expected {{msg.…}}, {{flow.…}}, {{global.…}} or {{env.…}}'],
     [
@@ -39,6 +41,9 @@ describe('a topic with placeholders', () => {
     ],
   ] as const) {
     it(`refuses ${template}`, () =>
-      assert.throws(() => fill(template), { name: TopicTemplateError.name, message: reason }));
+      assert.throws(() => fill(template), {
+        name: TopicTemplateError.name,
+        message: `topic "${template}": ${reason}`,
+      }));
   }
 });
