@@ -144,6 +144,28 @@ export class EditorPage {
     while (!(await tab.getAttribute('class'))?.includes('active')) await tab.click();
   }
 
+  /** What the user sees of a typed input. */
+  typedInput(name: string): Locator {
+    return this.page.locator(`#node-input-${name} + .red-ui-typedInput-container`);
+  }
+
+  /** The text of a typed input. */
+  typedText(name: string): Locator {
+    return this.typedInput(name).locator('.red-ui-typedInput-input');
+  }
+
+  /** Says where the value of a typed input is taken from. */
+  async chooseKind(name: string, label: string): Promise<void> {
+    await this.typedInput(name).locator('.red-ui-typedInput-type-select').click();
+    await this.page.locator('.red-ui-typedInput-options:visible a', { hasText: label }).click();
+  }
+
+  /** Chooses a value of a typed input that is a list. */
+  async chooseOption(name: string, label: string): Promise<void> {
+    await this.typedInput(name).locator('.red-ui-typedInput-option-trigger').click();
+    await this.page.locator('.red-ui-typedInput-options:visible a', { hasText: label }).click();
+  }
+
   /** Types into a field as a user does, so that the form validates it. */
   async enter(field: Locator | string, text: string): Promise<void> {
     const input = typeof field === 'string' ? this.page.locator(field) : field;

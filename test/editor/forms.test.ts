@@ -43,43 +43,75 @@ inEachEditor('the forms', (session) => {
   }
 
   describe('mqtt-pub', () => {
-    it('keeps its fields', () => keeps('mqtt-pub', { topic: 'lab/bench', qos: '1', retain: 'true' }));
     it('keeps where its values are taken from, and gets an output for replies', async () => {
       const { editor } = session;
       await editor.openForm(id('mqtt-pub'));
-      const typed = (name: string) =>
-        editor.page.locator(`#node-input-${name} + .red-ui-typedInput-container`);
       await editor.page.locator('#node-input-mode').selectOption('request');
-      assert.equal(await typed('responseTopic').isVisible(), false);
-      await editor.enter('#node-input-topic', 'rooms/{{msg.room}}/{{room}}');
-      await editor.seesReason('#node-input-topic', /{{room}} is no placeholder/);
-      await editor.enter('#node-input-topic', 'rooms/{{msg.room}}');
+      assert.equal(await editor.typedInput('responseTopic').isVisible(), false);
+      await editor.enter(editor.typedText('topic'), 'rooms/{{msg.room}}/lamp');
+      await editor.chooseOption('qos', 'at least once');
+      await editor.chooseKind('retain', 'msg.');
+      await editor.enter(editor.typedText('retain'), 'kept');
       await editor.enter('#node-input-timeout', 'soon');
       await editor.seesReason('#node-input-timeout', /number of seconds/);
       await editor.enter('#node-input-timeout', '2.5');
-      await typed('contentType').locator('input').fill('text/plain');
-      await typed('payload').locator('.red-ui-typedInput-type-select').click();
-      await editor.page.locator('.red-ui-typedInput-options:visible a', { hasText: 'empty' }).click();
+      await editor.enter(editor.typedText('contentType'), 'text/plain');
+      await editor.chooseKind('payload', 'empty');
+      await editor.enter(editor.typedText('topicAlias'), '3');
       await editor.done();
       assert.deepEqual(await editor.invalidNodes(), []);
+      const expected = {
+        mode: 'request',
+        outputs: 1,
+        timeout: '2.5',
+        topic: 'rooms/{{msg.room}}/lamp',
+        topicType: 'str',
+        payloadType: 'empty',
+        qos: '1',
+        qosType: 'str',
+        retain: 'kept',
+        retainType: 'msg',
+        contentType: 'text/plain',
+        messageExpiryInterval: '',
+        topicAlias: '3',
+        topicAliasType: 'num',
+      };
       const node = (await saved(id('mqtt-pub'))) as FlowNode;
-      assert.deepEqual(
-        [
-          node.mode,
-          node.outputs,
-          node.payloadType,
-          node.contentType,
-          node.contentTypeType,
-          node.responseTopicType,
-        ],
-        ['request', 1, 'empty', 'text/plain', 'str', 'str'],
-      );
+      assert.deepEqual(Object.fromEntries(Object.keys(expected).map((key) => [key, node[key]])), expected);
+      await editor.openForm(id('mqtt-pub'));
+      assert.match((await editor.typedInput('qos').textContent()) ?? '', /at least once/);
+      await editor.done();
+      assert.deepEqual(await saved(id('mqtt-pub')), node, 'nothing changes by opening the form');
     });
-    it('refuses a topic with wildcards', () =>
-      refuses('mqtt-pub', 'topic', [
-        ['lab/#', /lab\/#.*contains a wildcard/],
-        ['lab/+/state', /lab\/\+\/state.*contains a wildcard/],
-      ]));
+    it('says what is wrong with a value, where it is typed and on the flow', async () => {
+      const { editor } = session;
+      await editor.openForm(id('mqtt-pub'));
+      for (const [name, text, reason] of [
+        ['topic', 'lab/#', /lab\/#.*contains a wildcard/],
+        ['topic', 'rooms/{{room}}', /{{room}} is no placeholder/],
+        ['topicAlias', '70000', /from 1 to 65535/],
+      ] as const) {
+        await editor.enter(editor.typedText(name), text);
+        await editor.seesReason(editor.typedText(name), reason);
+      }
+      await editor.chooseKind('topic', 'msg.');
+      await editor.enter(editor.typedText('topic'), 'a[');
+      await editor.chooseKind('responseTopic', 'expression');
+      await editor.enter(editor.typedText('responseTopic'), '"answers/" &');
+      await editor.done();
+      assert.match((await editor.invalidNodes()).join(), /Topic: .*Topic alias: .*Response topic: /);
+    });
+    it('opens a node of an earlier form as it was', async () => {
+      const { editor } = session;
+      const node = (await saved(id('mqtt-pub'))) as FlowNode;
+      await editor.openForm(id('mqtt-pub'));
+      assert.equal(await editor.typedText('topic').inputValue(), node.topic);
+      assert.match((await editor.typedInput('qos').textContent()) ?? '', /from msg\.qos/);
+      assert.match((await editor.typedInput('retain').textContent()) ?? '', /from msg\.retain/);
+      await editor.done();
+      const { topic, topicType, qos, retain } = (await saved(id('mqtt-pub'))) as FlowNode;
+      assert.deepEqual([topic, topicType, qos, retain], [node.topic, 'str', '', '']);
+    });
     it('asks for a broker', async () => {
       const { editor } = session;
       await editor.openForm(id('mqtt-pub'));
