@@ -100,6 +100,22 @@ export class CdrReader {
   }
 
   /**
+   * A wide string as ROS 2's DDS implementations send it: the number of UTF-16 code units and each of them in 32 bits,
+   * without a NUL (rosidl_typesupport_fastrtps_cpp, serialization_helpers.hpp; rmw_cyclonedds_cpp, Serialization.cpp).
+   * @param bound most code units that it may have
+   */
+  wstring(bound: number): string {
+    const length = this.sequence(4, bound);
+    const units = new Uint16Array(length);
+    for (let index = 0; index < length; index++) {
+      const unit = this.uint32();
+      if (unit > 0xffff) throw new CdrError(`wide character ${unit} before byte ${this.#at} is above 65535`);
+      units[index] = unit;
+    }
+    return Buffer.from(units.buffer).toString('utf16le');
+  }
+
+  /**
    * The number of elements of a sequence, which is at most `bound` and for which enough bytes remain.
    * @param elementSize fewest bytes that one element takes
    */

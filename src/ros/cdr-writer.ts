@@ -115,6 +115,21 @@ export class CdrWriter {
     this.#at = at + 4 + length + 1;
   }
 
+  /**
+   * Writes a wide string, as `CdrReader` reads it.
+   * @param bound most UTF-16 code units that it may have
+   */
+  wstring(value: unknown, bound: number): void {
+    if (typeof value !== 'string') refuse('a string', value);
+    const { length } = value;
+    if (length > bound) throw new PayloadError(`expected at most ${bound} UTF-16 code units, got ${length}`);
+    const at = this.#take(4, 4 + length * 4);
+    this.#view.setUint32(at, length, true);
+    for (let index = 0; index < length; index++) {
+      this.#view.setUint32(at + 4 + index * 4, value.charCodeAt(index), true);
+    }
+  }
+
   /** Writes how many elements an array has; the caller writes the elements. Returns the array. */
   sequence(value: unknown, bound: number): ArrayLike<unknown> {
     const array = arrayLike(value);

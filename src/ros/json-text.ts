@@ -119,13 +119,21 @@ export class JsonText {
     for (let index = start; index < end; index++) {
       const code = source[index] as number;
       if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) {
-        this.#escaped(source.toString('utf8', start, end));
+        this.text(source.toString('utf8', start, end));
         return;
       }
       bytes[at++] = code;
     }
     bytes[at++] = QUOTE;
     this.#at = at;
+  }
+
+  /** Writes any text as a string. */
+  text(text: string): void {
+    const quoted = JSON.stringify(text);
+    const at = this.#reserve(Buffer.byteLength(quoted));
+    this.#at = at + this.#bytes.write(quoted, at, 'utf8');
+    this.#ascii = false;
   }
 
   /** Writes `length` bytes at `start` as a string of base64. */
@@ -138,13 +146,6 @@ export class JsonText {
       this.#at = at + this.#bytes.write(text, at, 'latin1');
     }
     this.character(QUOTE);
-  }
-
-  #escaped(text: string): void {
-    const quoted = JSON.stringify(text);
-    const at = this.#reserve(Buffer.byteLength(quoted));
-    this.#at = at + this.#bytes.write(quoted, at, 'utf8');
-    this.#ascii = false;
   }
 
   /** Writes the sign of a number, also of -0, and returns its magnitude. */

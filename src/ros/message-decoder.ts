@@ -43,6 +43,7 @@ function body(
   const element = ({ type, stringBound }: MessageField): string => {
     if (type === 'string')
       return `n=r.string(${stringBound ?? 0xffffffff});t.string(r.buffer,r.position-n-1,n);`;
+    if (type === 'wstring') return `t.text(r.wstring(${stringBound ?? 0xffffffff}));`;
     if (!isFixedSizePrimitive(type)) return `${functions.get(type)}(r,t);`;
     const read = type === 'byte' || type === 'char' ? 'uint8' : type;
     const write = type === 'bool' || type === 'float32' || type === 'float64' ? type : 'integer';

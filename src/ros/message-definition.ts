@@ -29,11 +29,11 @@ export type DefaultValue =
 
 export interface MessageField {
   name: string;
-  /** A primitive type (`float64`, `string`, …), or the canonical name of a message (`std_msgs/msg/Header`). */
+  /** A primitive type (`float64`, `string`, `wstring`, …), or the canonical name of a message (`std_msgs/msg/Header`). */
   type: string;
   /** Present when the field is an array: of `length` elements, or else a sequence of at most `bound`. */
   array?: { length?: number; bound?: number };
-  /** Most bytes that a string (or each string of an array) may have. */
+  /** Most bytes that a string (or each string of an array) may have; of a wstring UTF-16 code units. */
   stringBound?: number;
   /** What a missing field means; without it zero, false, empty, or the defaults of the nested message. */
   default?: DefaultValue;
@@ -45,7 +45,7 @@ export interface MessageConstant {
   value: string | number | bigint | boolean;
 }
 
-/** What a `.msg` file says. */
+/** What a `.msg` file says, or one of the messages of a `.srv` or `.action` file. */
 export interface MessageDefinition {
   /** The canonical name, `sensor_msgs/msg/Imu`. */
   name: string;
@@ -56,6 +56,11 @@ export interface MessageDefinition {
 /** Whether the type is a primitive of a fixed size. */
 export function isFixedSizePrimitive(type: string): type is FixedSizePrimitive {
   return Object.hasOwn(PRIMITIVE_SIZES, type);
+}
+
+/** Whether the type is a primitive, of a fixed size or a string. */
+export function isPrimitive(type: string): boolean {
+  return isFixedSizePrimitive(type) || type === 'string' || type === 'wstring';
 }
 
 /** Whether an array of the type is written as base64 in JSON. */
@@ -79,14 +84,11 @@ export function messageDefinitionFault(definition: MessageDefinition): string | 
 function fieldFault({ name, type, array, stringBound }: MessageField): string | undefined {
   const fault = fieldNameFault(name);
   if (fault !== undefined) return fault;
-  if (type === 'wstring') {
-    return `field "${name}": wstring is not supported (DDS vendors disagree on its form in CDR)`;
-  }
-  if (!isFixedSizePrimitive(type) && type !== 'string') {
+  if (!isPrimitive(type)) {
     const typeFault = interfaceTypeFault(type);
     if (typeFault !== undefined) return `field "${name}": ${typeFault}`;
   }
-  if (stringBound !== undefined && type !== 'string')
+  if (stringBound !== undefined && type !== 'string' && type !== 'wstring')
     return `field "${name}": only strings have a string bound`;
   for (const limit of [array?.length, array?.bound, stringBound]) {
     if (limit !== undefined && !(Number.isInteger(limit) && limit > 0 && limit < 2 ** 32)) {

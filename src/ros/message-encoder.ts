@@ -1,6 +1,6 @@
 import type { CdrWriter } from './cdr-writer';
 import { GeneratedCode } from './generated-code';
-import { isFixedSizePrimitive, isOctet, type MessageField } from './message-definition';
+import { isFixedSizePrimitive, isOctet, isPrimitive, type MessageField } from './message-definition';
 import type { MessageLayout } from './message-layout';
 import { PayloadError, refuse } from './payload-error';
 
@@ -53,7 +53,7 @@ ${definition.fields.length === 0 ? 'w.uint8(0);' : ''}}`);
   }
 
   function elementCode({ type, stringBound }: MessageField, value: string): string {
-    if (type === 'string') return `w.string(${value},${stringBound ?? 0xffffffff});`;
+    if (type === 'string' || type === 'wstring') return `w.${type}(${value},${stringBound ?? 0xffffffff});`;
     if (!isFixedSizePrimitive(type)) return `${functions.get(type)}(w,${value});`;
     return `w.${type === 'byte' || type === 'char' ? 'uint8' : type}(${value});`;
   }
@@ -63,7 +63,7 @@ ${definition.fields.length === 0 ? 'w.uint8(0);' : ''}}`);
 function defaultOf(field: MessageField): unknown {
   if (field.default !== undefined) return field.default;
   const { type, array } = field;
-  const element = type === 'bool' ? false : type === 'string' ? '' : isFixedSizePrimitive(type) ? 0 : {};
+  const element = type === 'bool' ? false : isFixedSizePrimitive(type) ? 0 : isPrimitive(type) ? '' : {};
   if (array === undefined) return element;
   if (isOctet(type)) return Buffer.alloc(array.length ?? 0);
   return new Array(array.length ?? 0).fill(element);

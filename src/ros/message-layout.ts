@@ -5,6 +5,7 @@ import {
   messageDefinitionFault,
   PRIMITIVE_SIZES,
 } from './message-definition';
+import { interfaceTypeFault, isMessageType } from './names';
 
 /** Deepest nesting of messages in messages; ROS's own types stay below 10. */
 const MAX_DEPTH = 64;
@@ -27,7 +28,7 @@ export interface MessageLayout {
 /** Looks up all that a type contains. Throws UnknownTypeError, which names the type and the field. */
 export function layOut(library: InterfaceLibrary, root: string): MessageLayout {
   const definitions: MessageDefinition[] = [];
-  const sizes = new Map<string, number>([...Object.entries(PRIMITIVE_SIZES), ['string', 5]]);
+  const sizes = new Map<string, number>([...Object.entries(PRIMITIVE_SIZES), ['string', 5], ['wstring', 4]]);
   const open: string[] = [];
 
   const visit = (type: string, usedBy: string): number => {
@@ -54,6 +55,9 @@ export function layOut(library: InterfaceLibrary, root: string): MessageLayout {
     return size;
   };
 
+  if (interfaceTypeFault(root) === undefined && !isMessageType(root)) {
+    throw new UnknownTypeError(`type ${root} is a service or an action, not a message`);
+  }
   visit(root, '');
   return { definitions, leastBytes: (type) => sizes.get(type) as number };
 }

@@ -9,6 +9,7 @@ const TYPE_NAME = '[A-Z][A-Za-z0-9]*(?:_[A-Z][A-Za-z0-9]*)*';
 const INTERFACE_TYPE = new RegExp(`^(${LOWER_CASE_NAME})/(msg|srv|action)/(${TYPE_NAME})$`);
 const DDS_TYPE = new RegExp(`^(${LOWER_CASE_NAME})::(msg|srv|action)::dds_::(${TYPE_NAME})_$`);
 const FIELD_NAME = new RegExp(`^${LOWER_CASE_NAME}$`);
+const CONSTANT_NAME = /^(?!\w*__)(?!\w*_$)[A-Z][A-Z0-9_]*$/;
 
 /** As long as a DDS type name may be in practice; keeps a hostile name from filling tables and logs. */
 const MAX_TYPE_LENGTH = 255;
@@ -27,6 +28,26 @@ export function interfaceTypeFault(type: string): string | undefined {
 export function fieldNameFault(name: string): string | undefined {
   if (name.length <= MAX_TYPE_LENGTH && FIELD_NAME.test(name)) return undefined;
   return `"${name.slice(0, MAX_TYPE_LENGTH)}" is not a field name like "frame_id"`;
+}
+
+/** Says what is wrong with the name of a constant, or `undefined` when it is valid (rosidl_adapter). */
+export function constantNameFault(name: string): string | undefined {
+  if (name.length <= MAX_TYPE_LENGTH && CONSTANT_NAME.test(name)) return undefined;
+  return `"${name.slice(0, MAX_TYPE_LENGTH)}" is not a constant's name like "MAX_SIZE"`;
+}
+
+/** Which part of a service or action travels as a message of its own, by the end of its name. */
+const PART_OF_SERVICE = /_(?:Request|Response|Event)$/;
+const PART_OF_ACTION = /_(?:Goal|Result|Feedback|FeedbackMessage|Request|Response|Event)$/;
+
+/**
+ * Whether an interface type is a message, which can be sent, and not a service or an action, which consists of several.
+ * The name must be valid (see `interfaceTypeFault`).
+ */
+export function isMessageType(type: string): boolean {
+  const [, kind, name] = type.split('/') as [string, string, string];
+  if (kind === 'msg') return true;
+  return (kind === 'srv' ? PART_OF_SERVICE : PART_OF_ACTION).test(name);
 }
 
 /**

@@ -57,6 +57,13 @@ describe('CDR bytes of', () => {
     ]);
   });
 
+  it('example_interfaces/msg/WString, each UTF-16 code unit in 32 bits', () => {
+    check('example_interfaces/msg/WString', { data: 'h\u00e9\u{1f600}' }, [
+      ...[word('04000000'), word('68000000'), word('e9000000'), word('3dd80000'), word('00de0000')],
+    ]);
+    check('example_interfaces/msg/WString', { data: '' }, [word('00000000')]);
+  });
+
   it('std_msgs/msg/Float64 and the other single values', () => {
     check('std_msgs/msg/Float64', { data: 1.5 }, [double('1.5')]);
     check('std_msgs/msg/Float64', { data: 0.1 }, [double('0.1')]);

@@ -4,6 +4,7 @@ import {
   ddsTypeName,
   fieldNameFault,
   interfaceTypeFault,
+  isMessageType,
   rosNameFault,
   rosNameOf,
   rosTypeOf,
@@ -69,6 +70,28 @@ describe('Interface types', () => {
       `a/msg/${'T'.repeat(300)}`,
     ]) {
       assert.match(interfaceTypeFault(type) ?? 'accepted', /is not an interface type/, type);
+    }
+  });
+
+  it('are messages, or consist of some', () => {
+    for (const type of [
+      'a/msg/T',
+      'a/srv/T_Request',
+      'a/srv/T_Event',
+      'a/action/T_Goal',
+      'a/action/T_SendGoal_Response',
+      'a/action/T_FeedbackMessage',
+    ]) {
+      assert.equal(isMessageType(type), true, type);
+    }
+    for (const type of [
+      'a/srv/T',
+      'a/srv/T_Goal',
+      'a/action/T',
+      'a/action/T_SendGoal',
+      'a/action/T_GetResult',
+    ]) {
+      assert.equal(isMessageType(type), false, type);
     }
   });
 

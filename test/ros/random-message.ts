@@ -1,5 +1,6 @@
 import type { InterfaceLibrary } from '../../src/ros/interface-library';
 import type { MessageDefinition, MessageField } from '../../src/ros/message-definition';
+import { isMessageType } from '../../src/ros/names';
 import type { Random } from '../random';
 
 /** Types with what no bundled type has: bounds, defaults, fixed arrays of strings and messages, odd field names. */
@@ -33,6 +34,8 @@ export const unusualTypes: MessageDefinition[] = [
       { name: 'chars', type: 'char', array: { bound: 8 } },
       { name: 'floats', type: 'float32', array: {} },
       { name: 'doubles', type: 'float64', array: { bound: 5 } },
+      { name: 'wide', type: 'wstring', default: '\u00e9' },
+      { name: 'wides', type: 'wstring', array: {}, stringBound: 3 },
     ],
     constants: [],
   },
@@ -63,6 +66,11 @@ const SPECIAL_DOUBLES = [
   '-Infinity',
   123456.789,
 ];
+
+/** The names of all types that can be sent. */
+export function messageTypes(library: InterfaceLibrary): string[] {
+  return library.names().filter(isMessageType);
+}
 
 /** A value of a type in the one JSON form in which it is written (so that reading what was written gives the same). */
 export function randomMessage(
@@ -101,6 +109,10 @@ function randomElement(
       return randomFloat(random, (bytes) => bytes.readFloatLE(), SPECIAL_DOUBLES.slice(0, 4));
     case 'float64':
       return randomFloat(random, (bytes) => bytes.readDoubleLE(), SPECIAL_DOUBLES);
+    case 'wstring': {
+      const text = random.pick([...TEXTS, '\ud800', '\udc00\ud800']);
+      return text.slice(0, stringBound);
+    }
     case 'string': {
       const text = random.pick(TEXTS);
       return stringBound === undefined || Buffer.byteLength(text) <= stringBound
