@@ -218,7 +218,10 @@ export class Bridge {
 
   #publishToMqtt(connection: BridgeConnection, route: Route, sample: RouteSample): void {
     const { json, reliable, sequence, sourceTimestamp } = sample;
-    const userProperties: OutgoingMessage['userProperties'] = { 'ros-type': route.settings.type };
+    const userProperties: OutgoingMessage['userProperties'] = {
+      'ros-type': route.settings.type,
+      'ros-type-hash': route.typeHash,
+    };
     if (sourceTimestamp !== undefined) userProperties['ros-stamp'] = String(sourceTimestamp);
     if (sequence !== undefined) userProperties['ros-seq'] = String(sequence);
     userProperties['ros-via'] = [...sample.via, this.#settings.id];

@@ -35,6 +35,7 @@ export class MatchingSubscription {
   readonly #domain: RosDomain;
   readonly #rosName: string;
   readonly #type: string;
+  readonly #typeHash: string;
   readonly #onSample: (sample: RosSample, qos: RosQos, lost: number) => void;
   readonly #onIncompatible: (incompatibility: RosIncompatibility) => void;
   /** Last sequence number by writer: two subscriptions overlap, and a transient-local one is sent old samples. */
@@ -52,13 +53,14 @@ export class MatchingSubscription {
    */
   constructor(
     domain: RosDomain,
-    name: { rosName: string; type: string },
+    name: { rosName: string; type: string; typeHash: string },
     onSample: (sample: RosSample, qos: RosQos, lost: number) => void,
     onIncompatible: (incompatibility: RosIncompatibility) => void,
   ) {
     this.#domain = domain;
     this.#rosName = name.rosName;
     this.#type = name.type;
+    this.#typeHash = name.typeHash;
     this.#onSample = onSample;
     this.#onIncompatible = onIncompatible;
   }
@@ -94,7 +96,7 @@ export class MatchingSubscription {
       if (generation === this.#generation) this.#onIncompatible(incompatibility);
     };
     this.#subscription = this.#domain.createSubscription(
-      { rosName: this.#rosName, type: this.#type, qos, onIncompatible },
+      { rosName: this.#rosName, type: this.#type, typeHash: this.#typeHash, qos, onIncompatible },
       (sample) => this.#receive(sample, generation),
     );
   }

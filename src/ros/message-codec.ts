@@ -7,6 +7,7 @@ import { compileDecoder, type MessageDecoder } from './message-decoder';
 import { compileEncoder, type MessageEncoder } from './message-encoder';
 import { layOut, UnknownTypeError } from './message-layout';
 import { PayloadError } from './payload-error';
+import { typeHash } from './type-description';
 
 export { CdrError, PayloadError, UnknownTypeError };
 
@@ -23,12 +24,15 @@ let spareWriter: CdrWriter | undefined;
  */
 export class MessageCodec {
   readonly type: string;
+  /** The hash of the type's definition, `RIHS01_…` (see `typeHash`). */
+  readonly typeHash: string;
   readonly #decoder: MessageDecoder;
   readonly #encoder: MessageEncoder;
 
   private constructor(library: InterfaceLibrary, type: string) {
     const layout = layOut(library, type);
     this.type = type;
+    this.typeHash = typeHash(library, type);
     this.#decoder = compileDecoder(layout);
     this.#encoder = compileEncoder(layout);
     try {

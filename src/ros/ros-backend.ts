@@ -43,6 +43,8 @@ export interface RosEndpoint {
   rosName: string;
   /** Interface type, for example `sensor_msgs/msg/Imu`. */
   type: string;
+  /** `RIHS01_…`; unknown of ROS 2 before Iron and of other programs. */
+  typeHash?: string;
   qos: RosQos;
 }
 
@@ -57,7 +59,10 @@ export interface RosSample {
   via?: readonly string[];
 }
 
-/** Another endpoint on the same name that does not match: `policy` is `type`, or the QoS policy that forbids it. */
+/**
+ * Another endpoint on the same name that does not suit. `policy` is `type`, or the QoS policy that forbids them to match;
+ * with `type hash` they match, but mean different things by the same type.
+ */
 export interface RosIncompatibility {
   remote: RosEndpoint;
   policy: string;
@@ -66,6 +71,8 @@ export interface RosIncompatibility {
 export interface RosEndpointOptions {
   rosName: string;
   type: string;
+  /** `RIHS01_…`, the hash of our definition of the type. */
+  typeHash: string;
   qos: RosQos;
   onIncompatible: (incompatibility: RosIncompatibility) => void;
 }

@@ -94,6 +94,11 @@ export class Route {
     return this.settings.direction !== 'ros-to-mqtt';
   }
 
+  /** The hash of the definition that the route's type has here. */
+  get typeHash(): string {
+    return this.#codec.typeHash;
+  }
+
   /** The last fault of this route, until a message is carried again. */
   get problem(): string | undefined {
     return this.#problem;
@@ -101,14 +106,21 @@ export class Route {
 
   open(): void {
     const { rosName, type } = this.settings;
+    const { typeHash } = this;
     const onIncompatible = (incompatibility: RosIncompatibility) => this.#reportIncompatible(incompatibility);
     if (this.toRos) {
-      this.#publisher = this.#domain.createPublisher({ rosName, type, qos: PUBLISHER_QOS, onIncompatible });
+      this.#publisher = this.#domain.createPublisher({
+        rosName,
+        type,
+        typeHash,
+        qos: PUBLISHER_QOS,
+        onIncompatible,
+      });
     }
     if (this.fromRos) {
       this.#subscription = new MatchingSubscription(
         this.#domain,
-        { rosName, type },
+        { rosName, type, typeHash },
         (sample, qos, lost) => this.#receive(sample, qos, lost),
         onIncompatible,
       );
@@ -190,6 +202,10 @@ export class Route {
   #reportIncompatible({ remote, policy }: RosIncompatibility): void {
     if (policy === 'type') {
       this.fail(`a ${remote.kind} has the type ${remote.type}, the route ${this.settings.type}`);
+    } else if (policy === 'type hash') {
+      this.fail(
+        `a ${remote.kind} has another definition of ${remote.type} (${remote.typeHash}) than the route (${this.typeHash})`,
+      );
     } else {
       const { reliability, durability } = remote.qos;
       this.fail(`a ${remote.kind} (${reliability}, ${durability}) does not match the route by its ${policy}`);

@@ -3,6 +3,7 @@ import { Participant } from '../rtps/participant';
 import type { Reader } from '../rtps/reader';
 import type { RemoteEndpoint } from '../rtps/remote-endpoint';
 import type { EndpointOptions, Writer } from '../rtps/writer';
+import { encodeTypeHash, typeHashIn } from './endpoint-user-data';
 import { ddsTopicName, ddsTypeName, rosNameOf, rosTypeOf } from './names';
 import type {
   RosBackend,
@@ -177,7 +178,7 @@ class RtpsDomain implements RosDomain {
 
   /** Makes a writer or reader, and reports with which others it does not match, from the first moment on. */
   #create<Endpoint extends Writer | Reader>(
-    { rosName, type, qos, onIncompatible }: RosEndpointOptions,
+    { rosName, type, typeHash, qos, onIncompatible }: RosEndpointOptions,
     make: (dds: EndpointOptions) => Endpoint,
   ): [Endpoint, () => void] {
     const { participant } = this.#shared;
@@ -191,16 +192,22 @@ class RtpsDomain implements RosDomain {
       const remote = pair.local === endpoint ? rosEndpoint(pair.remote) : undefined;
       if (remote !== undefined) onIncompatible({ remote, policy: pair.policy });
     };
-    participant.on('incompatible', report);
+    const compareHash = (pair: EndpointPair) => {
+      const found = typeHashIn(pair.remote.userData);
+      if (found !== undefined && found !== typeHash) report({ ...pair, policy: 'type hash' });
+    };
+    const stopListening = () => participant.off('incompatible', report).off('matched', compareHash);
+    participant.on('incompatible', report).on('matched', compareHash);
     try {
-      endpoint = make({ topic: ddsTopicName(rosName), type: ddsTypeName(type), qos });
+      const userData = encodeTypeHash(typeHash);
+      endpoint = make({ topic: ddsTopicName(rosName), type: ddsTypeName(type), qos, userData });
     } catch (error) {
-      participant.off('incompatible', report);
+      stopListening();
       throw error;
     }
     const made = endpoint;
     const close = this.#closer(() => {
-      participant.off('incompatible', report);
+      stopListening();
       made.close();
     });
     early.forEach(report);
@@ -237,7 +244,8 @@ function rosEndpoint(remote: RemoteEndpoint): RosEndpoint | undefined {
   const type = rosTypeOf(remote.type);
   if (rosName === undefined || type === undefined) return undefined;
   const kind = remote.kind === 'writer' ? 'publisher' : 'subscription';
-  return { guid: remote.guid, kind, rosName, type, qos: remote.qos };
+  const typeHash = typeHashIn(remote.userData);
+  return { guid: remote.guid, kind, rosName, type, qos: remote.qos, ...(typeHash && { typeHash }) };
 }
 
 function now(): bigint {

@@ -138,6 +138,34 @@ describe('bridge between ROS and a flow', function () {
     });
   });
 
+  it('announces the hash of its type, and reports a publisher whose type of that name has another', async () => {
+    const peer = keep(await RosPeer.start(108));
+    const announced: string[] = [];
+    peer.participant.on('endpoint', ({ kind, userData }) => {
+      announced.push(`${kind} ${userData}`);
+      peer.changed();
+    });
+    const bridge = keep(await TestBridge.open(thread, { domains: [108], routes: [route(108)] }));
+    await peer.until(() => announced.length === 2);
+    const hash = 'RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18';
+    assert.deepEqual(announced.sort(), [`reader typehash=${hash};`, `writer typehash=${hash};`]);
+
+    const other = `RIHS01_${'0'.repeat(64)}`;
+    for (const userData of [`typehash=${hash};`, 'typehash=none;', `a=b;typehash=${other};`]) {
+      peer.participant.createWriter({
+        topic: 'rt/chatter',
+        type: 'std_msgs::msg::dds_::String_',
+        qos: RELIABLE,
+        userData: Buffer.from(userData),
+      });
+    }
+    await bridge.ready({ publishers: 3 });
+    await bridge.until(() => bridge.problems.length > 0);
+    assert.deepEqual(bridge.problems, [
+      `/chatter: a publisher has another definition of std_msgs/msg/String (${other}) than the route (${hash})`,
+    ]);
+  });
+
   it('reports a publisher of another type on the same name, found before or after the route', async () => {
     const problem = '/chatter: a publisher has the type std_msgs/msg/Int32, the route std_msgs/msg/String';
     const peer = keep(await RosPeer.start(85));

@@ -61,7 +61,12 @@ describe('bridge between ROS and mosquitto', function () {
     assert.equal(properties?.contentType, 'application/json');
     assert.equal(properties?.payloadFormatIndicator, true);
     const { 'ros-stamp': stamp, ...facts } = properties?.userProperties ?? {};
-    assert.deepEqual(facts, { 'ros-type': STRING, 'ros-seq': '1', 'ros-via': 'b1' });
+    assert.deepEqual(facts, {
+      'ros-type': STRING,
+      'ros-type-hash': 'RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18',
+      'ros-seq': '1',
+      'ros-via': 'b1',
+    });
     assert.match(String(stamp), /^\d{19}$/);
     await bridge.until(() => bridge.route()?.counts?.mqttPublished === 1);
   });
