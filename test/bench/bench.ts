@@ -3,11 +3,12 @@ import { benchBroker } from './broker';
 import { benchClient } from './client';
 import { benchCodec } from './codec';
 import { benchInProcess } from './in-process';
+import { benchNodes } from './nodes';
 
 export interface BenchOptions {
   /** Measure for longer, against the noise of a busy machine. */
   long: boolean;
-  /** Only rows whose names contain this; of the broker's bench. */
+  /** Only rows whose names contain this; of the broker's and the nodes' bench. */
   only: string | undefined;
 }
 
@@ -19,6 +20,7 @@ const benches: Record<string, Bench> = {
   client: benchClient,
   codec: benchCodec,
   'in-process': benchInProcess,
+  nodes: benchNodes,
 };
 
 async function main(): Promise<void> {

@@ -63,11 +63,22 @@ export async function startOurs(storage?: string): Promise<RunningBroker> {
   return { port, process: child };
 }
 
-export async function startMosquitto(program: string, folder: string): Promise<RunningBroker> {
+/** @param settings further lines of its configuration */
+export async function startMosquitto(
+  program: string,
+  folder: string,
+  settings: readonly string[] = [],
+): Promise<RunningBroker> {
   const port = await freePort();
   const configuration = join(folder, 'mosquitto.conf');
   // As root it would become a user that cannot read the folder. Without "no delay" it waits 40 ms for many an answer.
-  const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'set_tcp_nodelay true', 'user root'];
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    'allow_anonymous true',
+    'set_tcp_nodelay true',
+    'user root',
+    ...settings,
+  ];
   writeFileSync(configuration, `${lines.join('\n')}\n`);
   const child = spawn('taskset', ['-c', BROKER_CORE, program, '-c', configuration], {
     stdio: ['ignore', 'ignore', 'pipe'],
