@@ -212,9 +212,9 @@ export class MqttSession {
     return this.#connected?.subscribe(filter, options, identifier) ?? this.#notConnected();
   }
 
-  /** Resolves after UNSUBACK, and also when the connection ends first: there is nothing that a caller could do. */
-  unsubscribe(filter: string): Promise<void> {
-    return this.#connected?.unsubscribe(filter) ?? Promise.resolve();
+  /** Resolves with `true` after UNSUBACK, with `false` when the connection ends first or there is none. */
+  unsubscribe(filter: string): Promise<boolean> {
+    return this.#connected?.unsubscribe(filter) ?? Promise.resolve(false);
   }
 
   /** Resolves with the ms that the broker takes to answer PINGREQ; rejects with NotConnectedError. */
@@ -317,8 +317,8 @@ export class MqttSession {
   #onAccepted(connack: IConnackPacket): void {
     this.#reconnection.accepted();
     const { protocolVersion, sessionExpiry = 0 } = this.#settings;
-    // MQTT 3.1 has no Session Present.
-    this.#resumed = protocolVersion === 3 ? !this.#cleanStart : connack.sessionPresent;
+    // A broker that was asked for a new session has none to resume, whatever it says. MQTT 3.1 has no Session Present.
+    this.#resumed = !this.#cleanStart && (protocolVersion === 3 || connack.sessionPresent);
     this.#incoming.connected(this.#resumed);
     if (!this.#resumed) {
       this.#window.forget();
@@ -378,8 +378,10 @@ export class MqttSession {
   }
 
   #send(message: OutgoingMessage): void {
-    const fault = this.#fault(message);
+    // What is left of a message that the broker has taken is PUBREL.
+    const fault = message.released ? undefined : this.#fault(message);
     if (fault !== undefined) {
+      if (message.packetId !== undefined) this.#retired.add(message.packetId);
       this.#window.settle(message, new PublishError(message.topic, fault));
       return;
     }

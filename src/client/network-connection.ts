@@ -212,17 +212,19 @@ export class NetworkConnection {
         (error, _granted, suback) => {
           const code = suback?.granted.map(Number).find((granted) => granted >= 0x80);
           if (error === null) resolve();
-          else if (code === undefined) reject(new NotConnectedError(errorText(error)));
+          else if (code === undefined && suback === undefined)
+            reject(new NotConnectedError(errorText(error)));
+          else if (code === undefined) reject(new SubscribeError(filter, errorText(error)));
           else reject(new SubscribeError(filter, refusal(code, suback?.properties?.reasonString), code));
         },
       );
     });
   }
 
-  /** Resolves after UNSUBACK, and also when the connection ends first: there is nothing that a caller could do. */
-  unsubscribe(filter: string): Promise<void> {
+  /** Resolves with `true` after UNSUBACK, with `false` when the connection ends first. */
+  unsubscribe(filter: string): Promise<boolean> {
     return new Promise((resolve) => {
-      this.#client.unsubscribe(filter, () => resolve());
+      this.#client.unsubscribe(filter, (error) => resolve(!error));
     });
   }
 

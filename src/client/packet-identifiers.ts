@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto';
+
 const HIGHEST = 65_535;
 
 /**
@@ -6,7 +8,8 @@ const HIGHEST = 65_535;
  */
 export class PacketIdentifiers {
   readonly #taken = new Set<number>();
-  #last = 0;
+  /** Anywhere: a broker that keeps the session may still know some of an earlier run, and would take what comes under them for repetitions. */
+  #last = randomInt(HIGHEST + 1);
   #chosen: number | undefined;
 
   /** Makes the next allocate() return this one, which is a message's already. */
@@ -17,6 +20,7 @@ export class PacketIdentifiers {
   /** The session is a new one, or the connection has ended: only these are still taken. */
   reset(taken: Iterable<number>): void {
     this.#taken.clear();
+    this.#chosen = undefined;
     for (const identifier of taken) this.#taken.add(identifier);
   }
 

@@ -121,8 +121,12 @@ export class PublishWindow {
     for (const message of this.#unacknowledged) {
       const { packetId } = message;
       message.packetId = undefined;
-      if (message.options.qos === 1) again.push(message);
-      else if (message.released) message.end(packetId === undefined ? {} : { packetId });
+      if (message.options.qos === 1) {
+        again.push(message);
+        continue;
+      }
+      this.#suspects.delete(message);
+      if (message.released) message.end(packetId === undefined ? {} : { packetId });
       else {
         const reason = 'the broker lost the session; whether the message arrived is not known';
         message.end(new PublishError(message.topic, reason));

@@ -19,7 +19,7 @@ export class SessionSubscriptions {
   readonly #bySlot = new Map<number, FilterSubscription>();
   readonly #trie = new SubscriptionTrie<FilterSubscription>();
   readonly #identified: () => boolean;
-  /** Filters that were left while there was no connection to say so. */
+  /** Filters that were left, and the broker has not said that it knows. */
   readonly #left = new Set<string>();
   /** Messages for subscriptions that the broker still has from an earlier run, and nobody wants. */
   unrouted = 0;
@@ -54,15 +54,14 @@ export class SessionSubscriptions {
   /** Deletes a subscription, also at the broker; resolves when that has answered, or cannot now. */
   leave(subscription: FilterSubscription): Promise<void> {
     this.delete(subscription);
-    if (this.session.connected) return this.session.unsubscribe(subscription.filter);
-    if (subscription.acknowledged) this.#left.add(subscription.filter);
-    return Promise.resolve();
+    if (this.session.connected || subscription.acknowledged) this.#left.add(subscription.filter);
+    return this.#unsubscribe(subscription.filter);
   }
 
   /** The session is connected: what it does not have is subscribed. */
   ready(resumed: boolean): void {
-    if (resumed) for (const filter of this.#left) void this.session.unsubscribe(filter);
-    this.#left.clear();
+    if (resumed) for (const filter of this.#left) void this.#unsubscribe(filter);
+    else this.#left.clear();
     for (const subscription of this.#subscriptions) {
       if (!resumed || !subscription.acknowledged) {
         subscription.acknowledged = false;
@@ -101,6 +100,10 @@ export class SessionSubscriptions {
       }
     }
     if (!routed) this.unrouted++;
+  }
+
+  async #unsubscribe(filter: string): Promise<void> {
+    if (await this.session.unsubscribe(filter)) this.#left.delete(filter);
   }
 
   async #subscribe(subscription: FilterSubscription): Promise<void> {

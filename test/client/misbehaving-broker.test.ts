@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
-import { Connection } from '../../src/client/connection';
+import { Connection, type ConnectionSettings } from '../../src/client/connection';
 import { connected, Inbox, settingsFor, statusOf } from './observed';
 import {
   CONNECT,
@@ -15,6 +15,8 @@ import {
 } from './scripted-broker';
 
 const CONNACK = packet(2, 0, 0, 0, 0);
+const RESUMED = packet(2, 0, 1, 0, 0);
+const LASTING = { cleanStart: false, sessionExpiry: 3600 };
 /** The subscription identifier of an MQTT 5 SUBSCRIBE, as its bytes; none without properties. */
 const identifierOf = ({ body }: RawPacket): Buffer => body.subarray(4, 3 + (body[2] ?? 0));
 const suback = ({ body }: RawPacket, code: number): Buffer => packet(9, 0, body.subarray(0, 2), 0, code);
@@ -24,9 +26,12 @@ describe('connection to a broker that misbehaves or says no', function () {
   let broker: ScriptedBroker;
   let connection: Connection;
 
-  const connect = async (answer: (packet: RawPacket, socket: Socket) => void) => {
+  const connect = async (
+    answer: (packet: RawPacket, socket: Socket) => void,
+    settings: Partial<ConnectionSettings> = {},
+  ) => {
     broker = await ScriptedBroker.start(answer);
-    connection = new Connection(settingsFor(broker.url));
+    connection = new Connection(settingsFor(broker.url, 5, settings));
     connection.open();
   };
 
@@ -239,13 +244,13 @@ describe('connection to a broker that misbehaves or says no', function () {
         else {
           admit = () => {
             admitted = true;
-            socket.write(packet(2, 0, 1, 0, 0));
+            socket.write(RESUMED);
           };
         }
       }
       if (received.type === SUBSCRIBE) socket.write(suback(received, 0));
       if (received.type === PUBLISH) socket.destroy();
-    });
+    }, LASTING);
     await Inbox.on(connection, 'kept');
     await Inbox.on(connection, 'grown');
     const left = await Inbox.on(connection, 'left');
@@ -273,7 +278,7 @@ describe('connection to a broker that misbehaves or says no', function () {
   it('sends again in a resumed session under the same packet identifiers, with DUP', async () => {
     await connect((received, socket) => {
       const resumed = broker.of(CONNECT).length > 1;
-      if (received.type === CONNECT) socket.write(packet(2, 0, resumed ? 1 : 0, 0, 0));
+      if (received.type === CONNECT) socket.write(resumed ? RESUMED : CONNACK);
       if (received.type !== PUBLISH) return;
       if (!resumed) {
         if (broker.of(PUBLISH).length === 2) socket.destroy();
@@ -284,7 +289,7 @@ describe('connection to a broker that misbehaves or says no', function () {
       // PUBACK; or PUBREC, and PUBCOMP without waiting for PUBREL.
       if (qos === 1) socket.write(packet(4, 0, identifier));
       else socket.write(Buffer.concat([packet(5, 0, identifier), packet(7, 0, identifier)]));
-    });
+    }, LASTING);
     await Promise.all([
       connection.publish('t', 'a', { qos: 1, retain: false }),
       connection.publish('t', 'b', { qos: 2, retain: false }),
@@ -298,5 +303,45 @@ describe('connection to a broker that misbehaves or says no', function () {
       sent.slice(2).map(({ id }) => id),
       sent.slice(0, 2).map(({ id }) => id),
     );
+  });
+
+  it('believes no broker that it has a session after it was asked for a new one', async () => {
+    await connect(
+      (received, socket) => {
+        if (received.type === CONNECT) socket.write(RESUMED);
+        if (received.type === SUBSCRIBE) socket.write(suback(received, 0));
+        if (received.type === SUBSCRIBE && broker.of(CONNECT).length === 1) socket.end();
+      },
+      { reconnect: { first: 1, longest: 5 } },
+    );
+    const inbox = await Inbox.on(connection, 'a');
+    await inbox.until(({ results }) => results.length === 2);
+    assert.equal(broker.of(SUBSCRIBE).length, 2);
+  });
+
+  it('unsubscribes again in a resumed session what was left when the connection was cut', async () => {
+    await connect(
+      (received, socket) => {
+        const first = broker.of(CONNECT).length === 1;
+        if (received.type === CONNECT) socket.write(first ? CONNACK : RESUMED);
+        if (received.type === SUBSCRIBE) socket.write(suback(received, 0));
+        if (received.type === UNSUBSCRIBE && first) socket.destroy();
+        else if (received.type === UNSUBSCRIBE)
+          socket.write(packet(11, 0, received.body.subarray(0, 2), 0, 0));
+      },
+      { ...LASTING, reconnect: { first: 1, longest: 5 } },
+    );
+    const inbox = await Inbox.on(connection, 'a');
+    inbox.close();
+    await broker.until(() => broker.of(UNSUBSCRIBE).length === 2);
+  });
+
+  it('ends a subscription that the broker answers wrongly in an error', async () => {
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.write(CONNACK);
+      if (received.type === SUBSCRIBE) socket.write(packet(9, 0, received.body.subarray(0, 2), 0, 0, 0));
+    });
+    const inbox = await Inbox.on(connection, 'a');
+    assert.match(String(inbox.results[0]), /not subscribed to "a": Protocol error: suback granted 2/);
   });
 });

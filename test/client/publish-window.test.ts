@@ -163,6 +163,19 @@ describe('publish window', () => {
     assert.ok(connections <= 8, `${connections} connections`);
   });
 
+  it('sends as many at a time as before once the broker has forgotten what was suspect', async () => {
+    const { window, push, payloads } = windowOf();
+    push(message('a', 2), message('b', 2));
+    for (let connection = 0; connection < 2; connection++) {
+      window.open(256);
+      window.lost('reset', true);
+    }
+    window.forget();
+    push(message('c'), message('d'), message('e'));
+    window.open(256);
+    assert.ok(payloads().endsWith('cde'), payloads());
+  });
+
   it('blames no message for a network that is cut again and again', async () => {
     const { window, push, sent } = windowOf();
     const only = message('a');

@@ -6,6 +6,7 @@ import { CONNECT, PUBLISH, packet, type RawPacket, ScriptedBroker } from './scri
 
 const CONNACK = packet(2, 0, 0, 0, 0);
 const RESUMED = packet(2, 0, 1, 0, 0);
+const LASTING = { cleanStart: false, sessionExpiry: 3600 };
 const puback = ({ body }: RawPacket): Buffer => packet(4, 0, body.subarray(3, 5));
 const quick = { qos: 1, retain: false } as const;
 const payloadOf = ({ body }: RawPacket): string => body.subarray(6).toString();
@@ -45,7 +46,7 @@ describe('publishing through a broker that is difficult', function () {
       // Nothing is answered before the last has come.
       if (payloadOf(received) === '5')
         for (const each of broker.of(PUBLISH).slice(-6)) socket.write(puback(each));
-    });
+    }, LASTING);
     const published = Array.from({ length: 5 }, (_, n) => connection.publish('t', String(n), quick));
     await statusOf(connection, ({ state }) => state === 'reconnecting');
     published.push(connection.publish('t', '5', quick));
@@ -53,15 +54,15 @@ describe('publishing through a broker that is difficult', function () {
     assert.deepEqual(again, ['0 10', '1 10', '2 10', '3 10', '4 10', '5 2']);
   });
 
-  it('sends PUBREL, not the message, again in a resumed session once PUBREC has come', async () => {
+  it('sends PUBREL, not the message, again in a resumed session once PUBREC has come, at a Maximum QoS of 1 too', async () => {
     await connect((received, socket) => {
       const second = broker.of(CONNECT).length > 1;
-      if (received.type === CONNECT) socket.write(second ? RESUMED : CONNACK);
+      if (received.type === CONNECT) socket.write(second ? packet(2, 0, 1, 0, 2, 0x24, 1) : CONNACK);
       if (received.type === PUBLISH) socket.write(packet(5, 0, received.body.subarray(3, 5)));
       if (received.type !== 6) return;
       if (second) socket.write(packet(7, 0, received.body.subarray(0, 2), 0x92, 0));
       else socket.destroy();
-    });
+    }, LASTING);
     const { packetId } = await connection.publish('t', 'x', { qos: 2, retain: false });
     assert.equal(broker.of(PUBLISH).length, 1);
     assert.deepEqual(
