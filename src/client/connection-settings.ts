@@ -238,3 +238,12 @@ export interface ReceivedMessage {
    */
   acknowledge?(reasonCode?: number): void;
 }
+
+/** Whether the broker keeps the session for the next run. */
+export function isLasting({
+  protocolVersion,
+  cleanStart,
+  sessionExpiry = 0,
+}: Pick<ConnectionSettings, 'protocolVersion' | 'cleanStart' | 'sessionExpiry'>): boolean {
+  return !cleanStart && (protocolVersion < 5 || sessionExpiry > 0);
+}

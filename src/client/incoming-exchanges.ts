@@ -2,6 +2,7 @@ import type { IPublishPacket } from 'mqtt';
 
 const PUBACK = 0x40;
 const PUBREC = 0x50;
+const PUBCOMP = 0x70;
 const FIRST_ERROR_CODE = 0x80;
 const LONGEST_ANSWER = 5;
 /** Room for answers at first; it grows to what one turn of the loop brings. */
@@ -17,6 +18,20 @@ interface Exchange {
   holders: number;
   /** Reason code of the answer; the highest that a holder gave. */
   code: number;
+  /** The disk knows of it, or need not. */
+  recorded: boolean;
+  /** It was received in an earlier run. */
+  readonly restored: boolean;
+}
+
+/** What keeps the packet identifiers of QoS 2 for the next run. */
+export interface ReceivedIdentifiers {
+  /** The message has been delivered; calls back when it may be answered with PUBREC. */
+  delivered(packetId: number, answer: () => void): void;
+  /** It has been released; calls back when that may be answered with PUBCOMP. */
+  released(packetId: number, answer: () => void): void;
+  /** None stands for anything any more. */
+  releaseAll(): void;
 }
 
 /** Keeps a received message unanswered until `release` is called; further calls do nothing. */
@@ -31,6 +46,7 @@ export type Hold = () => (reasonCode?: number) => void;
 export class IncomingExchanges {
   readonly #answer: (answers: Buffer) => void;
   readonly #withCodes: boolean;
+  readonly #lasting: ReceivedIdentifiers | undefined;
   readonly #byId = new Map<number, Exchange>();
   #unanswered: Exchange[] = [];
   #answers = Buffer.alloc(ANSWERS_BYTES);
@@ -38,12 +54,30 @@ export class IncomingExchanges {
   #connection = 0;
 
   /**
-   * `answer` sends PUBACK and PUBREC packets over the present connection.
+   * `answer` sends PUBACK, PUBREC and PUBCOMP packets over the present connection.
    * @param withCodes answers can carry a reason code: MQTT 5
+   * @param lasting for a session that outlives this run
    */
-  constructor(answer: (answers: Buffer) => void, withCodes: boolean) {
+  constructor(answer: (answers: Buffer) => void, withCodes: boolean, lasting?: ReceivedIdentifiers) {
     this.#answer = answer;
     this.#withCodes = withCodes;
+    this.#lasting = lasting;
+  }
+
+  /** Takes up the packet identifiers of messages that were delivered in an earlier run. */
+  restore(packetIds: Iterable<number>): void {
+    for (const packetId of packetIds) {
+      const exchange = {
+        packetId,
+        qos: 2,
+        connection: 0,
+        holders: 0,
+        code: 0,
+        recorded: true,
+        restored: true,
+      };
+      this.#byId.set(packetId, exchange);
+    }
   }
 
   /** Messages that have not been answered. */
@@ -53,7 +87,10 @@ export class IncomingExchanges {
 
   /** A connection is made; the broker still has the session, or not. */
   connected(resumed: boolean): void {
-    if (!resumed) this.#byId.clear();
+    if (!resumed) {
+      this.#byId.clear();
+      this.#lasting?.releaseAll();
+    }
     this.#connection++;
   }
 
@@ -99,7 +136,15 @@ export class IncomingExchanges {
   }
 
   #begin(packetId: number, qos: number): Exchange {
-    const exchange = { packetId, qos, connection: this.#connection, holders: 1, code: 0 };
+    const exchange = {
+      packetId,
+      qos,
+      connection: this.#connection,
+      holders: 1,
+      code: 0,
+      recorded: qos === 1 || this.#lasting === undefined,
+      restored: false,
+    };
     this.#byId.set(packetId, exchange);
     this.#unanswered.push(exchange);
     return exchange;
@@ -108,17 +153,34 @@ export class IncomingExchanges {
   /** PUBREL has come: the packet identifier may stand for another message from now on. */
   complete(packetId: number): void {
     if (this.#byId.get(packetId)?.qos === 2) this.#byId.delete(packetId);
+    if (this.#lasting === undefined) {
+      this.#send(PUBCOMP, packetId, 0);
+      return;
+    }
+    const connection = this.#connection;
+    this.#lasting.released(packetId, () => {
+      if (connection === this.#connection) this.#send(PUBCOMP, packetId, 0);
+    });
   }
 
   #release(exchange: Exchange, code: number): void {
     if (this.#withCodes) exchange.code = Math.max(exchange.code, code);
-    if (--exchange.holders === 0) this.#flush();
+    if (--exchange.holders > 0) return;
+    // A message that is refused will come again, if at all, as another one. And the session may be another by now.
+    const present = this.#byId.get(exchange.packetId) === exchange;
+    if (exchange.recorded || exchange.code >= FIRST_ERROR_CODE || !present) this.#answered(exchange);
+    else this.#lasting?.delivered(exchange.packetId, () => this.#answered(exchange));
+  }
+
+  #answered(exchange: Exchange): void {
+    exchange.recorded = true;
+    this.#flush();
   }
 
   #flush(): void {
     let done = 0;
     for (const exchange of this.#unanswered) {
-      if (exchange.holders > 0) break;
+      if (exchange.holders > 0 || !exchange.recorded) break;
       done++;
       const { packetId, qos, code } = exchange;
       // An error ends a QoS 2 exchange as PUBACK ends one of QoS 1 [MQTT-4.3.3-9].

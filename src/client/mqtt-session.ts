@@ -1,14 +1,15 @@
 import type { IConnackPacket, IPublishPacket, Packet } from 'mqtt';
 import { connectOptions } from './connect-options';
-import type {
-  Announcement,
-  ConnectionSettings,
-  ConnectionStatus,
-  PublishOptions,
-  PublishReceipt,
-  QueueSettings,
-  SessionStatistics,
-  SubscribeOptions,
+import {
+  type Announcement,
+  type ConnectionSettings,
+  type ConnectionStatus,
+  isLasting,
+  type PublishOptions,
+  type PublishReceipt,
+  type QueueSettings,
+  type SessionStatistics,
+  type SubscribeOptions,
 } from './connection-settings';
 import { NotConnectedError, PublishError } from './errors';
 import { type Hold, IncomingExchanges } from './incoming-exchanges';
@@ -22,7 +23,7 @@ import { MAX_IN_FLIGHT, PublishWindow } from './publish-window';
 import { errorText, refusal } from './reason';
 import { type Opened, Reconnection } from './reconnection';
 import { settingsFault } from './settings-fault';
-import { StoredMessages } from './stored-messages';
+import { StoredSession } from './stored-session';
 
 /** How long close() waits for acknowledgements, in ms; then it rejects. */
 const DRAIN_MS = 3000;
@@ -58,7 +59,7 @@ export class MqttSession {
   readonly #window: PublishWindow;
   readonly #incoming: IncomingExchanges;
   readonly #gate: IncomingGate;
-  readonly #stored: StoredMessages | undefined;
+  readonly #stored: StoredSession | undefined;
   #connection: NetworkConnection | undefined;
   #status: ConnectionStatus = { state: 'disconnected' };
   #closing: Promise<void> | undefined;
@@ -85,14 +86,15 @@ export class MqttSession {
     this.#clientId = settings.clientId;
     this.#queue = new OutgoingQueue(settings.queue ?? DEFAULT_QUEUE);
     this.#window = new PublishWindow(this.#queue, (message) => this.#send(message));
+    const directory = settings.queue?.directory;
+    if (directory !== undefined) {
+      this.#stored = new StoredSession(directory, (error) => observer.problem(error));
+    }
     this.#incoming = new IncomingExchanges(
       (answers) => this.#answer(answers),
       settings.protocolVersion === 5,
+      isLasting(settings) ? this.#stored : undefined,
     );
-    const directory = settings.queue?.directory;
-    if (directory !== undefined) {
-      this.#stored = new StoredMessages(directory, (error) => observer.problem(error));
-    }
     this.#gate = new IncomingGate(
       settings.receiveMaximum ?? RECEIVE_MAXIMUM,
       () => this.#incoming.unanswered,
@@ -148,9 +150,12 @@ export class MqttSession {
     return fault === undefined;
   }
 
-  async #openStored(stored: StoredMessages): Promise<void> {
+  async #openStored(stored: StoredSession): Promise<void> {
     try {
-      this.#window.restore(await stored.open());
+      const { messages, received } = await stored.open();
+      this.#window.restore(messages);
+      if (isLasting(this.#settings)) this.#incoming.restore(received);
+      else stored.releaseAll();
       if (this.#wanted) this.#reconnection.start();
     } catch (error) {
       this.#refuse(`queue on disk: ${errorText(error)}`);
@@ -274,13 +279,7 @@ export class MqttSession {
 
   /** Whether what is in flight comes to its end also after this process: the disk has it, and the broker keeps the session. */
   get #isSafe(): boolean {
-    return this.#stored !== undefined && this.#stored.fault === undefined && this.#isLasting;
-  }
-
-  /** Whether the broker keeps the session for the next run. */
-  get #isLasting(): boolean {
-    const { protocolVersion, cleanStart, sessionExpiry = 0 } = this.#settings;
-    return !cleanStart && (protocolVersion < 5 || sessionExpiry > 0);
+    return this.#stored !== undefined && this.#stored.fault === undefined && isLasting(this.#settings);
   }
 
   /** Who wanted it to be published hears nothing of it: the next connection brings another. */

@@ -42,7 +42,7 @@ export interface NetworkConnectionObserver {
   ready(): void;
   /** PUBLISH; the observer answers it at QoS 1 and 2. */
   message(packet: IPublishPacket): void;
-  /** PUBREL, which is answered here. */
+  /** PUBREL; the observer answers it. */
   released(packetId: number): void;
   /** PUBREC for a message of ours; `send` lets PUBREL go out. */
   taken(packetId: number, send: () => void): void;
@@ -291,6 +291,8 @@ export class NetworkConnection {
         packet.qos = 0;
         break;
       case 'pubrel':
+        // Nor may PUBCOMP go out before the observer says so.
+        Object.assign(packet, { cmd: 'answered' });
         if (packet.messageId !== undefined) this.#observer.released(packet.messageId);
         break;
       case 'puback':

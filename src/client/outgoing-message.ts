@@ -16,6 +16,8 @@ export class OutgoingMessage {
   repeated = false;
   /** PUBREC has come: the broker owns it, and PUBREL is what is left to send [MQTT-4.3.3-4]. */
   released = false;
+  /** Its number in the journal, where it is in one. */
+  journalId: number | undefined;
   /** Connections that the broker ended while nothing but this message was in flight. */
   strikes = 0;
   /** Hears its outcome, and whether its publisher has been told before that it is safe. */

@@ -1,4 +1,16 @@
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, rmSync, writeSync, writevSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+  writev,
+  writevSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
 import { crc32 } from './checksum';
 
 /*
@@ -76,6 +88,36 @@ function writeAll(descriptor: number, buffers: readonly Buffer[]): void {
     } else {
       written -= buffer.length;
     }
+  }
+}
+
+/** Like `appendFrame`, but without keeping the event loop; only one may be under way for a file. */
+export async function writeFrame(descriptor: number, payload: Buffer): Promise<number> {
+  const frame = Buffer.concat([frameHeader(payload), payload]);
+  for (let rest = frame; rest.length > 0; ) {
+    const written = await new Promise<number>((resolve, reject) => {
+      writev(descriptor, [rest], (error, count) => (error === null ? resolve(count) : reject(error)));
+    });
+    rest = rest.subarray(written);
+  }
+  return frame.length;
+}
+
+/** Makes what was written to a file durable. */
+export function syncFile(descriptor: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fdatasync(descriptor, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+/** Like `syncDirectory`, but without keeping the event loop. */
+export async function syncNames(directory: string): Promise<void> {
+  if (process.platform === 'win32') return; // Directories cannot be opened there.
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

@@ -13,17 +13,17 @@ import fs, {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
-import { OutgoingJournal } from '../../src/client/outgoing-journal';
 import { OutgoingMessage } from '../../src/client/outgoing-message';
+import { SessionJournal } from '../../src/client/session-journal';
 import { frameHeader } from '../../src/journal/journal-file';
 
 const message = (text: string, qos: 1 | 2 = 1): OutgoingMessage =>
   new OutgoingMessage('t', text, { qos, retain: false });
 
-describe('journal of messages to be sent', () => {
+describe('journal of a session', () => {
   let directory: string;
   const faults: (string | undefined)[] = [];
-  const open: OutgoingJournal[] = [];
+  const open: SessionJournal[] = [];
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'outgoing-'));
@@ -36,16 +36,22 @@ describe('journal of messages to be sent', () => {
   });
 
   const start = async () => {
-    const journal = new OutgoingJournal(directory, (fault) => faults.push(fault));
-    const { messages, damage } = await journal.open();
+    const journal = new SessionJournal(directory, (fault) => faults.push(fault));
+    const left = await journal.open();
     open.push(journal);
-    return { journal, messages, damage };
+    return { journal, ...left };
   };
-  const durable = (journal: OutgoingJournal) => new Promise<void>((resolve) => journal.whenDurable(resolve));
+  /** What has been written anew is complete, and what it replaces gone. */
+  const settled = async () => {
+    const kept = () => readdirSync(directory).filter((name) => /^\d+\.\w+(\.temporary)?$/.test(name));
+    while (kept().length > 2 || kept().some((name) => name.endsWith('y'))) await new Promise(setImmediate);
+  };
+  const durable = (journal: SessionJournal) => new Promise<void>((resolve) => journal.whenDurable(resolve));
   /** Begins again as after a crash: nothing is written any more by the first. */
-  const crash = async (journal: OutgoingJournal) => {
+  const crash = async (journal: SessionJournal) => {
     await durable(journal);
-    const files = readdirSync(directory).filter((name) => name.includes('.queue'));
+    await settled();
+    const files = readdirSync(directory).filter((name) => name !== 'lock');
     const copies = files.map((name) => [name, readFileSync(join(directory, name))] as const);
     await journal.close();
     for (const name of readdirSync(directory)) rmSync(join(directory, name));
@@ -54,8 +60,7 @@ describe('journal of messages to be sent', () => {
   };
   const file = (): string => {
     const names = readdirSync(directory).filter((name) => name.endsWith('.queue'));
-    assert.equal(names.length, 1);
-    return join(directory, names[0] as string);
+    return join(directory, names.sort().at(-1) as string);
   };
 
   it('gives back what is not done, in order, with all that was known of it', async () => {
@@ -122,20 +127,51 @@ describe('journal of messages to be sent', () => {
         written = readFileSync(file()).includes('second');
       });
       // Both within one turn of the loop.
-      syncs.shift()?.(null);
-      syncs.shift()?.(null);
-      assert.equal(written, true);
+      for (let turn = 0; turn < 5; turn++) {
+        syncs.shift()?.(null);
+        await Promise.resolve();
+      }
       await first;
+      while (written === undefined) {
+        syncs.shift()?.(null);
+        await new Promise(setImmediate);
+      }
+      assert.equal(written, true);
     } finally {
       fdatasync.mock.restore();
     }
+  });
+
+  it('gives back the packet identifiers that were received and not released', async () => {
+    const { journal, received } = await start();
+    assert.deepEqual(received, []);
+    for (const packetId of [1, 2, 65_535]) journal.received(packetId);
+    journal.released(2);
+    await crash(journal);
+    for (let run = 0; run < 2; run++) {
+      const again = await start();
+      assert.deepEqual(again.received, [1, 65_535]);
+      await crash(again.journal);
+    }
+    const last = await start();
+    last.journal.releaseAll();
+    await crash(last.journal);
+    assert.deepEqual((await start()).received, []);
+  });
+
+  it('has what was received in the file at once', async () => {
+    const { journal } = await start();
+    await durable(journal);
+    const { size } = statSync(file());
+    journal.received(7);
+    assert.ok(statSync(file()).size > size);
   });
 
   it('keeps what was added before it was opened, behind what an earlier run has left', async () => {
     const first = await start();
     first.journal.add(message('a'));
     await crash(first.journal);
-    const journal = new OutgoingJournal(directory, () => {});
+    const journal = new SessionJournal(directory, () => {});
     journal.add(message('b'));
     await journal.open();
     await crash(journal);
@@ -190,6 +226,7 @@ describe('journal of messages to be sent', () => {
       damage ?? '',
       /\.queue: a frame does not match its checksum at byte \d+ of \d+; the rest is not used$/,
     );
+    await settled();
     assert.equal(readdirSync(directory).filter((name) => name.endsWith('.damaged')).length, 1);
   });
 
@@ -223,14 +260,16 @@ describe('journal of messages to be sent', () => {
       journal.done(next);
       if (n % 20 > 0) continue;
       await durable(journal);
-      largest = Math.max(largest, statSync(file()).size);
+      await settled();
+      const sizes = readdirSync(directory).map((name) => statSync(join(directory, name)).size);
+      largest = Math.max(largest, ...sizes);
     }
     assert.ok(largest < 6_000_000, `${largest} bytes`);
   });
 
   it('is used by one process at a time', async () => {
     await start();
-    await assert.rejects(new OutgoingJournal(directory, () => {}).open(), /is in use/);
+    await assert.rejects(new SessionJournal(directory, () => {}).open(), /is in use/);
   });
 
   it('says when the disk fails, keeps nobody waiting, and has everything when it works again', async () => {
@@ -248,6 +287,7 @@ describe('journal of messages to be sent', () => {
     await durable(journal);
     mkdirSync(directory);
     mock.timers.tick(5000);
+    while (faults.length === 1) await new Promise(setImmediate);
     assert.deepEqual(faults.slice(1), [undefined]);
     await crash(journal);
     assert.equal((await start()).messages.length, 2);

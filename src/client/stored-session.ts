@@ -1,18 +1,24 @@
-import { OutgoingJournal } from './outgoing-journal';
 import type { OutgoingMessage } from './outgoing-message';
+import { type LeftSession, SessionJournal } from './session-journal';
 
-/** The part of a queue that is on the disk: which messages, and what has to wait for the disk so that nothing is lost or sent twice. */
-export class StoredMessages {
-  readonly #journal: OutgoingJournal;
+/** Messages of an earlier run that are taken up before the event loop has its turn. */
+const AT_A_STRETCH = 1000;
+
+/**
+ * The part of a session that is on the disk: which messages, and what has to wait for the disk so that nothing is lost,
+ * sent or delivered twice.
+ */
+export class StoredSession {
+  readonly #journal: SessionJournal;
   readonly #problem: (error: Error) => void;
-  #opened: Promise<OutgoingMessage[]> | undefined;
+  #opened: Promise<LeftSession> | undefined;
   #fault: string | undefined;
   #closed = false;
 
   /** @param problem hears of messages that are lost although their publishers were told that they are safe, and of the disk */
   constructor(directory: string, problem: (error: Error) => void) {
     this.#problem = problem;
-    this.#journal = new OutgoingJournal(directory, (fault) => {
+    this.#journal = new SessionJournal(directory, (fault) => {
       this.#fault = fault;
       if (fault !== undefined)
         problem(new Error(`queue on disk: ${fault}; messages are kept in memory only`));
@@ -28,11 +34,11 @@ export class StoredMessages {
    * Resolves with what an earlier run has left; the second time with nothing.
    * Rejects with StoreInUseError, StoreVersionError or an error of the file system.
    */
-  async open(): Promise<OutgoingMessage[]> {
+  async open(): Promise<Pick<LeftSession, 'messages' | 'received'>> {
     const again = this.#opened !== undefined;
     this.#opened ??= this.#load();
-    const messages = await this.#opened;
-    return again ? [] : messages;
+    const left = await this.#opened;
+    return again ? { messages: [], received: [] } : left;
   }
 
   /** Keeps a message of QoS 1 or 2 until it has ended, and accepts it when it is safe. */
@@ -60,6 +66,29 @@ export class StoredMessages {
     this.#journal.whenDurable(send);
   }
 
+  /**
+   * A received message of QoS 2 has been delivered. PUBREC, after which the broker does not send it again, waits until
+   * the disk knows.
+   */
+  delivered(packetId: number, send: () => void): void {
+    this.#journal.received(packetId);
+    this.#journal.whenDurable(send);
+  }
+
+  /**
+   * PUBREL has come. PUBCOMP, after which the packet identifier may stand for another message, waits until the disk
+   * knows.
+   */
+  released(packetId: number, send: () => void): void {
+    this.#journal.released(packetId);
+    this.#journal.whenDurable(send);
+  }
+
+  /** The broker does not have the session any more in which messages were received. */
+  releaseAll(): void {
+    this.#journal.releaseAll();
+  }
+
   /** What has not ended stays on the disk. */
   async close(): Promise<void> {
     await this.#opened?.catch(() => {});
@@ -67,15 +96,16 @@ export class StoredMessages {
     this.#closed = true;
   }
 
-  async #load(): Promise<OutgoingMessage[]> {
-    const { messages, damage } = await this.#journal.open();
-    if (damage !== undefined) this.#problem(new Error(`queue on disk: ${damage}`));
-    for (const message of messages) {
+  async #load(): Promise<LeftSession> {
+    const left = await this.#journal.open();
+    if (left.damage !== undefined) this.#problem(new Error(`queue on disk: ${left.damage}`));
+    for (const [at, message] of left.messages.entries()) {
       message.result.catch(() => {});
       message.accept();
       this.#attend(message);
+      if (at % AT_A_STRETCH === AT_A_STRETCH - 1) await new Promise(setImmediate);
     }
-    return messages;
+    return left;
   }
 
   #attend(message: OutgoingMessage): void {

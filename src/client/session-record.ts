@@ -1,16 +1,28 @@
 import type { MessageProperties, QoS } from './connection-settings';
 import { OutgoingMessage } from './outgoing-message';
 
-/** One change of the messages that are kept on disk. */
-export type OutgoingRecord =
+/** What of a session is kept on disk. */
+export interface JournalledSession {
+  /** Messages that are published, by a number of their own, in order. */
+  readonly messages: Map<number, OutgoingMessage>;
+  /** Packet identifiers of received messages. */
+  readonly received: Set<number>;
+}
+
+/** One change of it. */
+export type SessionRecord =
   | { type: 'message'; id: number; message: OutgoingMessage }
   /** It goes out under this packet identifier. */
   | { type: 'sent'; id: number; packetId: number }
   /** PUBREC has come. */
   | { type: 'taken'; id: number }
-  | { type: 'done'; id: number };
+  | { type: 'done'; id: number }
+  /** A message of QoS 2 has come and was delivered; `id` is its packet identifier. */
+  | { type: 'received'; id: number }
+  /** PUBREL has come for it. */
+  | { type: 'released'; id: number };
 
-const codes = { message: 1, sent: 2, taken: 3, done: 4 } as const;
+const codes = { message: 1, sent: 2, taken: 3, done: 4, received: 5, released: 6 } as const;
 /** Flags of a message, beside its QoS. */
 const RETAIN = 4;
 const SENT = 8;
@@ -26,7 +38,7 @@ interface Head {
 }
 
 /** The bytes of a record: type (1), id (4), and what belongs to the type; numbers big-endian. */
-export function writeRecord(record: OutgoingRecord): Buffer {
+export function writeRecord(record: SessionRecord): Buffer {
   if (record.type === 'message') return writeMessage(record.id, record.message);
   const bytes = Buffer.alloc(record.type === 'sent' ? 7 : 5);
   bytes[0] = codes[record.type];
@@ -62,10 +74,10 @@ function writeMessage(id: number, message: OutgoingMessage): Buffer {
 }
 
 /**
- * The records of a frame, applied to what is kept so far: messages by id, in the order in which they were published.
+ * The records of a frame, applied to what is kept so far.
  * @throws RangeError, SyntaxError the bytes are no records
  */
-export function applyRecords(bytes: Buffer, messages: Map<number, OutgoingMessage>): void {
+export function applyRecords(bytes: Buffer, { messages, received }: JournalledSession): void {
   for (let at = 0; at < bytes.length; ) {
     const code = bytes.readUInt8(at);
     const id = bytes.readUInt32BE(at + 1);
@@ -92,6 +104,12 @@ export function applyRecords(bytes: Buffer, messages: Map<number, OutgoingMessag
         break;
       case codes.done:
         messages.delete(id);
+        break;
+      case codes.received:
+        received.add(id);
+        break;
+      case codes.released:
+        received.delete(id);
         break;
       default:
         throw new RangeError(`${code} is no type of record`);
