@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
-import { CdrError, CdrReader } from './cdr-reader';
+import { CdrError, type CdrForm, CdrReader } from './cdr-reader';
 import { CdrWriter } from './cdr-writer';
 import type { InterfaceLibrary } from './interface-library';
 import { JsonText } from './json-text';
 import { compileDecoder, type MessageDecoder } from './message-decoder';
 import { compileEncoder, type MessageEncoder } from './message-encoder';
-import { layOut, UnknownTypeError } from './message-layout';
+import { layOut, type MessageLayout, UnknownTypeError } from './message-layout';
 import { PayloadError } from './payload-error';
 import { typeHash } from './type-description';
 
@@ -26,14 +26,17 @@ export class MessageCodec {
   readonly type: string;
   /** The hash of the type's definition, `RIHS01_…` (see `typeHash`). */
   readonly typeHash: string;
-  readonly #decoder: MessageDecoder;
+  readonly #layout: MessageLayout;
+  /** By form; compiled when the first message of a form comes. */
+  readonly #decoders: Partial<Record<CdrForm, MessageDecoder>>;
   readonly #encoder: MessageEncoder;
 
   private constructor(library: InterfaceLibrary, type: string) {
     const layout = layOut(library, type);
     this.type = type;
     this.typeHash = typeHash(library, type);
-    this.#decoder = compileDecoder(layout);
+    this.#layout = layout;
+    this.#decoders = { xcdr1: compileDecoder(layout, 'xcdr1') };
     this.#encoder = compileEncoder(layout);
     try {
       this.encode({});
@@ -62,8 +65,8 @@ export class MessageCodec {
 
   /**
    * The JSON text of a message.
-   * @param cdr plain CDR of either byte order with its encapsulation header; bytes after the message are ignored,
-   *   because writers pad it
+   * @param cdr CDR of either byte order, XCDR1 or XCDR2 (plain or delimited), with its encapsulation header; bytes after
+   *   the message are ignored, because writers pad it
    * @throws CdrError when the CDR is truncated or malformed
    */
   decodeToJson(cdr: Buffer): string {
@@ -110,7 +113,9 @@ export class MessageCodec {
     const text = spareText ?? new JsonText();
     spareText = undefined;
     try {
-      this.#decoder(new CdrReader(cdr), text);
+      const reader = new CdrReader(cdr);
+      this.#decoders[reader.form] ??= compileDecoder(this.#layout, reader.form);
+      this.#decoders[reader.form]?.(reader, text);
       return take(text);
     } catch (error) {
       if (error instanceof CdrError) throw new CdrError(`${this.type}: ${error.message}`);

@@ -1,4 +1,4 @@
-import type { CdrReader } from './cdr-reader';
+import type { CdrForm, CdrReader } from './cdr-reader';
 import { GeneratedCode } from './generated-code';
 import type { JsonText } from './json-text';
 import {
@@ -13,18 +13,19 @@ import type { MessageLayout } from './message-layout';
 export type MessageDecoder = (reader: CdrReader, text: JsonText) => void;
 
 /**
- * Generates the decoder of a type: one function per message type in it, in which `r` is the reader and `t` the text.
+ * Generates the decoder of a type for one form of CDR: one function per message type in it, in which `r` is the reader
+ * and `t` the text.
  * A Twist becomes
  *
  *     function d0(r,t){ t.literal(c0);t.float64(r.float64());t.literal(c1); … }
  *     function d1(r,t){ t.literal(c4);d0(r,t);t.literal(c5);d0(r,t);t.literal(c6); }
  */
-export function compileDecoder(layout: MessageLayout): MessageDecoder {
+export function compileDecoder(layout: MessageLayout, form: CdrForm): MessageDecoder {
   const code = new GeneratedCode();
   const functions = new Map<string, string>();
   for (const definition of layout.definitions) {
     const name = `d${functions.size}`;
-    code.add(`function ${name}(r,t){${body(definition, layout, code, functions)}}`);
+    code.add(`function ${name}(r,t){${body(definition, layout, form, code, functions)}}`);
     functions.set(definition.name, name);
   }
   return code.compile(`d${functions.size - 1}`) as MessageDecoder;
@@ -33,6 +34,7 @@ export function compileDecoder(layout: MessageLayout): MessageDecoder {
 function body(
   definition: MessageDefinition,
   layout: MessageLayout,
+  form: CdrForm,
   code: GeneratedCode,
   functions: ReadonlyMap<string, string>,
 ): string {
@@ -58,13 +60,18 @@ function body(
         ? `r.sequence(${layout.leastBytes(type)},${array.bound ?? 0xffffffff})`
         : `${array.length}`;
     if (isOctet(type)) return `n=${count};r.octets(n);t.base64(r.buffer,r.position-n,n);`;
-    return `${literal('[')}m=${count};for(let i=0;i<m;i++){if(i>0)${comma}${element(field)}}${literal(']')}`;
+    const elements = `${literal('[')}m=${count};for(let i=0;i<m;i++){if(i>0)${comma}${element(field)}}${literal(']')}`;
+    // DDS-XTypes 1.3, 7.4.3.5.3, rules 9 and 12: in XCDR2 the size of elements that are no primitives comes first.
+    return form === 'xcdr1' || isFixedSizePrimitive(type) ? elements : delimited(elements);
   };
 
+  const delimited = (inside: string) => `{const end=r.enter();${inside}r.leave(end);}`;
+  const message = (inside: string) => (form === 'delimited' ? delimited(inside) : inside);
+
   // A message without fields is sent as one byte.
-  if (definition.fields.length === 0) return `r.uint8();${literal('{}')}`;
+  if (definition.fields.length === 0) return message(`r.uint8();${literal('{}')}`);
   const parts = definition.fields.map(
     (field, index) => `${literal(`${index === 0 ? '{' : ','}"${field.name}":`)}${value(field)}`,
   );
-  return `let n=0,m=0;${parts.join('')}${literal('}')}`;
+  return `let n=0,m=0;${message(`${parts.join('')}${literal('}')}`)}`;
 }

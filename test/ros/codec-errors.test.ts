@@ -255,9 +255,17 @@ describe('CDR that is not a message of its type', () => {
       [string, '', /String: CDR of 0 bytes is shorter than its header of 4/],
       [string, '000100', /CDR of 3 bytes is shorter/],
       [string, '00010000', /CDR ends at byte 4: 4 bytes expected at byte 4/],
-      [string, '00030000 01000000 00', /representation 0x0003 is not plain CDR/],
-      [string, '00070000 01000000 00', /representation 0x0007 is not plain CDR/],
-      [string, '01010000 01000000 00', /representation 0x0101 is not plain CDR/],
+      [
+        string,
+        '00030000 01000000 00',
+        /representation 0x0003 is none of 0x0000, 0x0001 and 0x0006 to 0x0009/,
+      ],
+      [string, '000b0000 01000000 00', /representation 0x000b is none of/],
+      [string, '01010000 01000000 00', /representation 0x0101 is none of/],
+      [string, '00090000 ffffffff 01000000 00', /CDR ends at byte 13: 4294967295 bytes expected at byte 8/],
+      [string, '00090000 04000000 01000000 00', /CDR has 1 bytes too few before byte 12/],
+      [wide, '00070000 03000000 6100', /wide string of 3 bytes, which are no 16-bit characters/],
+      [wide, '00070000 04000000 6100', /CDR ends at byte 10: 4 bytes expected at byte 8/],
       [string, '00010000 00000000', /string without its NUL at byte 8/],
       [string, '00010000 03000000 616263', /string at byte 8 does not end with NUL/],
       [string, '00010000 ffffffff 616200', /CDR ends at byte 11: 4294967295 bytes expected at byte 8/],
@@ -349,14 +357,14 @@ describe('CDR that is not a message of its type', () => {
         if (round % 4 === 0) {
           cdr = Buffer.from([
             0,
-            random.below(2),
+            random.pick([0, 1, 6, 7, 8, 9]),
             0,
             0,
             ...random.times(random.below(200), () => random.pick([0, 0, 0, 1, 2, 255])),
           ]);
         } else {
           for (let flips = 0; flips < 3; flips++) cdr[4 + random.below(cdr.length - 4)] = random.below(256);
-          if (round % 4 === 1) cdr[1] = 0;
+          if (round % 4 === 1) cdr[1] = random.pick([0, 7, 9]);
         }
         try {
           const json = codec.decodeToJson(cdr);

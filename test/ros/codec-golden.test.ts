@@ -64,6 +64,73 @@ describe('CDR bytes of', () => {
     check('example_interfaces/msg/WString', { data: '' }, [word('00000000')]);
   });
 
+  it('XCDR2, plain and delimited', () => {
+    const xcdr2 = InterfaceLibrary.bundled();
+    xcdr2.add(
+      { name: 'a/msg/Inner', fields: [{ name: 'b', type: 'uint8' }], constants: [] },
+      {
+        name: 'a/msg/Outer',
+        fields: [
+          { name: 'small', type: 'uint8' },
+          { name: 'wide', type: 'float64' },
+          { name: 'long', type: 'int64' },
+          { name: 'text', type: 'string' },
+          { name: 'numbers', type: 'float64', array: {} },
+          { name: 'names', type: 'string', array: {} },
+          { name: 'inner', type: 'a/msg/Inner' },
+          { name: 'inners', type: 'a/msg/Inner', array: { length: 2 } },
+          { name: 'wides', type: 'wstring', array: {} },
+          { name: 'last', type: 'uint16' },
+        ],
+        constants: [],
+      },
+    );
+    const codec = MessageCodec.for(xcdr2, 'a/msg/Outer');
+    const value = {
+      ...{ small: 7, wide: 0.5, long: -2, text: 'a', numbers: [1], names: ['', 'b'], inner: { b: 3 } },
+      ...{ inners: [{ b: 4 }, { b: 5 }], wides: ['\u00e9'], last: 6 },
+    };
+    const start = [...octets('07'), ...pad(3), double('0.5'), { size: 8, hex: 'feffffffffffffff' }];
+    const text = [word('02000000'), ...octets('6100'), ...pad(2)];
+    const numbers = [word('01000000'), double('1')];
+    // The size of what follows, the count, each string behind its length: 4 + 5 + 3 + 6.
+    const names = [
+      ...[word('12000000'), word('02000000'), word('01000000'), ...octets('00'), ...pad(3)],
+      ...[word('02000000'), ...octets('6200')],
+    ];
+    const wides = [word('0a000000'), word('01000000'), word('02000000'), { size: 2, hex: 'e900' }];
+    const last = { size: 2, hex: '0600' };
+    const plain = [
+      ...[...start, ...text, ...numbers, ...names, ...octets('03'), ...pad(1)],
+      ...[word('02000000'), ...octets('0405'), ...pad(2), ...wides, last],
+    ];
+    // Each message behind its size; the second of the array has an octet that this definition does not know.
+    const delimited = [
+      ...[...start, ...text, ...numbers, ...names, ...pad(2), word('01000000'), ...octets('03'), ...pad(3)],
+      ...[
+        word('0e000000'),
+        word('01000000'),
+        ...octets('04'),
+        ...pad(3),
+        word('02000000'),
+        ...octets('05ff'),
+      ],
+      ...[...pad(2), ...wides, last],
+    ];
+    const size = delimited.reduce((sum, piece) => sum + piece.size, 0);
+    const hex = (pieces: Piece[], big: boolean) =>
+      pieces.map((piece) => (big ? reversed(piece.hex) : piece.hex)).join('');
+    const whole = [word(`${size.toString(16).padStart(2, '0')}000000`), ...delimited];
+    for (const message of [
+      `00070000${hex(plain, false)}`,
+      `00060000${hex(plain, true)}`,
+      `00090000${hex(whole, false)}`,
+      `00080000${hex(whole, true)}`,
+    ]) {
+      assert.equal(codec.decodeToJson(Buffer.from(message, 'hex')), JSON.stringify(value), message);
+    }
+  });
+
   it('std_msgs/msg/Float64 and the other single values', () => {
     check('std_msgs/msg/Float64', { data: 1.5 }, [double('1.5')]);
     check('std_msgs/msg/Float64', { data: 0.1 }, [double('0.1')]);
