@@ -19,7 +19,11 @@ export interface EndpointDiscoveryListener {
 }
 
 /** Built-in endpoints keep each endpoint's last announcement, by removing the one before. */
-const BUILTIN_PROTOCOL = { reliable: true, transientLocal: true, depth: Number.POSITIVE_INFINITY };
+const BUILTIN_PROTOCOL = {
+  reliable: true,
+  transientLocal: true,
+  history: { depth: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY },
+};
 const MAX_ENDPOINTS_PER_PARTICIPANT = 1024;
 const MAX_ENDPOINTS = 8192;
 

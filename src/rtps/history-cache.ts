@@ -1,15 +1,23 @@
 import type { Change } from './message-writer';
 
+/** What a writer keeps of its changes at most. */
+export interface HistoryLimits {
+  readonly depth: number;
+  /** Of payloads. The newest change is kept even when it alone is larger. */
+  readonly bytes: number;
+}
+
 /**
- * What a writer keeps to send again: the last `depth` changes at most (KEEP_LAST of one instance), so that a reader
- * that never acknowledges cannot pin more than that.
+ * What a writer keeps to send again: the newest changes within the limits, so that a reader that never acknowledges
+ * cannot pin more than that.
  */
 export class HistoryCache {
-  readonly #depth: number;
+  readonly #limits: HistoryLimits;
   readonly #changes = new Map<number, Change>();
+  #bytes = 0;
 
-  constructor(depth: number) {
-    this.#depth = depth;
+  constructor(limits: HistoryLimits) {
+    this.#limits = limits;
   }
 
   /** The lowest sequence number kept. */
@@ -20,7 +28,10 @@ export class HistoryCache {
   /** Changes are added in the order of their sequence numbers. */
   add(change: Change): void {
     this.#changes.set(change.sequence, change);
-    if (this.#changes.size > this.#depth) this.#changes.delete(this.first as number);
+    this.#bytes += change.payload.length;
+    const { depth, bytes } = this.#limits;
+    while (this.#changes.size > depth || (this.#bytes > bytes && this.#changes.size > 1))
+      this.remove(this.first as number);
   }
 
   get(sequence: number): Change | undefined {
@@ -28,6 +39,7 @@ export class HistoryCache {
   }
 
   remove(sequence: number): void {
+    this.#bytes -= this.#changes.get(sequence)?.payload.length ?? 0;
     this.#changes.delete(sequence);
   }
 

@@ -6,9 +6,11 @@ import {
   type DataSubmessage,
   Flag,
   type GapSubmessage,
+  type HeartbeatFragSubmessage,
   type HeartbeatSubmessage,
   MESSAGE_HEADER_BYTES,
   type MessageContext,
+  type NackFragSubmessage,
   PROTOCOL_MAJOR,
   SET_SPAN,
   SubmessageId,
@@ -24,6 +26,8 @@ export interface SubmessageHandler {
   heartbeat(context: MessageContext, heartbeat: HeartbeatSubmessage): void;
   gap(context: MessageContext, gap: GapSubmessage): void;
   ackNack(context: MessageContext, ackNack: AckNackSubmessage): void;
+  heartbeatFrag(context: MessageContext, heartbeat: HeartbeatFragSubmessage): void;
+  nackFrag(context: MessageContext, nackFrag: NackFragSubmessage): void;
   /** A submessage of a kind not read here was skipped by its length. */
   skipped(submessageId: number): void;
 }
@@ -106,7 +110,13 @@ class MessageReader {
         this.#gap(start, end);
         break;
       case SubmessageId.dataFrag:
-        this.#dataFrag(start, end);
+        this.#dataFrag(flags, start, end);
+        break;
+      case SubmessageId.heartbeatFrag:
+        this.#heartbeatFrag(start, end);
+        break;
+      case SubmessageId.nackFrag:
+        this.#nackFrag(start, end);
         break;
       case SubmessageId.infoTimestamp:
         this.#infoTimestamp(flags, start, end);
@@ -117,6 +127,9 @@ class MessageReader {
       case SubmessageId.infoSource:
         this.#infoSource(start, end);
         break;
+      // Answers go to the locators that discovery told; these submessages would have them go elsewhere.
+      case SubmessageId.infoReply:
+      case SubmessageId.infoReplyIp4:
       case SubmessageId.pad:
         break;
       default:
@@ -126,32 +139,87 @@ class MessageReader {
 
   #data(flags: number, start: number, end: number): void {
     this.#expect('DATA', start, end, 20);
-    const littleEndian = this.#littleEndian;
-    // The offset counts from behind its own field.
-    let at = start + 4 + this.#uint16(start + 2);
-    if (at < start + 20 || at > end) throw new MalformedError('DATA: octetsToInlineQos points outside of it');
     const sequence = this.#sequence(start + 12, 1);
-    let inlineQos: ParameterList | undefined;
-    if ((flags & Flag.inlineQos) !== 0) {
-      inlineQos = ParameterList.read(this.#bytes, at, end, littleEndian);
-      at = inlineQos.end;
-    }
+    const { inlineQos, payloadAt } = this.#inlineQos('DATA', flags, start, end, 20);
     const hasPayload = (flags & (Flag.data | Flag.key)) !== 0;
     this.#handler.data(this.#context, {
       readerId: this.#bytes.readUInt32BE(start + 4),
       writerId: this.#bytes.readUInt32BE(start + 8),
       sequence,
       inlineQos,
-      payload: this.#bytes.subarray(hasPayload ? at : end, end),
+      payload: this.#bytes.subarray(hasPayload ? payloadAt : end, end),
     });
   }
 
-  #dataFrag(start: number, end: number): void {
+  #dataFrag(flags: number, start: number, end: number): void {
     this.#expect('DATA_FRAG', start, end, 32);
+    const sequence = this.#sequence(start + 12, 1);
+    const first = this.#uint32(start + 20);
+    const count = this.#uint16(start + 24);
+    const fragmentBytes = this.#uint16(start + 26);
+    const sampleBytes = this.#uint32(start + 28);
+    const { inlineQos, payloadAt } = this.#inlineQos('DATA_FRAG', flags, start, end, 32);
+    // RTPS 8.3.8.3.3
+    const from = (first - 1) * fragmentBytes;
+    const to = Math.min(from + count * fragmentBytes, sampleBytes);
+    if (first === 0 || count === 0 || to - from <= (count - 1) * fragmentBytes)
+      throw new MalformedError(
+        `DATA_FRAG: ${count} fragments of ${fragmentBytes} octets from number ${first}, of a sample of ${sampleBytes}`,
+      );
+    this.#expect('DATA_FRAG', payloadAt, end, to - from);
     this.#handler.dataFrag(this.#context, {
       readerId: this.#bytes.readUInt32BE(start + 4),
       writerId: this.#bytes.readUInt32BE(start + 8),
-      sequence: this.#sequence(start + 12, 1),
+      sequence,
+      inlineQos,
+      first,
+      count,
+      fragmentBytes,
+      sampleBytes,
+      payload: this.#bytes.subarray(payloadAt, payloadAt + to - from),
+    });
+  }
+
+  /** Inline QoS, where the flag says that there is one, and where the payload begins behind it. */
+  #inlineQos(
+    name: string,
+    flags: number,
+    start: number,
+    end: number,
+    fixed: number,
+  ): { inlineQos: ParameterList | undefined; payloadAt: number } {
+    // The offset counts from behind its own field; a later version may have more fields before it.
+    const at = start + 4 + this.#uint16(start + 2);
+    if (at < start + fixed || at > end)
+      throw new MalformedError(`${name}: octetsToInlineQos points outside of it`);
+    if ((flags & Flag.inlineQos) === 0) return { inlineQos: undefined, payloadAt: at };
+    const inlineQos = ParameterList.read(this.#bytes, at, end, this.#littleEndian);
+    return { inlineQos, payloadAt: inlineQos.end };
+  }
+
+  #heartbeatFrag(start: number, end: number): void {
+    this.#expect('HEARTBEAT_FRAG', start, end, 24);
+    this.#handler.heartbeatFrag(this.#context, {
+      readerId: this.#bytes.readUInt32BE(start),
+      writerId: this.#bytes.readUInt32BE(start + 4),
+      sequence: this.#sequence(start + 8, 1),
+      last: this.#uint32(start + 16),
+      count: this.#uint32(start + 20),
+    });
+  }
+
+  #nackFrag(start: number, end: number): void {
+    this.#expect('NACK_FRAG', start, end, 28);
+    const base = this.#uint32(start + 16);
+    if (base === 0) throw new MalformedError('NACK_FRAG: fragment number 0');
+    const { numbers, next } = this.#set('NACK_FRAG', base, start + 20, end);
+    this.#expect('NACK_FRAG', next, end, 4);
+    this.#handler.nackFrag(this.#context, {
+      readerId: this.#bytes.readUInt32BE(start),
+      writerId: this.#bytes.readUInt32BE(start + 4),
+      sequence: this.#sequence(start + 8, 1),
+      numbers,
+      count: this.#uint32(next),
     });
   }
 
@@ -226,21 +294,26 @@ class MessageReader {
     minimum: number,
   ): { base: number; numbers: number[]; next: number } {
     const base = this.#sequence(at, minimum);
-    const span = this.#uint32(at + 8);
+    return { base, ...this.#set(name, base, at + 8, end) };
+  }
+
+  /** The numbers of a set whose span and bitmap begin at `at` (RTPS 9.4.2.6, 9.4.2.8), and what is behind it. */
+  #set(name: string, base: number, at: number, end: number): { numbers: number[]; next: number } {
+    const span = this.#uint32(at);
     if (span > SET_SPAN)
       throw new MalformedError(`${name}: a set of ${span} numbers, at most ${SET_SPAN} are allowed`);
     const words = Math.ceil(span / 32);
-    this.#expect(name, at + 12, end, 4 * words);
+    this.#expect(name, at + 4, end, 4 * words);
     const numbers: number[] = [];
     for (let word = 0; word < words; word++) {
-      const bits = this.#uint32(at + 12 + 4 * word);
+      const bits = this.#uint32(at + 4 + 4 * word);
       if (bits === 0) continue;
       for (let bit = 0; bit < 32; bit++) {
         const index = 32 * word + bit;
         if (index < span && (bits & (0x80000000 >>> bit)) !== 0) numbers.push(base + index);
       }
     }
-    return { base, numbers, next: at + 12 + 4 * words };
+    return { numbers, next: at + 4 + 4 * words };
   }
 
   #sequence(at: number, minimum: number): number {

@@ -1,7 +1,8 @@
 import { EarlyTraffic } from './early-traffic';
 import { EntityId, guidOf, isUserEntity, isWriter, prefixOf } from './guid';
 import { readMessage, type SubmessageHandler } from './message-reader';
-import { Pid } from './parameter-list';
+import { type ParameterList, Pid } from './parameter-list';
+import type { ReceiveMemory } from './receive-memory';
 import type { StatefulReader } from './stateful-reader';
 import type { StatefulWriter } from './stateful-writer';
 import type { Statistics } from './statistics';
@@ -10,8 +11,10 @@ import type {
   DataFragSubmessage,
   DataSubmessage,
   GapSubmessage,
+  HeartbeatFragSubmessage,
   HeartbeatSubmessage,
   MessageContext,
+  NackFragSubmessage,
 } from './submessage';
 import type { ReceivedChange, WriterProxy, WriterTarget } from './writer-proxy';
 
@@ -29,15 +32,22 @@ export interface ReceiverDiscovery {
 export class MessageReceiver implements SubmessageHandler {
   readonly #ownPrefix: string;
   readonly #statistics: Statistics;
+  readonly #memory: ReceiveMemory;
   readonly #discovery: ReceiverDiscovery;
   readonly #early: EarlyTraffic;
   readonly #writers = new Map<number, StatefulWriter>();
   /** By the remote writer's prefix and entity id: the proxies of the readers of ours that it is matched with. */
   readonly #proxies = new Map<string, Map<number, WriterProxy[]>>();
 
-  constructor(ownPrefix: string, statistics: Statistics, discovery: ReceiverDiscovery) {
+  constructor(
+    ownPrefix: string,
+    statistics: Statistics,
+    memory: ReceiveMemory,
+    discovery: ReceiverDiscovery,
+  ) {
     this.#ownPrefix = ownPrefix;
     this.#statistics = statistics;
+    this.#memory = memory;
     this.#discovery = discovery;
     this.#early = new EarlyTraffic(statistics);
   }
@@ -57,7 +67,7 @@ export class MessageReceiver implements SubmessageHandler {
 
   /** Matches the reader with the remote writer; `replay` or `open` of the proxy begins their exchange. */
   connect(reader: StatefulReader, target: WriterTarget): WriterProxy {
-    const proxy = reader.matchWriter(target);
+    const proxy = reader.matchWriter(target, this.#memory);
     const ofParticipant = this.#proxies.get(target.prefix) ?? new Map<number, WriterProxy[]>();
     this.#proxies.set(target.prefix, ofParticipant);
     ofParticipant.set(target.entityId, [...(ofParticipant.get(target.entityId) ?? []), proxy]);
@@ -88,9 +98,11 @@ export class MessageReceiver implements SubmessageHandler {
     }
   }
 
-  /** Drops what is kept of writers that were not discovered in time. */
+  /** Drops what is kept of writers that were not discovered in time, and of samples of which nothing more comes. */
   expire(): void {
     this.#early.expire();
+    for (const ofParticipant of this.#proxies.values())
+      for (const proxies of ofParticipant.values()) for (const proxy of proxies) proxy.expire();
   }
 
   accepts(sourcePrefix: string): boolean {
@@ -106,8 +118,7 @@ export class MessageReceiver implements SubmessageHandler {
       sequence: data.sequence,
       timestamp: context.timestamp,
       payload: data.payload,
-      // The status is an array of octets, not a number in the byte order of the submessage (RTPS 9.6.4.9).
-      status: inlineQos?.bytes(Pid.statusInfo, 4)?.readUInt8(3) ?? 0,
+      status: statusOf(inlineQos),
       keyHash: inlineQos?.guid(Pid.keyHash),
     };
     if (writerId === EntityId.participantWriter) {
@@ -123,11 +134,29 @@ export class MessageReceiver implements SubmessageHandler {
     for (const proxy of proxies) if (concerns(readerId, proxy)) proxy.data(change);
   }
 
-  dataFrag(context: MessageContext, { readerId, writerId, sequence }: DataFragSubmessage): void {
+  dataFrag(context: MessageContext, fragment: DataFragSubmessage): void {
     if (!this.#isForUs(context)) return;
-    this.#statistics.fragmentsDropped++;
+    const { readerId, inlineQos } = fragment;
+    const proxies = this.#proxiesOf(context, fragment.writerId);
+    if (proxies === undefined) return;
+    const status = statusOf(inlineQos);
+    const keyHash = inlineQos?.guid(Pid.keyHash);
+    for (const proxy of proxies)
+      if (concerns(readerId, proxy)) proxy.fragment(fragment, context.timestamp, status, keyHash);
+  }
+
+  heartbeatFrag(
+    context: MessageContext,
+    { readerId, writerId, sequence, last }: HeartbeatFragSubmessage,
+  ): void {
+    if (!this.#isForUs(context)) return;
     for (const proxy of this.#proxiesOf(context, writerId) ?? [])
-      if (concerns(readerId, proxy)) proxy.lose(sequence);
+      if (concerns(readerId, proxy)) proxy.heartbeatFrag(sequence, last);
+  }
+
+  nackFrag(context: MessageContext, nackFrag: NackFragSubmessage): void {
+    if (!this.#isForUs(context)) return;
+    this.#writers.get(nackFrag.writerId)?.nackFrag(guidOf(context.sourcePrefix, nackFrag.readerId), nackFrag);
   }
 
   heartbeat(context: MessageContext, heartbeat: HeartbeatSubmessage): void {
@@ -170,6 +199,11 @@ export class MessageReceiver implements SubmessageHandler {
   #isEarly(guid: string, writerId: number): boolean {
     return isUserEntity(writerId) && isWriter(writerId) && !this.#discovery.knowsWriter(guid);
   }
+}
+
+/** The status is an array of octets, not a number in the byte order of the submessage (RTPS 9.6.4.9). */
+function statusOf(inlineQos: ParameterList | undefined): number {
+  return inlineQos?.bytes(Pid.statusInfo, 4)?.readUInt8(3) ?? 0;
 }
 
 function concerns(readerId: number, proxy: WriterProxy): boolean {

@@ -16,6 +16,7 @@ export interface Change {
 const INFO_DESTINATION_BYTES = 16;
 const INFO_TIMESTAMP_BYTES = 12;
 const DATA_HEADER_BYTES = 24;
+const DATA_FRAG_HEADER_BYTES = 36;
 export const HEARTBEAT_BYTES = 32;
 export const GAP_BYTES = 32;
 
@@ -30,6 +31,26 @@ export function dataBytes(change: Change): number {
     (change.inlineQos?.length ?? 0) +
     padded(change.payload.length)
   );
+}
+
+/** The octets of a message that are not a fragment's, where it bears one DATA_FRAG with its INFO_DST and INFO_TS. */
+export const FRAGMENT_OVERHEAD_BYTES =
+  MESSAGE_HEADER_BYTES + INFO_DESTINATION_BYTES + INFO_TIMESTAMP_BYTES + DATA_FRAG_HEADER_BYTES;
+
+/** The octets that a DATA_FRAG with one fragment takes at most, with the INFO_DST and INFO_TS before it. */
+export function dataFragBytes(change: Change, fragmentBytes: number): number {
+  return (
+    INFO_DESTINATION_BYTES +
+    INFO_TIMESTAMP_BYTES +
+    DATA_FRAG_HEADER_BYTES +
+    (change.inlineQos?.length ?? 0) +
+    padded(fragmentBytes)
+  );
+}
+
+/** The octets that a NACK_FRAG takes that spans that many numbers, with the INFO_DST before it. */
+export function nackFragBytes(span: number): number {
+  return INFO_DESTINATION_BYTES + 32 + 4 * Math.ceil(span / 32);
 }
 
 /** The octets that an ACKNACK takes that spans that many numbers, with the INFO_DST before it. */
@@ -98,6 +119,31 @@ export class MessageWriter {
     bytes.fill(0, payloadAt + payload.length, at + length);
   }
 
+  /** DATA_FRAG (RTPS 9.4.5.4) with fragment `number`, counted from 1, with an INFO_TS before it. */
+  dataFrag(readerId: number, writerId: number, change: Change, number: number, fragmentBytes: number): void {
+    this.#infoTimestamp(change.timestamp);
+    const { payload, inlineQos, keyOnly } = change;
+    const from = (number - 1) * fragmentBytes;
+    const fragment = Math.min(fragmentBytes, payload.length - from);
+    const flags = (inlineQos === undefined ? 0 : Flag.inlineQos) | (keyOnly ? Flag.fragmentKey : 0);
+    const length = 32 + (inlineQos?.length ?? 0) + padded(fragment);
+    const at = this.#header(SubmessageId.dataFrag, flags, length);
+    const bytes = this.#bytes;
+    bytes.writeUInt16LE(0, at);
+    bytes.writeUInt16LE(28, at + 2);
+    bytes.writeUInt32BE(readerId, at + 4);
+    bytes.writeUInt32BE(writerId, at + 8);
+    this.#sequence(at + 12, change.sequence);
+    bytes.writeUInt32LE(number, at + 20);
+    bytes.writeUInt16LE(1, at + 24);
+    bytes.writeUInt16LE(fragmentBytes, at + 26);
+    bytes.writeUInt32LE(payload.length, at + 28);
+    let payloadAt = at + 32;
+    if (inlineQos !== undefined) payloadAt += inlineQos.copy(bytes, payloadAt);
+    payload.copy(bytes, payloadAt, from, from + fragment);
+    bytes.fill(0, payloadAt + fragment, at + length);
+  }
+
   /** HEARTBEAT (RTPS 9.4.5.7): the writer has `first`..`last`. */
   heartbeat(
     readerId: number,
@@ -134,22 +180,45 @@ export class MessageWriter {
     count: number,
     final: boolean,
   ): void {
-    const last = missing.at(-1);
-    const span = last === undefined ? 0 : last - base + 1;
+    const span = (missing.at(-1) ?? base - 1) - base + 1;
     const words = Math.ceil(span / 32);
     const at = this.#header(SubmessageId.ackNack, final ? Flag.final : 0, 24 + 4 * words);
-    const bytes = this.#bytes;
-    bytes.writeUInt32BE(readerId, at);
-    bytes.writeUInt32BE(writerId, at + 4);
+    this.#bytes.writeUInt32BE(readerId, at);
+    this.#bytes.writeUInt32BE(writerId, at + 4);
     this.#sequence(at + 8, base);
-    bytes.writeUInt32LE(span, at + 16);
-    const bitmap = new Uint32Array(words);
-    for (const sequence of missing) {
-      const index = sequence - base;
+    this.#set(at + 16, base, span, missing);
+    this.#bytes.writeUInt32LE(count, at + 20 + 4 * words);
+  }
+
+  /** NACK_FRAG (RTPS 9.4.5.14). `missing` is ascending, not empty, and spans 256 numbers at most. */
+  nackFrag(
+    readerId: number,
+    writerId: number,
+    sequence: number,
+    missing: readonly number[],
+    count: number,
+  ): void {
+    const base = missing[0] as number;
+    const span = (missing.at(-1) as number) - base + 1;
+    const words = Math.ceil(span / 32);
+    const at = this.#header(SubmessageId.nackFrag, 0, 28 + 4 * words);
+    this.#bytes.writeUInt32BE(readerId, at);
+    this.#bytes.writeUInt32BE(writerId, at + 4);
+    this.#sequence(at + 8, sequence);
+    this.#bytes.writeUInt32LE(base, at + 16);
+    this.#set(at + 20, base, span, missing);
+    this.#bytes.writeUInt32LE(count, at + 24 + 4 * words);
+  }
+
+  /** The span and the bitmap of a set of numbers (RTPS 9.4.2.6, 9.4.2.8). */
+  #set(at: number, base: number, span: number, numbers: readonly number[]): void {
+    this.#bytes.writeUInt32LE(span, at);
+    const bitmap = new Uint32Array(Math.ceil(span / 32));
+    for (const number of numbers) {
+      const index = number - base;
       bitmap[index >>> 5] = (bitmap[index >>> 5] as number) | (0x80000000 >>> (index & 31));
     }
-    for (const [word, bits] of bitmap.entries()) bytes.writeUInt32LE(bits, at + 20 + 4 * word);
-    bytes.writeUInt32LE(count, at + 20 + 4 * words);
+    for (const [word, bits] of bitmap.entries()) this.#bytes.writeUInt32LE(bits, at + 4 + 4 * word);
   }
 
   #infoTimestamp(timestamp: RtpsTime): void {

@@ -3,10 +3,13 @@ import {
   ackNackBytes,
   type Change,
   dataBytes,
+  dataFragBytes,
   GAP_BYTES,
   HEARTBEAT_BYTES,
   MessageWriter,
+  nackFragBytes,
 } from './message-writer';
+import { PacedFlow } from './paced-flow';
 import { MESSAGE_HEADER_BYTES } from './submessage';
 
 /** Where submessages for one remote participant go. */
@@ -20,10 +23,15 @@ export interface MessageSender {
   send(message: Buffer, locator: Locator, sent: () => void): void;
   /** The octets that several small submessages to this locator may fill together. */
   batchBytes(locator: Locator): number;
+  /** The most octets of one message to this locator. */
+  messageBytes(locator: Locator): number;
+  /** What may be asked for at once without a receive buffer of ours running over. */
+  readonly requestBytes: number;
 }
 
-const BUFFER_BYTES = 16 * 1024;
-/** Free buffers kept for the next messages. */
+/** Buffers for messages, in two sizes. */
+const BUFFER_BYTES = [16 * 1024, 64 * 1024] as const;
+/** Free buffers of each size kept for the next messages. */
 const MAX_FREE_BUFFERS = 64;
 const INFO_DESTINATION_BYTES = 16;
 
@@ -35,7 +43,8 @@ export class Outbox {
   readonly #sourcePrefix: string;
   readonly #sender: MessageSender;
   readonly #open = new Map<string, { writer: MessageWriter; buffer: Buffer; locator: Locator }>();
-  readonly #freeBuffers: Buffer[] = [];
+  readonly #flows = new Map<string, { readonly flow: PacedFlow; users: number }>();
+  readonly #freeBuffers = BUFFER_BYTES.map((bytes) => ({ bytes, buffers: [] as ArrayBuffer[] }));
   #beforeFlush = new Set<() => void>();
   #scheduled: NodeJS.Immediate | undefined;
 
@@ -44,8 +53,42 @@ export class Outbox {
     this.#sender = sender;
   }
 
+  get requestBytes(): number {
+    return this.#sender.requestBytes;
+  }
+
+  messageBytes(locator: Locator): number {
+    return this.#sender.messageBytes(locator);
+  }
+
+  /** The flow to a locator, which all that send large samples there share; `releaseFlow` gives it back. */
+  acquireFlow({ key }: Locator): PacedFlow {
+    const shared = this.#flows.get(key) ?? { flow: new PacedFlow(this), users: 0 };
+    this.#flows.set(key, shared);
+    shared.users++;
+    return shared.flow;
+  }
+
+  releaseFlow({ key }: Locator): void {
+    const shared = this.#flows.get(key);
+    if (shared !== undefined && --shared.users === 0) this.#flows.delete(key);
+  }
+
   data(to: Destination, readerId: number, writerId: number, change: Change): void {
     this.#message(to, dataBytes(change)).data(readerId, writerId, change);
+  }
+
+  dataFrag(
+    to: Destination,
+    readerId: number,
+    writerId: number,
+    change: Change,
+    number: number,
+    fragmentBytes: number,
+  ): void {
+    const bytes = Math.min(fragmentBytes, change.payload.length - (number - 1) * fragmentBytes);
+    const message = this.#message(to, dataFragBytes(change, bytes));
+    message.dataFrag(readerId, writerId, change, number, fragmentBytes);
   }
 
   heartbeat(
@@ -76,6 +119,18 @@ export class Outbox {
   ): void {
     const span = (missing.at(-1) ?? base - 1) - base + 1;
     this.#message(to, ackNackBytes(span)).ackNack(readerId, writerId, base, missing, count, final);
+  }
+
+  nackFrag(
+    to: Destination,
+    readerId: number,
+    writerId: number,
+    sequence: number,
+    missing: readonly number[],
+    count: number,
+  ): void {
+    const span = (missing.at(-1) as number) - (missing[0] as number) + 1;
+    this.#message(to, nackFragBytes(span)).nackFrag(readerId, writerId, sequence, missing, count);
   }
 
   /** Calls back once before the present batch goes out, to add what concerns all of it. */
@@ -116,15 +171,19 @@ export class Outbox {
 
   #send(writer: MessageWriter, buffer: Buffer, locator: Locator): void {
     this.#sender.send(writer.message, locator, () => {
-      if (buffer.buffer.byteLength === BUFFER_BYTES && this.#freeBuffers.length < MAX_FREE_BUFFERS)
-        this.#freeBuffers.push(Buffer.from(buffer.buffer));
+      const free = this.#freeBuffers.find(({ bytes }) => bytes === buffer.buffer.byteLength)?.buffers;
+      if (free !== undefined && free.length < MAX_FREE_BUFFERS) free.push(buffer.buffer as ArrayBuffer);
     });
   }
 
   /** A buffer of this length: a view of a kept one, unless it is larger than those. */
   #buffer(length: number): Buffer {
-    if (length > BUFFER_BYTES) return Buffer.allocUnsafeSlow(length);
-    return (this.#freeBuffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES)).subarray(0, length);
+    const size = this.#freeBuffers.find(({ bytes }) => bytes >= length);
+    if (size === undefined) return Buffer.allocUnsafeSlow(length);
+    const free = size.buffers.pop();
+    return free === undefined
+      ? Buffer.allocUnsafeSlow(size.bytes).subarray(0, length)
+      : Buffer.from(free, 0, length);
   }
 
   #schedule(): void {

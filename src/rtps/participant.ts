@@ -18,6 +18,7 @@ import { type FoundParticipant, ParticipantDiscovery } from './participant-disco
 import { MAX_DOMAIN } from './port-mapping';
 import { checkQos } from './qos';
 import { Reader, type Sample } from './reader';
+import { ReceiveMemory } from './receive-memory';
 import { type RemoteEndpoint, remoteEndpointOf } from './remote-endpoint';
 import { StatefulReader } from './stateful-reader';
 import { StatefulWriter } from './stateful-writer';
@@ -37,6 +38,8 @@ export interface ParticipantOptions {
   readonly userData?: Buffer;
   /** Milliseconds without a sign of us after which others give us up; default 10,000. */
   readonly leaseDuration?: number;
+  /** The largest sample that is sent or received, in bytes; default 64 MiB. What waits to be complete is bounded by it. */
+  readonly maxSampleBytes?: number;
 }
 
 /** A participant that was found. */
@@ -68,6 +71,11 @@ export class ParticipantOptionError extends Error {
 
 const DEFAULT_LEASE_MS = 10_000;
 const MIN_LEASE_MS = 500;
+const DEFAULT_MAX_SAMPLE_BYTES = 64 * 1024 * 1024;
+/** A sample's length is an unsigned 32-bit number on the wire; the memory for several is reserved. */
+const LARGEST_MAX_SAMPLE_BYTES = 1024 * 1024 * 1024;
+/** What a writer keeps to send again, whatever its depth; more where two of the largest samples are more. */
+const HISTORY_BYTES = 64 * 1024 * 1024;
 const MAX_ENTITY_KEY = 0xffffff;
 const MAX_NAME_LENGTH = 1024;
 const EXPIRY_MS = 1000;
@@ -79,6 +87,7 @@ const EXPIRY_MS = 1000;
 export class Participant extends EventEmitter<ParticipantEvents> {
   readonly #statistics = new Statistics();
   readonly #prefix = newGuidPrefix();
+  readonly #maxSampleBytes: number;
   readonly #transport: UdpTransport;
   readonly #outbox: Outbox;
   readonly #receiver: MessageReceiver;
@@ -94,13 +103,18 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   /** @throws ParticipantOptionError, TransportError */
   constructor(options: ParticipantOptions) {
     super();
-    const { domain, leaseDuration = DEFAULT_LEASE_MS } = options;
+    const { domain, leaseDuration = DEFAULT_LEASE_MS, maxSampleBytes = DEFAULT_MAX_SAMPLE_BYTES } = options;
     if (!Number.isInteger(domain) || domain < 0 || domain > MAX_DOMAIN)
       throw new ParticipantOptionError(`domain: expected an integer from 0 to ${MAX_DOMAIN}, got ${domain}`);
     if (!(leaseDuration >= MIN_LEASE_MS))
       throw new ParticipantOptionError(
         `leaseDuration: expected at least ${MIN_LEASE_MS} ms, got ${leaseDuration}`,
       );
+    if (!Number.isInteger(maxSampleBytes) || maxSampleBytes < 1 || maxSampleBytes > LARGEST_MAX_SAMPLE_BYTES)
+      throw new ParticipantOptionError(
+        `maxSampleBytes: expected an integer from 1 to ${LARGEST_MAX_SAMPLE_BYTES}, got ${maxSampleBytes}`,
+      );
+    this.#maxSampleBytes = maxSampleBytes;
     this.#transport = new UdpTransport(
       { domain, range: options.range, interfaces: options.interfaces ?? [], peers: options.peers ?? [] },
       {
@@ -110,7 +124,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
       this.#statistics,
     );
     this.#outbox = new Outbox(this.#prefix, this.#transport);
-    this.#receiver = new MessageReceiver(this.#prefix, this.#statistics, {
+    this.#receiver = new MessageReceiver(this.#prefix, this.#statistics, new ReceiveMemory(maxSampleBytes), {
       participantData: (change) => this.#participants.receive(change),
       alive: (prefix) => this.#participants.alive(prefix),
       knowsWriter: (guid) => this.#endpoints.knows(guid),
@@ -208,11 +222,15 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     const { reliability, durability, depth } = options.qos;
     const protocol = new StatefulWriter(
       entityId,
-      { reliable: reliability === 'reliable', transientLocal: durability === 'transient-local', depth },
+      {
+        reliable: reliability === 'reliable',
+        transientLocal: durability === 'transient-local',
+        history: { depth, bytes: Math.max(HISTORY_BYTES, 2 * this.#maxSampleBytes) },
+      },
       this.#outbox,
       this.#statistics,
     );
-    const writer = new Writer(guidOf(this.#prefix, entityId), options, protocol, () => {
+    const writer = new Writer(guidOf(this.#prefix, entityId), options, this.#maxSampleBytes, protocol, () => {
       this.#remove(writer);
       this.#receiver.removeWriter(protocol);
       protocol.close();

@@ -1,5 +1,6 @@
 import { guidOf } from './guid';
 import type { Outbox } from './outbox';
+import type { ReceiveMemory } from './receive-memory';
 import type { Statistics } from './statistics';
 import { type ReaderProtocol, type ReceivedChange, WriterProxy, type WriterTarget } from './writer-proxy';
 
@@ -31,12 +32,13 @@ export class StatefulReader {
   }
 
   /** The new proxy is not open yet: what came early can be given to it first. */
-  matchWriter(target: WriterTarget): WriterProxy {
+  matchWriter(target: WriterTarget, memory: ReceiveMemory): WriterProxy {
     const proxy = new WriterProxy(
       this.entityId,
       this.#protocol,
       target,
       this.#outbox,
+      memory,
       this.#statistics,
       (change) => this.#deliver(change, target),
     );

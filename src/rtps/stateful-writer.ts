@@ -1,34 +1,17 @@
 import { EntityId, guidOf } from './guid';
-import { HistoryCache } from './history-cache';
+import { HistoryCache, type HistoryLimits } from './history-cache';
 import type { Change } from './message-writer';
 import type { Destination, Outbox } from './outbox';
+import { ReaderProxy, type ReaderTarget } from './reader-proxy';
+import { SendQueue } from './send-queue';
 import type { Statistics } from './statistics';
-import type { AckNackSubmessage } from './submessage';
-import { SubmessageCount } from './submessage-count';
+import type { AckNackSubmessage, NackFragSubmessage } from './submessage';
 import { now } from './time';
-
-/** A matched remote reader. */
-export interface ReaderTarget extends Destination {
-  readonly entityId: number;
-  readonly reliable: boolean;
-  readonly transientLocal: boolean;
-}
 
 export interface WriterProtocol {
   readonly reliable: boolean;
   readonly transientLocal: boolean;
-  /** Changes kept at most. */
-  readonly depth: number;
-}
-
-interface ReaderProxy {
-  readonly target: ReaderTarget;
-  /** What was written up to here, before the match, is gone or not for this reader. */
-  readonly irrelevantUpTo: number;
-  readonly ackNacks: SubmessageCount;
-  /** Whether it is known to know this writer; a best-effort reader never tells. */
-  confirmed: boolean;
-  acknowledged: number;
+  readonly history: HistoryLimits;
 }
 
 /** The confirmed readers of one remote participant behind one locator: they share each DATA. */
@@ -36,6 +19,7 @@ interface ReaderGroup extends Destination {
   /** The only reader, else ENTITYID_UNKNOWN: all matched readers there. */
   readonly readerId: number;
   readonly reliable: boolean;
+  readonly queue: SendQueue;
 }
 
 const FIRST_HEARTBEAT_MS = 50;
@@ -43,7 +27,7 @@ const LAST_HEARTBEAT_MS = 1000;
 
 /**
  * The protocol of a writer towards its matched readers (RTPS 8.4.9): sends, keeps what durability and unacknowledged
- * reliable readers need within the history's depth, sends again what is asked for and a GAP for what is gone or not
+ * reliable readers need within the history's limits, sends again what is asked for and a GAP for what is gone or not
  * for that reader, and heartbeats while something is unacknowledged. A writer without reliable readers and without
  * transient-local durability keeps nothing.
  *
@@ -60,7 +44,7 @@ export class StatefulWriter {
   readonly #disposals = new Set<number>();
   readonly #readers = new Map<string, ReaderProxy>();
   readonly #appendHeartbeats = () => this.#heartbeatGroups();
-  #groups: ReaderGroup[] = [];
+  #groups = new Map<string, ReaderGroup>();
   #hasReliableReaders = false;
   #last = 0;
   #heartbeatCount = 0;
@@ -72,7 +56,7 @@ export class StatefulWriter {
     this.#protocol = protocol;
     this.#outbox = outbox;
     this.#statistics = statistics;
-    this.#history = new HistoryCache(protocol.depth);
+    this.#history = new HistoryCache(protocol.history);
   }
 
   get matchedCount(): number {
@@ -104,15 +88,9 @@ export class StatefulWriter {
 
   matchReader(target: ReaderTarget): void {
     const historical = this.#protocol.transientLocal && target.transientLocal;
-    const reliable = this.#isReliable(target);
+    const reliable = this.#protocol.reliable && target.reliable;
     const irrelevantUpTo = historical ? this.#first - 1 : this.#last;
-    const proxy: ReaderProxy = {
-      target,
-      irrelevantUpTo,
-      ackNacks: new SubmessageCount(),
-      confirmed: !reliable,
-      acknowledged: irrelevantUpTo,
-    };
+    const proxy = new ReaderProxy(target, reliable, irrelevantUpTo);
     this.#readers.set(guidOf(target.prefix, target.entityId), proxy);
     this.#regroup();
     if (reliable) {
@@ -132,29 +110,39 @@ export class StatefulWriter {
 
   ackNack(readerGuid: string, ackNack: AckNackSubmessage): void {
     const proxy = this.#readers.get(readerGuid);
-    if (proxy === undefined || !this.#isReliable(proxy.target)) return;
+    if (proxy?.reliable !== true) return;
     if (!proxy.ackNacks.accept(ackNack.count)) return;
     if (!proxy.confirmed) {
       proxy.confirmed = true;
       this.#regroup();
       this.#invite(proxy);
       this.#sendSinceMatch(proxy);
-      this.#heartbeat(proxy.target, proxy.target.entityId);
+      this.#heartbeatReader(proxy);
       return;
     }
     if (ackNack.base - 1 > proxy.acknowledged) {
       proxy.acknowledged = Math.min(ackNack.base - 1, this.#last);
       this.#heartbeatDelay = FIRST_HEARTBEAT_MS;
+      this.#queueOf(proxy)?.acknowledged(proxy.acknowledged);
       this.#trim();
     }
     // Fast DDS begins with base 0, and drops a whole datagram that answers with a GAP from 0.
     const asked = ackNack.numbers.filter((sequence) => sequence >= 1 && sequence <= this.#last);
     if (asked.length > 0) {
       this.#resend(proxy, asked);
-      this.#heartbeat(proxy.target, proxy.target.entityId);
+      this.#heartbeatReader(proxy);
     } else if (!ackNack.final) {
-      this.#heartbeat(proxy.target, proxy.target.entityId);
+      this.#heartbeatReader(proxy);
     }
+  }
+
+  /** Sends fragments again, or says that their sample is gone. */
+  nackFrag(readerGuid: string, { sequence, numbers, count }: NackFragSubmessage): void {
+    const proxy = this.#readers.get(readerGuid);
+    if (proxy?.reliable !== true || !proxy.nackFrags.accept(count)) return;
+    const change = this.#relevant(proxy, sequence);
+    if (change === undefined) this.#resend(proxy, [sequence]);
+    else this.#queueOf(proxy)?.sendFragmentsAgain(proxy.target, proxy.target.entityId, change, numbers);
   }
 
   close(): void {
@@ -166,7 +154,7 @@ export class StatefulWriter {
 
   #write(change: Change): number {
     if (this.#protocol.transientLocal || this.#hasReliableReaders) this.#history.add(change);
-    for (const group of this.#groups) this.#send(group, group.readerId, change);
+    for (const group of this.#groups.values()) this.#send(group, group.readerId, change);
     if (this.#hasReliableReaders) {
       this.#outbox.beforeFlush(this.#appendHeartbeats);
       this.#heartbeatDelay = FIRST_HEARTBEAT_MS;
@@ -175,14 +163,25 @@ export class StatefulWriter {
     return change.sequence;
   }
 
-  #send(to: Destination, readerId: number, change: Change): void {
+  #send(group: ReaderGroup, readerId: number, change: Change): void {
     this.#statistics.samplesSent++;
-    this.#outbox.data(to, readerId, this.entityId, change);
+    group.queue.send(group, readerId, change);
   }
 
-  #sendSinceMatch({ target, irrelevantUpTo }: ReaderProxy): void {
+  #sendSinceMatch(proxy: ReaderProxy): void {
+    const group = this.#groups.get(proxy.groupKey);
+    if (group === undefined) return;
     for (const change of this.#history)
-      if (change.sequence > irrelevantUpTo) this.#send(target, target.entityId, change);
+      if (change.sequence > proxy.irrelevantUpTo) this.#send(group, proxy.target.entityId, change);
+  }
+
+  #queueOf(proxy: ReaderProxy): SendQueue | undefined {
+    return this.#groups.get(proxy.groupKey)?.queue;
+  }
+
+  /** The change, when it is there and for this reader. */
+  #relevant(proxy: ReaderProxy, sequence: number): Change | undefined {
+    return sequence > proxy.irrelevantUpTo ? this.#history.get(sequence) : undefined;
   }
 
   #resend(proxy: ReaderProxy, asked: readonly number[]): void {
@@ -195,11 +194,10 @@ export class StatefulWriter {
     };
     for (const sequence of asked) {
       if (sequence < gapEnd) continue;
-      const change = sequence > proxy.irrelevantUpTo ? this.#history.get(sequence) : undefined;
+      const change = this.#relevant(proxy, sequence);
       if (change !== undefined) {
         closeGap();
-        this.#statistics.samplesResent++;
-        this.#outbox.data(target, target.entityId, this.entityId, change);
+        this.#queueOf(proxy)?.sendAgain(target, target.entityId, change);
         continue;
       }
       if (sequence !== gapEnd) {
@@ -216,22 +214,29 @@ export class StatefulWriter {
     return this.#history.first ?? this.#last + 1;
   }
 
-  #isReliable(target: ReaderTarget): boolean {
-    return this.#protocol.reliable && target.reliable;
-  }
-
   /** Tells the reader where its samples begin. */
   #invite({ target, irrelevantUpTo }: ReaderProxy): void {
     this.#heartbeat(target, target.entityId, irrelevantUpTo + 1, irrelevantUpTo);
   }
 
-  #heartbeat(to: Destination, readerId: number, first = this.#first, last = this.#last): void {
+  /** The highest that this reader or group was sent: what waits must not be asked for. */
+  #lastSent(groupKey: string): number {
+    const unsent = this.#groups.get(groupKey)?.queue.firstUnsent ?? Number.POSITIVE_INFINITY;
+    return Math.max(Math.min(this.#last, unsent - 1), this.#first - 1);
+  }
+
+  #heartbeatReader({ target, groupKey }: ReaderProxy): void {
+    this.#heartbeat(target, target.entityId, this.#first, this.#lastSent(groupKey));
+  }
+
+  #heartbeat(to: Destination, readerId: number, first: number, last: number): void {
     this.#heartbeatCount = (this.#heartbeatCount + 1) >>> 0;
     this.#outbox.heartbeat(to, readerId, this.entityId, first, last, this.#heartbeatCount, false);
   }
 
   #heartbeatGroups(): void {
-    for (const group of this.#groups) if (group.reliable) this.#heartbeat(group, group.readerId);
+    for (const [key, group] of this.#groups)
+      if (group.reliable) this.#heartbeat(group, group.readerId, this.#first, this.#lastSent(key));
   }
 
   #armHeartbeat(): void {
@@ -239,12 +244,11 @@ export class StatefulWriter {
     this.#heartbeatTimer = setTimeout(() => {
       this.#heartbeatTimer = undefined;
       const lagging = [...this.#readers.values()].filter(
-        ({ confirmed, acknowledged, target }) =>
-          !confirmed || (this.#isReliable(target) && acknowledged < this.#last),
+        ({ confirmed, acknowledged, reliable }) => !confirmed || (reliable && acknowledged < this.#last),
       );
       if (lagging.length === 0) return;
       for (const proxy of lagging) {
-        if (proxy.confirmed) this.#heartbeat(proxy.target, proxy.target.entityId);
+        if (proxy.confirmed) this.#heartbeatReader(proxy);
         else this.#invite(proxy);
       }
       this.#heartbeatDelay = Math.min(2 * this.#heartbeatDelay, LAST_HEARTBEAT_MS);
@@ -256,7 +260,7 @@ export class StatefulWriter {
   #trim(): void {
     let acknowledged = this.#last;
     for (const proxy of this.#readers.values())
-      if (this.#isReliable(proxy.target)) acknowledged = Math.min(acknowledged, proxy.acknowledged);
+      if (proxy.reliable) acknowledged = Math.min(acknowledged, proxy.acknowledged);
     const { transientLocal } = this.#protocol;
     for (const sequence of transientLocal ? this.#disposals : this.#history.sequences()) {
       if (sequence > acknowledged) break;
@@ -266,21 +270,28 @@ export class StatefulWriter {
   }
 
   #regroup(): void {
-    const groups = new Map<string, ReaderGroup>();
+    const before = this.#groups;
+    this.#groups = new Map();
     this.#hasReliableReaders = false;
-    for (const { target, confirmed } of this.#readers.values()) {
-      if (this.#isReliable(target)) this.#hasReliableReaders = true;
+    for (const { target, confirmed, reliable, groupKey } of this.#readers.values()) {
+      if (reliable) this.#hasReliableReaders = true;
       if (!confirmed) continue;
-      const key = target.prefix + target.locator.key;
-      const group = groups.get(key);
-      const reliable = this.#isReliable(target);
-      groups.set(key, {
+      const group = this.#groups.get(groupKey);
+      this.#groups.set(groupKey, {
         prefix: target.prefix,
         locator: target.locator,
         readerId: group === undefined ? target.entityId : EntityId.unknown,
         reliable: reliable || group?.reliable === true,
+        queue: group?.queue ?? before.get(groupKey)?.queue ?? this.#openQueue(target),
       });
     }
-    this.#groups = [...groups.values()];
+    for (const [key, { queue }] of before) if (!this.#groups.has(key)) queue.close();
+  }
+
+  #openQueue({ locator }: ReaderTarget): SendQueue {
+    const { history } = this.#protocol;
+    return new SendQueue(this.entityId, locator, this.#outbox, history, this.#statistics, () => {
+      if (this.#hasReliableReaders) this.#outbox.beforeFlush(this.#appendHeartbeats);
+    });
   }
 }

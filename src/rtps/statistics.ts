@@ -15,11 +15,19 @@ export class Statistics {
   samplesReceived = 0;
   samplesSent = 0;
   samplesResent = 0;
+  /** Fragments of large samples sent again because a reader asked for them. */
+  fragmentsResent = 0;
+  /** Large samples given up before they were sent, because newer ones replaced them. */
+  samplesUnsent = 0;
   /** Samples of a matched writer that its reader will never deliver. */
   samplesLost = 0;
   samplesDuplicate = 0;
-  /** DATA_FRAG submessages: fragments are not put together, their samples count as lost. */
+  /** DATA_FRAG submessages for which there was no memory, or which contradict those before; asked for again. */
   fragmentsDropped = 0;
+  /** Samples that came in part, and were given up; a reliable writer is asked for them again. */
+  samplesIncomplete = 0;
+  /** Samples that were larger than the participant takes; they also count as lost. */
+  samplesTooLarge = 0;
   /** Samples of writers not discovered yet that did not fit the store that waits for their discovery. */
   samplesTooEarly = 0;
 }

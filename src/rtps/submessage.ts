@@ -8,7 +8,11 @@ export const SubmessageId = {
   gap: 0x08,
   infoTimestamp: 0x09,
   infoSource: 0x0c,
+  infoReplyIp4: 0x0d,
   infoDestination: 0x0e,
+  infoReply: 0x0f,
+  nackFrag: 0x12,
+  heartbeatFrag: 0x13,
   data: 0x15,
   dataFrag: 0x16,
 } as const;
@@ -24,12 +28,14 @@ export const Flag = {
   inlineQos: 0x02,
   data: 0x04,
   key: 0x08,
+  /** DATA_FRAG, which always bears data or a key. */
+  fragmentKey: 0x04,
 } as const;
 
 export const MESSAGE_HEADER_BYTES = 20;
 export const PROTOCOL_MAJOR = 2;
 export const PROTOCOL_MINOR = 1;
-/** The most numbers a set in ACKNACK or GAP can span (RTPS 9.4.2.6). */
+/** The most numbers a set in ACKNACK, GAP or NACK_FRAG can span (RTPS 9.4.2.6, 9.4.2.8). */
 export const SET_SPAN = 256;
 
 /** What the submessages before one say about it (RTPS 8.3.4, the Receiver). */
@@ -51,10 +57,37 @@ export interface DataSubmessage {
   readonly payload: Buffer;
 }
 
+/** Fragments of a sample; they are numbered from 1, and all but the last have `fragmentBytes` octets. */
 export interface DataFragSubmessage {
   readonly readerId: number;
   readonly writerId: number;
   readonly sequence: number;
+  readonly inlineQos: ParameterList | undefined;
+  readonly first: number;
+  readonly count: number;
+  readonly fragmentBytes: number;
+  /** Of the whole sample. */
+  readonly sampleBytes: number;
+  /** The octets of these fragments, a view into the datagram. */
+  readonly payload: Buffer;
+}
+
+/** The fragments 1 to `last` of the sample have been sent. */
+export interface HeartbeatFragSubmessage {
+  readonly readerId: number;
+  readonly writerId: number;
+  readonly sequence: number;
+  readonly last: number;
+  readonly count: number;
+}
+
+/** Asked for: the fragments `numbers` of the sample. */
+export interface NackFragSubmessage {
+  readonly readerId: number;
+  readonly writerId: number;
+  readonly sequence: number;
+  readonly numbers: readonly number[];
+  readonly count: number;
 }
 
 export interface HeartbeatSubmessage {

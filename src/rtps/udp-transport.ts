@@ -49,6 +49,8 @@ const SUFFICIENT_BUFFER_BYTES = 2 * 1024 * 1024;
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 /** Cyclone DDS's max_msg_size; over loopback larger datagrams are no faster. */
 const LOCAL_BATCH_BYTES = 14_720;
+/** Fewer datagrams are faster; Fast DDS drops those of more than 65,500 octets. */
+const LOCAL_MESSAGE_BYTES = 60_000;
 /** Fits an Ethernet frame also inside a tunnel: an IP fragment lost would lose all of a larger one. */
 const REMOTE_BATCH_BYTES = 1400;
 
@@ -138,6 +140,15 @@ export class UdpTransport implements MessageSender {
 
   batchBytes(locator: Locator): number {
     return this.#host.isOwn(locator.address) ? LOCAL_BATCH_BYTES : REMOTE_BATCH_BYTES;
+  }
+
+  messageBytes(locator: Locator): number {
+    return this.#host.isOwn(locator.address) ? LOCAL_MESSAGE_BYTES : REMOTE_BATCH_BYTES;
+  }
+
+  /** Small datagrams take more than twice their size in a socket's buffer. */
+  get requestBytes(): number {
+    return (this.#user?.getRecvBufferSize() ?? 0) / 4;
   }
 
   send(message: Buffer, locator: Locator, sent: () => void): void {

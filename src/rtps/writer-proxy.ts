@@ -1,6 +1,9 @@
+import type { FragmentedSample } from './fragmented-sample';
 import type { Destination, Outbox } from './outbox';
+import { Reassembly } from './reassembly';
+import type { ReceiveMemory } from './receive-memory';
 import type { Statistics } from './statistics';
-import { SET_SPAN } from './submessage';
+import { type DataFragSubmessage, SET_SPAN } from './submessage';
 import { SubmessageCount } from './submessage-count';
 
 /** A matched remote writer. */
@@ -15,7 +18,7 @@ export interface ReceivedChange {
   readonly sequence: number;
   /** Nanoseconds since the epoch. */
   readonly timestamp: bigint | undefined;
-  /** A view into the datagram. */
+  /** A view into the datagram, or the sample's own where it came in fragments. */
   readonly payload: Buffer;
   /** The status (RTPS 9.6.4.9): 1 disposed, 2 unregistered, 0 alive. */
   readonly status: number;
@@ -28,13 +31,19 @@ export interface ReaderProtocol {
   readonly transientLocal: boolean;
 }
 
-/** Samples kept while one before them is missing, and how far ahead they may lie. */
+/** How far ahead samples may lie that are kept while one before them is missing. */
 const WINDOW = 16_384;
-const WINDOW_BYTES = 16 * 1024 * 1024;
+/** Samples of a best-effort writer that are put together at the same time. */
+const MAX_PARTIAL = 4;
+/** Without a new fragment for so long, what has come of a sample is given up; a reliable writer is asked for it anew. */
+const MAX_PARTIAL_AGE_MS = { reliable: 10_000, bestEffort: 1000 };
+/** After this time a fragment that has not come, though no later one has either, is taken for lost. */
+const QUIET_MS = 20;
 /** Waiting this long lets one ACKNACK answer several HEARTBEATs. */
 const RESPONSE_DELAY_MS = 5;
-/** What was asked for is not asked for again before. */
+/** What was asked for is not asked for again before; fragments sooner, where the writer answers sooner. */
 const REPEAT_MS = 40;
+const LEAST_REPEAT_MS = 10;
 const LAST_REPEAT_MS = 1000;
 
 /**
@@ -49,20 +58,28 @@ export class WriterProxy {
   readonly #protocol: ReaderProtocol;
   readonly #reliable: boolean;
   readonly #outbox: Outbox;
+  readonly #memory: ReceiveMemory;
+  readonly #reassembly: Reassembly;
   readonly #statistics: Statistics;
   readonly #deliver: (change: ReceivedChange) => void;
   readonly #heartbeats = new SubmessageCount();
   /** Received ahead of `#next`; `undefined` stands for what will not come. */
   readonly #ahead = new Map<number, ReceivedChange | undefined>();
-  #aheadBytes = 0;
   /** The next sequence number to deliver; 0 until it is known where this writer's samples begin for us. */
   #next = 0;
   /** The highest sequence number known to have been written. */
   #highest = 0;
+  /** The highest that a HEARTBEAT said has been sent. */
+  #announced = 0;
   #ackNackCount = 0;
+  #nackFragCount = 0;
+  /** Whether an ACKNACK is due even if nothing is missing. */
+  #answerDue = false;
   #timer: NodeJS.Timeout | undefined;
   #timerDue = 0;
   #repeatDelay = REPEAT_MS;
+  /** How long the writer takes to send fragments again. */
+  #roundTrip = REPEAT_MS / 2;
   #requestedUpTo = 0;
   #requestedAt = 0;
   #closed = false;
@@ -72,6 +89,7 @@ export class WriterProxy {
     protocol: ReaderProtocol,
     target: WriterTarget,
     outbox: Outbox,
+    memory: ReceiveMemory,
     statistics: Statistics,
     deliver: (change: ReceivedChange) => void,
   ) {
@@ -80,36 +98,77 @@ export class WriterProxy {
     this.#protocol = protocol;
     this.#reliable = protocol.reliable && target.reliable;
     this.#outbox = outbox;
+    this.#memory = memory;
+    this.#reassembly = new Reassembly(target.prefix, memory, statistics);
     this.#statistics = statistics;
     this.#deliver = deliver;
   }
 
   /** Asks the writer to say what it has (a "pre-emptive" ACKNACK), until it does. */
   open(): void {
-    if (this.#reliable && this.#next === 0) this.#sendAckNack();
+    if (this.#reliable && this.#next === 0) this.#respond();
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#ahead.clear();
+    for (const sequence of this.#ahead.keys()) this.#release(sequence);
+    this.#reassembly.clear();
   }
 
   data(change: ReceivedChange): void {
     if (this.#closed) return;
     if (!this.#reliable) this.#newest(change);
     else if (this.#next > 0 && change.sequence === this.#next) {
+      this.#reassembly.drop(change.sequence);
       this.#take(change);
       this.#takeAhead();
     } else this.#keepAhead(change.sequence, change);
   }
 
-  /** A sample that will never be complete here: the ones behind it must not wait for it. */
-  lose(sequence: number): void {
-    if (sequence >= this.#next && !this.#ahead.has(sequence)) this.#statistics.samplesLost++;
-    if (this.#reliable) this.#skip(sequence, sequence + 1);
-    else if (sequence >= this.#next) this.#next = sequence + 1;
+  /** `status` and `keyHash`: as of a `ReceivedChange`. */
+  fragment(
+    fragment: DataFragSubmessage,
+    timestamp: bigint | undefined,
+    status: number,
+    keyHash: string | undefined,
+  ): void {
+    const { sequence } = fragment;
+    // Late, repeated, or sent again to another reader.
+    if (this.#closed || sequence < this.#next || this.#ahead.has(sequence)) return;
+    if (fragment.sampleBytes > this.#memory.maxSampleBytes) {
+      this.#refuse(sequence);
+      return;
+    }
+    if (this.#reliable) this.#highest = Math.max(this.#highest, sequence);
+    const sample = this.#reassembly.get(sequence) ?? this.#beginSample(fragment, timestamp, status, keyHash);
+    if (sample?.add(fragment) !== true) {
+      this.#statistics.fragmentsDropped++;
+      return;
+    }
+    if (sample.isComplete) {
+      const { payload } = this.#reassembly.take(sequence);
+      const { timestamp, status, keyHash } = sample;
+      this.data({ sequence, timestamp, payload, status, keyHash });
+    } else if (this.#reliable && this.#next > 0) {
+      this.#measure(sample);
+      this.#repeatDelay = this.#fragmentRepeat;
+      this.#respondIn(sample.isAnswered ? 0 : RESPONSE_DELAY_MS);
+    }
+  }
+
+  /** The writer has sent fragments 1 to `last` of the sample. */
+  heartbeatFrag(sequence: number, last: number): void {
+    if (!this.#reliable || this.#next === 0 || sequence < this.#next) return;
+    this.#highest = Math.max(this.#highest, sequence);
+    this.#reassembly.get(sequence)?.sentUpTo(last);
+    this.#respondIn(RESPONSE_DELAY_MS);
+  }
+
+  /** Gives up samples of which nothing more comes. */
+  expire(): void {
+    this.#reassembly.expire(this.#reliable ? MAX_PARTIAL_AGE_MS.reliable : MAX_PARTIAL_AGE_MS.bestEffort);
   }
 
   heartbeat(first: number, last: number, count: number, final: boolean): void {
@@ -121,7 +180,10 @@ export class WriterProxy {
       this.#advance(first);
     }
     this.#highest = Math.max(this.#highest, last);
-    if (!final || this.#next <= this.#highest) this.#respondIn(RESPONSE_DELAY_MS);
+    this.#announced = Math.max(this.#announced, last);
+    if (final && this.#next > this.#highest) return;
+    this.#answerDue = true;
+    this.#respondIn(RESPONSE_DELAY_MS);
   }
 
   gap(start: number, base: number, numbers: readonly number[]): void {
@@ -137,7 +199,51 @@ export class WriterProxy {
     }
     if (this.#next > 0) this.#statistics.samplesLost += change.sequence - this.#next;
     this.#next = change.sequence;
+    this.#reassembly.dropBelow(this.#next + 1);
     this.#take(change);
+  }
+
+  /** Makes place for a sample of which the first fragment has come; `undefined` when there is none. */
+  #beginSample(
+    fragment: DataFragSubmessage,
+    timestamp: bigint | undefined,
+    status: number,
+    keyHash: string | undefined,
+  ): FragmentedSample | undefined {
+    const { sequence } = fragment;
+    if (this.#reliable) {
+      if (this.#isTooFar(sequence)) return undefined;
+    } else if (this.#reassembly.size >= MAX_PARTIAL) {
+      this.#reassembly.drop(Math.min(...this.#reassembly.sequences()));
+    }
+    const begin = () => this.#reassembly.begin(fragment, timestamp, status, keyHash);
+    const sample = begin();
+    if (sample !== undefined) return sample;
+    this.#dropFarther(sequence);
+    return begin();
+  }
+
+  /** A sample that is larger than allowed: those behind it do not wait for it. */
+  #refuse(sequence: number): void {
+    this.#statistics.samplesTooLarge++;
+    this.#statistics.samplesLost++;
+    if (this.#reliable) this.#skip(sequence, sequence + 1);
+    else this.#next = sequence + 1;
+  }
+
+  /** Frees what this writer's samples take that are farther from being delivered than this one. */
+  #dropFarther(sequence: number): void {
+    if (!this.#reliable) {
+      this.#reassembly.dropBelow(sequence);
+      return;
+    }
+    for (const other of this.#reassembly.sequences()) if (other > sequence) this.#reassembly.drop(other);
+    for (const other of this.#ahead.keys()) if (other > sequence) this.#release(other);
+  }
+
+  /** Beyond this a sample is dropped here, and asked for again when its turn comes. */
+  #isTooFar(sequence: number): boolean {
+    return this.#next === 0 ? this.#ahead.size >= WINDOW : sequence >= this.#next + WINDOW;
   }
 
   #take(change: ReceivedChange): void {
@@ -163,23 +269,26 @@ export class WriterProxy {
       if (change !== undefined) this.#statistics.samplesDuplicate++;
       return;
     }
-    const bytes = change?.payload.length ?? 0;
-    // Beyond the window it is dropped here and asked for again when its turn comes.
-    const tooFar = this.#next === 0 ? this.#ahead.size >= WINDOW : sequence >= this.#next + WINDOW;
-    if (!tooFar && this.#aheadBytes + bytes <= WINDOW_BYTES) {
-      // A copy, so that a waiting sample does not pin its whole datagram.
-      this.#ahead.set(sequence, change && { ...change, payload: Buffer.from(change.payload) });
-      this.#aheadBytes += bytes;
+    this.#reassembly.drop(sequence);
+    if (!this.#isTooFar(sequence) && this.#reserve(sequence, heldBytes(change))) {
+      this.#ahead.set(sequence, change && detached(change));
       this.#repeatDelay = REPEAT_MS;
     }
     this.#highest = Math.max(this.#highest, sequence);
     if (this.#next > 0) this.#respondIn(RESPONSE_DELAY_MS);
   }
 
+  #reserve(sequence: number, bytes: number): boolean {
+    const { prefix } = this.target;
+    if (this.#memory.reserve(prefix, bytes)) return true;
+    this.#dropFarther(sequence);
+    return this.#memory.reserve(prefix, bytes);
+  }
+
   #release(sequence: number): ReceivedChange | undefined {
     const change = this.#ahead.get(sequence);
     this.#ahead.delete(sequence);
-    this.#aheadBytes -= change?.payload.length ?? 0;
+    this.#memory.release(this.target.prefix, heldBytes(change));
     return change;
   }
 
@@ -205,6 +314,7 @@ export class WriterProxy {
       if (this.#closed) return;
     }
     this.#next = next;
+    this.#reassembly.dropBelow(next);
     this.#takeAhead();
   }
 
@@ -215,8 +325,10 @@ export class WriterProxy {
    */
   #begin(first: number, last: number): void {
     const historical = this.#protocol.transientLocal || !this.target.transientLocal;
-    const start = historical ? first : Math.max(first, Math.min(last + 1, ...this.#ahead.keys()));
+    const unasked = () => Math.min(last + 1, ...this.#ahead.keys(), ...this.#reassembly.sequences());
+    const start = historical ? first : Math.max(first, unasked());
     for (const sequence of this.#ahead.keys()) if (sequence < start) this.#release(sequence);
+    this.#reassembly.dropBelow(start);
     this.#next = start;
     this.#repeatDelay = REPEAT_MS;
     this.#takeAhead();
@@ -232,11 +344,11 @@ export class WriterProxy {
     this.#timerDue = due;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#sendAckNack();
+      this.#respond();
     }, delay);
   }
 
-  #sendAckNack(): void {
+  #respond(): void {
     if (this.#next === 0) {
       this.#send(1, [], false);
       this.#respondLater();
@@ -245,22 +357,51 @@ export class WriterProxy {
     const missing: number[] = [];
     const limit = Math.min(this.#highest, this.#next + SET_SPAN - 1);
     for (let sequence = this.#next; sequence <= limit; sequence++)
-      if (!this.#ahead.has(sequence)) missing.push(sequence);
-    if (missing.length === 0) {
-      this.#send(this.#next, missing, true);
-      return;
-    }
+      if (!this.#ahead.has(sequence) && this.#reassembly.get(sequence) === undefined) missing.push(sequence);
     const now = performance.now();
     const repeat = this.#requestedUpTo === 0 || now - this.#requestedAt >= REPEAT_MS;
     const asked = repeat ? missing : missing.filter((sequence) => sequence > this.#requestedUpTo);
-    if (asked.length === 0) {
-      this.#respondIn(this.#requestedAt + REPEAT_MS - now);
-      return;
+    if (asked.length > 0) {
+      this.#requestedUpTo = asked.at(-1) as number;
+      if (repeat) this.#requestedAt = now;
+      this.#send(this.#next, asked, false);
+    } else if (this.#answerDue) this.#send(this.#next, [], missing.length === 0);
+    this.#answerDue = false;
+    const fragmentsAsked = this.#requestFragments(now);
+    if (asked.length > 0 || fragmentsAsked) this.#respondLater();
+    else if (missing.length > 0) this.#respondIn(this.#requestedAt + REPEAT_MS - now);
+    else if (this.#reassembly.size > 0) this.#respondIn(QUIET_MS);
+  }
+
+  #measure(sample: FragmentedSample): void {
+    const roundTrip = sample.takeRoundTrip();
+    if (roundTrip !== undefined) this.#roundTrip = Math.max(roundTrip, 0.8 * this.#roundTrip);
+  }
+
+  get #fragmentRepeat(): number {
+    return Math.min(Math.max(2 * this.#roundTrip, LEAST_REPEAT_MS), REPEAT_MS);
+  }
+
+  /** Asks for the fragments that are lost, as many as the sockets can take at once. */
+  #requestFragments(now: number): boolean {
+    const { target } = this;
+    let room = this.#outbox.requestBytes;
+    let asked = false;
+    for (const sequence of this.#reassembly.sequences()) {
+      const sample = this.#reassembly.get(sequence) as FragmentedSample;
+      const limit = Math.floor(room / sample.fragmentBytes);
+      if (limit < 1 && asked) break;
+      // All of it has been sent, or must have been.
+      const sent =
+        sequence <= this.#announced || sequence < this.#highest || now - sample.lastArrival >= QUIET_MS;
+      const missing = sample.request(sent, Math.max(limit, 1), this.#fragmentRepeat);
+      if (missing.length === 0) continue;
+      room -= missing.length * sample.fragmentBytes;
+      asked = true;
+      this.#nackFragCount = (this.#nackFragCount + 1) >>> 0;
+      this.#outbox.nackFrag(target, this.readerId, target.entityId, sequence, missing, this.#nackFragCount);
     }
-    this.#requestedUpTo = asked.at(-1) as number;
-    if (repeat) this.#requestedAt = now;
-    this.#send(this.#next, asked, false);
-    this.#respondLater();
+    return asked;
   }
 
   #respondLater(): void {
@@ -273,4 +414,17 @@ export class WriterProxy {
     const { target } = this;
     this.#outbox.ackNack(target, this.readerId, target.entityId, base, missing, this.#ackNackCount, final);
   }
+}
+
+/** What a waiting sample takes besides its payload, at most; also one of which is only known that it will not come. */
+const SAMPLE_OVERHEAD_BYTES = 256;
+
+function heldBytes(change: ReceivedChange | undefined): number {
+  return SAMPLE_OVERHEAD_BYTES + (change?.payload.length ?? 0);
+}
+
+/** With a payload that does not pin the whole datagram while it waits. */
+function detached(change: ReceivedChange): ReceivedChange {
+  const { payload } = change;
+  return payload.length === payload.buffer.byteLength ? change : { ...change, payload: Buffer.from(payload) };
 }

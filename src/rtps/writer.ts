@@ -10,21 +10,16 @@ export interface EndpointOptions {
   readonly userData?: Buffer;
 }
 
-/** A sample that is larger than one datagram carries. */
+/** A sample that is larger than the participant sends. */
 export class PayloadTooLargeError extends Error {
   override name = 'PayloadTooLargeError';
   readonly limit: number;
 
   constructor(topic: string, length: number, limit: number) {
-    super(
-      `topic ${JSON.stringify(topic)}: a sample of ${length} bytes, at most ${limit} fit into a datagram`,
-    );
+    super(`topic ${JSON.stringify(topic)}: a sample of ${length} bytes, at most ${limit} are sent`);
     this.limit = limit;
   }
 }
-
-/** With the headers below 65,500 octets: Fast DDS drops larger datagrams, UDP ends at 65,507. */
-export const MAX_PAYLOAD_BYTES = 65_000;
 
 /**
  * A writer of a topic, made by `Participant.createWriter`.
@@ -38,6 +33,7 @@ export class Writer extends EventEmitter {
   readonly type: string;
   readonly qos: EndpointQos;
   readonly userData: Buffer | undefined;
+  readonly #maxSampleBytes: number;
   readonly #protocol: StatefulWriter;
   readonly #close: (writer: Writer) => void;
   #closed = false;
@@ -45,6 +41,7 @@ export class Writer extends EventEmitter {
   constructor(
     guid: string,
     options: EndpointOptions,
+    maxSampleBytes: number,
     protocol: StatefulWriter,
     close: (writer: Writer) => void,
   ) {
@@ -54,6 +51,7 @@ export class Writer extends EventEmitter {
     this.type = options.type;
     this.qos = options.qos;
     this.userData = options.userData;
+    this.#maxSampleBytes = maxSampleBytes;
     this.#protocol = protocol;
     this.#close = close;
   }
@@ -73,8 +71,8 @@ export class Writer extends EventEmitter {
    */
   write(payload: Buffer): number {
     if (this.#closed) throw new Error(`topic ${JSON.stringify(this.topic)}: the writer is closed`);
-    if (payload.length > MAX_PAYLOAD_BYTES)
-      throw new PayloadTooLargeError(this.topic, payload.length, MAX_PAYLOAD_BYTES);
+    if (payload.length > this.#maxSampleBytes)
+      throw new PayloadTooLargeError(this.topic, payload.length, this.#maxSampleBytes);
     return this.#protocol.write(payload);
   }
 

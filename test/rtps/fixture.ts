@@ -7,6 +7,7 @@ import { counterpart } from '../counterparts';
 import { DdsPeer, type DdsPeerOptions, type DdsVendor } from '../peers/dds/dds-peer';
 
 export const STRING = 'std_msgs::msg::dds_::String_';
+export const IMAGE = 'sensor_msgs::msg::dds_::Image_';
 export const RELIABLE: EndpointQos = { reliability: 'reliable', durability: 'volatile', depth: 1000 };
 export const BEST_EFFORT: EndpointQos = { ...RELIABLE, reliability: 'best-effort' };
 export const TRANSIENT_LOCAL: EndpointQos = { ...RELIABLE, durability: 'transient-local' };
@@ -30,6 +31,33 @@ export function encodeString(text: string): Buffer {
 
 export function decodeString(payload: Buffer): string {
   return payload.toString('utf8', 8, 8 + payload.readUInt32LE(4) - 1);
+}
+
+/** The CDR of a `sensor_msgs/msg/Image` as the peers make that of a number, with so many octets of data. */
+export function encodeImage(number: number, bytes: number): Buffer {
+  const payload = Buffer.alloc(100 + bytes);
+  let at = 4;
+  const uint32 = (value: number) => {
+    at = 4 * Math.ceil(at / 4);
+    at = payload.writeUInt32LE(value, at);
+  };
+  const string = (text: string) => {
+    uint32(text.length + 1);
+    at += payload.write(`${text}\0`, at);
+  };
+  payload.writeUInt16BE(0x0001, 0);
+  uint32(number);
+  uint32(500_000_000);
+  string(`message ${number}`);
+  uint32(1);
+  uint32(bytes);
+  string('mono8');
+  payload[at++] = 0;
+  uint32(bytes);
+  uint32(bytes);
+  for (let octet = 0; octet < bytes; octet++)
+    payload[at + octet] = octet * 7 + Math.floor(octet / 251) + number;
+  return payload.subarray(0, at + bytes);
 }
 
 /** Takes what a reader delivers, and lets a test wait for it. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readMessage, type SubmessageHandler } from '../../src/rtps/message-reader';
 import { Pid } from '../../src/rtps/parameter-list';
-import type { MessageContext } from '../../src/rtps/submessage';
+import type { DataFragSubmessage, MessageContext } from '../../src/rtps/submessage';
 
 const VENDOR_PREFIX = '0110aabb ccddeeff 00112233';
 const HEADER = `52545053 0201 0110 ${VENDOR_PREFIX}`;
@@ -22,6 +22,8 @@ function read(...parts: string[]) {
     heartbeat: note('heartbeat'),
     gap: note('gap'),
     ackNack: note('ackNack'),
+    heartbeatFrag: note('heartbeatFrag'),
+    nackFrag: note('nackFrag'),
     skipped: (id) => skipped.push(id),
   };
   const fault = readMessage(bytes(...parts), handler)?.message;
@@ -113,6 +115,58 @@ describe('reading a message', () => {
     assert.deepEqual(read(HEADER, bigGap).last, gap);
   });
 
+  it('reads DATA_FRAG with inline QoS in both byte orders', () => {
+    // Fragments 3 and 4 of 3 octets each, of a sample of 11 octets, and padding.
+    const little = '16 03 3400 0000 1c00 00000104 00000203 00000000 09000000 03000000 0200 0300 0b000000';
+    const big = '16 02 0034 0000 001c 00000104 00000203 00000000 00000009 00000003 0002 0003 0000000b';
+    const littleQos = '7100 0400 00000003 0100 0000';
+    const bigQos = '0071 0004 00000003 0001 0000';
+    for (const message of [`${little}${littleQos}`, `${big}${bigQos}`]) {
+      const { fault, seen } = read(HEADER, message, '61626364 65000000');
+      assert.equal(fault, undefined);
+      const [, , submessage] = seen[0] as (typeof seen)[number];
+      const { inlineQos, payload, ...rest } = submessage as DataFragSubmessage;
+      assert.deepEqual(rest, {
+        readerId: 0x104,
+        writerId: 0x203,
+        sequence: 9,
+        first: 3,
+        count: 2,
+        fragmentBytes: 3,
+        sampleBytes: 11,
+      });
+      assert.equal(payload.toString(), 'abcde');
+      assert.equal(inlineQos?.bytes(Pid.statusInfo, 4)?.toString('hex'), '00000003');
+    }
+  });
+
+  it('reads HEARTBEAT_FRAG and NACK_FRAG in both byte orders', () => {
+    const heartbeat = { readerId: 0x104, writerId: 0x203, sequence: 2 ** 32 + 9, last: 70, count: 5 };
+    const littleHeartbeat = '13 01 1800 00000104 00000203 01000000 09000000 46000000 05000000';
+    const bigHeartbeat = '13 00 0018 00000104 00000203 00000001 00000009 00000046 00000005';
+    for (const message of [littleHeartbeat, bigHeartbeat])
+      assert.deepEqual(read(HEADER, message).last, heartbeat);
+    const nack = { readerId: 0x104, writerId: 0x203, sequence: 9, numbers: [5, 7, 37], count: 8 };
+    const littleNack =
+      '12 01 2400 00000104 00000203 00000000 09000000 05000000 21000000 000000a0 00000080 08000000';
+    const bigNack =
+      '12 00 0024 00000104 00000203 00000000 00000009 00000005 00000021 a0000000 80000000 00000008';
+    for (const message of [littleNack, bigNack]) assert.deepEqual(read(HEADER, message).last, nack);
+  });
+
+  it('goes on behind INFO_REPLY, and answers nowhere else for it', () => {
+    const locator = '01000000 e81c0000 00000000 00000000 00000000 7f000001';
+    const { fault, names, skipped } = read(
+      HEADER,
+      `0f 01 2000 01000000 ${locator} 00000000`,
+      '0d 01 0800 0100007f 00001ce8',
+      HEARTBEAT_LE,
+    );
+    assert.equal(fault, undefined);
+    assert.deepEqual(names, ['heartbeat']);
+    assert.deepEqual(skipped, []);
+  });
+
   it('takes the ACKNACK with base 0 that Fast DDS begins with', () => {
     const { fault, last } = read(HEADER, '06 01 1800 00000104 00000203 00000000 00000000 00000000 01000000');
     assert.equal(fault, undefined);
@@ -160,12 +214,12 @@ describe('reading a message', () => {
       '01 01 0000',
       '01 01 0400 ffffffff',
       '80 01 0800 0102030405060708',
-      '12 00 0004 00000000',
+      '7f 00 0004 00000000',
       HEARTBEAT_LE,
     );
     assert.equal(fault, undefined);
     assert.deepEqual(names, ['heartbeat']);
-    assert.deepEqual(skipped, [0x80, 0x12]);
+    assert.deepEqual(skipped, [0x80, 0x7f]);
   });
 
   it('takes a length of zero as the rest of the datagram', () => {
@@ -260,6 +314,68 @@ describe('reading a message', () => {
     ['a short INFO_SRC', /INFO_SRC is 16 octets short/, HEADER, '0c 01 0400 00000000'],
     ['a short DATA', /DATA is 16 octets short/, HEADER, '15 01 0400 00000000'],
     ['a short DATA_FRAG', /DATA_FRAG is 28 octets short/, HEADER, '16 01 0400 00000000'],
+    [
+      'fragment number 0',
+      /from number 0/,
+      HEADER,
+      '16 01 2400 0000 1c00 00000104 00000203 00000000 01000000 00000000 0100 0400 04000000 00000000',
+    ],
+    [
+      'no fragments',
+      /DATA_FRAG: 0 fragments/,
+      HEADER,
+      '16 01 2400 0000 1c00 00000104 00000203 00000000 01000000 01000000 0000 0400 04000000 00000000',
+    ],
+    [
+      'fragments of no octets',
+      /fragments of 0 octets/,
+      HEADER,
+      '16 01 2400 0000 1c00 00000104 00000203 00000000 01000000 01000000 0100 0000 04000000 00000000',
+    ],
+    [
+      'fragments of an empty sample',
+      /of a sample of 0/,
+      HEADER,
+      '16 01 2400 0000 1c00 00000104 00000203 00000000 01000000 01000000 0100 0400 00000000 00000000',
+    ],
+    [
+      'a fragment behind the end of its sample',
+      /from number 2, of a sample of 4/,
+      HEADER,
+      '16 01 2400 0000 1c00 00000104 00000203 00000000 01000000 02000000 0100 0400 04000000 00000000',
+    ],
+    [
+      'fragments of which the last is behind the end',
+      /DATA_FRAG: 2 fragments/,
+      HEADER,
+      '16 01 2400 0000 1c00 00000104 00000203 00000000 01000000 01000000 0200 0400 04000000 00000000',
+    ],
+    [
+      'a fragment number that no sample can have',
+      /from number 4294967295/,
+      HEADER,
+      '16 01 2400 0000 1c00 00000104 00000203 00000000 01000000 ffffffff 0100 ffff ffffffff 00000000',
+    ],
+    [
+      'fewer octets than the fragments have',
+      /DATA_FRAG is 4 octets short/,
+      HEADER,
+      '16 01 2400 0000 1c00 00000104 00000203 00000000 01000000 01000000 0200 0400 08000000 00000000',
+    ],
+    [
+      'NACK_FRAG for fragment number 0',
+      /fragment number 0/,
+      HEADER,
+      '12 01 1c00 00000104 00000203 00000000 01000000 00000000 00000000 01000000',
+    ],
+    [
+      'NACK_FRAG with a set of more than 256',
+      /257 numbers/,
+      HEADER,
+      '12 01 1c00 00000104 00000203 00000000 01000000 01000000 01010000 01000000',
+    ],
+    ['a short NACK_FRAG', /NACK_FRAG is 24 octets short/, HEADER, '12 01 0400 00000000'],
+    ['a short HEARTBEAT_FRAG', /HEARTBEAT_FRAG is 20 octets short/, HEADER, '13 01 0400 00000000'],
   ];
   for (const [name, fault, ...parts] of broken)
     it(`refuses ${name}`, () => {

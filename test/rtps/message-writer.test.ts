@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { readMessage } from '../../src/rtps/message-reader';
-import { type Change, dataBytes, MessageWriter } from '../../src/rtps/message-writer';
+import {
+  type Change,
+  dataBytes,
+  dataFragBytes,
+  MessageWriter,
+  nackFragBytes,
+} from '../../src/rtps/message-writer';
 import { MESSAGE_HEADER_BYTES } from '../../src/rtps/submessage';
 
 const PREFIX = '01feaabbccddeeff00112233';
@@ -85,6 +91,31 @@ describe('writing a message', () => {
     );
   });
 
+  it('writes DATA_FRAG and NACK_FRAG', () => {
+    const sample = change(9, '000100006162636465');
+    const header = (number: string, length: string) =>
+      `16 01 ${length} 0000 1c00 00000104 00000203 00000000 09000000 ${number}000000 0100 0600 09000000`;
+    assert.equal(
+      written((writer) => {
+        writer.dataFrag(0x104, 0x203, sample, 1, 6);
+        writer.dataFrag(0x104, 0x203, sample, 2, 6);
+      }),
+      hex(
+        HEADER,
+        '09 01 0800 01000000 00000080',
+        `${header('01', '2800')} 00010000 61620000`,
+        `${header('02', '2400')} 63646500`,
+      ),
+    );
+    assert.equal(
+      written((writer) => writer.nackFrag(0x104, 0x203, 9, [5, 7, 37], 8)),
+      hex(
+        HEADER,
+        '12 01 2400 00000104 00000203 00000000 09000000 05000000 21000000 000000a0 00000080 08000000',
+      ),
+    );
+  });
+
   it('asks for a set that spans 256 numbers and reads it back', () => {
     const missing = [1000, 1031, 1032, 1255];
     const writer = new MessageWriter(PREFIX, Buffer.alloc(1024));
@@ -97,6 +128,8 @@ describe('writing a message', () => {
       dataFrag: ignore,
       heartbeat: ignore,
       gap: ignore,
+      heartbeatFrag: ignore,
+      nackFrag: ignore,
       skipped: ignore,
       ackNack: (_context, ackNack) => {
         numbers = ackNack.numbers;
@@ -113,6 +146,21 @@ describe('writing a message', () => {
       writer.destination(PEER);
       writer.data(0, 0x203, sample);
       assert.equal(writer.length, MESSAGE_HEADER_BYTES + dataBytes(sample));
+    }
+    const sample = change(1, '00'.repeat(10));
+    for (const number of [1, 2]) {
+      const bytes = MESSAGE_HEADER_BYTES + dataFragBytes(sample, number === 1 ? 7 : 3);
+      const writer = new MessageWriter(PREFIX, Buffer.alloc(bytes));
+      writer.destination(PEER);
+      writer.dataFrag(0, 0x203, sample, number, 7);
+      assert.equal(writer.length, bytes);
+    }
+    for (const missing of [[9], [1, 32], [1, 33], [1, 256]]) {
+      const span = (missing.at(-1) as number) - (missing[0] as number) + 1;
+      const writer = new MessageWriter(PREFIX, Buffer.alloc(MESSAGE_HEADER_BYTES + nackFragBytes(span)));
+      writer.destination(PEER);
+      writer.nackFrag(0, 0x203, 1, missing, 1);
+      assert.equal(writer.length, MESSAGE_HEADER_BYTES + nackFragBytes(span));
     }
   });
 });

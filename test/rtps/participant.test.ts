@@ -6,7 +6,7 @@ import { Participant, ParticipantOptionError, type RemoteParticipant } from '../
 import { QosError } from '../../src/rtps/qos';
 import type { RemoteEndpoint } from '../../src/rtps/remote-endpoint';
 import { TransportError } from '../../src/rtps/udp-transport';
-import { MAX_PAYLOAD_BYTES, PayloadTooLargeError } from '../../src/rtps/writer';
+import { PayloadTooLargeError } from '../../src/rtps/writer';
 import {
   BEST_EFFORT,
   Cast,
@@ -53,26 +53,29 @@ describe('participants among themselves', function () {
     });
 
   it('exchange samples of any length up to the limit', async () => {
-    const [a, b] = await pair();
+    const maxSampleBytes = 200_001;
+    const [a, b] = await pair({ maxSampleBytes });
     const topic = freshTopic();
     const inbox = new Inbox();
     b.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
     const writer = a.createWriter({ topic, type: STRING, qos: RELIABLE });
     await Promise.all([once(writer, 'matched'), once(b, 'matched')]);
-    const lengths = [4, 5, 1399, 1400, 1401, 14_700, 14_720, 14_740, 16_384, 40_000, MAX_PAYLOAD_BYTES];
+    const whole = [4, 5, 1399, 1400, 1401, 14_700, 14_720, 14_740, 16_384, 40_000, 59_936];
+    const fragmented = [59_937, 59_997, 60_000, 65_536, 119_833, maxSampleBytes];
+    const lengths = [...whole, ...fragmented];
     for (const length of lengths) writer.write(Buffer.alloc(length, length % 251));
     await inbox.until(lengths.length);
-    // RTPS pads a payload to a multiple of four.
+    // RTPS pads a payload to a multiple of four; of one in fragments the length is told.
     assert.deepEqual(
       inbox.samples.map(({ payload }) => payload.length),
-      lengths.map((length) => Math.ceil(length / 4) * 4),
+      [...whole.map((length) => Math.ceil(length / 4) * 4), ...fragmented],
     );
     for (const [index, { payload }] of inbox.samples.entries()) {
       const length = lengths[index] as number;
       assert.ok(payload.subarray(0, length).equals(Buffer.alloc(length, length % 251)));
     }
     assert.throws(
-      () => writer.write(Buffer.alloc(MAX_PAYLOAD_BYTES + 1)),
+      () => writer.write(Buffer.alloc(maxSampleBytes + 1)),
       (error) => error instanceof PayloadTooLargeError && error.message.includes(topic),
     );
   });

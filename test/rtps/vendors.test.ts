@@ -7,15 +7,25 @@ import {
   BEST_EFFORT,
   Cast,
   decodeString,
+  encodeImage,
   encodeString,
   freshDomain,
   freshTopic,
+  IMAGE,
   Inbox,
   numberedTexts,
   RELIABLE,
   STRING,
   TRANSIENT_LOCAL,
 } from './fixture';
+
+/** Of an image that a listener printed, its number and what it says of the data. */
+function heard(message: unknown): unknown {
+  const { header, data } = message as { header: { stamp: { sec: number } }; data: unknown };
+  return { number: header.stamp.sec, data };
+}
+
+const intactImage = (number: number) => ({ number, data: { bytes: 1_000_000, intact: true } });
 
 /** The tests with the peers of one vendor. */
 function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
@@ -131,6 +141,56 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
         linear_acceleration_covariance: [0, 0, 0, 0, 0, 0, 0, 0, 0.125],
       })),
     );
+  });
+
+  it('hears images of a megabyte', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const inbox = new Inbox();
+    participant.createReader({ topic, type: IMAGE, qos: RELIABLE }, inbox.take);
+    const args = { domain, topic, type: 'image', size: 1_000_000, count: 5, rate: 0, depth: 0, idle: 0 };
+    const talker = cast.peer(this, 'pub', { args });
+    await inbox.until(5);
+    // Behind the encapsulation header, of which each says something else in the options.
+    for (const [index, { payload }] of inbox.samples.entries())
+      assert.ok(payload.subarray(4).equals(encodeImage(index + 1, 1_000_000).subarray(4)), `image ${index}`);
+    assert.equal(await talker.exited(), 0);
+  });
+
+  it('talks in images of a megabyte', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const writer = participant.createWriter({ topic, type: IMAGE, qos: RELIABLE });
+    const listener = cast.peer(this, 'sub', { args: { domain, topic, type: 'image', count: 5, depth: 10 } });
+    await matched(writer, listener);
+    for (let number = 1; number <= 5; number++) writer.write(encodeImage(number, 1_000_000));
+    assert.equal(await listener.exited(), 0);
+    assert.deepEqual(listener.messages.map(heard), [1, 2, 3, 4, 5].map(intactImage));
+  });
+
+  it('hears and talks in images without acknowledgement', async function () {
+    const domain = freshDomain();
+    const [topic, echoTopic] = [freshTopic(), freshTopic()];
+    const participant = await cast.participant({ domain });
+    const inbox = new Inbox();
+    participant.createReader({ topic, type: IMAGE, qos: BEST_EFFORT }, inbox.take);
+    const args = { domain, type: 'image', rel: 'b' };
+    cast.peer(this, 'pub', { args: { ...args, topic, size: 200_000, count: 0, rate: 20 } });
+    const writer = participant.createWriter({ topic: echoTopic, type: IMAGE, qos: BEST_EFFORT });
+    const listener = cast.peer(this, 'sub', { args: { ...args, topic: echoTopic, count: 3, idle: 20 } });
+    await matched(writer, listener);
+    // An image may be lost on its way.
+    const talking = setInterval(() => writer.write(encodeImage(1, 1_000_000)), 50);
+    assert.equal(await listener.exited(), 0);
+    clearInterval(talking);
+    assert.deepEqual(listener.messages.map(heard), [1, 1, 1].map(intactImage));
+    await inbox.until(3);
+    for (const { payload } of inbox.samples) {
+      const number = payload.readUInt32LE(4);
+      assert.ok(payload.subarray(4).equals(encodeImage(number, 200_000).subarray(4)), `image ${number}`);
+    }
   });
 
   if (vendor === 'cyclone')

@@ -22,6 +22,8 @@ export interface DdsPeerOptions {
   readonly lease?: number;
   /** Percent of the datagrams that it loses when it sends. */
   readonly loss?: number;
+  /** Of its sockets, as Cyclone DDS asks for it: Linux gives twice as much. */
+  readonly receiveBufferBytes?: number;
   /** A network namespace to run in. */
   readonly namespace?: string;
 }
@@ -55,7 +57,7 @@ export class DdsPeer extends EventEmitter {
         ...process.env,
         ...(vendor === 'fast'
           ? { FASTRTPS_DEFAULT_PROFILES_FILE: profile }
-          : { CYCLONEDDS_URI: `${pathToFileURL(profile).href},${cycloneConfiguration(lease, loss)}` }),
+          : { CYCLONEDDS_URI: `${pathToFileURL(profile).href},${cycloneConfiguration(options)}` }),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -104,8 +106,12 @@ export class DdsPeer extends EventEmitter {
   }
 }
 
-function cycloneConfiguration(lease: number, loss: number): string {
+function cycloneConfiguration({ lease = 0, loss = 0, receiveBufferBytes }: DdsPeerOptions): string {
   const discovery = lease > 0 ? `<Discovery><LeaseDuration>${lease}s</LeaseDuration></Discovery>` : '';
-  const lossiness = `<Internal><Test><XmitLossiness>${10 * loss}</XmitLossiness></Test></Internal>`;
-  return `<CycloneDDS><Domain Id="any">${discovery}${lossiness}</Domain></CycloneDDS>`;
+  const lossiness = `<Test><XmitLossiness>${10 * loss}</XmitLossiness></Test>`;
+  const buffer =
+    receiveBufferBytes === undefined
+      ? ''
+      : `<SocketReceiveBufferSize min="${receiveBufferBytes} B" max="${receiveBufferBytes} B"/>`;
+  return `<CycloneDDS><Domain Id="any">${discovery}<Internal>${buffer}${lossiness}</Internal></Domain></CycloneDDS>`;
 }

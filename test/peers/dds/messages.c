@@ -43,8 +43,9 @@ static void fill_header(std_msgs_msg_dds__Header_ *h, long i, char *frame)
   h->frame_id_ = frame;
 }
 
-static void fill_string(void *message, long i, char *text)
+static void fill_string(void *message, long i, char *text, unsigned char *data, size_t size)
 {
+  (void)data, (void)size;
   (void)i;
   ((std_msgs_msg_dds__String_ *)message)->data_ = text;
 }
@@ -56,8 +57,9 @@ static void print_string_message(FILE *out, const void *message)
   fputc('}', out);
 }
 
-static void fill_float64(void *message, long i, char *text)
+static void fill_float64(void *message, long i, char *text, unsigned char *data, size_t size)
 {
+  (void)data, (void)size;
   (void)text;
   ((std_msgs_msg_dds__Float64_ *)message)->data_ = (double)i + 0.5;
 }
@@ -67,8 +69,9 @@ static void print_float64(FILE *out, const void *message)
   fprintf(out, "{\"data\":%.17g}", ((const std_msgs_msg_dds__Float64_ *)message)->data_);
 }
 
-static void fill_twist(void *message, long i, char *text)
+static void fill_twist(void *message, long i, char *text, unsigned char *data, size_t size)
 {
+  (void)data, (void)size;
   (void)text;
   geometry_msgs_msg_dds__Twist_ *m = message;
   m->linear_.x_ = (double)i;
@@ -85,8 +88,9 @@ static void print_twist(FILE *out, const void *message)
   fputc('}', out);
 }
 
-static void fill_pose(void *message, long i, char *text)
+static void fill_pose(void *message, long i, char *text, unsigned char *data, size_t size)
 {
+  (void)data, (void)size;
   geometry_msgs_msg_dds__PoseStamped_ *m = message;
   fill_header(&m->header_, i, text);
   m->pose_.position_.x_ = (double)i;
@@ -107,8 +111,9 @@ static void print_pose(FILE *out, const void *message)
   fputs("}}", out);
 }
 
-static void fill_imu(void *message, long i, char *text)
+static void fill_imu(void *message, long i, char *text, unsigned char *data, size_t size)
 {
+  (void)data, (void)size;
   sensor_msgs_msg_dds__Imu_ *m = message;
   fill_header(&m->header_, i, text);
   m->orientation_.w_ = 1;
@@ -139,12 +144,38 @@ static void print_imu(FILE *out, const void *message)
   fputc('}', out);
 }
 
+/* One row of `size` octets, of which the first tells the image's number and each depends on its place and the first. */
+static void fill_image(void *message, long i, char *text, unsigned char *data, size_t size)
+{
+  sensor_msgs_msg_dds__Image_ *m = message;
+  fill_header(&m->header_, i, text);
+  m->height_ = 1;
+  m->width_ = m->step_ = (uint32_t)size;
+  m->encoding_ = "mono8";
+  for (size_t at = 0; at < size; at++) data[at] = (unsigned char)(at * 7 + at / 251 + (size_t)i);
+  m->data_._buffer = data;
+  m->data_._length = m->data_._maximum = (uint32_t)size;
+}
+
+/* Tells of the data whether they are as fill_image makes them, not what they are. */
+static void print_image(FILE *out, const void *message)
+{
+  const sensor_msgs_msg_dds__Image_ *m = message;
+  int intact = 1;
+  for (size_t at = 0; at < m->data_._length && intact; at++)
+    intact = m->data_._buffer[at] == (unsigned char)(at * 7 + at / 251 + m->data_._buffer[0]);
+  fputs("{\"header\":", out);
+  print_header(out, &m->header_);
+  fprintf(out, ",\"data\":{\"bytes\":%u,\"intact\":%s}}", m->data_._length, intact ? "true" : "false");
+}
+
 static const struct message_type types[] = {
-  {"string", &std_msgs_msg_dds__String__desc, sizeof(std_msgs_msg_dds__String_), fill_string, print_string_message},
-  {"float64", &std_msgs_msg_dds__Float64__desc, sizeof(std_msgs_msg_dds__Float64_), fill_float64, print_float64},
-  {"twist", &geometry_msgs_msg_dds__Twist__desc, sizeof(geometry_msgs_msg_dds__Twist_), fill_twist, print_twist},
-  {"pose", &geometry_msgs_msg_dds__PoseStamped__desc, sizeof(geometry_msgs_msg_dds__PoseStamped_), fill_pose, print_pose},
-  {"imu", &sensor_msgs_msg_dds__Imu__desc, sizeof(sensor_msgs_msg_dds__Imu_), fill_imu, print_imu},
+  {"string", &std_msgs_msg_dds__String__desc, sizeof(std_msgs_msg_dds__String_), 0, fill_string, print_string_message},
+  {"float64", &std_msgs_msg_dds__Float64__desc, sizeof(std_msgs_msg_dds__Float64_), 0, fill_float64, print_float64},
+  {"twist", &geometry_msgs_msg_dds__Twist__desc, sizeof(geometry_msgs_msg_dds__Twist_), 0, fill_twist, print_twist},
+  {"pose", &geometry_msgs_msg_dds__PoseStamped__desc, sizeof(geometry_msgs_msg_dds__PoseStamped_), 0, fill_pose, print_pose},
+  {"imu", &sensor_msgs_msg_dds__Imu__desc, sizeof(sensor_msgs_msg_dds__Imu_), 0, fill_imu, print_imu},
+  {"image", &sensor_msgs_msg_dds__Image__desc, sizeof(sensor_msgs_msg_dds__Image_), 1, fill_image, print_image},
 };
 
 const struct message_type *find_message_type(const char *name)

@@ -8,8 +8,11 @@ struct message_type {
   const char *name;
   const dds_topic_descriptor_t *descriptor;
   size_t size;
-  /* Fills a zeroed message with values that tell the number i. `text` is for the types that have one, and is lent. */
-  void (*fill)(void *message, long i, char *text);
+  /* Whether the size is that of its data, not of its text. */
+  int is_sized;
+  /* Fills a zeroed message with values that tell the number i. `text` is for the types that have one, `data` of `size`
+   * octets for images; both are lent. */
+  void (*fill)(void *message, long i, char *text, unsigned char *data, size_t size);
   /* Prints the message as one JSON object without a line end. */
   void (*print)(FILE *out, const void *message);
 };

@@ -1,12 +1,13 @@
 /*
  * A talker or listener on Eclipse Cyclone DDS with ROS 2's type names.
  *
- *   peer pub|sub [--type string|float64|twist|pose|imu] [--topic rt/chatter] [--rel r|b] [--dur v|t] [--depth N]
- *                [--count N] [--rate HZ] [--text T] [--domain D] [--match N] [--timeout S] [--idle S] [--print 1]
+ *   peer pub|sub [--type string|float64|twist|pose|imu|image] [--topic rt/chatter] [--rel r|b] [--dur v|t] [--depth N]
+ *                [--count N] [--rate HZ] [--text T] [--size BYTES] [--domain D] [--match N] [--timeout S] [--idle S]
+ *                [--print 1]
  *
  * pub: waits for --match readers (exit 3 after --timeout), writes --count messages (0: until a signal) at --rate per
  *      second (0: as fast as possible), waits until they are acknowledged, and stays for --idle seconds.
- *      A text is --text and the message's number.
+ *      A text is --text and the message's number, with dots up to --size; an image has --size octets.
  * sub: ends after --count messages (0: until a signal), after --idle seconds without one, or (exit 3) when none comes
  *      within --timeout. With --print 1 each message is a line of JSON on stdout.
  * --depth 0 keeps all.
@@ -36,6 +37,7 @@ struct options {
   int match, print;
   double rate, timeout, idle;
   const char *text;
+  size_t size;
 };
 
 static int fail(const char *what, dds_return_t code)
@@ -64,12 +66,15 @@ static int publish(dds_entity_t writer, const struct options *o)
     dds_sleepfor(DDS_MSECS(1));
   }
   void *message = calloc(1, o->type->size);
-  char *text = malloc(strlen(o->text) + 32);
+  char *text = malloc(strlen(o->text) + o->size + 32);
+  unsigned char *data = malloc(o->size + 1);
   const double first = now();
   long sent = 0;
   while (!stopped && (o->count == 0 || sent < o->count)) {
-    sprintf(text, "%s%ld", o->text, sent + 1);
-    o->type->fill(message, sent + 1, text);
+    size_t length = (size_t)sprintf(text, "%s%ld", o->text, sent + 1);
+    if (!o->type->is_sized) for (; length < o->size; length++) text[length] = '.';
+    text[length] = 0;
+    o->type->fill(message, sent + 1, text, data, o->size);
     const dds_return_t code = dds_write(writer, message);
     if (code < 0) return fail("write", code);
     sent++;
@@ -77,6 +82,7 @@ static int publish(dds_entity_t writer, const struct options *o)
     tell_matched((int)status.current_count, &told);
     while (o->rate > 0 && !stopped && now() < first + (double)sent / o->rate) dds_sleepfor(DDS_MSECS(1));
   }
+  free(data);
   free(text);
   free(message);
   dds_wait_for_acks(writer, DDS_SECS(10));
@@ -136,6 +142,7 @@ int main(int argc, char **argv)
     .timeout = atof(option(argc, argv, "--timeout", "10")),
     .idle = atof(option(argc, argv, "--idle", "1")),
     .text = option(argc, argv, "--text", "message "),
+    .size = (size_t)atol(option(argc, argv, "--size", "0")),
   };
   if (o.type == NULL) return 2;
   const int reliable = option(argc, argv, "--rel", "r")[0] == 'r';

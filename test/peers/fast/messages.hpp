@@ -96,6 +96,31 @@ struct Imu {
   }
 };
 
+struct Image {
+  static constexpr const char *name = "sensor_msgs::msg::dds_::Image_";
+  Header header;
+  uint32_t height = 0, width = 0;
+  std::string encoding;
+  uint8_t is_bigendian = 0;
+  uint32_t step = 0;
+  std::vector<uint8_t> data;
+  template <class Visitor> void visit(Visitor &v)
+  {
+    v("header", header), v("height", height), v("width", width), v("encoding", encoding);
+    v("is_bigendian", is_bigendian), v("step", step), v("data", data);
+  }
+  /** One row of `size` octets, of which the first tells the number and each depends on its place and the first. */
+  void fill(long i, const std::string &text, size_t size)
+  {
+    header.fill(i, text);
+    height = 1;
+    width = step = static_cast<uint32_t>(size);
+    encoding = "mono8";
+    data.resize(size);
+    for (size_t at = 0; at < size; at++) data[at] = static_cast<uint8_t>(at * 7 + at / 251 + static_cast<size_t>(i));
+  }
+};
+
 class CdrWriter {
   eprosima::fastcdr::Cdr &cdr_;
 
@@ -155,6 +180,14 @@ private:
       else std::fputc(c, out_);
     }
     std::fputc('"', out_);
+  }
+  /** Tells of an image's data whether they are as `fill` makes them, not what they are. */
+  void print(const std::vector<uint8_t> &data)
+  {
+    bool intact = true;
+    for (size_t at = 0; at < data.size() && intact; at++)
+      intact = data[at] == static_cast<uint8_t>(at * 7 + at / 251 + data[0]);
+    std::fprintf(out_, "{\"bytes\":%zu,\"intact\":%s}", data.size(), intact ? "true" : "false");
   }
   void print(const Covariance &values)
   {

@@ -1,0 +1,36 @@
+import type { Destination } from './outbox';
+import { SubmessageCount } from './submessage-count';
+
+/** A matched remote reader. */
+export interface ReaderTarget extends Destination {
+  readonly entityId: number;
+  readonly reliable: boolean;
+  readonly transientLocal: boolean;
+}
+
+/** What a writer knows of one matched reader (RTPS 8.4.7.5). */
+export class ReaderProxy {
+  readonly target: ReaderTarget;
+  /** Both sides are reliable: it acknowledges, and may ask again. */
+  readonly reliable: boolean;
+  /** What was written up to here, before the match, is gone or not for this reader. */
+  readonly irrelevantUpTo: number;
+  readonly ackNacks = new SubmessageCount();
+  readonly nackFrags = new SubmessageCount();
+  /** Whether it is known to know this writer; a best-effort reader never tells. */
+  confirmed: boolean;
+  acknowledged: number;
+
+  constructor(target: ReaderTarget, reliable: boolean, irrelevantUpTo: number) {
+    this.target = target;
+    this.reliable = reliable;
+    this.irrelevantUpTo = irrelevantUpTo;
+    this.confirmed = !reliable;
+    this.acknowledged = irrelevantUpTo;
+  }
+
+  /** Where the data of this reader go; readers with the same key share them. */
+  get groupKey(): string {
+    return this.target.prefix + this.target.locator.key;
+  }
+}
