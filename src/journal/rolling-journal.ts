@@ -103,7 +103,7 @@ export class RollingJournal {
     await this.#lock.acquire();
     try {
       const files = await this.#files();
-      const last = files.findLast(({ isSnapshot }) => isSnapshot)?.number ?? 0;
+      const last = files.filter(({ isSnapshot }) => isSnapshot).at(-1)?.number ?? 0;
       const damages: string[] = [];
       for (const file of files) {
         this.#lastNumber = file.number;
