@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import type { MessageProperties, QoS } from '../src/client/connection';
 import { wholeNumber } from './form-number';
+import { copyOfTexts } from './named-texts';
 
 const MAX_UINT16 = 0xffff;
 const MAX_UINT32 = 0xffff_ffff;
@@ -109,5 +110,5 @@ function namedTextsOf(source: Fields, field: string): Record<string, string | st
     if (![texts].flat().every((text) => typeof text === 'string'))
       throw new MessageFieldError(field, { [name]: texts });
   }
-  return value as Record<string, string | string[]>;
+  return copyOfTexts(value as Record<string, string | string[]>);
 }

@@ -16,3 +16,10 @@ export function parseNamedTexts(json: string | undefined): NamedText[] {
     return [];
   }
 }
+
+/** The texts by name, several where a name occurs several times; with nothing shared, and a prototype where there was none. */
+export function copyOfTexts(texts: Readonly<Record<string, string | readonly string[]>>) {
+  return Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [name, typeof text === 'string' ? text : [...text]]),
+  );
+}

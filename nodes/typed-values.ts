@@ -36,7 +36,7 @@ export class TypedValues {
   readonly #names: readonly string[];
   readonly #set: TypedField[] = [];
   readonly #synchronous: boolean;
-  #turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(RED: NodeAPI, node: Node, names: readonly string[], fields: Fields) {
     this.#RED = RED;
@@ -65,15 +65,18 @@ export class TypedValues {
     const looked = Promise.all(
       this.#set.map(async (field) => [field.name, await this.#later(field, msg)] as const),
     );
+    looked.catch(() => {});
     const turn = this.#turn;
-    const mine = Promise.all([looked, turn.catch(() => {})]);
-    let answer: T | Promise<T> | undefined;
-    const used = mine.then(([found]) => {
-      answer = use(Object.assign(values, Object.fromEntries(found)));
+    let done = (): void => {};
+    this.#turn = new Promise((resolve) => {
+      done = resolve;
     });
-    this.#turn = used;
-    await used;
-    return answer as T | Promise<T>;
+    try {
+      await turn;
+      return use(Object.assign(values, Object.fromEntries(await looked)));
+    } finally {
+      done();
+    }
   }
 
   #now({ name, value, type }: TypedField, msg: NodeMessage): unknown {

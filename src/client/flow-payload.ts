@@ -25,12 +25,12 @@ export class PayloadError extends Error {
 }
 
 /**
- * What an application passes as payload, as MQTT carries it: Buffers as they are, text, numbers and booleans as text,
- * objects and arrays as JSON. `undefined` and `null` are refused: an empty payload would delete a retained message.
+ * What an application passes as payload, as MQTT carries it: the bytes of Buffers, copied as the message may have to
+ * wait; text, numbers and booleans as text, objects and arrays as JSON. `undefined` and `null` are refused: an empty payload would delete a retained message.
  */
 export function encodePayload(value: unknown): Buffer | string {
-  if (typeof value === 'string' || Buffer.isBuffer(value)) return value;
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (typeof value === 'string') return value;
+  if (value instanceof Uint8Array) return Buffer.from(value);
   switch (typeof value) {
     case 'number':
     case 'boolean':

@@ -1,4 +1,4 @@
-import { topicNameFault } from '../topic/topic-name';
+import { shown, textFault, topicNameFault } from '../topic/topic-name';
 import type { MessageProperties } from './connection-settings';
 
 const LONGEST = 65_535;
@@ -33,9 +33,11 @@ function propertyFault(name: string, value: unknown): string | undefined {
     }
     case 'correlationData':
       if (!Buffer.isBuffer(value)) return expected(name, value, 'a Buffer');
-      return value.length <= LONGEST ? undefined : tooLong(name, value.length);
+      return value.length <= LONGEST
+        ? undefined
+        : `${name} has ${value.length} bytes, expected at most ${LONGEST}`;
     case 'contentType':
-      return textFault(name, value);
+      return valueFault(name, value);
     case 'userProperties':
       return userPropertiesFault(value);
     default:
@@ -58,24 +60,20 @@ export function userPropertiesFault(value: unknown): string | undefined {
   for (const [key, entry] of Object.entries(value)) {
     const texts: unknown[] = Array.isArray(entry) ? entry : [entry];
     for (const text of [key, ...texts]) {
-      const fault = textFault(`userProperties.${key}`, text);
+      const fault = valueFault(`userProperties.${shown(key)}`, text);
       if (fault !== undefined) return fault;
     }
   }
   return undefined;
 }
 
-function textFault(name: string, value: unknown): string | undefined {
+function valueFault(name: string, value: unknown): string | undefined {
   if (typeof value !== 'string') return expected(name, value, 'text');
-  const bytes = Buffer.byteLength(value);
-  return bytes <= LONGEST ? undefined : tooLong(name, bytes);
+  return value === '' ? undefined : textFault(name, value);
 }
 
 const expected = (name: string, value: unknown, what: string): string =>
   `${name} is ${shortly(value)}, expected ${what}`;
-
-const tooLong = (name: string, bytes: number): string =>
-  `${name} has ${bytes} bytes, expected at most ${LONGEST}`;
 
 const shortly = (value: unknown): string =>
   typeof value === 'string'

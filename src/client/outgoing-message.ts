@@ -23,6 +23,8 @@ export class OutgoingMessage {
   /** Hears its outcome, and whether its publisher has been told before that it is safe. */
   onEnd: ((outcome: PublishReceipt | Error, accepted: boolean) => void) | undefined;
   #accepted = false;
+  /** performance.now() when it was published: the time of day may be set while it waits. */
+  readonly #published: number;
   #seconds = Number.POSITIVE_INFINITY;
   #ended = false;
   #resolve!: (receipt: PublishReceipt) => void;
@@ -35,6 +37,7 @@ export class OutgoingMessage {
     /** Date.now() when it was published. */
     readonly since = Date.now(),
   ) {
+    this.#published = performance.now() - Math.max(0, Date.now() - since);
     this.bytes =
       BYTES_PER_MESSAGE +
       Buffer.byteLength(payload) +
@@ -54,9 +57,9 @@ export class OutgoingMessage {
     );
   }
 
-  /** Date.now() after which it is not sent any more, unless it was sent before. */
+  /** performance.now() after which it is not sent any more, unless it was sent before. */
   get deadline(): number {
-    return this.since + this.#seconds * 1000;
+    return this.#published + this.#seconds * 1000;
   }
 
   /** What it ends with after its deadline. */
@@ -72,7 +75,7 @@ export class OutgoingMessage {
   get properties(): PublishOptions['properties'] {
     const { properties } = this.options;
     if (properties?.messageExpiryInterval === undefined) return properties;
-    const waited = Math.floor((Date.now() - this.since) / 1000);
+    const waited = Math.floor((performance.now() - this.#published) / 1000);
     if (waited === 0) return properties;
     return { ...properties, messageExpiryInterval: Math.max(0, properties.messageExpiryInterval - waited) };
   }

@@ -118,13 +118,13 @@ export class OutgoingQueue {
     if (deadline >= this.#nextDeadline) return;
     this.#nextDeadline = deadline;
     clearTimeout(this.#timer);
-    const now = Date.now();
+    const now = performance.now();
     const wait = Math.max(deadline - now, this.#lastSweep + SWEEP_MS - now, 0);
     this.#timer = setTimeout(() => this.#sweep(), Math.min(wait, LONGEST_TIMER_MS));
   }
 
   #sweep(): void {
-    const now = Date.now();
+    const now = performance.now();
     this.#lastSweep = now;
     const [kept, late]: [OutgoingMessage[], OutgoingMessage[]] = [[], []];
     for (const message of this.#waiting()) (message.deadline <= now ? late : kept).push(message);

@@ -8,7 +8,7 @@ const socksVersion: Record<string, 4 | 5> = { 'socks4:': 4, 'socks5:': 5 };
 
 /** Says what makes these settings unusable, or `undefined`. */
 export function proxyFault({ url: text, username = '', password = '' }: ProxySettings): string | undefined {
-  if (/\/\/[^/]*@/.test(text))
+  if (/\/\/[^/]*@/.test(text) || (text.includes('@') && !URL.canParse(text)))
     return 'the proxy URL contains credentials, which belong in fields of their own';
   if (!URL.canParse(text))
     return `proxy URL "${text}" is not a URL, expected for example http://127.0.0.1:3128`;

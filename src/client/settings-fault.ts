@@ -1,5 +1,5 @@
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
-import { topicNameFault } from '../topic/topic-name';
+import { textFault, topicNameFault } from '../topic/topic-name';
 import type { Announcement, ConnectionSettings, TlsFiles } from './connection-settings';
 import { messagePropertiesFault, userPropertiesFault } from './message-properties';
 import { proxyFault } from './proxy';
@@ -60,6 +60,9 @@ function identityFault({
   if (protocolVersion === 3 && (clientId === '' || clientId.length > LONGEST_CLIENT_ID_3_1)) {
     return `client id "${clientId}" has ${clientId.length} characters, and MQTT 3.1 expects 1 to ${LONGEST_CLIENT_ID_3_1}`;
   }
+  const fault =
+    (clientId && textFault('client id', clientId)) || (username && textFault('user name', username));
+  if (fault) return fault;
   return password !== undefined && username === undefined
     ? 'a password is given without a user name'
     : undefined;
@@ -88,7 +91,8 @@ function endpointFault({ endpoint, tls, tlsFiles }: ConnectionSettings): string 
 }
 
 function urlFault(text: string, tls: ConnectionOptions | TlsFiles | undefined): string | undefined {
-  if (/\/\/[^/]*@/.test(text)) {
+  // One that is no URL may still have some: a password with a slash.
+  if (/\/\/[^/]*@/.test(text) || (text.includes('@') && !URL.canParse(text))) {
     return 'the URL contains credentials, which belong in the user name and password fields';
   }
   if (!URL.canParse(text)) return `URL "${text}" is not a URL, expected for example mqtt://127.0.0.1:1883`;

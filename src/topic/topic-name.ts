@@ -11,7 +11,7 @@ export function topicNameFault(name: string): string | undefined {
   return textFault('topic name', name);
 }
 
-/** What topic names and topic filters have in common: not empty, no NUL, well-formed, at most 65,535 bytes. */
+/** What topic names, topic filters and other texts that MQTT carries have in common: not empty, no NUL, well-formed, at most 65,535 bytes [MQTT-1.5.4-1, MQTT-1.5.4-2]. */
 export function textFault(kind: string, text: string): string | undefined {
   if (text === '') return `${kind} is empty`;
   if (text.includes('\0')) return `${kind} contains a NUL character`;

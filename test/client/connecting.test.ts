@@ -298,6 +298,8 @@ describe('connecting', function () {
   for (const [settings, reason] of [
     [{ receiveMaximum: 0 }, 'receive maximum is 0, expected whole messages from 1 to 65535'],
     [{ password: 'x' }, 'a password is given without a user name'],
+    [{ clientId: 'a\0' }, 'client id contains a NUL character'],
+    [{ username: '\ud800' }, 'user name is not well-formed Unicode (a lone surrogate)'],
     [
       { proxy: { url: 'ftp://h' } },
       'proxy URL "ftp://h" starts with ftp:, expected http:, https:, socks5: or socks4:',
@@ -307,6 +309,10 @@ describe('connecting', function () {
       'the proxy URL contains credentials, which belong in fields of their own',
     ],
     [{ birth: { topic: '', payload: '', qos: 0, retain: false } }, 'birth message: topic name is empty'],
+    [
+      { proxy: { url: 'http://a:b/c@h' } },
+      'the proxy URL contains credentials, which belong in fields of their own',
+    ],
     [{ userProperties: { a: 1 as unknown as string } }, 'userProperties.a is 1, expected text'],
     [
       { endpoint: { url: 'mqtt://127.0.0.1', alternatives: ['ftp://h'] } },

@@ -102,20 +102,31 @@ describe('queue of messages that wait to be sent', () => {
   });
 
   describe('in time', () => {
-    beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_000_000 }));
-    afterEach(() => mock.timers.reset());
+    let elapsed = 0;
+    const tick = (ms: number) => {
+      elapsed += ms;
+      mock.timers.tick(ms);
+    };
+    beforeEach(() => {
+      mock.timers.enable({ apis: ['setTimeout'] });
+      mock.method(performance, 'now', () => elapsed);
+    });
+    afterEach(() => {
+      mock.timers.reset();
+      mock.restoreAll();
+    });
 
     it('ends what has waited too long, and has room again', async () => {
       const queue = new OutgoingQueue({ expiry: 10 });
       const waited = add(queue, 'a');
-      mock.timers.tick(9000);
+      tick(9000);
       void add(queue, 'b');
-      mock.timers.tick(1000);
+      tick(1000);
       assert.equal(await waited, 'topic "t" not published: it waited 10 s to be sent');
       assert.equal(queue.expired, 1);
-      mock.timers.tick(8999);
+      tick(8999);
       assert.equal(queue.size, 1);
-      mock.timers.tick(1);
+      tick(1);
       assert.deepEqual([queue.size, queue.bytes, queue.expired], [0, 0, 2]);
     });
 
@@ -126,15 +137,29 @@ describe('queue of messages that wait to be sent', () => {
       brief.result.catch(() => {});
       queue.add(long, undefined);
       queue.add(brief, undefined);
-      mock.timers.tick(7500);
+      tick(7500);
       assert.equal(queue.size, 1);
       assert.deepEqual(queue.take()?.properties, { messageExpiryInterval: 53, contentType: 'text/plain' });
+    });
+
+    it('does not mind that the time of day is set', () => {
+      const queue = new OutgoingQueue({ expiry: 10 });
+      const waits = message('a', { messageExpiryInterval: 60 });
+      queue.add(waits, undefined);
+      for (const hours of [5, -5]) {
+        const now = Date.now() + hours * 3_600_000;
+        mock.method(Date, 'now', () => now);
+        void add(queue, 'b');
+        tick(2000);
+      }
+      assert.equal(queue.size, 3);
+      assert.deepEqual(waits.properties, { messageExpiryInterval: 56 });
     });
 
     it('keeps for ever what has no expiry', () => {
       const queue = new OutgoingQueue({});
       void add(queue, 'a');
-      mock.timers.tick(0x7fffffff);
+      tick(0x7fffffff);
       assert.equal(queue.size, 1);
     });
   });

@@ -145,7 +145,14 @@ describe('publishing through a broker that is difficult', function () {
     const long = 'x'.repeat(65_536);
     for (const [properties, reason] of [
       [{ contentType: 7 }, 'contentType is 7, expected text'],
-      [{ contentType: long }, 'contentType has 65536 bytes, expected at most 65535'],
+      [{ contentType: long }, 'contentType is longer than 65535 bytes'],
+      [{ contentType: 'a\0' }, 'contentType contains a NUL character'],
+      [
+        { userProperties: { '\ud800': 'a' } },
+        'userProperties.\ud800 is not well-formed Unicode (a lone surrogate)',
+      ],
+      [{ userProperties: { a: 'b\0' } }, 'userProperties.a contains a NUL character'],
+      [{ correlationData: Buffer.alloc(65_536) }, 'correlationData has 65536 bytes, expected at most 65535'],
       [{ userProperties: 'a' }, 'userProperties is "a", expected an object of texts'],
       [{ userProperties: { a: ['b', null] } }, 'userProperties.a is null, expected text'],
       [{ correlationData: 'a' }, 'correlationData is "a", expected a Buffer'],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import helper from 'node-red-node-test-helper';
+import type { BrokerConfigNode } from '../../nodes/mqtt-broker-config';
 import { Connection } from '../../src/client/connection';
 import { Mosquitto } from '../client/mosquitto';
 import { Inbox, settingsFor } from '../client/observed';
@@ -129,6 +130,37 @@ describe('mqtt-pub', function () {
         ['there', 'b', 1, true],
       ],
     );
+  });
+
+  it('publishes in the order in which the messages came, also after one whose expression fails', async () => {
+    const qos = 'payload = "slow" ? ($sum([1..20000]) > 0 ? 1) : payload = "bad" ? $error("no") : 1';
+    const { caught, completed, pub } = await run({ topic: 't', qos, qosType: 'jsonata' });
+    for (const payload of ['slow', 'bad', 'fast']) pub.receive({ payload });
+    await caught.until(1);
+    await completed.until(2);
+    await inbox.until(({ messages }) => messages.length === 2);
+    assert.deepEqual(inbox.texts, ['t=slow', 't=fast']);
+  });
+
+  it('publishes what it was given, though the flow changes that while it waits', async () => {
+    const { completed, pub } = await run({ qos: '1' });
+    await (helper.getNode('broker-1') as BrokerConfigNode).disconnect();
+    const [payload, bytes] = [Buffer.from('before'), new Uint8Array([1])];
+    const userProperties: Record<string, unknown> = { a: 'before', b: ['before'] };
+    pub.receive({ topic: 'a', payload, userProperties });
+    pub.receive({ topic: 'b', payload: bytes });
+    payload.fill('x');
+    bytes[0] = 2;
+    userProperties.a = 1;
+    (userProperties.b as string[]).push('after');
+    await (helper.getNode('broker-1') as BrokerConfigNode).connect();
+    await completed.until(2);
+    await inbox.until(({ messages }) => messages.length === 2);
+    assert.deepEqual(
+      inbox.messages.map((message) => message.payload),
+      [Buffer.from('before'), Buffer.from([1])],
+    );
+    assert.deepEqual({ ...inbox.messages[0]?.properties?.userProperties }, { a: 'before', b: 'before' });
   });
 
   it('names the field whose expression fails', async () => {

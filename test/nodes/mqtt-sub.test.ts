@@ -131,6 +131,20 @@ describe('mqtt-sub', function () {
     });
   });
 
+  it('gives each node properties of its own to change', async () => {
+    const second = subForm({ id: 'sub-2', wires: [['out-2']] });
+    await start([tab, brokerForm({ url: broker.url }), subForm({}), second, sink(), sink('out-2')]);
+    const outs = [new Sink(), new Sink('out-2')];
+    await subscribed();
+    const properties = { correlationData: Buffer.from('id'), userProperties: { key: ['a', 'b'] } };
+    await publisher.publish('t', 'x', { ...live, properties });
+    const [one, two] = await Promise.all(outs.map((out) => out.until(1)));
+    Object.assign(one?.[0]?.correlationData ?? {}, { 0: 0 });
+    (one?.[0]?.userProperties as { key: string[] }).key.push('c');
+    assert.deepEqual(two?.[0]?.correlationData, properties.correlationData);
+    assert.deepEqual(two?.[0]?.userProperties, properties.userProperties);
+  });
+
   for (const protocolVersion of ['4', '5']) {
     it(`gives each node each message once, whatever overlaps, and a node that is added its retained messages: protocol level ${protocolVersion}`, async function () {
       await broker.stop();
