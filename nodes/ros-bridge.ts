@@ -193,8 +193,10 @@ function nodeStatus(
     const searched = domains.map(({ domain }) => domain).join(', ');
     return { fill: 'yellow', shape: 'ring', text: text(`status.nothing.${range}`, { domains: searched }) };
   }
+  const nodes = domains.reduce((sum, domain) => sum + domain.nodes, 0);
   const summary = [
     text(domains.length === 1 ? 'status.domain' : 'status.domains', { domains: domains.length }),
+    text(nodes === 1 ? 'status.node' : 'status.nodes', { nodes }),
     text(routes.length === 1 ? 'status.route' : 'status.routes', { routes: routes.length }),
     text('status.rate', { rate: state.messagesPerSecond }),
   ];

@@ -126,9 +126,10 @@ export class Bridge {
   }
 
   async #openDomain(domain: number): Promise<void> {
-    const { range, interfaces, peers } = this.#settings;
+    const { range, interfaces, peers, id } = this.#settings;
+    const nodeName = `mqtt_ros_bridge_${id.replace(/[^A-Za-z0-9]/g, '_')}`;
     try {
-      const opened = await this.#parts.backend.openDomain({ domain, range, interfaces, peers });
+      const opened = await this.#parts.backend.openDomain({ domain, range, interfaces, peers, nodeName });
       this.#domains.set(domain, opened);
       opened.onGraphChange(() => this.#scheduleStatus());
       opened.onWarning((warning) => this.#parts.onWarning(`domain ${domain}: ${warning}`));
@@ -273,8 +274,13 @@ export class Bridge {
 
   #domainStatus(domain: number): DomainStatus {
     const problem = this.#domainProblems.get(domain);
-    const participants = this.#domains.get(domain)?.participants ?? 0;
-    return { domain, participants, ...(problem !== undefined && { problem }) };
+    const opened = this.#domains.get(domain);
+    return {
+      domain,
+      participants: opened?.participants ?? 0,
+      nodes: [...(opened?.nodes() ?? [])].length,
+      ...(problem !== undefined && { problem }),
+    };
   }
 
   #routeStatus(settings: RouteSettings, index: number): RouteStatus {

@@ -27,6 +27,16 @@ export interface RosDomainOptions {
   interfaces: readonly string[];
   /** Where to look besides multicast: `address` or `address:port`. */
   peers: readonly string[];
+  /** The name under which ROS 2 lists the user's endpoints, without a namespace. */
+  nodeName: string;
+}
+
+/** A node of somebody else, as ROS 2 lists it. */
+export interface RosNode {
+  /** With its namespace, for example `/robot1/talker`. */
+  name: string;
+  /** GUIDs of its publishers and subscriptions, and of the endpoints that services and actions consist of. */
+  endpoints: readonly string[];
 }
 
 /** The QoS policies that a route chooses. */
@@ -96,7 +106,9 @@ export interface RosDomain {
   readonly participants: number;
   /** The ROS publishers and subscriptions that others have in this domain now. */
   endpoints(): Iterable<RosEndpoint>;
-  /** Calls after participants or endpoints appeared or left; returns what ends it. */
+  /** The nodes that others have in this domain now, as far as they tell. */
+  nodes(): Iterable<RosNode>;
+  /** Calls after participants, nodes or endpoints appeared or left; returns what ends it. */
   onGraphChange(listener: () => void): () => void;
   /** Calls with each thing that the user of the machine can repair, also those known before; returns what ends it. */
   onWarning(listener: (warning: string) => void): () => void;

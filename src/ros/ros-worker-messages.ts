@@ -52,6 +52,8 @@ export interface DomainStatus {
   domain: number;
   /** Other participants that are known now. */
   participants: number;
+  /** How many ROS nodes others have, as far as they tell. */
+  nodes: number;
   /** Why the domain is not open. */
   problem?: string;
 }

@@ -11,13 +11,12 @@ import type {
   RosDomainOptions,
   RosEndpoint,
   RosEndpointOptions,
+  RosNode,
   RosPublisher,
   RosSample,
   RosSubscription,
 } from './ros-backend';
-
-/** What rmw implementations put into a participant's user data; ROS 2 tools read the security enclave from it. */
-const USER_DATA = Buffer.from('enclave=/;');
+import { type LocalNode, PARTICIPANT_USER_DATA, RosGraph } from './ros-graph';
 
 /**
  * Reaches ROS 2 through our own RTPS participants: one per domain, range, interfaces and peers, which the bridges of
@@ -29,7 +28,7 @@ export class RtpsBackend implements RosBackend {
   readonly #participants = new Map<string, SharedParticipant>();
 
   async openDomain(options: RosDomainOptions): Promise<RosDomain> {
-    const { domain, range, interfaces, peers } = options;
+    const { domain, range, interfaces, peers, nodeName } = options;
     const key = JSON.stringify([domain, range, interfaces, peers]);
     let shared = this.#participants.get(key);
     if (shared === undefined) {
@@ -49,7 +48,7 @@ export class RtpsBackend implements RosBackend {
       await leave();
       throw error;
     }
-    return new RtpsDomain(domain, shared, leave);
+    return new RtpsDomain(domain, shared, shared.graph.createNode('/', nodeName), leave);
   }
 }
 
@@ -57,6 +56,7 @@ export class RtpsBackend implements RosBackend {
 class SharedParticipant {
   users = 0;
   readonly participant: Participant;
+  readonly graph: RosGraph;
   readonly endpoints = new Map<string, RosEndpoint>();
   readonly graphListeners = new Set<() => void>();
   readonly warningListeners = new Set<(warning: string) => void>();
@@ -71,10 +71,11 @@ class SharedParticipant {
       range,
       ...(interfaces.length > 0 && { interfaces }),
       peers,
-      userData: USER_DATA,
+      userData: PARTICIPANT_USER_DATA,
     });
     // One listener for each endpoint of each bridge.
     this.participant.setMaxListeners(0);
+    this.graph = new RosGraph(this.participant, () => this.#graphChanged());
   }
 
   started(): Promise<void> {
@@ -83,10 +84,11 @@ class SharedParticipant {
   }
 
   close(): Promise<void> {
+    this.graph.close();
     return this.participant.close();
   }
 
-  #start(): Promise<void> {
+  async #start(): Promise<void> {
     const { participant } = this;
     participant.on('participant', () => this.#graphChanged());
     participant.on('participant-lost', () => this.#graphChanged());
@@ -103,7 +105,8 @@ class SharedParticipant {
       this.warnings.add(warning);
       for (const listener of [...this.warningListeners]) listener(warning);
     });
-    return participant.start();
+    await participant.start();
+    this.graph.open();
   }
 
   #graphChanged(): void {
@@ -122,12 +125,14 @@ interface LocalSubscription {
 class RtpsDomain implements RosDomain {
   readonly domain: number;
   readonly #shared: SharedParticipant;
+  readonly #node: LocalNode;
   readonly #leave: () => Promise<void>;
   readonly #closers = new Set<() => void>();
 
-  constructor(domain: number, shared: SharedParticipant, leave: () => Promise<void>) {
+  constructor(domain: number, shared: SharedParticipant, node: LocalNode, leave: () => Promise<void>) {
     this.domain = domain;
     this.#shared = shared;
+    this.#node = node;
     this.#leave = leave;
   }
 
@@ -137,6 +142,12 @@ class RtpsDomain implements RosDomain {
 
   endpoints(): Iterable<RosEndpoint> {
     return this.#shared.endpoints.values();
+  }
+
+  *nodes(): Iterable<RosNode> {
+    for (const { namespace, name, readers, writers } of this.#shared.graph.nodes()) {
+      yield { name: `${namespace === '/' ? '' : namespace}/${name}`, endpoints: [...readers, ...writers] };
+    }
   }
 
   onGraphChange(listener: () => void): () => void {
@@ -173,6 +184,7 @@ class RtpsDomain implements RosDomain {
 
   async close(): Promise<void> {
     for (const close of [...this.#closers]) close();
+    this.#node.close();
     await this.#leave();
   }
 
@@ -206,8 +218,10 @@ class RtpsDomain implements RosDomain {
       throw error;
     }
     const made = endpoint;
+    this.#node.add(made);
     const close = this.#closer(() => {
       stopListening();
+      this.#node.remove(made.guid);
       made.close();
     });
     early.forEach(report);

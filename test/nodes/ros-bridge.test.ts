@@ -60,7 +60,7 @@ describe('ros-bridge', function () {
     const peer = keep(await RosPeer.start(92));
     await peer.listen('/chatter');
     const { publish } = await peer.publisher('/chatter');
-    await statusOf('1 domain · 1 route · ');
+    await statusOf('1 domain · 0 ROS nodes · 1 route · ');
     const out = new Sink();
     const completed = new Sink('completed');
     publish({ data: 'from ROS' });
@@ -113,7 +113,7 @@ describe('ros-bridge', function () {
       nodes({ name: 'renamed' }, 'renamed'),
     ].entries()) {
       await deploy(deployed);
-      await statusOf('1 domain · 1 route · ');
+      await statusOf('1 domain · 0 ROS nodes · 1 route · ');
       const client = new Connection(settingsFor(`mqtt://127.0.0.1:${port}`));
       client.open();
       await connected(client);
@@ -205,10 +205,10 @@ describe('ros-bridge', function () {
     await start(flow({ ...fields, wires: [[]] }));
     const peer = keep(await RosPeer.start(96));
     const { publish } = await peer.publisher('/chatter');
-    await statusOf('1 domain · 1 route · ');
+    await statusOf('1 domain · 0 ROS nodes · 1 route · ');
     const node = helper.getNode('bridge-1');
     publish({ data: 'nobody hears' });
-    await statusOf('1 domain · 1 route · 1 msg/s');
+    await statusOf('1 domain · 0 ROS nodes · 1 route · 1 msg/s');
     await deploy(flow(fields));
     assert.equal(helper.getNode('bridge-1'), node);
     const out = new Sink();

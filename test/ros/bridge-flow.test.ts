@@ -141,8 +141,8 @@ describe('bridge between ROS and a flow', function () {
   it('announces the hash of its type, and reports a publisher whose type of that name has another', async () => {
     const peer = keep(await RosPeer.start(108));
     const announced: string[] = [];
-    peer.participant.on('endpoint', ({ kind, userData }) => {
-      announced.push(`${kind} ${userData}`);
+    peer.participant.on('endpoint', ({ kind, topic, userData }) => {
+      if (topic === 'rt/chatter') announced.push(`${kind} ${userData}`);
       peer.changed();
     });
     const bridge = keep(await TestBridge.open(thread, { domains: [108], routes: [route(108)] }));

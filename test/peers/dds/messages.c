@@ -169,6 +169,49 @@ static void print_image(FILE *out, const void *message)
   fprintf(out, ",\"data\":{\"bytes\":%u,\"intact\":%s}}", m->data_._length, intact ? "true" : "false");
 }
 
+static void fill_graph(void *message, long i, char *text, unsigned char *data, size_t size)
+{
+  (void)message, (void)i, (void)text, (void)data, (void)size;
+}
+
+static void print_gid(FILE *out, const rmw_dds_common_msg_dds__Gid_ *gid)
+{
+  fputc('"', out);
+  for (int i = 0; i < 16; i++) fprintf(out, "%02x", gid->data_[i]);
+  fputc('"', out);
+}
+
+static void print_gids(FILE *out, const rmw_dds_common_msg_dds__Gid_ *gids, uint32_t count)
+{
+  fputc('[', out);
+  for (uint32_t i = 0; i < count; i++) {
+    if (i) fputc(',', out);
+    print_gid(out, &gids[i]);
+  }
+  fputc(']', out);
+}
+
+static void print_graph(FILE *out, const void *message)
+{
+  const rmw_dds_common_msg_dds__ParticipantEntitiesInfo_ *m = message;
+  fputs("{\"gid\":", out);
+  print_gid(out, &m->gid_);
+  fputs(",\"nodes\":[", out);
+  for (uint32_t i = 0; i < m->node_entities_info_seq_._length; i++) {
+    const rmw_dds_common_msg_dds__NodeEntitiesInfo_ *node = &m->node_entities_info_seq_._buffer[i];
+    fputs(i ? ",{\"namespace\":" : "{\"namespace\":", out);
+    print_string(out, node->node_namespace_);
+    fputs(",\"name\":", out);
+    print_string(out, node->node_name_);
+    fputs(",\"readers\":", out);
+    print_gids(out, node->reader_gid_seq_._buffer, node->reader_gid_seq_._length);
+    fputs(",\"writers\":", out);
+    print_gids(out, node->writer_gid_seq_._buffer, node->writer_gid_seq_._length);
+    fputc('}', out);
+  }
+  fputs("]}", out);
+}
+
 static const struct message_type types[] = {
   {"string", &std_msgs_msg_dds__String__desc, sizeof(std_msgs_msg_dds__String_), 0, fill_string, print_string_message},
   {"float64", &std_msgs_msg_dds__Float64__desc, sizeof(std_msgs_msg_dds__Float64_), 0, fill_float64, print_float64},
@@ -176,6 +219,7 @@ static const struct message_type types[] = {
   {"pose", &geometry_msgs_msg_dds__PoseStamped__desc, sizeof(geometry_msgs_msg_dds__PoseStamped_), 0, fill_pose, print_pose},
   {"imu", &sensor_msgs_msg_dds__Imu__desc, sizeof(sensor_msgs_msg_dds__Imu_), 0, fill_imu, print_imu},
   {"image", &sensor_msgs_msg_dds__Image__desc, sizeof(sensor_msgs_msg_dds__Image_), 1, fill_image, print_image},
+  {"graph", &rmw_dds_common_msg_dds__ParticipantEntitiesInfo__desc, sizeof(rmw_dds_common_msg_dds__ParticipantEntitiesInfo_), 0, fill_graph, print_graph},
 };
 
 const struct message_type *find_message_type(const char *name)

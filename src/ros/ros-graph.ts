@@ -1,0 +1,147 @@
+import { prefixOf } from '../rtps/guid';
+import type { Participant } from '../rtps/participant';
+import type { EndpointQos } from '../rtps/qos';
+import type { Sample } from '../rtps/reader';
+import type { Writer } from '../rtps/writer';
+import {
+  DISCOVERY_INFO_TOPIC,
+  DISCOVERY_INFO_TYPE,
+  decodeDiscoveryInfo,
+  encodeDiscoveryInfo,
+  type GidSize,
+  type NodeEntities,
+} from './discovery-info';
+import { ddsTypeName } from './names';
+
+/**
+ * What rmw implementations put into a participant's user data, from which ROS 2 tools read the security enclave; and a
+ * key of ours, by which participants like this one know each other.
+ */
+export const PARTICIPANT_USER_DATA = Buffer.from('enclave=/;mqtt-ros=;');
+/** As rmw implementations have it: who comes late gets the last state of each participant. */
+const QOS: EndpointQos = { reliability: 'reliable', durability: 'transient-local', depth: 1 };
+/** A participant with a thousand nodes of a hundred endpoints each takes 2 MB; what is larger is not believed. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+/** A node of another process. */
+export interface RemoteNode extends NodeEntities {
+  /** First 24 digits of its participant's GUID. */
+  prefix: string;
+}
+
+/** A node of ours: the endpoints that are added to it are told to others as its own. */
+export interface LocalNode {
+  add(endpoint: { kind: 'reader' | 'writer'; guid: string }): void;
+  remove(guid: string): void;
+  close(): void;
+}
+
+/**
+ * Which endpoints belong to which nodes, ours and others', over `ros_discovery_info`: what `ros2 node list` and
+ * `ros2 topic info -v` show. Source: rmw_dds_common.
+ */
+export class RosGraph {
+  readonly #participant: Participant;
+  readonly #changed: () => void;
+  readonly #local = new Set<NodeEntities>();
+  /** By the participant's prefix. */
+  readonly #remote = new Map<string, { gidSize: GidSize; nodes: RemoteNode[] }>();
+  #writer: Writer | undefined;
+  /** The size of gid that was published last. */
+  #published: GidSize | undefined;
+  #scheduled = false;
+
+  /** @param changed called after nodes of others appeared, changed or left */
+  constructor(participant: Participant, changed: () => void) {
+    this.#participant = participant;
+    this.#changed = changed;
+  }
+
+  /** Begins to listen and to tell. */
+  open(): void {
+    const participant = this.#participant;
+    const dds = { topic: DISCOVERY_INFO_TOPIC, type: ddsTypeName(DISCOVERY_INFO_TYPE), qos: QOS };
+    this.#writer = participant.createWriter(dds);
+    participant.createReader(dds, (sample) => this.#receive(sample));
+    participant.on('participant', () => this.#checkGidSize());
+    participant.on('participant-lost', ({ guid }) => {
+      if (!this.#remote.delete(prefixOf(guid))) return;
+      this.#checkGidSize();
+      this.#changed();
+    });
+  }
+
+  /** Ends before its participant. */
+  close(): void {
+    this.#writer = undefined;
+  }
+
+  /** The nodes of others. */
+  *nodes(): Iterable<RemoteNode> {
+    for (const { nodes } of this.#remote.values()) yield* nodes;
+  }
+
+  /** @param name a valid node name, for example `mqtt_ros_bridge` */
+  createNode(namespace: string, name: string): LocalNode {
+    const node: NodeEntities = { namespace, name, readers: [], writers: [] };
+    this.#local.add(node);
+    this.#schedule();
+    return {
+      add: ({ kind, guid }) => {
+        (kind === 'reader' ? node.readers : node.writers).push(guid);
+        this.#schedule();
+      },
+      remove: (guid) => {
+        node.readers = node.readers.filter((other) => other !== guid);
+        node.writers = node.writers.filter((other) => other !== guid);
+        this.#schedule();
+      },
+      close: () => {
+        if (this.#local.delete(node)) this.#schedule();
+      },
+    };
+  }
+
+  #receive({ payload, writerGuid }: Sample): void {
+    const prefix = prefixOf(writerGuid);
+    const decoded = payload.length <= MAX_BYTES ? decodeDiscoveryInfo(payload, prefix) : undefined;
+    if (decoded === undefined) return;
+    const { gidSize, info } = decoded;
+    this.#remote.set(prefix, { gidSize, nodes: info.nodes.map((node) => ({ ...node, prefix })) });
+    this.#checkGidSize();
+    this.#changed();
+  }
+
+  #checkGidSize(): void {
+    const size = this.#gidSize;
+    if (size !== undefined && size !== this.#published) this.#schedule();
+  }
+
+  /**
+   * The size that the others read. One writer cannot serve both, so where releases are mixed the newer ones get theirs;
+   * participants like this one read both. `undefined` while nothing tells what is read.
+   */
+  get #gidSize(): GidSize | undefined {
+    const { participants } = this.#participant;
+    const alike = participants.filter(({ userData }) => userData?.equals(PARTICIPANT_USER_DATA));
+    const sizes = new Map([...this.#remote].map(([prefix, { gidSize }]) => [prefix, gidSize]));
+    for (const { guid } of alike) sizes.delete(prefixOf(guid));
+    if (sizes.size > 0) return [...sizes.values()].includes(16) ? 16 : 24;
+    return alike.length > 0 ? 16 : undefined;
+  }
+
+  // Many endpoints come and go in one turn.
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      const size = this.#gidSize ?? this.#published;
+      if (size === undefined || this.#writer === undefined) return;
+      this.#writer.write(
+        encodeDiscoveryInfo({ guid: this.#participant.guid, nodes: [...this.#local] }, size),
+      );
+      this.#published = size;
+    });
+  }
+}

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { decodeDiscoveryInfo, encodeDiscoveryInfo, type GidSize } from '../../src/ros/discovery-info';
+import type { RosDomain } from '../../src/ros/ros-backend';
+import { RtpsBackend } from '../../src/ros/rtps-backend';
+import type { Participant } from '../../src/rtps/participant';
+import { Cast, freshDomain, Inbox, TRANSIENT_LOCAL } from '../rtps/fixture';
+import { STRING, Watch } from './bridge-fixture';
+
+const DISCOVERY = {
+  topic: 'ros_discovery_info',
+  type: 'rmw_dds_common::msg::dds_::ParticipantEntitiesInfo_',
+  qos: TRANSIENT_LOCAL,
+};
+const HASH = `RIHS01_${'0'.repeat(64)}`;
+
+describe('the graph of a ROS domain', function () {
+  this.timeout(20_000);
+  const cast = new Cast();
+  const watch = new Watch();
+  const opened: RosDomain[] = [];
+  let domain: number;
+
+  beforeEach(() => {
+    domain = freshDomain();
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((user) => user.close()));
+    await cast.leave();
+  });
+
+  const open = async (nodeName: string, backend = new RtpsBackend()): Promise<RosDomain> => {
+    const options = { domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [], nodeName } as const;
+    const user = await backend.openDomain(options);
+    opened.push(user);
+    user.onGraphChange(() => watch.changed());
+    return user;
+  };
+  const namesOf = (user: RosDomain): string[] => [...user.nodes()].map(({ name }) => name).sort();
+  const publisher = (user: RosDomain, rosName: string) =>
+    user.createPublisher({
+      rosName,
+      type: 'std_msgs/msg/String',
+      typeHash: HASH,
+      qos: TRANSIENT_LOCAL,
+      onIncompatible: () => {},
+    });
+
+  /** A process of a ROS release with that size of gid, which tells of one node, and hears of others. */
+  const release = async (gidSize: GidSize, name: string) => {
+    const participant = await cast.participant({ domain });
+    const inbox = new Inbox();
+    inbox.on('sample', () => watch.changed());
+    participant.createReader(DISCOVERY, inbox.take);
+    const talker = participant.createWriter({ ...DISCOVERY, topic: 'rt/chatter', type: STRING });
+    const node = { namespace: '/robot1', name, readers: [], writers: [talker.guid] };
+    participant
+      .createWriter(DISCOVERY)
+      .write(encodeDiscoveryInfo({ guid: participant.guid, nodes: [node] }, gidSize));
+    return {
+      participant,
+      talker,
+      heard: () =>
+        inbox.samples.map(({ payload, writerGuid }) => decodeDiscoveryInfo(payload, writerGuid.slice(0, 24))),
+    };
+  };
+
+  for (const gidSize of [16, 24] as const) {
+    it(`is exchanged with a release whose gids have ${gidSize} bytes`, async () => {
+      const user = await open('our_bridge');
+      const { talker, heard } = await release(gidSize, 'talker');
+      await watch.until(() => namesOf(user).length > 0);
+      assert.deepEqual([...user.nodes()], [{ name: '/robot1/talker', endpoints: [talker.guid] }]);
+      await watch.until(() => heard().length > 0);
+      const before = heard().length;
+      publisher(user, '/chatter');
+      await watch.until(() => heard().length > before);
+      const said = heard().at(-1);
+      assert.equal(said?.gidSize, gidSize);
+      assert.deepEqual(
+        said?.info.nodes.map(({ namespace, name, readers, writers }) => [
+          namespace,
+          name,
+          readers.length,
+          writers.length,
+        ]),
+        [['/', 'our_bridge', 0, 1]],
+      );
+    });
+  }
+
+  it('is in the size of others where there is one of our kind besides', async () => {
+    const user = await open('ours');
+    const other = await open('other');
+    await watch.until(() => namesOf(user).length === 1 && namesOf(other).length === 1);
+    const { heard } = await release(24, 'talker');
+    await watch.until(() => heard().filter((said) => said?.gidSize === 24).length >= 2);
+  });
+
+  it('has the nodes of both users of a participant, and without those who left', async () => {
+    const backend = new RtpsBackend();
+    const first = await open('first', backend);
+    const second = await open('second', backend);
+    const other = await open('other');
+    await watch.until(() => namesOf(other).length === 2);
+    assert.deepEqual(namesOf(other), ['/first', '/second']);
+    await watch.until(() => namesOf(first).length === 1);
+    assert.deepEqual(namesOf(first), ['/other']);
+    await opened.splice(opened.indexOf(second), 1)[0]?.close();
+    await watch.until(() => namesOf(other).length === 1);
+    await opened.splice(opened.indexOf(first), 1)[0]?.close();
+    await watch.until(() => namesOf(other).length === 0);
+  });
+
+  it('forgets an endpoint that is closed', async () => {
+    const user = await open('ours');
+    const other = await open('other');
+    const endpoints = () => [...other.nodes()][0]?.endpoints.length;
+    const made = publisher(user, '/chatter');
+    await watch.until(() => endpoints() === 1);
+    made.close();
+    await watch.until(() => endpoints() === 0);
+  });
+
+  it('is read by a process on Cyclone DDS', async function () {
+    await open('our_bridge');
+    await open('other');
+    const listener = cast.peer(this, 'sub', {
+      args: { topic: DISCOVERY.topic, type: 'graph', dur: 't', domain, idle: 20, timeout: 20 },
+    });
+    const names = (messages: unknown[]) =>
+      (messages as { nodes: { namespace: string; name: string }[] }[]).flatMap(({ nodes }) =>
+        nodes.map(({ namespace, name }) => `${namespace}${name}`),
+      );
+    await listener.until(({ messages }) => new Set(names(messages)).size === 2);
+    assert.deepEqual([...new Set(names(listener.messages))].sort(), ['/other', '/our_bridge']);
+  });
+
+  it('does not believe what one participant says of another', async () => {
+    const user = await open('ours');
+    const participant: Participant = await cast.participant({ domain });
+    const node = { namespace: '/', name: 'stranger', readers: [], writers: [] };
+    const writer = participant.createWriter(DISCOVERY);
+    writer.write(encodeDiscoveryInfo({ guid: `${'0'.repeat(24)}000001c1`, nodes: [node] }, 16));
+    writer.write(encodeDiscoveryInfo({ guid: participant.guid, nodes: [{ ...node, name: 'honest' }] }, 16));
+    await watch.until(() => namesOf(user).length > 0);
+    assert.deepEqual(namesOf(user), ['/honest']);
+  });
+});
