@@ -2,9 +2,9 @@ import { EntityId, entityIdOf, guidOf, isWriter, prefixOf, VENDOR_ID } from './g
 import type { Locator } from './locator';
 import { MalformedError } from './malformed-error';
 import { ParameterList, ParameterListWriter, Pid } from './parameter-list';
-import { DurabilityKind, type EndpointQos, type MatchedPolicies, policiesOf } from './qos';
+import { type EndpointQos, type Policies, policiesOf, qosOf } from './qos';
+import { decodeQos, encodeQos } from './qos-parameters';
 import { PROTOCOL_MAJOR, PROTOCOL_MINOR } from './submessage';
-import { durationOf } from './time';
 
 /** What an endpoint announces of itself (DiscoveredWriterData, DiscoveredReaderData, RTPS 8.5.4). */
 export interface EndpointData {
@@ -13,7 +13,7 @@ export interface EndpointData {
   readonly topic: string;
   readonly type: string;
   readonly qos: EndpointQos;
-  readonly policies: MatchedPolicies;
+  readonly policies: Policies;
   readonly userData: Buffer | undefined;
   /** Its own; where empty, its participant's are used. */
   readonly locators: readonly Locator[];
@@ -24,26 +24,17 @@ const MAX_NAME_LENGTH = 1024;
 const MAX_USER_DATA_BYTES = 16 * 1024;
 const MAX_LOCATORS = 16;
 
-const BEST_EFFORT = 1;
-const RELIABLE = 2;
-const KEEP_LAST = 0;
-/** The rest of PID_RELIABILITY: the default of DDS, which decides nothing between peers. */
-const MAX_BLOCKING = durationOf(100);
-
 export function encodeEndpointData(
-  data: Pick<EndpointData, 'guid' | 'topic' | 'type' | 'qos' | 'userData'>,
+  data: Pick<EndpointData, 'guid' | 'kind' | 'topic' | 'type' | 'qos' | 'userData'>,
 ): Buffer {
-  const { reliable, durabilityKind } = policiesOf(data.qos);
   const list = new ParameterListWriter()
     .guid(Pid.endpointGuid, data.guid)
     .guid(Pid.participantGuid, guidOf(prefixOf(data.guid), EntityId.participant))
     .string(Pid.topicName, data.topic)
     .string(Pid.typeName, data.type)
-    .uint32(Pid.reliability, reliable ? RELIABLE : BEST_EFFORT, MAX_BLOCKING.seconds, MAX_BLOCKING.fraction)
-    .uint32(Pid.durability, durabilityKind)
-    .uint32(Pid.history, KEEP_LAST, data.qos.depth)
     .bytes(Pid.protocolVersion, Buffer.from([PROTOCOL_MAJOR, PROTOCOL_MINOR]))
     .bytes(Pid.vendorId, Buffer.from([VENDOR_ID >> 8, VENDOR_ID & 0xff]));
+  encodeQos(list, data.kind, policiesOf(data.kind, data.qos), data.qos.depth);
   if (data.userData !== undefined) list.octets(Pid.userData, data.userData);
   return list.toPayload();
 }
@@ -63,22 +54,14 @@ export function decodeEndpointData(payload: Buffer, kind: EndpointData['kind']):
   const userData = list.octets(Pid.userData);
   if (userData !== undefined && userData.length > MAX_USER_DATA_BYTES)
     throw new MalformedError(`endpoint user data of ${userData.length} octets`);
-  // RTPS 9.6.3.2: left out, a writer is reliable and a reader is best effort.
-  const reliable =
-    (list.uint32(Pid.reliability) ?? (kind === 'writer' ? RELIABLE : BEST_EFFORT)) === RELIABLE;
-  const durabilityKind = list.uint32(Pid.durability) ?? DurabilityKind.volatile;
-  const depth = list.uint32(Pid.history) === KEEP_LAST ? (list.uint32(Pid.history, 1) ?? 0) : 0;
+  const { policies, depth } = decodeQos(list, kind);
   return {
     guid,
     kind,
     topic,
     type,
-    qos: {
-      reliability: reliable ? 'reliable' : 'best-effort',
-      durability: durabilityKind >= DurabilityKind.transientLocal ? 'transient-local' : 'volatile',
-      depth,
-    },
-    policies: { reliable, durabilityKind },
+    qos: qosOf(policies, depth),
+    policies,
     userData: userData && Buffer.from(userData),
     locators: list.locators(Pid.unicastLocator).slice(0, MAX_LOCATORS),
   };

@@ -13,6 +13,8 @@ import type { ReceivedChange } from './writer-proxy';
 
 export interface EndpointDiscoveryListener {
   endpointFound(endpoint: EndpointData): void;
+  /** It announced other QoS, user data or locators than before. */
+  endpointChanged(endpoint: EndpointData): void;
   endpointLost(endpoint: EndpointData): void;
   /** Whether the participant was found and not lost. */
   knowsParticipant(prefix: string): boolean;
@@ -165,7 +167,9 @@ export class EndpointDiscovery {
     const known = ofParticipant.get(endpoint.guid);
     if (known !== undefined) {
       if (isSame(known, endpoint)) return;
-      this.#lose(endpoint.guid);
+      ofParticipant.set(endpoint.guid, endpoint);
+      this.#listener.endpointChanged(endpoint);
+      return;
     }
     if (
       !this.#listener.knowsParticipant(prefix) ||

@@ -13,6 +13,8 @@ export const EntityId = {
   publicationsReader: 0x000003c7,
   subscriptionsWriter: 0x000004c2,
   subscriptionsReader: 0x000004c7,
+  participantMessageWriter: 0x000200c2,
+  participantMessageReader: 0x000200c7,
 } as const;
 
 export const WRITER_KIND_NO_KEY = 0x03;

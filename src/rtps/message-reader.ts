@@ -235,6 +235,7 @@ class MessageReader {
       last,
       count: this.#uint32(start + 24),
       final: (flags & Flag.final) !== 0,
+      liveliness: (flags & Flag.liveliness) !== 0,
     });
   }
 

@@ -24,6 +24,8 @@ export interface ReceiverDiscovery {
   participantData(change: ReceivedChange): void;
   /** Anything came from this participant. */
   alive(prefix: string): void;
+  /** This writer showed that it is alive other than by a sample. */
+  writerAsserted(guid: string): void;
   /** Whether this writer was discovered, matched or not. */
   knowsWriter(guid: string): boolean;
 }
@@ -162,6 +164,7 @@ export class MessageReceiver implements SubmessageHandler {
   heartbeat(context: MessageContext, heartbeat: HeartbeatSubmessage): void {
     if (!this.#isForUs(context)) return;
     const { readerId, writerId } = heartbeat;
+    if (heartbeat.liveliness) this.#discovery.writerAsserted(guidOf(context.sourcePrefix, writerId));
     const proxies = this.#proxiesOf(context, writerId);
     if (proxies === undefined) {
       const guid = guidOf(context.sourcePrefix, writerId);

@@ -27,9 +27,13 @@ export const BuiltinEndpoint = {
   publicationsDetector: 1 << 3,
   subscriptionsAnnouncer: 1 << 4,
   subscriptionsDetector: 1 << 5,
+  participantMessageWriter: 1 << 10,
+  participantMessageReader: 1 << 11,
 } as const;
 
 export const ALL_BUILTIN_ENDPOINTS = Object.values(BuiltinEndpoint).reduce((set, bit) => set | bit);
+/** Those of discovery alone, of a participant that does not say what it has. */
+const DISCOVERY_ENDPOINTS = 0x3f;
 
 /** RTPS 9.6.3.2: 100 s when a participant announces none. */
 const DEFAULT_LEASE_MS = 100_000;
@@ -66,7 +70,7 @@ export function decodeParticipantData(payload: Buffer): ParticipantData {
     prefix: prefixOf(guid),
     vendorId: list.bytes(Pid.vendorId, 2)?.readUInt16BE(0) ?? 0,
     domain: list.uint32(Pid.domainId),
-    builtinEndpoints: list.uint32(Pid.builtinEndpointSet) ?? ALL_BUILTIN_ENDPOINTS,
+    builtinEndpoints: list.uint32(Pid.builtinEndpointSet) ?? DISCOVERY_ENDPOINTS,
     leaseDuration: list.duration(Pid.participantLeaseDuration) ?? DEFAULT_LEASE_MS,
     metatrafficLocators: list.locators(Pid.metatrafficUnicastLocator).slice(0, MAX_LOCATORS),
     userLocators: list.locators(Pid.defaultUnicastLocator).slice(0, MAX_LOCATORS),

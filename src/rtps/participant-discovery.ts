@@ -99,6 +99,11 @@ export class ParticipantDiscovery {
     return this.#found.get(prefix);
   }
 
+  /** When anything last came from the participant, on the clock of `performance.now()`; 0 when it is not known. */
+  lastSeen(prefix: string): number {
+    return this.#found.get(prefix)?.lastSeen ?? 0;
+  }
+
   /** Anything that a participant sends renews its lease. */
   alive(prefix: string): void {
     const found = this.#found.get(prefix);

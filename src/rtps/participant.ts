@@ -10,21 +10,25 @@ import {
   VENDOR_ID,
   WRITER_KIND_NO_KEY,
 } from './guid';
+import { LivelinessProtocol } from './liveliness-protocol';
+import type { Locator } from './locator';
 import { type EndpointPair, Matching } from './matching';
 import { MessageReceiver } from './message-receiver';
 import { Outbox } from './outbox';
 import type { ParticipantData } from './participant-data';
 import { type FoundParticipant, ParticipantDiscovery } from './participant-discovery';
 import { MAX_DOMAIN } from './port-mapping';
-import { checkQos } from './qos';
+import { checkQos, type PolicyName, policiesOf, QosError } from './qos';
 import { Reader, type Sample } from './reader';
 import { ReceiveMemory } from './receive-memory';
+import { Reception } from './reception';
 import { type RemoteEndpoint, remoteEndpointOf } from './remote-endpoint';
 import { StatefulReader } from './stateful-reader';
 import { StatefulWriter } from './stateful-writer';
 import { Statistics } from './statistics';
 import { type DiscoveryRange, UdpTransport } from './udp-transport';
 import { type EndpointOptions, Writer } from './writer';
+import { WriterLiveliness } from './writer-liveliness';
 
 export interface ParticipantOptions {
   /** 0..232. */
@@ -54,12 +58,17 @@ export interface RemoteParticipant {
 export interface ParticipantEvents {
   participant: [RemoteParticipant];
   'participant-lost': [RemoteParticipant];
+  /** One was found, or one that is known has changed. */
   endpoint: [RemoteEndpoint];
   'endpoint-lost': [RemoteEndpoint];
   matched: [EndpointPair];
   unmatched: [EndpointPair];
-  /** Same topic, but `policy` (`type`, `reliability`, `durability`) keeps the two from matching. */
-  incompatible: [EndpointPair & { readonly policy: string }];
+  /** Same topic, but another type or a policy keeps the two from matching. */
+  incompatible: [EndpointPair & { readonly policy: PolicyName | 'type' }];
+  /** A matched writer showed within its lease that it is alive, or did not. */
+  liveliness: [EndpointPair & { readonly alive: boolean }];
+  /** Nothing was written by `local`, or came to it, for one more period; `total` counts them. */
+  'deadline-missed': [{ readonly local: Writer | Reader; readonly total: number }];
   /** Something that the user can repair, in words. */
   warning: [string];
 }
@@ -93,6 +102,8 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   readonly #receiver: MessageReceiver;
   readonly #participants: ParticipantDiscovery;
   readonly #endpoints: EndpointDiscovery;
+  readonly #writerLiveliness: WriterLiveliness;
+  readonly #liveliness: LivelinessProtocol;
   readonly #matching: Matching;
   readonly #local = new Set<Writer | Reader>();
   #lastEntityKey = 0;
@@ -127,6 +138,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     this.#receiver = new MessageReceiver(this.#prefix, this.#statistics, new ReceiveMemory(maxSampleBytes), {
       participantData: (change) => this.#participants.receive(change),
       alive: (prefix) => this.#participants.alive(prefix),
+      writerAsserted: (guid) => this.#writerLiveliness.asserted(guid),
       knowsWriter: (guid) => this.#endpoints.knows(guid),
     });
     this.#participants = new ParticipantDiscovery(
@@ -147,10 +159,18 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     );
     this.#endpoints = new EndpointDiscovery(this.#outbox, this.#receiver, this.#statistics, {
       endpointFound: (endpoint) => this.#endpointFound(endpoint),
+      endpointChanged: (endpoint) => this.#endpointChanged(endpoint),
       endpointLost: (endpoint) => this.#endpointLost(endpoint),
       knowsParticipant: (prefix) => this.#participants.get(prefix) !== undefined,
     });
-    this.#matching = new Matching(this.#receiver, {
+    this.#writerLiveliness = new WriterLiveliness({
+      livelinessChanged: (guid, alive) => this.#matching.livelinessChanged(guid, alive),
+      lastSeen: (prefix) => this.#participants.lastSeen(prefix),
+    });
+    this.#liveliness = new LivelinessProtocol(this.#prefix, this.#outbox, this.#receiver, (prefix, kind) =>
+      this.#writerLiveliness.participantAsserted(prefix, kind),
+    );
+    this.#matching = new Matching(this.#receiver, this.#writerLiveliness, {
       matched: (pair) => {
         this.emit('matched', pair);
         if (pair.local instanceof Writer) pair.local.emit('matched', pair.remote);
@@ -160,6 +180,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
         if (pair.local instanceof Writer) pair.local.emit('unmatched', pair.remote);
       },
       incompatible: (pair, policy) => this.emit('incompatible', { ...pair, policy }),
+      livelinessChanged: (pair, alive) => this.emit('liveliness', { ...pair, alive }),
     });
   }
 
@@ -212,12 +233,17 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     this.#outbox.flush();
     if (started) this.#participants.stop();
     this.#endpoints.close();
+    this.#liveliness.close();
+    this.#writerLiveliness.close();
     await this.#transport.close();
   }
 
   /** @throws QosError, ParticipantOptionError */
   createWriter(options: EndpointOptions): Writer {
     this.#checkEndpoint(options);
+    const { liveliness = 'automatic', livelinessLease = Number.POSITIVE_INFINITY } = options.qos;
+    if (liveliness !== 'automatic')
+      throw new QosError(`qos.liveliness: writers show it automatically, not "${liveliness}"`);
     const entityId = this.#newEntityId(WRITER_KIND_NO_KEY);
     const { reliability, durability, depth } = options.qos;
     const protocol = new StatefulWriter(
@@ -234,8 +260,11 @@ export class Participant extends EventEmitter<ParticipantEvents> {
       this.#remove(writer);
       this.#receiver.removeWriter(protocol);
       protocol.close();
+      this.#liveliness.withdraw(livelinessLease);
     });
+    writer.on('deadline-missed', (total) => this.emit('deadline-missed', { local: writer, total }));
     this.#receiver.addWriter(protocol);
+    this.#liveliness.offer(livelinessLease);
     this.#add(writer);
     this.#matching.addLocal({ endpoint: writer, protocol });
     return writer;
@@ -249,18 +278,24 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     this.#checkEndpoint(options);
     const entityId = this.#newEntityId(READER_KIND_NO_KEY);
     const { reliability, durability } = options.qos;
+    const reception = new Reception(policiesOf('reader', options.qos), this.#statistics, {
+      asserted: (guid) => this.#writerLiveliness.asserted(guid),
+      deadlineMissed: (total) => this.emit('deadline-missed', { local: reader, total }),
+    });
     const protocol = new StatefulReader(
       entityId,
       { reliable: reliability === 'reliable', transientLocal: durability === 'transient-local' },
       this.#outbox,
       this.#statistics,
-      (change, { prefix, entityId: writerId }) => {
+      (change, target) => {
         // Without a payload it says that the writer or its instance is gone, which discovery tells better.
         if (change.status !== 0 || change.payload.length === 0) return;
+        const writerGuid = reception.accept(target, change);
+        if (writerGuid === undefined) return;
         this.#statistics.samplesReceived++;
         onSample({
           payload: change.payload,
-          writerGuid: guidOf(prefix, writerId),
+          writerGuid,
           sequence: change.sequence,
           sourceTimestamp: change.timestamp,
         });
@@ -269,9 +304,10 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     const reader = new Reader(guidOf(this.#prefix, entityId), options, protocol, () => {
       this.#remove(reader);
       protocol.close();
+      reception.close();
     });
     this.#add(reader);
-    this.#matching.addLocal({ endpoint: reader, protocol });
+    this.#matching.addLocal({ endpoint: reader, protocol, reception });
     return reader;
   }
 
@@ -304,21 +340,34 @@ export class Participant extends EventEmitter<ParticipantEvents> {
 
   #participantFound(participant: FoundParticipant): void {
     this.#endpoints.connect(participant);
+    this.#liveliness.connect(participant);
     this.emit('participant', remoteParticipantOf(participant.data));
   }
 
   #participantLost({ data }: FoundParticipant): void {
     this.#endpoints.disconnect(data.prefix);
+    this.#liveliness.disconnect(data.prefix);
     this.emit('participant-lost', remoteParticipantOf(data));
   }
 
   #endpointFound(data: EndpointData): void {
     this.emit('endpoint', remoteEndpointOf(data));
-    const participant = this.#participants.get(prefixOf(data.guid));
-    const locator =
-      this.#transport.choose(data.locators) ?? this.#transport.choose(participant?.data.userLocators ?? []);
+    const locator = this.#locatorOf(data);
     if (locator !== undefined) this.#matching.addRemote(data, locator);
     else this.#statistics.announcementsRefused++;
+  }
+
+  #endpointChanged(data: EndpointData): void {
+    this.emit('endpoint', remoteEndpointOf(data));
+    const locator = this.#locatorOf(data);
+    if (locator !== undefined) this.#matching.changeRemote(data, locator);
+    else this.#matching.removeRemote(data.guid);
+  }
+
+  /** Where the endpoint's data go: to itself, else to its participant. */
+  #locatorOf({ guid, locators }: EndpointData): Locator | undefined {
+    const participant = this.#participants.get(prefixOf(guid));
+    return this.#transport.choose(locators) ?? this.#transport.choose(participant?.data.userLocators ?? []);
   }
 
   #endpointLost(data: EndpointData): void {

@@ -6,7 +6,7 @@ import { ReaderProxy, type ReaderTarget } from './reader-proxy';
 import { SendQueue } from './send-queue';
 import type { Statistics } from './statistics';
 import type { AckNackSubmessage, NackFragSubmessage } from './submessage';
-import { now } from './time';
+import { millisecondsSince, now } from './time';
 
 export interface WriterProtocol {
   readonly reliable: boolean;
@@ -84,6 +84,16 @@ export class StatefulWriter {
   /** Forgets a change: readers that ask for it get a GAP. */
   remove(sequence: number): void {
     this.#history.remove(sequence);
+  }
+
+  /** Forgets what was written longer ago than that. Returns the milliseconds until the next change is that old. */
+  expire(milliseconds: number): number | undefined {
+    for (const change of this.#history) {
+      const left = milliseconds - millisecondsSince(change.timestamp);
+      if (left > 0) return left;
+      this.remove(change.sequence);
+    }
+    return undefined;
   }
 
   matchReader(target: ReaderTarget): void {

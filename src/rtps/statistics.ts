@@ -22,6 +22,10 @@ export class Statistics {
   /** Samples of a matched writer that its reader will never deliver. */
   samplesLost = 0;
   samplesDuplicate = 0;
+  /** Samples not delivered because their lifespan was over. */
+  samplesExpired = 0;
+  /** Samples not delivered because a stronger writer owns the topic. */
+  samplesNotOwned = 0;
   /** DATA_FRAG submessages for which there was no memory, or which contradict those before; asked for again. */
   fragmentsDropped = 0;
   /** Samples that came in part, and were given up; a reliable writer is asked for them again. */

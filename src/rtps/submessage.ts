@@ -22,6 +22,8 @@ export const Flag = {
   littleEndian: 0x01,
   /** HEARTBEAT, ACKNACK: no answer is required. */
   final: 0x02,
+  /** HEARTBEAT: the writer shows that it is alive (RTPS 8.3.8.6.2). */
+  liveliness: 0x04,
   /** INFO_TS: the following submessages have no timestamp. */
   invalidate: 0x02,
   /** DATA, DATA_FRAG. */
@@ -97,6 +99,7 @@ export interface HeartbeatSubmessage {
   readonly last: number;
   readonly count: number;
   readonly final: boolean;
+  readonly liveliness: boolean;
 }
 
 /** Irrelevant: all of `start`..`base - 1`, and `numbers`. */

@@ -16,20 +16,32 @@ export function now(): RtpsTime {
   };
 }
 
+/** Milliseconds since that moment. */
+export function millisecondsSince({ seconds, fraction }: RtpsTime): number {
+  const { seconds: present, fraction: presentFraction } = now();
+  return (present - seconds) * 1000 + ((presentFraction - fraction) / FRACTIONS_PER_SECOND) * 1000;
+}
+
 /** Nanoseconds since the epoch, rounded to the nearest. */
 export function toNanoseconds(seconds: number, fraction: number): bigint {
   return BigInt(seconds) * 1_000_000_000n + ((BigInt(fraction) * 1_000_000_000n + 0x8000_0000n) >> 32n);
 }
 
-/** A span of milliseconds as RTPS writes it. */
+/** DURATION_INFINITE (RTPS 9.3.2.3). */
+const INFINITE: RtpsTime = { seconds: 0x7fffffff, fraction: 0xffffffff };
+
+/** A span of milliseconds as RTPS writes it; what is longer than it can write is for ever. */
 export function durationOf(milliseconds: number): RtpsTime {
   const seconds = Math.floor(milliseconds / 1000);
+  if (seconds >= INFINITE.seconds) return INFINITE;
   return { seconds, fraction: Math.floor(((milliseconds % 1000) / 1000) * FRACTIONS_PER_SECOND) };
 }
 
-/** Milliseconds of a span; 0x7fffffff seconds mean for ever (RTPS 9.3.2.3). */
+/**
+ * Milliseconds of a span, to the microsecond: two stacks that write the same span differ by a fraction or two.
+ * 0x7fffffff seconds mean for ever (RTPS 9.3.2.3).
+ */
 export function toMilliseconds(seconds: number, fraction: number): number {
-  return seconds === 0x7fffffff
-    ? Number.POSITIVE_INFINITY
-    : seconds * 1000 + (fraction / FRACTIONS_PER_SECOND) * 1000;
+  if (seconds === INFINITE.seconds) return Number.POSITIVE_INFINITY;
+  return seconds * 1000 + Math.round((fraction / FRACTIONS_PER_SECOND) * 1_000_000) / 1000;
 }

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { Deadline, MAX_TIMER_MS } from './deadline';
 import type { EndpointQos } from './qos';
 import type { StatefulWriter } from './stateful-writer';
 
@@ -24,7 +25,8 @@ export class PayloadTooLargeError extends Error {
 /**
  * A writer of a topic, made by `Participant.createWriter`.
  *
- * Events: `matched` and `unmatched` with the `RemoteEndpoint`.
+ * Events: `matched` and `unmatched` with the `RemoteEndpoint`; `deadline-missed` with the number of periods so far in
+ * which nothing was written.
  */
 export class Writer extends EventEmitter {
   readonly kind = 'writer';
@@ -36,6 +38,9 @@ export class Writer extends EventEmitter {
   readonly #maxSampleBytes: number;
   readonly #protocol: StatefulWriter;
   readonly #close: (writer: Writer) => void;
+  readonly #deadline: Deadline | undefined;
+  #missed = 0;
+  #lifespanTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(
@@ -54,6 +59,9 @@ export class Writer extends EventEmitter {
     this.#maxSampleBytes = maxSampleBytes;
     this.#protocol = protocol;
     this.#close = close;
+    const { deadline = Number.POSITIVE_INFINITY } = options.qos;
+    if (deadline < Number.POSITIVE_INFINITY)
+      this.#deadline = new Deadline(deadline, () => this.emit('deadline-missed', ++this.#missed));
   }
 
   /** Readers matched at present. */
@@ -73,12 +81,28 @@ export class Writer extends EventEmitter {
     if (this.#closed) throw new Error(`topic ${JSON.stringify(this.topic)}: the writer is closed`);
     if (payload.length > this.#maxSampleBytes)
       throw new PayloadTooLargeError(this.topic, payload.length, this.#maxSampleBytes);
-    return this.#protocol.write(payload);
+    this.#deadline?.met();
+    const sequence = this.#protocol.write(payload);
+    const { lifespan = Number.POSITIVE_INFINITY } = this.qos;
+    if (lifespan < Number.POSITIVE_INFINITY && this.#lifespanTimer === undefined) this.#expire(lifespan);
+    return sequence;
   }
 
   /** Withdraws the writer; its readers are told. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#deadline?.stop();
+    clearTimeout(this.#lifespanTimer);
     this.#close(this);
+  }
+
+  /** Forgets what is older than its lifespan, now and as long as there is anything left that will be. */
+  #expire(lifespan: number): void {
+    const left = this.#protocol.expire(lifespan);
+    this.#lifespanTimer =
+      left === undefined
+        ? undefined
+        : setTimeout(() => this.#expire(lifespan), Math.min(Math.ceil(left), MAX_TIMER_MS));
   }
 }

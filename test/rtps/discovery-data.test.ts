@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { decodeEndpointData, encodeEndpointData } from '../../src/rtps/endpoint-data';
 import { locatorOf } from '../../src/rtps/locator';
 import { MalformedError } from '../../src/rtps/malformed-error';
-import { ParameterList, Pid } from '../../src/rtps/parameter-list';
+import { ParameterList, ParameterListWriter, Pid } from '../../src/rtps/parameter-list';
 import {
   ALL_BUILTIN_ENDPOINTS,
   decodeDisposal,
@@ -10,6 +10,9 @@ import {
   encodeDisposal,
   encodeParticipantData,
 } from '../../src/rtps/participant-data';
+import { type EndpointQos, policiesOf } from '../../src/rtps/qos';
+import { decodeQos, encodeQos } from '../../src/rtps/qos-parameters';
+import { announced } from './fixture';
 
 const bytes = (...parts: string[]) => Buffer.from(parts.join('').replaceAll(/\s/g, ''), 'hex');
 const text = (value: string) => Buffer.from(value).toString('hex');
@@ -87,7 +90,7 @@ describe('participant data', () => {
       prefix: PREFIX,
       vendorId: 0,
       domain: undefined,
-      builtinEndpoints: ALL_BUILTIN_ENDPOINTS,
+      builtinEndpoints: 0x3f,
       leaseDuration: 100_000,
       metatrafficLocators: [],
       userLocators: [],
@@ -115,13 +118,14 @@ describe('endpoint data', () => {
       '1d00 0400 03000000',
       '0100 0000',
     );
+    const qos = { reliability: 'reliable', durability: 'transient-local', depth: 0 } as const;
     assert.deepEqual(decodeEndpointData(payload, 'writer'), {
       guid: `${PREFIX}00000203`,
       kind: 'writer',
       topic: 'rt/a',
       type: 'Type',
-      qos: { reliability: 'reliable', durability: 'transient-local', depth: 0 },
-      policies: { reliable: true, durabilityKind: 3 },
+      qos: announced(qos),
+      policies: { ...policiesOf('writer', qos), durabilityKind: 3, destinationOrderKind: 0 },
       userData: undefined,
       locators: [],
     });
@@ -143,6 +147,7 @@ describe('endpoint data', () => {
   it('is read as it was written', () => {
     const data = {
       guid: `${PREFIX}00000104`,
+      kind: 'reader',
       topic: 'rt/chatter',
       type: 'std_msgs::msg::dds_::String_',
       qos: { reliability: 'reliable', durability: 'transient-local', depth: 5 },
@@ -150,8 +155,8 @@ describe('endpoint data', () => {
     } as const;
     assert.deepEqual(decodeEndpointData(encodeEndpointData(data), 'reader'), {
       ...data,
-      kind: 'reader',
-      policies: { reliable: true, durabilityKind: 1 },
+      qos: announced(data.qos),
+      policies: policiesOf('reader', data.qos),
       locators: [],
     });
   });
@@ -190,6 +195,7 @@ describe('endpoint data', () => {
   it('is refused with more to keep than one endpoint may ask for', () => {
     const data = {
       guid: `${PREFIX}00000203`,
+      kind: 'writer',
       topic: 'a',
       type: 'b',
       qos: { reliability: 'reliable', durability: 'volatile', depth: 1 },
@@ -202,6 +208,93 @@ describe('endpoint data', () => {
         MalformedError,
       );
   });
+});
+
+describe('the QoS of an endpoint', () => {
+  const read = (kind: 'writer' | 'reader', ...parts: string[]) => {
+    const list = bytes(...parts, '0100 0000');
+    return decodeQos(ParameterList.read(list, 0, list.length, true), kind);
+  };
+
+  it('is read as it was written', () => {
+    const qos: EndpointQos = {
+      reliability: 'best-effort',
+      durability: 'transient-local',
+      depth: 7,
+      deadline: 100,
+      liveliness: 'manual-by-topic',
+      livelinessLease: 1500.25,
+      lifespan: 86_400_000,
+      ownership: 'exclusive',
+      ownershipStrength: -5,
+      partitions: ['', 'a*', 'raum 1/küche'],
+    };
+    for (const kind of ['writer', 'reader'] as const) {
+      const list = new ParameterListWriter();
+      encodeQos(list, kind, policiesOf(kind, qos), qos.depth);
+      const encoded = list.toInlineQos();
+      const { policies, depth } = decodeQos(ParameterList.read(encoded, 0, encoded.length, true), kind);
+      const expected = policiesOf(kind, qos);
+      assert.deepEqual(policies, kind === 'writer' ? expected : { ...expected, ownershipStrength: 0 });
+      assert.equal(depth, 7);
+    }
+  });
+
+  it('is read as RTPS and XTypes lay it out', () => {
+    const { policies, depth } = read(
+      'writer',
+      '1a00 0c00 01000000 00000000 9a999919',
+      '1d00 0400 02000000',
+      // Presentation: group, coherent and ordered.
+      '2100 0800 02000000 01 01 0000',
+      '2300 0800 02000000 00000080',
+      '2700 0800 00000000 00000040',
+      '1b00 0c00 02000000 03000000 00000000',
+      '1f00 0400 01000000',
+      '0600 0400 feffffff',
+      '2500 0400 01000000',
+      `2900 1800 02000000 06000000 ${text('robot')}00 0000 02000000 ${text('*')}00 0000`,
+      '2b00 0800 0a000000 00000000',
+      '4000 0800 00000000 05000000',
+      '7300 0800 01000000 0200 0000',
+    );
+    assert.deepEqual(policies, {
+      reliable: false,
+      durabilityKind: 2,
+      deadline: 2500,
+      latencyBudget: 250,
+      livelinessKind: 2,
+      livelinessLease: 3000,
+      exclusive: true,
+      ownershipStrength: -2,
+      destinationOrderKind: 1,
+      presentation: { scope: 2, coherent: true, ordered: true },
+      partitions: ['robot', '*'],
+      representations: [2],
+      lifespan: 10_000,
+      validatesTypes: false,
+    });
+    assert.equal(depth, 5);
+    const reader = read('reader', '7400 0800 0100 00 00 00 00 01 00');
+    assert.equal(reader.policies.validatesTypes, true);
+  });
+
+  it('is the same span whichever way a stack rounds its fraction', () => {
+    for (const fraction of ['9a999919', '99999919', '9b999919'])
+      assert.equal(read('writer', `2300 0800 00000000 ${fraction}`).policies.deadline, 100);
+  });
+
+  for (const [name, part] of [
+    ['more partitions than are taken', '2900 0400 41000000'],
+    ['a partition longer than is taken', '2900 0800 01000000 02010000'],
+    ['a partition longer than its parameter', '2900 0800 01000000 05000000'],
+    ['four billion data representations', '7300 0400 ffffffff'],
+    ['data representations beyond their parameter', '7300 0400 02000000'],
+    ['a negative span', '2300 0800 ffffffff 00000000'],
+  ] as const)
+    it(`is refused with ${name}`, () => {
+      assert.throws(() => read('writer', part), MalformedError);
+    });
 });
 
 describe('a disposal', () => {

@@ -12,6 +12,21 @@ export const RELIABLE: EndpointQos = { reliability: 'reliable', durability: 'vol
 export const BEST_EFFORT: EndpointQos = { ...RELIABLE, reliability: 'best-effort' };
 export const TRANSIENT_LOCAL: EndpointQos = { ...RELIABLE, durability: 'transient-local' };
 
+/** How others see a QoS that is announced: with the defaults of what it leaves out. */
+export function announced(qos: EndpointQos): EndpointQos {
+  const forEver = Number.POSITIVE_INFINITY;
+  return {
+    deadline: forEver,
+    liveliness: 'automatic',
+    livelinessLease: forEver,
+    lifespan: forEver,
+    ownership: 'shared',
+    ownershipStrength: 0,
+    partitions: [],
+    ...qos,
+  };
+}
+
 export { freshDomain } from './test-domain';
 
 /** A topic name that nothing else on this machine uses. */

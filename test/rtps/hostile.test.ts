@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { encodeEndpointData } from '../../src/rtps/endpoint-data';
-import { EntityId, guidOf } from '../../src/rtps/guid';
+import { EntityId, guidOf, isWriter } from '../../src/rtps/guid';
 import { locatorOf } from '../../src/rtps/locator';
 import { type Change, MessageWriter } from '../../src/rtps/message-writer';
 import { Pid } from '../../src/rtps/parameter-list';
@@ -77,6 +77,7 @@ describe('a participant under hostile datagrams', function () {
     const endpointData = (entityId: number) =>
       encodeEndpointData({
         guid: guidOf(PREFIX, entityId),
+        kind: isWriter(entityId) ? 'writer' : 'reader',
         topic,
         type: STRING,
         qos: RELIABLE,

@@ -64,7 +64,12 @@ export class Link {
   #open = true;
 
   constructor(writer = RELIABLE, depth = 10_000, reader = RELIABLE) {
-    const discovery = { participantData: () => {}, alive: () => {}, knowsWriter: () => false };
+    const discovery = {
+      participantData: () => {},
+      alive: () => {},
+      writerAsserted: () => {},
+      knowsWriter: () => false,
+    };
     this.writerSide = new MessageReceiver(
       WRITER.prefix,
       new Statistics(),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readMessage, type SubmessageHandler } from '../../src/rtps/message-reader';
 import { Pid } from '../../src/rtps/parameter-list';
-import type { DataFragSubmessage, MessageContext } from '../../src/rtps/submessage';
+import type { DataFragSubmessage, HeartbeatSubmessage, MessageContext } from '../../src/rtps/submessage';
 
 const VENDOR_PREFIX = '0110aabb ccddeeff 00112233';
 const HEADER = `52545053 0201 0110 ${VENDOR_PREFIX}`;
@@ -54,6 +54,7 @@ describe('reading a message', () => {
         last: 2 ** 32 + 2,
         count: 5,
         final: true,
+        liveliness: false,
       });
       assert.deepEqual(context, {
         sourcePrefix: '0110aabbccddeeff00112233',
@@ -93,6 +94,11 @@ describe('reading a message', () => {
   it('gives DATA that bears neither data nor key an empty payload', () => {
     const { payload } = read(HEADER, '15 01 1400 0000 1000 00000104 00000203 00000000 01000000');
     assert.equal(payload?.length, 0);
+  });
+
+  it('reads a HEARTBEAT that shows liveliness', () => {
+    const { last } = read(HEADER, HEARTBEAT_LE.replace('07 03', '07 07'));
+    assert.equal((last as HeartbeatSubmessage).liveliness, true);
   });
 
   it('reads ACKNACK and GAP with their sets in both byte orders', () => {

@@ -8,6 +8,7 @@ import type { RemoteEndpoint } from '../../src/rtps/remote-endpoint';
 import { TransportError } from '../../src/rtps/udp-transport';
 import { PayloadTooLargeError } from '../../src/rtps/writer';
 import {
+  announced,
   BEST_EFFORT,
   Cast,
   encodeString,
@@ -116,7 +117,7 @@ describe('participants among themselves', function () {
       kind: 'writer',
       topic,
       type: STRING,
-      qos: TRANSIENT_LOCAL,
+      qos: announced(TRANSIENT_LOCAL),
       userData: endpointData,
       participantGuid: a.guid,
     });
