@@ -13,7 +13,8 @@ interface EditedNode extends FlowNode {
   validationErrors?: unknown[];
 }
 
-// What runs in the page sees the editor's global.
+// What runs in the page sees the editor's globals.
+declare const $: { (selector: string): { hide(): void }; fx: { off: boolean } };
 declare const RED: {
   nodes: {
     getType(type: string): object | undefined;
@@ -21,7 +22,12 @@ declare const RED: {
     createCompleteNodeSet(): FlowNode[];
     eachConfig(visit: (node: EditedNode) => void): void;
     eachNode(visit: (node: EditedNode) => void): void;
+    clear(): void;
+    dirty(dirty: boolean): void;
+    version(revision: string | null): void;
   };
+  history: { clear(): void };
+  popover: { create(options: { delay?: object }): object };
   actions: { invoke(action: string): void };
   view: { reveal(id: string): void };
   editor: { editConfig(name: string, type: string, id: string): void };
@@ -64,7 +70,39 @@ export class EditorPage {
     await editor.page.goto(url);
     await editor.page.waitForFunction(() => RED.nodes?.getType('ros-bridge') !== undefined);
     await editor.page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden' });
+    // Nobody enjoys them here: what fades and slides, and how long a mouse must rest before a tooltip comes.
+    await editor.page.evaluate(() => {
+      $.fx.off = true;
+      const { create } = RED.popover;
+      RED.popover.create = (options) => create({ ...options, delay: { show: 1, hide: 1 } });
+    });
     return editor;
+  }
+
+  /** Makes it an editor that was just opened on an empty runtime, as which it leaves that. */
+  async clear(): Promise<void> {
+    for (const dialog of ['#node-config-dialog-cancel', '#node-dialog-cancel']) {
+      const cancel = this.page.locator(dialog);
+      if ((await cancel.count()) === 0) continue;
+      await cancel.click();
+      await cancel.waitFor({ state: 'detached' });
+    }
+    await this.page.evaluate(async () => {
+      // It need not ask what to do about a change of the runtime's flows that it makes itself.
+      RED.nodes.version(null);
+      const answer = await fetch('flows', {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', 'Node-RED-API-Version': 'v2' },
+        body: JSON.stringify({ flows: [] }),
+      });
+      RED.nodes.clear();
+      RED.nodes.version(((await answer.json()) as { rev: string }).rev);
+      RED.actions.invoke('core:add-flow');
+      RED.actions.invoke('core:clear-debug-messages');
+      RED.history.clear();
+      RED.nodes.dirty(false);
+      $('.red-ui-notification').hide();
+    });
   }
 
   close(): Promise<void> {

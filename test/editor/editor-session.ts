@@ -46,11 +46,13 @@ export function nodeOf(flow: readonly FlowNode[], type: string, name?: string): 
   return node;
 }
 
-/** What a suite of `inEachEditor` works with: a running Node-RED and, anew for each test, an open editor. */
+/** One for all suites. */
+let browser: Promise<Browser> | undefined;
+
+/** What a suite of `inEachEditor` works with: a running Node-RED without flows, and an editor without any. */
 export class EditorSession {
   #userDir: string | undefined;
   #nodeRed: NodeRedProcess | undefined;
-  #browser: Browser | undefined;
   #context: BrowserContext | undefined;
   #editor: EditorPage | undefined;
 
@@ -69,53 +71,60 @@ export class EditorSession {
     return this.#editor;
   }
 
+  /** Starts what does not run yet. */
   async start(program: { node: string; script: string }, chromium: string): Promise<void> {
-    this.#userDir = createUserDir();
-    linkPackage(this.#userDir);
-    this.#nodeRed = await NodeRedProcess.start(program, this.#userDir);
-    this.#browser = await launchBrowser(chromium);
-    this.#context = await this.#browser.newContext({ viewport: { width: 1500, height: 1000 } });
+    if (this.#nodeRed === undefined) {
+      this.#userDir = createUserDir();
+      linkPackage(this.#userDir);
+      this.#nodeRed = await NodeRedProcess.start(program, this.#userDir);
+    }
+    browser ??= launchBrowser(chromium);
+    this.#context ??= await (await browser).newContext({ viewport: { width: 1500, height: 1000 } });
+    if (this.#editor === undefined) await this.openEditor();
   }
 
-  /** Opens the editor, as it is deployed. */
+  /** Opens the editor anew, as it is deployed. */
   async openEditor(): Promise<void> {
     assert.ok(this.#context);
     await this.#editor?.close();
     this.#editor = await EditorPage.open(this.#context, this.nodeRed.url);
   }
 
-  /** Closes the editor with what was not deployed, and empties the runtime. */
-  async closeEditor(): Promise<void> {
-    const problems = this.#editor?.problems ?? [];
-    await this.#editor?.close();
-    this.#editor = undefined;
-    await fetch(`${this.nodeRed.url}/flows`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: '[]',
-    });
+  /** Empties the runtime and the editor, of which a test that has failed may have left anything. */
+  async clear(failed: boolean): Promise<void> {
+    if (failed) await this.openEditor();
+    const problems = this.editor.problems.splice(0);
+    await this.editor.clear();
+    // What embedded brokers and queues keep there is none of the next test's.
+    rmSync(join(this.userDir, 'mqtt-ros'), { recursive: true, force: true });
     assert.deepEqual(problems, [], 'the browser reported errors');
   }
 
   async stop(): Promise<void> {
-    await this.#browser?.close();
     await this.#nodeRed?.stop();
     if (this.#userDir !== undefined) rmSync(this.#userDir, { recursive: true });
   }
 }
 
+/** Of each version of Node-RED, for all suites: to start one, and to load the editor, takes longer than most tests. */
+const sessions = NODE_RED_VERSIONS.map((version) => ({ version, session: new EditorSession() }));
+
+after(async () => {
+  await (await browser)?.close();
+  for (const { session } of sessions) await session.stop();
+});
+
 /** A suite in a real browser, once for each version of Node-RED; every error of the browser's console fails its test. */
 export function inEachEditor(title: string, tests: (session: EditorSession) => void): void {
-  for (const version of NODE_RED_VERSIONS) {
+  for (const { version, session } of sessions) {
     describe(`${title} (${version.title})`, function () {
       this.timeout(30_000);
-      const session = new EditorSession();
       before(async function () {
         await session.start(version.program(this), counterpart(this, 'chromium'));
       });
-      beforeEach(() => session.openEditor());
-      afterEach(() => session.closeEditor());
-      after(() => session.stop());
+      afterEach(function () {
+        return session.clear(this.currentTest?.state === 'failed');
+      });
       tests(session);
     });
   }
