@@ -11,7 +11,8 @@ import { flowMessage } from './flow-message';
 export function publishedFlowMessage(message: PublishedMessage, output: PayloadOutput): NodeMessage {
   const { clientId } = message;
   const properties = propertiesOf(message);
-  const msg = flowMessage({ ...message, dup: false, properties }, decodePayload(message.payload, output));
+  const payload = decodePayload(message.payload, output, properties);
+  const msg = flowMessage({ ...message, dup: false, properties }, payload);
   return Object.assign(msg, { clientId });
 }
 

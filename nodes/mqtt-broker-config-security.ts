@@ -35,7 +35,10 @@ export interface SecurityCredentials {
 /** Where the form says that the broker is. */
 export type FormEndpoint = { url: string; alternatives?: readonly string[] } | 'embedded';
 
-/** The fields that are of use at secure addresses alone; the passphrase is one more. */
+/**
+ * The fields that are of use at secure addresses alone. The passphrase is of use beside one of them alone, and says
+ * nothing by itself: that there is one the editor does not know of a configuration that was not opened.
+ */
 export const TLS_FIELDS = ['tls', 'tlsCaFile', 'tlsCertFile', 'tlsKeyFile', 'tlsPfxFile'] as const;
 
 /** A password, where it stands, or what answers it as it is now. */
@@ -97,9 +100,9 @@ export function transportOf(
   endpoint: FormEndpoint,
 ): Pick<ConnectionSettings, 'tls' | 'tlsFiles' | 'proxy' | 'webSocketHeaders'> {
   if (endpoint === 'embedded') return {};
-  const tls = tlsOf(RED, form, fields, credentials);
   const tlsFiles = tlsFilesOf(form, fields);
-  if (tls || tlsFiles) refuseInsecure(form, fields, credentials, endpoint);
+  const tls = tlsOf(RED, form, fields, credentials, tlsFiles);
+  if (tls || tlsFiles) refuseInsecure(form, fields, endpoint);
   const proxy = proxyOf(form, fields, credentials);
   const headers = form.named('webSocketHeaders', parseNamedTexts(credentials.webSocketHeaders));
   return {
@@ -117,11 +120,10 @@ export function transportOf(
 function refuseInsecure(
   form: FormValues,
   fields: SecurityFields,
-  { tlsPassphrase }: SecurityCredentials,
   { url: first, alternatives = [] }: Exclude<FormEndpoint, 'embedded'>,
 ): void {
   const url = [first, ...alternatives].find((address) => /^(mqtt|ws):/i.test(address));
-  const field = tlsPassphrase ? 'tlsPassphrase' : TLS_FIELDS.find((name) => fields[name]?.trim());
+  const field = TLS_FIELDS.find((name) => fields[name]?.trim());
   if (url !== undefined && field !== undefined) form.refuse('insecure', { field, url });
 }
 
@@ -130,9 +132,10 @@ function tlsOf(
   form: FormValues,
   { tls: id }: SecurityFields,
   { tlsPassphrase }: SecurityCredentials,
+  files: TlsFiles | undefined,
 ): ConnectionOptions | undefined {
   const options: ConnectionOptions = tlsPassphrase ? { passphrase: tlsPassphrase } : {};
-  if (!id) return tlsPassphrase ? options : undefined;
+  if (!id) return tlsPassphrase && files ? options : undefined;
   const node = RED.nodes.getNode(id) as TlsConfigNode | null;
   if (node?.type !== 'tls-config') return form.refuse('tlsMissing', { id });
   return node.valid === false ? form.refuse('tlsInvalid', { id }) : node.addTLSOptions(options);

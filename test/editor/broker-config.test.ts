@@ -189,6 +189,8 @@ inEachEditor('the form of mqtt-broker-config', (session) => {
     await open(early);
     await editor.showTab('Security');
     await editor.enter(field('tlsPassphrase'), 'phrase');
+    assert.doesNotMatch((await field('url').getAttribute('class')) ?? '', /input-error/);
+    await editor.enter(field('tlsCaFile'), '/ca.pem');
     await editor.showTab('Connection');
     await editor.seesReason(field('url'), /not secure: begin it with mqtts:/);
     await editor.enter(field('url'), 'mqtts://127.0.0.1:1');

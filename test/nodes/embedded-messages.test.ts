@@ -56,6 +56,26 @@ describe('published messages of embedded-broker', function () {
     );
   });
 
+  it('are what their content type and payload format say, as they are in mqtt-sub', async () => {
+    await start(flow({ watch: '#', watchOutput: 'auto' }));
+    const [messages, faults] = [new Sink(), new Sink('faults')];
+    await connectedStatus('pub-1');
+    for (const [payload, fields] of [
+      ['{"a":1}', { contentType: 'text/plain' }],
+      ['{"a":2}', { contentType: 'application/vnd.x+json' }],
+      ['bytes', { contentType: 'application/octet-stream' }],
+      [Buffer.from([0x61, 0xff]), { payloadFormatIndicator: true }],
+      ['no JSON', { contentType: 'application/json' }],
+    ] as const) {
+      publish('t', payload, fields);
+    }
+    assert.deepEqual(
+      (await messages.until(4)).map(({ payload }) => payload),
+      ['{"a":1}', { a: 2 }, Buffer.from('bytes'), 'a\ufffd'],
+    );
+    assert.deepEqual((await faults.until(1))[0]?.payload, Buffer.from('no JSON'));
+  });
+
   it('that are not what the form says go to Catch, as they came', async () => {
     await start(flow({ watch: '#', watchOutput: 'json' }));
     const [messages, faults] = [new Sink(), new Sink('faults')];

@@ -1,3 +1,4 @@
+import type { PayloadOutput } from '../../../src/client/flow-payload';
 import { watchFilterFault } from '../../../src/topic/topic-filter';
 import type { EditorNode } from '../editor-api';
 import { refusedBy } from '../form-fault';
@@ -7,7 +8,7 @@ import { completeTopics } from '../topic-field';
 /** The fields of the page "Messages". */
 export interface MessageFields {
   watch: string;
-  watchOutput: 'auto' | 'json' | 'string' | 'buffer';
+  watchOutput: PayloadOutput;
   outputs: number;
 }
 

@@ -80,7 +80,7 @@ export const securityPage: FormPage<SecurityPageFields> = {
     };
     input('passwordSource').on('change', show);
     show();
-    for (const field of [...TLS_FIELDS, 'tlsPassphrase']) {
+    for (const field of TLS_FIELDS) {
       input(field).on('change', () => input('url').trigger('change'));
     }
     refresh();
