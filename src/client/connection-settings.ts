@@ -170,7 +170,7 @@ export interface PublishReceipt {
 
 /** What a connection has under way, and what was lost since it was made. */
 export interface ConnectionStatistics extends SessionStatistics {
-  /** Messages of QoS 0 that were dropped because too many waited for a listener that acknowledges itself. */
+  /** Messages that were dropped because too many waited: of QoS 0 for a listener that acknowledges itself, or for a listener to come back. */
   unprocessedDropped: number;
   /** Messages that came for subscriptions which the broker kept from an earlier run and nobody wants any more. */
   unrouted: number;

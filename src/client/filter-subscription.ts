@@ -57,6 +57,17 @@ export class Member {
   }
 }
 
+/** A message that has come while nobody was there. */
+interface Parked {
+  readonly packet: IPublishPacket;
+  readonly hold: Hold;
+  readonly release: () => void;
+}
+
+/** Messages, and bytes of their payloads, that wait for somebody to take up a filter again; others are dropped and counted. */
+const MAX_PARKED = 10_000;
+const MAX_PARKED_BYTES = 16 * 1024 * 1024;
+
 /** Subscription identifiers are 1 to 268,435,455 [MQTT-3.8.2.1.2]: 22 bits name the filter, 6 bits the SUBSCRIBE. */
 const GENERATIONS = 64;
 export const SLOTS = 2 ** 22;
@@ -83,6 +94,11 @@ export class FilterSubscription {
   lingering: NodeJS.Timeout | undefined;
   #generation = 0;
   readonly #unfinished: Unfinished[] = [];
+  /** What has come since the last listener left; `undefined` while there are listeners. */
+  #parked: Parked[] | undefined;
+  #parkedBytes = 0;
+  /** The last listener wanted to know what was retained. */
+  #retainAsPublished = false;
   #droppedBefore = 0;
 
   constructor(
@@ -133,18 +149,35 @@ export class FilterSubscription {
     };
   }
 
-  /** Messages of QoS 0 that its listeners were too slow for, since it was made. */
+  /** Messages that nobody got because too many waited, since it was made. */
   get dropped(): number {
     let sum = this.#droppedBefore;
     for (const { acknowledged } of this.members) sum += acknowledged?.dropped ?? 0;
     return sum;
   }
 
-  /** Adds a listener. The first takes over what an earlier one, that has just left, has not acknowledged. */
+  /**
+   * Adds a listener. After a moment without any, the first takes over what an earlier one has not acknowledged, and all
+   * that join in this turn of the loop get what has come meanwhile: when a flow is deployed, those whom they hand it on
+   * to may not be there before.
+   */
   join(member: Member): void {
     clearTimeout(this.lingering);
     this.members.add(member);
-    for (const unfinished of this.#unfinished.splice(0)) member.adopt(unfinished);
+    if (this.#parked !== undefined && this.members.size === 1) setImmediate(() => this.#resume());
+  }
+
+  #resume(): void {
+    const [first] = this.members;
+    if (first === undefined || this.#parked === undefined) return;
+    for (const unfinished of this.#unfinished.splice(0)) first.adopt(unfinished);
+    const parked = this.#parked;
+    this.#parked = undefined;
+    this.#parkedBytes = 0;
+    for (const { packet, hold, release } of parked) {
+      this.deliver(packet, undefined, hold);
+      release();
+    }
   }
 
   /** Removes a listener; nothing is delivered to it any more. What it has not acknowledged waits for another, if it was the last. */
@@ -152,16 +185,24 @@ export class FilterSubscription {
     this.members.delete(member);
     this.#droppedBefore += member.acknowledged?.dropped ?? 0;
     this.#unfinished.push(...(member.acknowledged?.close() ?? []));
-    if (this.members.size > 0) this.giveUp();
+    if (this.members.size === 0) {
+      this.#parked ??= [];
+      this.#retainAsPublished = member.options.retainAsPublished === true;
+    } else if (this.#parked === undefined) this.giveUp();
   }
 
   /** Nobody will come for what is not acknowledged, and the broker need not keep it. */
   giveUp(): void {
     for (const { release } of this.#unfinished.splice(0)) release();
+    for (const { release } of this.#parked?.splice(0) ?? []) release();
   }
 
   /** Hands a message to the listeners it is for; `identifier` is the one it came with. */
   deliver(packet: IPublishPacket, identifier: number | undefined, hold: Hold): void {
+    if (this.#parked !== undefined) {
+      this.#park(this.#parked, packet, hold);
+      return;
+    }
     const generation = identifier === undefined ? this.#generation : identifier % GENERATIONS;
     // One for all who get it with the same QoS: with a thousand listeners it is them that cost.
     const messages: ReceivedMessage[] = [];
@@ -173,6 +214,14 @@ export class FilterSubscription {
       messages[qos] ??= receivedMessage(packet, qos);
       member.receive(messages[qos], hold);
     }
+  }
+
+  #park(parked: Parked[], packet: IPublishPacket, hold: Hold): void {
+    // Who joins is sent the retained messages anyway.
+    if (packet.retain && !this.#retainAsPublished) return;
+    this.#parkedBytes += packet.payload.length;
+    if (parked.length >= MAX_PARKED || this.#parkedBytes > MAX_PARKED_BYTES) this.#droppedBefore++;
+    else parked.push({ packet, hold, release: hold() });
   }
 }
 

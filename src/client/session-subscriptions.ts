@@ -78,7 +78,15 @@ export class SessionSubscriptions {
   request(subscription: FilterSubscription): void {
     if (subscription.pending || !this.session.connected) return;
     subscription.pending = true;
-    queueMicrotask(() => void this.#subscribe(subscription));
+    void this.#replayed(subscription).then(() => this.#subscribe(subscription));
+  }
+
+  /**
+   * Resolves when the retained messages have come that an earlier SUBSCRIBE for the filter has brought: without
+   * subscription identifiers they would be taken for those of the next.
+   */
+  async #replayed({ acknowledged }: FilterSubscription): Promise<void> {
+    if (acknowledged && !this.#identified()) await this.session.ping().catch(() => {});
   }
 
   route(packet: IPublishPacket, hold: Hold): void {

@@ -15,6 +15,7 @@ import {
 } from './scripted-broker';
 
 const CONNACK = packet(2, 0, 0, 0, 0);
+const PINGREQ = 12;
 const RESUMED = packet(2, 0, 1, 0, 0);
 const LASTING = { cleanStart: false, sessionExpiry: 3600 };
 /** The subscription identifier of an MQTT 5 SUBSCRIBE, as its bytes; none without properties. */
@@ -303,6 +304,30 @@ describe('connection to a broker that misbehaves or says no', function () {
       sent.slice(2).map(({ id }) => id),
       sent.slice(0, 2).map(({ id }) => id),
     );
+  });
+
+  it('gives each listener of a filter its own retained messages, also where nothing tells them apart', async () => {
+    const [first, second] = [new Inbox(), new Inbox()];
+    const retained = packet(PUBLISH, 1, text('t'), Buffer.from('kept'));
+    const answers: (() => void)[] = [];
+    broker = await ScriptedBroker.start((received, socket) => {
+      if (received.type === CONNECT) socket.write(packet(2, 0, 0, 0));
+      // In order, but each in its own time.
+      if (received.type === SUBSCRIBE) {
+        if (broker.of(SUBSCRIBE).length === 1) connection.subscribe('t', { qos: 0 }, second);
+        socket.write(packet(9, 0, received.body.subarray(0, 2), 0));
+        answers.push(() => socket.write(retained));
+      }
+      if (received.type === PINGREQ) answers.push(() => socket.write(packet(13, 0)));
+      setTimeout(() => answers.shift()?.(), 10);
+    });
+    connection = new Connection(settingsFor(broker.url, 4));
+    connection.open();
+    connection.subscribe('t', { qos: 0 }, first);
+    await first.until(({ messages }) => messages.length === 1);
+    await second.until(({ messages }) => messages.length === 1);
+    await connection.close();
+    assert.deepEqual([first.texts, second.texts], [['t=kept'], ['t=kept']]);
   });
 
   it('believes no broker that it has a session after it was asked for a new one', async () => {

@@ -138,11 +138,14 @@ describe('mqtt-sub', function () {
     await subscribed();
     const properties = { correlationData: Buffer.from('id'), userProperties: { key: ['a', 'b'] } };
     await publisher.publish('t', 'x', { ...live, properties });
-    const [one, two] = await Promise.all(outs.map((out) => out.until(1)));
-    Object.assign(one?.[0]?.correlationData ?? {}, { 0: 0 });
-    (one?.[0]?.userProperties as { key: string[] }).key.push('c');
-    assert.deepEqual(two?.[0]?.correlationData, properties.correlationData);
-    assert.deepEqual(two?.[0]?.userProperties, properties.userProperties);
+    const [[one], [two]] = (await Promise.all(outs.map((out) => out.until(1)))) as unknown as [
+      [typeof properties],
+      [typeof properties],
+    ];
+    one.correlationData.fill(0);
+    one.userProperties.key.push('c');
+    assert.deepEqual(two.correlationData, properties.correlationData);
+    assert.deepEqual(two.userProperties, properties.userProperties);
   });
 
   for (const protocolVersion of ['4', '5']) {
