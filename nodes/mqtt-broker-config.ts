@@ -4,6 +4,7 @@ import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
 import type { BrokerThread } from '../src/broker/broker-thread';
 import type { Connection, ConnectionSettings, ConnectionStatus } from '../src/client/connection';
 import { ConnectionPool } from '../src/client/connection-pool';
+import { furtherSession } from '../src/client/connection-settings';
 import type { EmbeddedBrokerNode } from './embedded-broker';
 import { AddressFailures } from './mqtt-broker-config-addresses';
 import { connectNow } from './mqtt-broker-config-connect';
@@ -19,9 +20,8 @@ export interface BrokerConfigNode extends Node<SecurityCredentials> {
    */
   acquire(): Connection;
   /**
-   * A connection of one's own, under the client id with the node's id, which may leave so many messages
-   * unacknowledged. Birth, closing message, will
-   * and queue are not part of it. Throws with what is wrong in the form.
+   * A connection of one's own for receiving, under the client id with the node's id, which may leave so many messages
+   * unacknowledged. It is connected and disconnected with the shared one. Throws with what is wrong in the form.
    */
   acquireOwn(nodeId: string, receiveMaximum: number): Connection;
   /** To be called once for each acquire() or acquireOwn(). */
@@ -29,11 +29,11 @@ export interface BrokerConfigNode extends Node<SecurityCredentials> {
   /** A connection's status as a node shows it. */
   describe(status: ConnectionStatus): NodeStatus;
   /**
-   * Connects now. Resolves when it is connected; rejects with the reason when it could not, but goes on trying then.
-   * For those who have acquired the connection, like the following.
+   * Connects all connections that are in use. Resolves when they are connected; rejects with the reason when one could
+   * not be, but goes on trying then. For those who have acquired one, like the following.
    */
   connect(): Promise<void>;
-  /** Disconnects until connect(); resolves when that is done. */
+  /** Disconnects all until connect(), those too that are acquired later; resolves when that is done. */
   disconnect(): Promise<void>;
   /**
    * The password or token from now on; connects with it at once where there is no connection, unless it was
@@ -63,8 +63,11 @@ export default function (RED: NodeAPI): void {
     const form = new FormValues(RED, this, text);
     const failures = new AddressFailures();
     let connection: Connection | undefined;
-    const own = new WeakMap<Connection, string>();
-    const ownKeys = new Set<string>();
+    /** The connections of the nodes that are there now, by their keys in the pool. */
+    const used = new Map<Connection, { key: string; users: number; stop: () => void }>();
+    const keys = new Set<string>();
+    /** Whether connections are made when nodes come; what a message has said last. */
+    let wanted = fields.autoConnect !== false;
     let stopReports: (() => void) | undefined;
     let addresses = 1;
     let password: string | undefined;
@@ -96,55 +99,69 @@ export default function (RED: NodeAPI): void {
       return { ...others, endpoint: endpoint === 'embedded' ? { openStream } : endpoint };
     };
 
+    const use = (key: string, settings: ConnectionSettings): Connection => {
+      const acquired = pool.acquire(key, settings, wanted);
+      const { endpoint } = settings;
+      addresses = 'url' in endpoint ? 1 + (endpoint.alternatives?.length ?? 0) : 1;
+      keys.add(key);
+      const known = used.get(acquired);
+      if (known !== undefined) known.users++;
+      else {
+        // Of messages whose publishers have heard already that they are on the disk, and of the disk.
+        const stop = acquired.onProblem((error) => this.error(error.message));
+        used.set(acquired, { key, users: 1, stop });
+      }
+      return acquired;
+    };
+
     this.acquire = () => {
-      const wanted = connectionSettings();
-      const acquired = pool.acquire(this.id, wanted, fields.autoConnect !== false);
+      const acquired = use(this.id, connectionSettings());
       if (acquired !== connection) {
         stopReports?.();
         connection = acquired;
-        addresses = 'url' in wanted.endpoint ? 1 + (wanted.endpoint.alternatives?.length ?? 0) : 1;
-        const stops = [
-          acquired.onStatus(report),
-          // Of messages whose publishers have heard already that they are on the disk.
-          acquired.onProblem((error) => this.error(error.message)),
-        ];
-        stopReports = () => {
-          for (const stop of stops) stop();
-        };
+        stopReports = acquired.onStatus(report);
       }
       return acquired;
     };
 
     this.acquireOwn = (nodeId, receiveMaximum) => {
-      const {
-        will: _will,
-        birth: _birth,
-        closing: _closing,
-        queue: _queue,
-        ...others
-      } = connectionSettings();
-      const key = `${this.id}/${nodeId}`;
-      const clientId = `${others.clientId}-${nodeId}`;
-      const acquired = pool.acquire(key, { ...others, clientId, receiveMaximum });
-      own.set(acquired, key);
-      ownKeys.add(key);
-      return acquired;
+      const settings = furtherSession(connectionSettings(), `-${nodeId}`, `node-${nodeId}`);
+      return use(`${this.id}/${nodeId}`, { ...settings, receiveMaximum });
     };
 
     this.release = (released) => {
-      void pool.release(own.get(released) ?? this.id, released);
+      const known = used.get(released);
+      if (known === undefined) return;
+      if (--known.users === 0) {
+        known.stop();
+        used.delete(released);
+      }
+      void pool.release(known.key, released);
     };
 
-    const inUse = (): Connection => connection ?? form.refuse('notInUse');
-    this.connect = async () => connectNow(inUse(), addresses);
-    this.disconnect = async () => inUse().disconnect();
+    const forEach = async (act: (connection: Connection) => Promise<void>): Promise<void> => {
+      if (used.size === 0) form.refuse('notInUse');
+      const outcomes = await Promise.allSettled([...used.keys()].map(act));
+      const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+      if (failures.length > 0) throw failures[0];
+    };
+    this.connect = async () => {
+      wanted = true;
+      await forEach((each) => connectNow(each, addresses));
+    };
+    this.disconnect = async () => {
+      wanted = false;
+      await forEach((each) => each.disconnect());
+    };
 
     this.setPassword = (value) => {
       if (fields.passwordSource !== 'message') return form.refuse('passwordSource');
       password = value;
-      const state = connection?.status.state;
-      // What comes of it the status tells.
-      if (state === 'reconnecting' || state === 'error') this.connect().catch(() => {});
+      for (const each of used.keys()) {
+        const { state } = each.status;
+        // What comes of it the status tells.
+        if (state === 'reconnecting' || state === 'error') connectNow(each, addresses).catch(() => {});
+      }
     };
 
     this.describe = (status) => {
@@ -182,7 +199,9 @@ export default function (RED: NodeAPI): void {
 
     this.on('close', (done: () => void) => {
       stopReports?.();
-      void Promise.all([this.id, ...ownKeys].map((key) => pool.close(key))).then(() => done());
+      for (const { stop } of used.values()) stop();
+      used.clear();
+      void Promise.all([...keys].map((key) => pool.close(key))).then(() => done());
     });
   }
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import type { IPublishPacket } from 'mqtt';
@@ -84,6 +85,10 @@ export interface QueueSettings {
    * broker has acknowledged them, over restarts too. Their publishers hear that they are published when they are on
    * the disk; what becomes of them later, if it is bad, `Connection.onProblem` tells. So that QoS 2 stays exactly once
    * over a restart, the broker has to keep the session: no Clean Start, a client id, a session expiry.
+   *
+   * Where the broker does, the packet identifiers of received messages of QoS 2 are kept there too. A message counts as
+   * received when its listeners have returned, or when the last of those who acknowledge has acknowledged: it comes
+   * again if the process ends before that, and not if it ends later, whatever the listener has begun with it.
    */
   directory?: string;
 }
@@ -246,4 +251,22 @@ export function isLasting({
   sessionExpiry = 0,
 }: Pick<ConnectionSettings, 'protocolVersion' | 'cleanStart' | 'sessionExpiry'>): boolean {
   return !cleanStart && (protocolVersion < 5 || sessionExpiry > 0);
+}
+
+/**
+ * The settings of a further session, in which nothing is published: with the client id's `suffix`, and without what a
+ * client says of itself. What it receives at QoS 2 is kept in a folder of its own where that outlives this run.
+ */
+export function furtherSession(
+  settings: ConnectionSettings,
+  suffix: string,
+  folder: string,
+): ConnectionSettings {
+  const { will: _will, birth: _birth, closing: _closing, queue, ...rest } = settings;
+  const directory = isLasting(settings) ? queue?.directory : undefined;
+  return {
+    ...rest,
+    clientId: settings.clientId + suffix,
+    ...(directory !== undefined && { queue: { directory: join(directory, folder) } }),
+  };
 }

@@ -1,12 +1,13 @@
 import { topicFilterFault } from '../topic/topic-filter';
 import { topicNameFault } from '../topic/topic-name';
-import type {
-  ConnectionSettings,
-  ConnectionStatistics,
-  ConnectionStatus,
-  PublishOptions,
-  PublishReceipt,
-  SubscribeOptions,
+import {
+  type ConnectionSettings,
+  type ConnectionStatistics,
+  type ConnectionStatus,
+  furtherSession,
+  type PublishOptions,
+  type PublishReceipt,
+  type SubscribeOptions,
 } from './connection-settings';
 import { PublishError, SubscribeError } from './errors';
 import { FilterSubscription, Member, SLOTS, type SubscriptionListener } from './filter-subscription';
@@ -70,6 +71,8 @@ export class Connection {
   readonly #settings: ConnectionSettings;
   readonly #sessions = new Map<number, SessionSubscriptions>();
   readonly #byFilter = new Map<string, Place>();
+  /** Sessions that were given up and may still be closing. */
+  readonly #closing = new Map<number, Promise<unknown>>();
   readonly #slots = new Set<number>();
   readonly #problemListeners = new Set<(error: Error) => void>();
   readonly #statusListeners = new Set<(status: ConnectionStatus) => void>();
@@ -160,7 +163,10 @@ export class Connection {
       clearTimeout(subscription.lingering);
       for (const { acknowledged } of subscription.members) acknowledged?.close();
     }
-    await Promise.all([...this.#sessions.values()].map(({ session }) => session.close()));
+    await Promise.all([
+      ...this.#closing.values(),
+      ...[...this.#sessions.values()].map(({ session }) => session.close()),
+    ]);
   }
 
   /**
@@ -244,7 +250,9 @@ export class Connection {
     void home.leave(subscription).then(() => {
       if (number === MAIN || home.all.size > 0 || this.#sessions.get(number) !== home) return undefined;
       this.#sessions.delete(number);
-      return home.session.close();
+      const closed = Promise.all([this.#closing.get(number), home.session.close()]);
+      this.#closing.set(number, closed);
+      return closed;
     });
   }
 
@@ -257,13 +265,19 @@ export class Connection {
     if (!this.#sessions.has(session)) {
       const added = this.#newSession(session);
       this.#sessions.set(session, added);
-      if (this.#state === 'open') added.session.open();
+      void this.#openAfter(this.#closing.get(session), added.session);
     }
     this.#session(session).add(subscription);
     this.#slots.add(subscription.slot);
     const place = { subscription, session };
     this.#byFilter.set(subscription.filter, place);
     return place;
+  }
+
+  /** Two sessions of one client id would throw each other out, and only one can have what is on the disk. */
+  async #openAfter(predecessor: Promise<unknown> | undefined, session: MqttSession): Promise<void> {
+    if (predecessor !== undefined) await predecessor;
+    if (this.#state === 'open') session.open();
   }
 
   // A number that depends on the filter, so that what a kept session has queued finds its filter after a restart.
@@ -276,10 +290,10 @@ export class Connection {
   }
 
   #newSession(number: number): SessionSubscriptions {
-    // What the connection says of itself, it says once.
-    const { will: _will, birth: _birth, closing: _closing, queue: _queue, ...settings } = this.#settings;
+    const settings = this.#settings;
     const session: MqttSession = new MqttSession(
-      number === MAIN ? this.#settings : { ...settings, clientId: `${settings.clientId}-${number}` },
+      // What the connection says of itself, it says once.
+      number === MAIN ? settings : furtherSession(settings, `-${number}`, `session-${number}`),
       {
         status: (status) =>
           number === MAIN ? this.#onStatus(status) : this.#onExtraStatus(subscriptions, status),

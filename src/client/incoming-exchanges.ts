@@ -115,7 +115,8 @@ export class IncomingExchanges {
       return;
     }
     const known = this.#byId.get(messageId);
-    if (known !== undefined && known.qos === qos && (qos === 2 || dup)) {
+    // What was received in an earlier run may have been from another broker: only a repetition is the same.
+    if (known !== undefined && known.qos === qos && (dup || (qos === 2 && !known.restored))) {
       known.connection = this.#connection;
       this.#unanswered.push(known);
       this.#flush();

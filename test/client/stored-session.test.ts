@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection, type ConnectionSettings, type QueueSettings } from '../../src/client/connection';
 import { ConnectionPool } from '../../src/client/connection-pool';
 import { freePort } from '../counterparts';
-import { settingsFor, statusOf } from './observed';
-import { CONNECT, PUBLISH, packet, type RawPacket, ScriptedBroker } from './scripted-broker';
+import { Inbox, settingsFor, statusOf } from './observed';
+import {
+  CONNECT,
+  PUBLISH,
+  packet,
+  type RawPacket,
+  ScriptedBroker,
+  SUBSCRIBE,
+  UNSUBSCRIBE,
+} from './scripted-broker';
 
 const quick = { qos: 1, retain: false } as const;
 const payloadOf = ({ body }: RawPacket): string => body.subarray(6).toString();
@@ -218,6 +226,26 @@ describe('queue on disk', function () {
     assert.match(reason ?? '', /^queue on disk: the storage directory .* is in use/);
     await assert.rejects(early, /^NotConnectedError: not connected to the broker: queue on disk/);
     await assert.rejects(connection.publish('t', 'y', quick), /queue on disk/);
+  });
+
+  it('has a place for each session that overlapping filters take, also when one comes back', async () => {
+    const broker = await ScriptedBroker.start(({ type, body }, socket) => {
+      if (type === CONNECT) socket.write(packet(2, 0, 0, 0));
+      if (type === SUBSCRIBE) socket.write(packet(9, 0, body.subarray(0, 2), 2));
+      if (type === UNSUBSCRIBE) socket.write(packet(11, 0, body.subarray(0, 2)));
+    });
+    brokers.push(broker);
+    const { connection, problems } = connect(broker.url, {}, { protocolVersion: 4 });
+    await Inbox.on(connection, 'a/+', 2);
+    for (let time = 0; time < 2; time++) {
+      const overlapping = await Inbox.on(connection, 'a/#', 2);
+      assert.deepEqual(overlapping.results, [undefined]);
+      const stored = readdirSync(join(directory, 'session-2'));
+      assert.ok(stored.some((name) => name.endsWith('.queue')));
+      overlapping.close();
+      await broker.until((made) => made.of(UNSUBSCRIBE).length > time);
+    }
+    assert.deepEqual(problems, []);
   });
 
   it('is closed and opened in the middle of opening without harm', async () => {

@@ -9,6 +9,7 @@ import { freePort } from '../counterparts';
 import {
   brokerForm,
   connectedStatus,
+  deploy,
   errorOf,
   type FlowNode,
   logged,
@@ -145,6 +146,29 @@ describe('mqtt-broker-config: connecting', function () {
         await Promise.all([config().disconnect(), config().connect()]);
         assert.equal(await statusText('pub-1', () => true), 'connected');
       }
+    });
+
+    it('does so with the connections that nodes have of their own too', async () => {
+      const own = (id: string) =>
+        subForm({ id, topicFilter: 'w', delivery: 'acknowledged', states: true, wires: [[], ['out-1']] });
+      const nodes = [tab, brokerForm({ url: broker.url, autoConnect: false }), own('sub-1'), sink()];
+      await start(nodes);
+      const states = new Sink();
+      assert.equal(await statusText('sub-1', () => true), 'not connected');
+      await config().connect();
+      assert.equal(await statusText('sub-1', () => true), 'connected');
+      await deploy([...nodes, own('sub-2'), pubForm({ topic: 't' })]);
+      for (const id of ['sub-2', 'pub-1']) await connectedStatus(id);
+      await config().disconnect();
+      for (const id of ['sub-1', 'sub-2', 'pub-1']) {
+        assert.equal(await statusText(id, () => true), 'not connected');
+      }
+      await states.until(({ payloads }) =>
+        payloads.some((payload) => (payload as { reason?: string }).reason === 'disconnected on request'),
+      );
+      // It stays so for those who come later.
+      await deploy([...nodes, own('sub-3')]);
+      assert.equal(await statusText('sub-3', () => true), 'not connected');
     });
 
     it('says why it cannot, naming all addresses, and goes on trying', async () => {
@@ -298,6 +322,15 @@ describe('mqtt-broker-config: connecting', function () {
       await stop();
       await start(flow(session), {}, [], { userDir });
       await broker.logged(/Received PUBLISH from mine .*q2/);
+    });
+
+    it('is also that of a node with a connection of its own, for what it receives', async () => {
+      const own = subForm({ topicFilter: 'w', qos: '2', delivery: 'acknowledged' });
+      const nodes = [tab, brokerForm({ url: broker.url, reconnectFirst: 10, ...session }), own, sink()];
+      await start(nodes, {}, [], { userDir });
+      await connectedStatus('sub-1');
+      const folder = join(userDir, 'mqtt-ros', 'client-broker-1', 'node-sub-1');
+      assert.ok(readdirSync(folder).some((name) => name.endsWith('.queue')));
     });
 
     it('is refused where there is no place for it', async () => {
