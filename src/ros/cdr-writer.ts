@@ -116,6 +116,20 @@ export class CdrWriter {
   }
 
   /**
+   * Writes a string from `length` bytes of UTF-8 at `start`.
+   * @param bound most bytes that it may have
+   */
+  utf8(source: Buffer, start: number, length: number, bound: number): void {
+    if (length > bound) throw new PayloadError(`expected at most ${bound} bytes of text, got ${length}`);
+    const at = this.#take(4, 4 + length + 1);
+    this.#view.setUint32(at, length + 1, true);
+    const bytes = this.#bytes;
+    if (length > 64) source.copy(bytes, at + 4, start, start + length);
+    else for (let index = 0; index < length; index++) bytes[at + 4 + index] = source[start + index] as number;
+    bytes[at + 4 + length] = 0;
+  }
+
+  /**
    * Writes a wide string, as `CdrReader` reads it.
    * @param bound most UTF-16 code units that it may have
    */
@@ -138,6 +152,16 @@ export class CdrWriter {
     const at = this.#take(4);
     this.#view.setUint32(at, array.length, true);
     return array;
+  }
+
+  /** Begins a sequence whose length will be known at its end; returns what `endSequence` takes. */
+  beginSequence(): number {
+    return this.#take(4);
+  }
+
+  endSequence(begin: number, length: number, bound: number): void {
+    if (length > bound) throw new PayloadError(`expected at most ${bound} elements, got ${length}`);
+    this.#view.setUint32(begin, length, true);
   }
 
   /** Checks how many elements an array has; the caller writes the elements. Returns the array. */

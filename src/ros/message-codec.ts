@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { CdrError, type CdrForm, CdrReader } from './cdr-reader';
 import { CdrWriter } from './cdr-writer';
 import type { InterfaceLibrary } from './interface-library';
+import { JsonReader } from './json-reader';
 import { JsonText } from './json-text';
 import { compileDecoder, type MessageDecoder } from './message-decoder';
 import { compileEncoder, type MessageEncoder } from './message-encoder';
@@ -83,8 +84,12 @@ export class MessageCodec {
    * @throws PayloadError, which names the path, when the text is not JSON or does not fit the type
    */
   encodeFromJson(json: Buffer | string): Buffer {
+    if (typeof json !== 'string') {
+      if (!isUtf8(json)) throw new PayloadError('not valid JSON: invalid UTF-8');
+      const cdr = this.#transcode(json);
+      if (cdr !== undefined) return cdr;
+    }
     let value: unknown;
-    if (typeof json !== 'string' && !isUtf8(json)) throw new PayloadError('not valid JSON: invalid UTF-8');
     try {
       value = JSON.parse(json.toString());
     } catch (error) {
@@ -101,8 +106,25 @@ export class MessageCodec {
     const writer = spareWriter ?? new CdrWriter();
     spareWriter = undefined;
     try {
-      this.#encoder(writer, value);
+      this.#encoder.encode(writer, value);
       return writer.toBuffer();
+    } finally {
+      writer.clear();
+      spareWriter = writer;
+    }
+  }
+
+  /** The CDR of a message in JSON, or `undefined` where the JSON is invalid or too unusual for the short way. */
+  #transcode(json: Buffer): Buffer | undefined {
+    const writer = spareWriter ?? new CdrWriter();
+    spareWriter = undefined;
+    try {
+      const reader = new JsonReader(json);
+      this.#encoder.transcode(reader, writer);
+      reader.end();
+      return writer.toBuffer();
+    } catch {
+      return undefined;
     } finally {
       writer.clear();
       spareWriter = writer;

@@ -1,14 +1,19 @@
 import type { CdrWriter } from './cdr-writer';
 import { GeneratedCode } from './generated-code';
+import type { JsonReader } from './json-reader';
 import { isFixedSizePrimitive, isOctet, isPrimitive, type MessageField } from './message-definition';
 import type { MessageLayout } from './message-layout';
 import { PayloadError, refuse } from './payload-error';
 
-/** Writes one message from a value of any origin. Throws PayloadError. */
-export type MessageEncoder = (writer: CdrWriter, value: unknown) => void;
+export interface MessageEncoder {
+  /** Writes one message from a value of any origin. Throws PayloadError. */
+  encode(writer: CdrWriter, value: unknown): void;
+  /** Writes one message from JSON text. Throws where `JsonReader` does, and PayloadError without a path. */
+  transcode(reader: JsonReader, writer: CdrWriter): void;
+}
 
 /**
- * Generates the encoder of a type: one function per message type in it, in which `w` is the writer, `m` the message,
+ * Generates the encoder of a type: two functions per message type in it. One writes a value, in which `w` is the writer, `m` the message,
  * `v` the value of the present field, `k` the field's number and `i` the index in its array (-1 outside of one), `s`
  * how many fields were there. A Vector3 becomes
  *
@@ -16,6 +21,13 @@ export type MessageEncoder = (writer: CdrWriter, value: unknown) => void;
  *       v=m.x;if(v===undefined)v=0;else s++;w.float64(v);
  *       k=1;v=m.y;…
  *     }catch(e){throw locate(e,names,k,i)}if(s!==Object.keys(m).length)refuseUnknown(m,names)}
+ *
+ * The other reads JSON from the reader `r` without making a value of it, and writes what is absent like the first:
+ *
+ *     function j0(r,w){ let v,n,i,b,s=0;r.openObject();
+ *       if(r.field(c0,s)){s++;w.float64(r.number());}else{v=0;w.float64(v);}
+ *       …
+ *     r.closeObject(); }
  */
 export function compileEncoder(layout: MessageLayout): MessageEncoder {
   const code = new GeneratedCode();
@@ -34,22 +46,68 @@ let v,n,k=0,i=-1,s=0;try{${definition.fields.map((field, number) => `k=${number}
 }catch(e){throw ${support.locate}(e,${names},k,i)}
 if(s!==Object.keys(m).length)${support.refuseUnknown}(m,${names});
 ${definition.fields.length === 0 ? 'w.uint8(0);' : ''}}`);
+    code.add(`function j${functions.size}(r,w){let v,n,i,b,s=0;r.openObject();
+${definition.fields.map(transcodingCode).join('\n')}
+r.closeObject();${definition.fields.length === 0 ? 'w.uint8(0);' : ''}}`);
     functions.set(definition.name, name);
   }
-  return code.compile(`e${functions.size - 1}`) as MessageEncoder;
+  const last = functions.size - 1;
+  return code.compile(`{encode:e${last},transcode:j${last}}`) as MessageEncoder;
 
   function fieldCode(field: MessageField): string {
-    const { name, type, array } = field;
+    const { name } = field;
     // What an object inherits is not a field of the message.
     const read = name in Object.prototype ? `${support.own}(m,${code.constant(name)})` : `m.${name}`;
     const fallback = code.constant(defaultOf(field));
-    const value = `v=${read};if(v===undefined)v=${fallback};else s++;`;
-    if (array === undefined) return value + elementCode(field, 'v');
-    const limit = array.length ?? array.bound ?? 0xffffffff;
+    return `v=${read};if(v===undefined)v=${fallback};else s++;${valueCode(field)}`;
+  }
+
+  /** Writes the field's value `v`. */
+  function valueCode(field: MessageField): string {
+    const { type, array } = field;
+    if (array === undefined) return elementCode(field, 'v');
+    const limit = limitOf(field);
     if (isOctet(type))
-      return `${value}w.${array.length === undefined ? 'octetSequence' : 'fixedOctets'}(v,${limit});`;
-    const open = `${value}v=w.${array.length === undefined ? 'sequence' : 'fixed'}(v,${limit});n=v.length;`;
+      return `w.${array.length === undefined ? 'octetSequence' : 'fixedOctets'}(v,${limit});`;
+    const open = `v=w.${array.length === undefined ? 'sequence' : 'fixed'}(v,${limit});n=v.length;`;
     return `${open}for(i=0;i<n;i++){${elementCode(field, 'v[i]')}}i=-1;`;
+  }
+
+  function transcodingCode(field: MessageField): string {
+    const key = code.constant(Buffer.from(`"${field.name}"`));
+    const fallback = code.constant(defaultOf(field));
+    return `if(r.field(${key},s)){s++;${transcodedValueCode(field)}}else{v=${fallback};${valueCode(field)}}`;
+  }
+
+  /** Writes the field's value, which is next in the JSON. */
+  function transcodedValueCode(field: MessageField): string {
+    const { type, array } = field;
+    if (array === undefined) return transcodedElementCode(field);
+    const limit = limitOf(field);
+    if (!isOctet(type) && isFixedSizePrimitive(type) && type !== 'bool' && !/int64/.test(type)) {
+      const check =
+        array.length === undefined
+          ? `b=w.beginSequence();w.endSequence(b,n,${limit});`
+          : `r.require(n===${limit});`;
+      return `n=r.numbers();v=r.values;${check}for(i=0;i<n;i++)w.${type}(v[i]);`;
+    }
+    const elements = `r.openArray();for(i=0;r.element(i);i++){${transcodedElementCode(field)}}`;
+    const whole =
+      array.length === undefined
+        ? `b=w.beginSequence();${elements}w.endSequence(b,i,${limit});`
+        : `${elements}r.require(i===${limit});`;
+    if (!isOctet(type)) return whole;
+    const octets = array.length === undefined ? 'octetSequence' : 'fixedOctets';
+    return `if(r.isArray()){${whole}}else w.${octets}(r.ascii(),${limit});`;
+  }
+
+  function transcodedElementCode({ type, stringBound }: MessageField): string {
+    if (type === 'string') return `r.string(w,${stringBound ?? 0xffffffff});`;
+    if (type === 'wstring') return `w.wstring(r.text(),${stringBound ?? 0xffffffff});`;
+    if (!isFixedSizePrimitive(type)) return `${functions.get(type)?.replace('e', 'j')}(r,w);`;
+    if (type === 'bool') return 'w.bool(r.bool());';
+    if (type === 'float32' || type === 'float64') return `w.${type}(r.number());`;
+    return `w.${type === 'byte' || type === 'char' ? 'uint8' : type}(r.integer());`;
   }
 
   function elementCode({ type, stringBound }: MessageField, value: string): string {
@@ -57,6 +115,11 @@ ${definition.fields.length === 0 ? 'w.uint8(0);' : ''}}`);
     if (!isFixedSizePrimitive(type)) return `${functions.get(type)}(w,${value});`;
     return `w.${type === 'byte' || type === 'char' ? 'uint8' : type}(${value});`;
   }
+}
+
+/** Most elements of an array. */
+function limitOf({ array }: MessageField): number {
+  return array?.length ?? array?.bound ?? 0xffffffff;
 }
 
 /** What a missing field means. */
