@@ -76,6 +76,7 @@ export class NodeRedProcess {
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         output += chunk.toString();
+        if (process.env.DBG) process.stdout.write(chunk);
       });
     }
     const nodeRed = new NodeRedProcess(`http://127.0.0.1:${port}`, child);
@@ -94,10 +95,29 @@ export class NodeRedProcess {
     return (await answer.json()) as T;
   }
 
-  async stop(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      this.#child.kill('SIGTERM');
-      await once(this.#child, 'exit');
-    }
+  /** Answers the status of a request to a flow with a JSON document. Rejects when Node-RED ends before it has answered. */
+  async post(path: string, document: unknown): Promise<number> {
+    const answer = await fetch(this.url + path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(document),
+    });
+    return answer.status;
+  }
+
+  stop(): Promise<void> {
+    return this.#signal('SIGTERM');
+  }
+
+  /** Ends it as a crash would. */
+  kill(): Promise<void> {
+    return this.#signal('SIGKILL');
+  }
+
+  async #signal(signal: NodeJS.Signals): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await exited;
   }
 }
