@@ -49,6 +49,8 @@ export interface BrokerConfigNode extends Node<SecurityCredentials> {
   embeddedBroker(): BrokerThread;
 }
 
+/** Different lines about one outage that are remembered, so as not to be repeated: a broker may word each refusal anew. */
+const MAX_REPORTED = 100;
 /** How long a connection waits for users to come back, in ms: a deploy stops all changed nodes before it starts them. */
 const LINGER_MS = 2000;
 
@@ -190,7 +192,8 @@ export default function (RED: NodeAPI): void {
       const line = text(`log.${state}`, valuesOf(status));
       // Each attempt of a long outage ends alike: once is enough.
       if (reported.has(line)) return;
-      if (state === 'connected' || state === 'disconnected') reported = new Set();
+      if (state === 'connected' || state === 'disconnected' || reported.size >= MAX_REPORTED)
+        reported = new Set();
       reported.add(line);
       if (state === 'error') this.error(line);
       else if (state === 'reconnecting') this.warn(line);

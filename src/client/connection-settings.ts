@@ -126,7 +126,7 @@ export interface ConnectionSettings {
    * more may come, which then wait here.
    */
   receiveMaximum?: number;
-  /** Bytes of the largest packet that the broker may send; MQTT 5 only. */
+  /** Bytes of the largest packet that the broker may send; what is larger ends the connection. Only MQTT 5 tells the broker. */
   maximumPacketSize?: number;
   /** Topic aliases that the broker may use; MQTT 5 only. */
   topicAliasMaximum?: number;

@@ -299,6 +299,7 @@ export class MqttSession {
     this.#connection = new NetworkConnection(
       stream,
       options,
+      this.#settings.maximumPacketSize,
       this.#settings.topicAliases === true,
       this.#identifiers,
       {
@@ -389,8 +390,15 @@ export class MqttSession {
       if (connection !== this.#connection) return;
       connection?.publish(message, (error, packet) => this.#onOutcome(message, error, packet));
     };
-    // The window is smaller than their number.
-    if (message.options.qos > 0) message.packetId ??= this.#identifiers.allocate() as number;
+    if (message.options.qos > 0) {
+      message.packetId ??= this.#identifiers.allocate() ?? undefined;
+      // The window is smaller than their number, but SUBSCRIBE and UNSUBSCRIBE have one each until they are answered.
+      if (message.packetId === undefined) {
+        const text = 'all packet identifiers are taken by what the broker has not answered';
+        this.#window.settle(message, new PublishError(message.topic, text));
+        return;
+      }
+    }
     if (message.options.qos === 0 || this.#stored === undefined) send();
     else this.#stored.sending(message, send);
   }

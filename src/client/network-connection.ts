@@ -9,13 +9,17 @@ import {
   Store,
 } from 'mqtt';
 import type { SubscribeOptions } from './connection-settings';
-import { NotConnectedError, SubscribeError } from './errors';
+import { NotConnectedError } from './errors';
 import type { OutgoingMessage } from './outgoing-message';
 import type { PacketIdentifiers } from './packet-identifiers';
-import { errorText, refusal } from './reason';
+import { PacketSizes } from './packet-sizes';
+import { errorText, reasonCodeText, refusal } from './reason';
+import { SubscriptionRequests } from './subscription-requests';
 import { TopicAliases } from './topic-aliases';
 
 const PUBREL = 0x62;
+/** DISCONNECT: Packet too large. */
+const TOO_LARGE = Buffer.from([0xe0, 1, 0x95]);
 /** Reason codes of DISCONNECT that may be about a packet of ours, MQTT 5.0 section 3.14.2.1. */
 const PACKET_FAULTS = new Set([0x80, 0x81, 0x82, 0x83, 0x87, 0x90, 0x94, 0x95, 0x97, 0x99, 0x9a, 0x9b]);
 /** How long the broker has to close the network connection after DISCONNECT, in ms. */
@@ -60,10 +64,12 @@ export type PublishOutcome = (error: Error | undefined, packet: Packet | undefin
  */
 export class NetworkConnection {
   readonly #client: MqttClient;
+  readonly #subscribing: SubscriptionRequests;
   readonly #stream: Duplex;
   readonly #identifiers: PacketIdentifiers;
   readonly #observer: NetworkConnectionObserver;
   readonly #version5: boolean;
+  readonly #largest: number | undefined;
   #reason: string | undefined;
   #code: number | undefined;
   #refused = false;
@@ -71,6 +77,7 @@ export class NetworkConnection {
   /** We have ended it, for whatever reason. */
   #left = false;
   #ended = false;
+  #accepted = false;
   #aliases = new TopicAliases(0, false);
   readonly #useAliases: boolean;
   /** When the last PINGREQ was sent, while it has not been answered. */
@@ -90,11 +97,13 @@ export class NetworkConnection {
 
   /**
    * @param stream already connected
+   * @param largest bytes that a packet from the broker may have
    * @param topicAliases whether to use topic aliases where the broker allows them, also where a message asks for none
    */
   constructor(
     stream: Duplex,
     options: IClientOptions,
+    largest: number | undefined,
     topicAliases: boolean,
     identifiers: PacketIdentifiers,
     observer: NetworkConnectionObserver,
@@ -104,6 +113,7 @@ export class NetworkConnection {
     this.#observer = observer;
     this.#useAliases = topicAliases;
     this.#version5 = options.protocolVersion === 5;
+    this.#largest = largest;
     this.#client = new MqttClient(() => stream, {
       ...options,
       manualConnect: true,
@@ -118,6 +128,7 @@ export class NetworkConnection {
       // Formatting debug lines that nobody reads costs a twentieth of the time per message.
       log: () => {},
     });
+    this.#subscribing = new SubscriptionRequests(this.#client, this.#version5, () => this.#paused);
   }
 
   /** What the broker said about itself in CONNACK; empty on MQTT 3.1.1. */
@@ -162,7 +173,19 @@ export class NetworkConnection {
     this.#stream.on('end', () => {
       this.#byBroker = true;
     });
+    // Before MQTT.js, which looks at a packet when it is complete.
+    if (this.#largest !== undefined) this.#watchSizes(this.#largest);
     client.connect();
+  }
+
+  #watchSizes(largest: number): void {
+    const sizes = new PacketSizes(largest);
+    this.#stream.on('data', (chunk: Buffer) => {
+      const size = this.#left ? undefined : sizes.exceeding(chunk);
+      if (size === undefined) return;
+      const reason = `the broker sent a packet of ${size} bytes, where ${largest} are allowed: ${reasonCodeText(0x95)}`;
+      this.#fail(reason, this.#version5 && this.connected ? TOO_LARGE : undefined);
+    });
   }
 
   /** Sends PUBLISH, or PUBREL for a message that the broker has taken; `outcome` hears what the broker says, or nothing if the connection ends first. */
@@ -195,37 +218,17 @@ export class NetworkConnection {
     );
   }
 
-  /** Resolves after SUBACK; rejects with SubscribeError when the broker refuses, NotConnectedError when the connection ends. */
+  /**
+   * Resolves after SUBACK; rejects with SubscribeError when the broker refuses or does not answer, NotConnectedError when
+   * the connection ends.
+   */
   subscribe(filter: string, options: SubscribeOptions, identifier: number | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#client.subscribe(
-        filter,
-        {
-          qos: options.qos,
-          ...(this.#version5 && {
-            nl: options.noLocal ?? false,
-            rap: options.retainAsPublished ?? false,
-            rh: options.retainHandling ?? 0,
-          }),
-          ...(identifier !== undefined && { properties: { subscriptionIdentifier: identifier } }),
-        },
-        (error, _granted, suback) => {
-          const code = suback?.granted.map(Number).find((granted) => granted >= 0x80);
-          if (error === null) resolve();
-          else if (code === undefined && suback === undefined)
-            reject(new NotConnectedError(errorText(error)));
-          else if (code === undefined) reject(new SubscribeError(filter, errorText(error)));
-          else reject(new SubscribeError(filter, refusal(code, suback?.properties?.reasonString), code));
-        },
-      );
-    });
+    return this.#subscribing.subscribe(filter, options, identifier);
   }
 
   /** Resolves with `true` after UNSUBACK, with `false` when the connection ends first. */
   unsubscribe(filter: string): Promise<boolean> {
-    return new Promise((resolve) => {
-      this.#client.unsubscribe(filter, (error) => resolve(!error));
-    });
+    return this.#subscribing.unsubscribe(filter);
   }
 
   /** Sends bytes that are whole packets. */
@@ -279,6 +282,11 @@ export class NetworkConnection {
   }
 
   #onPacket(packet: Packet): void {
+    if (!this.#accepted && packet.cmd !== 'connack' && packet.cmd !== 'auth' && packet.cmd !== 'disconnect') {
+      this.#fail(`the broker sent ${packet.cmd.toUpperCase()} before CONNACK`);
+      ignore(packet);
+      return;
+    }
     switch (packet.cmd) {
       case 'pingresp':
         if (this.#pingedAt !== undefined) this.roundTrip = performance.now() - this.#pingedAt;
@@ -292,7 +300,7 @@ export class NetworkConnection {
         break;
       case 'pubrel':
         // Nor may PUBCOMP go out before the observer says so.
-        Object.assign(packet, { cmd: 'answered' });
+        ignore(packet);
         if (packet.messageId !== undefined) this.#observer.released(packet.messageId);
         break;
       case 'puback':
@@ -311,9 +319,12 @@ export class NetworkConnection {
   }
 
   #onConnack(packet: IConnackPacket): void {
+    // MQTT.js ends the connection over a second one.
+    if (this.#accepted) return;
     const code = packet.reasonCode ?? packet.returnCode ?? 0;
     if (code === 0) {
       this.#aliases = new TopicAliases(packet.properties?.topicAliasMaximum ?? 0, this.#useAliases);
+      this.#accepted = true;
       this.#observer.accepted(packet);
     } else {
       this.#refused = true;
@@ -323,17 +334,24 @@ export class NetworkConnection {
   }
 
   // After a packet that it cannot parse MQTT.js would go on reading somewhere in the middle of it.
-  #fail(reason: string): void {
+  #fail(reason: string, farewell?: Buffer): void {
     if (this.#ended) return;
     if (!this.#refused) this.#reason ??= reason;
     this.#left = true;
-    this.#stream.destroy();
+    if (farewell === undefined) {
+      this.#stream.destroy();
+      return;
+    }
+    this.#stream.unpipe();
+    const timer = setTimeout(() => this.#stream.destroy(), FAREWELL_MS);
+    this.#stream.end(farewell, () => this.#stream.destroy()).once('close', () => clearTimeout(timer));
   }
 
   #onClosed(): void {
     if (this.#ended) return;
     this.#ended = true;
     clearInterval(this.#pausedPings);
+    this.#subscribing.close();
     for (const pinger of this.#pingers.splice(0)) pinger();
     this.#observer.ended({
       reason: this.#reason ?? 'the broker closed the connection',
@@ -382,4 +400,9 @@ export class NetworkConnection {
     };
     return store;
   }
+}
+
+/** MQTT.js, which is about to deal with the packet, does nothing with it. */
+function ignore(packet: Packet): void {
+  Object.assign(packet, { cmd: 'ignored' });
 }

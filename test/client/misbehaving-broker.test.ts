@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import { mock } from 'node:test';
 import { Connection, type ConnectionSettings } from '../../src/client/connection';
 import { connected, Inbox, settingsFor, statusOf } from './observed';
 import {
@@ -14,6 +15,7 @@ import {
   UNSUBSCRIBE,
 } from './scripted-broker';
 
+const DISCONNECT = 14;
 const CONNACK = packet(2, 0, 0, 0, 0);
 const PINGREQ = 12;
 const RESUMED = packet(2, 0, 1, 0, 0);
@@ -174,6 +176,73 @@ describe('connection to a broker that misbehaves or says no', function () {
     });
     const { reason } = await statusOf(connection, ({ state }) => state === 'reconnecting');
     assert.match(reason ?? '', /Invalid header flag bits|[Ii]nvalid|malformed/);
+  });
+
+  it('ends a connection on which a packet is announced that is larger than allowed, without waiting for it', async () => {
+    for (const protocolVersion of [5, 4] as const) {
+      broker = await ScriptedBroker.start((received, socket) => {
+        if (received.type === CONNECT) socket.write(protocolVersion === 5 ? CONNACK : packet(2, 0, 0, 0));
+        if (received.type !== SUBSCRIBE) return;
+        socket.write(
+          protocolVersion === 5 ? suback(received, 0) : packet(9, 0, received.body.subarray(0, 2), 0),
+        );
+        socket.write(packet(PUBLISH, 0, text('a'), ...(protocolVersion === 5 ? [0] : []), Buffer.from('x')));
+        // 200 MB, of which nothing follows.
+        socket.write(Buffer.from([0x30, 0x80, 0x84, 0xaf, 0x5f]));
+      });
+      connection = new Connection(settingsFor(broker.url, protocolVersion, { maximumPacketSize: 1000 }));
+      connection.open();
+      const inbox = await Inbox.on(connection, 'a');
+      const { reason } = await statusOf(connection, ({ state }) => state === 'reconnecting');
+      assert.equal(
+        reason,
+        'the broker sent a packet of 200000005 bytes, where 1000 are allowed: Packet too large (0x95)',
+      );
+      assert.deepEqual(inbox.texts, ['a=x']);
+      if (protocolVersion === 4) continue;
+      await broker.until((made) => made.of(DISCONNECT).length > 0);
+      assert.deepEqual([...(broker.of(DISCONNECT)[0]?.body ?? [])], [0x95]);
+      await connection.close();
+      await broker.stop();
+    }
+  });
+
+  for (const [name, sent, reason] of [
+    ['a message before CONNACK', packet(PUBLISH, 0, text('a'), 0), 'the broker sent PUBLISH before CONNACK'],
+    ['AUTH that nobody has asked for', packet(15, 0, 0x18, 0), 'Protocol Error (0x82)'],
+    ['CONNACK twice', Buffer.concat([CONNACK, CONNACK]), 'Protocol Error (0x82)'],
+  ] as const) {
+    it(`ends a connection over ${name}`, async () => {
+      await connect((received, socket) => {
+        if (received.type === CONNECT) socket.write(sent);
+      });
+      const ended = await statusOf(connection, ({ state }) => state === 'reconnecting');
+      assert.equal(ended.reason, reason);
+    });
+  }
+
+  it('says that a subscription is not answered, but gets what comes for it', async () => {
+    mock.timers.enable({ apis: ['setInterval'] });
+    try {
+      await connect((received, socket) => {
+        if (received.type === CONNECT) socket.write(CONNACK);
+        if (received.type === PUBLISH) socket.write(packet(PUBLISH, 0, text('a'), 0, Buffer.from('x')));
+      });
+      const inbox = new Inbox();
+      connection.subscribe('a', { qos: 1 }, inbox);
+      await broker.until((made) => made.of(SUBSCRIBE).length === 1);
+      mock.timers.tick(30_000);
+      await inbox.until(({ results }) => results.length === 1);
+      assert.equal(
+        inbox.results[0]?.message,
+        'not subscribed to "a": the broker has not answered within 30 s',
+      );
+      void connection.publish('b', '', { qos: 0, retain: false });
+      await inbox.until(({ messages }) => messages.length === 1);
+      assert.equal(connection.status.state, 'connected');
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it('says why the broker disconnects', async () => {
