@@ -8,6 +8,7 @@ export type CounterpartName =
   | 'mosquitto_pub'
   | 'mosquitto_sub'
   | 'dds-peer'
+  | 'dds-gauge'
   | 'fast-dds-peer'
   | 'chromium'
   | 'openssl'
@@ -19,6 +20,7 @@ export type CounterpartName =
 const installed = (path: string) => resolve('.counterparts', path);
 const places: Partial<Record<CounterpartName, string>> = {
   'dds-peer': installed('dds/peer'),
+  'dds-gauge': installed('dds/gauge'),
   'fast-dds-peer': installed('fast-dds/peer'),
   // Of the Debian package python3-paho-mqtt, for Debian's own Python.
   paho: '/usr/lib/python3/dist-packages/paho/mqtt/client.py',

@@ -4,13 +4,15 @@ import { SendRate } from './send-rate';
 /** Something that has datagrams to send to the flow's destination. */
 export interface PacedSource {
   readonly isEmpty: boolean;
+  /** How long to wait, in milliseconds, because too much of it is under way; 0: not at all. */
+  readonly waitMs: number;
   /** Gives the next datagram to the outbox, and returns its octets. */
   sendNext(): number;
 }
 
 const TICK_MS = 1;
-/** A timer is often late by about half of its time. */
-const BURST_MS = 1.5;
+/** What a tick that is late may make up for. */
+const BURST_MS = 1.2;
 
 /**
  * Sends to one destination no faster than it bears, a datagram of each source in turn. Only what is too large for one
@@ -36,6 +38,14 @@ export class PacedFlow {
     if (this.#timer === undefined) this.#outbox.beforeFlush(this.#pumpAtFlush);
   }
 
+  /** The source need not wait any longer. */
+  resume(source: PacedSource): void {
+    if (!this.#sources.has(source)) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#outbox.beforeFlush(this.#pumpAtFlush);
+  }
+
   remove(source: PacedSource): void {
     this.#sources.delete(source);
     if (this.#sources.size > 0) return;
@@ -50,9 +60,13 @@ export class PacedFlow {
     const earned = (now - this.#creditAt) * bytesPerMs;
     this.#credit = Math.min(this.#credit + earned, BURST_MS * bytesPerMs);
     this.#creditAt = now;
+    let wait = TICK_MS;
     while (this.#credit > 0) {
-      const source = this.#sources.values().next().value;
-      if (source === undefined) return;
+      const source = this.#nextReady();
+      if (source === undefined) {
+        wait = Math.min(...[...this.#sources].map(({ waitMs }) => waitMs));
+        break;
+      }
       this.#sources.delete(source);
       this.#credit -= source.sendNext();
       if (!source.isEmpty) this.#sources.add(source);
@@ -61,6 +75,11 @@ export class PacedFlow {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#pump();
-    }, TICK_MS);
+    }, wait);
+  }
+
+  #nextReady(): PacedSource | undefined {
+    for (const source of this.#sources) if (source.waitMs === 0) return source;
+    return undefined;
   }
 }

@@ -6,10 +6,17 @@ import type { PacedFlow, PacedSource } from './paced-flow';
 import type { Statistics } from './statistics';
 import { MESSAGE_HEADER_BYTES, SET_SPAN } from './submessage';
 
+/** Large changes under way that no reader has acknowledged: more would only overrun its receive buffer. */
+const MAX_UNDER_WAY_BYTES = 2 * 1024 * 1024;
+/** A reader that acknowledges nothing for so long is not waited for. */
+const PATIENCE_MS = 50;
+
 interface Delivery {
   readonly to: Destination;
   readonly readerId: number;
   readonly change: Change;
+  /** A reader will acknowledge it. */
+  readonly acknowledged: boolean;
   /** The fragments that were asked for; all, when not given. */
   readonly fragments?: readonly number[];
 }
@@ -37,6 +44,10 @@ export class SendQueue implements PacedSource {
   /** The large change whose arrival tells whether the flow may be faster. */
   #watched: number | undefined;
   #watchedIsDamaged = false;
+  /** Large changes sent and not acknowledged, in their order. */
+  readonly #underWay: Change[] = [];
+  #underWayBytes = 0;
+  #progressAt = 0;
 
   /** @param onSent called when a paced delivery is through */
   constructor(
@@ -67,12 +78,13 @@ export class SendQueue implements PacedSource {
     return this.#deliveries.reduce((first, { change }) => Math.min(first, change.sequence), Infinity);
   }
 
-  send(to: Destination, readerId: number, change: Change): void {
+  /** @param acknowledged whether a reader will acknowledge it */
+  send(to: Destination, readerId: number, change: Change, acknowledged: boolean): void {
     if (this.#deliveries.length === 0 && !this.#isLarge(change)) {
       this.#outbox.data(to, readerId, this.#writerId, change);
       return;
     }
-    this.#deliveries.push({ to, readerId, change });
+    this.#deliveries.push({ to, readerId, change, acknowledged });
     this.#deliveriesBytes += change.payload.length;
     this.#flow.add(this);
     // One that has begun is brought to its end, or a writer that is faster than the network would never finish any.
@@ -93,7 +105,7 @@ export class SendQueue implements PacedSource {
     this.#statistics.samplesResent++;
     if (this.#isLarge(change)) {
       this.#damaged(change.sequence, 1);
-      this.#repair({ to, readerId, change });
+      this.#repair({ to, readerId, change, acknowledged: true });
     } else this.#outbox.data(to, readerId, this.#writerId, change);
   }
 
@@ -113,20 +125,26 @@ export class SendQueue implements PacedSource {
     if (fragments.length === 0) return;
     this.#statistics.fragmentsResent += fragments.length;
     this.#damaged(sequence, fragments.length / Math.min(total, SET_SPAN));
-    this.#repair({ to, readerId, change, fragments });
+    this.#repair({ to, readerId, change, acknowledged: true, fragments });
   }
 
   /** A reader has all up to this sequence number. */
   acknowledged(sequence: number): void {
+    this.#landed(sequence);
     if (this.#watched === undefined || sequence < this.#watched) return;
     if (!this.#watchedIsDamaged) this.#flow.rate.grow();
     this.#watched = undefined;
   }
 
+  get waitMs(): number {
+    const isBlocked = this.#repairs.length === 0 && this.#underWayBytes >= MAX_UNDER_WAY_BYTES;
+    return isBlocked ? Math.max(Math.ceil(this.#progressAt + PATIENCE_MS - performance.now()), 0) : 0;
+  }
+
   sendNext(): number {
     const isRepair = this.#repairs.length > 0;
     const queue = isRepair ? this.#repairs : this.#deliveries;
-    const { to, readerId, change, fragments } = queue[0] as Delivery;
+    const { to, readerId, change, acknowledged, fragments } = queue[0] as Delivery;
     const sent = isRepair ? this.#repaired++ : this.#sent++;
     const total = fragments?.length ?? this.#fragmentsOf(change);
     let bytes: number;
@@ -148,6 +166,7 @@ export class SendQueue implements PacedSource {
     else {
       this.#sent = 0;
       this.#deliveriesBytes -= change.payload.length;
+      if (acknowledged && total > 1) this.#launched(change);
     }
     this.#onSent();
     return bytes;
@@ -157,6 +176,26 @@ export class SendQueue implements PacedSource {
     this.#deliveries.length = this.#repairs.length = 0;
     this.#flow.remove(this);
     this.#outbox.releaseFlow(this.#locator);
+  }
+
+  #launched(change: Change): void {
+    // None was acknowledged in time: what is under way from now on counts.
+    if (this.#underWayBytes >= MAX_UNDER_WAY_BYTES) this.#landed(change.sequence);
+    this.#underWay.push(change);
+    this.#underWayBytes += change.payload.length;
+    this.#progressAt = performance.now();
+  }
+
+  /** All up to this sequence number is under way no longer. */
+  #landed(sequence: number): void {
+    let [first] = this.#underWay;
+    if (first === undefined || first.sequence > sequence) return;
+    for (; first !== undefined && first.sequence <= sequence; [first] = this.#underWay) {
+      this.#underWay.shift();
+      this.#underWayBytes -= first.payload.length;
+    }
+    this.#progressAt = performance.now();
+    this.#flow.resume(this);
   }
 
   #repair(repair: Delivery): void {

@@ -22,7 +22,7 @@ export class SendRate {
   /** All of a large sample has arrived at once. */
   grow(): void {
     this.#bytesPerMs = Math.min(this.#bytesPerMs + (this.#step ?? this.#bytesPerMs), HIGHEST);
-    if (this.#step !== undefined) this.#step = Math.min(2 * this.#step, HIGHEST);
+    if (this.#step !== undefined) this.#step = Math.min(2 * this.#step, this.#bytesPerMs / 16);
   }
 
   /** This part of a large sample was lost, from 0 to 1. */

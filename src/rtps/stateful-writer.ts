@@ -63,6 +63,11 @@ export class StatefulWriter {
     return this.#readers.size;
   }
 
+  /** How many of the newest changes some reliable reader has not acknowledged. */
+  get unacknowledged(): number {
+    return this.#last - this.#acknowledged;
+  }
+
   /** Sends to all matched readers at the end of this turn of the event loop. Returns the sequence number. */
   write(payload: Buffer): number {
     return this.#write({
@@ -175,7 +180,7 @@ export class StatefulWriter {
 
   #send(group: ReaderGroup, readerId: number, change: Change): void {
     this.#statistics.samplesSent++;
-    group.queue.send(group, readerId, change);
+    group.queue.send(group, readerId, change, group.reliable);
   }
 
   #sendSinceMatch(proxy: ReaderProxy): void {
@@ -266,11 +271,17 @@ export class StatefulWriter {
     }, this.#heartbeatDelay);
   }
 
-  /** Drops what no reader can ask for any more. */
-  #trim(): void {
+  /** All reliable readers have what is up to here. */
+  get #acknowledged(): number {
     let acknowledged = this.#last;
     for (const proxy of this.#readers.values())
       if (proxy.reliable) acknowledged = Math.min(acknowledged, proxy.acknowledged);
+    return acknowledged;
+  }
+
+  /** Drops what no reader can ask for any more. */
+  #trim(): void {
+    const acknowledged = this.#acknowledged;
     const { transientLocal } = this.#protocol;
     for (const sequence of transientLocal ? this.#disposals : this.#history.sequences()) {
       if (sequence > acknowledged) break;

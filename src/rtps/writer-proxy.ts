@@ -39,7 +39,7 @@ const MAX_PARTIAL = 4;
 const MAX_PARTIAL_AGE_MS = { reliable: 10_000, bestEffort: 1000 };
 /** After this time a fragment that has not come, though no later one has either, is taken for lost. */
 const QUIET_MS = 20;
-/** Waiting this long lets one ACKNACK answer several HEARTBEATs. */
+/** Waiting this long lets what is only late arrive before it is asked for. */
 const RESPONSE_DELAY_MS = 5;
 /** What was asked for is not asked for again before; fragments sooner, where the writer answers sooner. */
 const REPEAT_MS = 40;
@@ -73,6 +73,9 @@ export class WriterProxy {
   #announced = 0;
   #ackNackCount = 0;
   #nackFragCount = 0;
+  readonly #acknowledge = () => {
+    if (this.#answerDue && !this.#closed) this.#respond();
+  };
   /** Whether an ACKNACK is due even if nothing is missing. */
   #answerDue = false;
   #timer: NodeJS.Timeout | undefined;
@@ -183,7 +186,9 @@ export class WriterProxy {
     this.#announced = Math.max(this.#announced, last);
     if (final && this.#next > this.#highest) return;
     this.#answerDue = true;
-    this.#respondIn(RESPONSE_DELAY_MS);
+    // A writer may wait for the acknowledgement; what is missing may still be on its way.
+    if (this.#next > this.#highest) this.#outbox.beforeFlush(this.#acknowledge);
+    else this.#respondIn(RESPONSE_DELAY_MS);
   }
 
   gap(start: number, base: number, numbers: readonly number[]): void {

@@ -69,6 +69,11 @@ export class Writer extends EventEmitter {
     return this.#protocol.matchedCount;
   }
 
+  /** How many of the newest samples some reliable reader has not acknowledged. */
+  get unacknowledged(): number {
+    return this.#protocol.unacknowledged;
+  }
+
   /**
    * Sends a sample to all matched readers. It leaves at the end of this turn of the event loop; the payload must not
    * change afterwards where the writer is reliable or transient local, because it may be sent again.

@@ -4,6 +4,7 @@ import { benchClient } from './client';
 import { benchCodec } from './codec';
 import { benchInProcess } from './in-process';
 import { benchNodes } from './nodes';
+import { benchRtps } from './rtps';
 
 export interface BenchOptions {
   /** Measure for longer, against the noise of a busy machine. */
@@ -21,6 +22,7 @@ const benches: Record<string, Bench> = {
   codec: benchCodec,
   'in-process': benchInProcess,
   nodes: benchNodes,
+  rtps: benchRtps,
 };
 
 async function main(): Promise<void> {
