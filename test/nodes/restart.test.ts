@@ -11,8 +11,8 @@ import { Inbox } from '../client/observed';
 import { createUserDir, linkPackage, NodeRedProcess } from '../editor/node-red-process';
 import { brokerForm, type FlowNode, NODE_RED, place, pubForm, subForm, tab } from './flow';
 
-/** Of each QoS; `NODE_RED_ACCOUNT=10000` is the long form. */
-const MESSAGES = Number(process.env.NODE_RED_ACCOUNT ?? 300);
+/** Of each QoS; `CLIENT_ACCOUNT=10000` is the long form. */
+const MESSAGES = Number(process.env.CLIENT_ACCOUNT ?? 300);
 const BATCH = 20;
 
 const program = { node: process.execPath, script: createRequire(NODE_RED).resolve('../red.js') };

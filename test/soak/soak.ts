@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { soakAccounts } from './accounts';
 import { soakBurst, soakChurn, soakIdle } from './connections';
 import { soakDecoder, soakFuzz } from './fuzz';
 import { soakKills } from './kills';
@@ -20,6 +21,7 @@ const soaks: Record<string, (soak: Soak) => Promise<void>> = {
   idle: soakIdle,
   burst: soakBurst,
   load: soakLoad,
+  accounts: soakAccounts,
 };
 
 async function main(): Promise<void> {
