@@ -30,11 +30,18 @@ export function toNanoseconds(seconds: number, fraction: number): bigint {
 /** DURATION_INFINITE (RTPS 9.3.2.3). */
 const INFINITE: RtpsTime = { seconds: 0x7fffffff, fraction: 0xffffffff };
 
-/** A span of milliseconds as RTPS writes it; what is longer than it can write is for ever. */
+/**
+ * A span of milliseconds as RTPS writes it; what is longer than it can write is for ever. Rounded up: Fast DDS reads
+ * fractions as whole nanoseconds, and a lease of 399,999,999 of them would not suit an offer of 400 ms.
+ */
 export function durationOf(milliseconds: number): RtpsTime {
-  const seconds = Math.floor(milliseconds / 1000);
+  const nanoseconds = Math.round(milliseconds * 1_000_000);
+  const seconds = Math.floor(nanoseconds / 1_000_000_000);
   if (seconds >= INFINITE.seconds) return INFINITE;
-  return { seconds, fraction: Math.floor(((milliseconds % 1000) / 1000) * FRACTIONS_PER_SECOND) };
+  return {
+    seconds,
+    fraction: Math.ceil(((nanoseconds % 1_000_000_000) / 1_000_000_000) * FRACTIONS_PER_SECOND),
+  };
 }
 
 /**

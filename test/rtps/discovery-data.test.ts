@@ -284,6 +284,12 @@ describe('the QoS of an endpoint', () => {
       assert.equal(read('writer', `2300 0800 00000000 ${fraction}`).policies.deadline, 100);
   });
 
+  it('is written so that a stack which cuts a fraction to nanoseconds reads it whole', () => {
+    const list = new ParameterListWriter().duration(Pid.deadline, 400).toInlineQos();
+    const value = ParameterList.read(list, 0, list.length, true).bytes(Pid.deadline, 8);
+    assert.equal((BigInt(value?.readUInt32LE(4) ?? 0) * 1_000_000_000n) >> 32n, 400_000_000n);
+  });
+
   for (const [name, part] of [
     ['more partitions than are taken', '2900 0400 41000000'],
     ['a partition longer than is taken', '2900 0800 01000000 02010000'],

@@ -36,6 +36,12 @@ export class DdsPeer extends EventEmitter {
   readonly messages: unknown[] = [];
   matched = 0;
   ready = false;
+  /** The DDS id of the policy in which it and another did not suit each other last. */
+  incompatible = 0;
+  /** Deadlines that were missed. */
+  missed = 0;
+  /** Of a listener: each number of matched writers that were alive. */
+  readonly alive: number[] = [];
   readonly #process: ChildProcess;
   #exitCode: number | null | undefined;
 
@@ -66,7 +72,9 @@ export class DdsPeer extends EventEmitter {
       this.emit('message', message);
     });
     this.#lines('stderr', (news) => {
-      Object.assign(this, news);
+      const { alive, ...rest } = news as { alive?: number };
+      if (alive !== undefined) this.alive.push(alive);
+      Object.assign(this, rest);
       this.emit('news', news);
     });
     this.#process.once('close', (code) => {
@@ -87,6 +95,15 @@ export class DdsPeer extends EventEmitter {
   async exited(): Promise<number | null> {
     if (this.#exitCode === undefined) await once(this, 'exit');
     return this.#exitCode ?? null;
+  }
+
+  /** Stands still until it is to go on: nothing comes from it, as when its machine is gone. */
+  pause(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process.kill('SIGCONT');
   }
 
   /** Ends it, if it has not ended, and resolves when it has. */

@@ -3,16 +3,19 @@
  *
  *   peer pub|sub [--type string|float64|twist|pose|imu|image] [--topic rt/chatter] [--rel r|b] [--dur v|t] [--depth N]
  *                [--count N] [--rate HZ] [--text T] [--size BYTES] [--domain D] [--match N] [--timeout S] [--idle S]
- *                [--print 1]
+ *                [--print 1] [--deadline MS] [--lifespan MS] [--liveliness a|p|t] [--liveliness-lease MS]
+ *                [--ownership s|e] [--strength N] [--partition P] [--xcdr 1|2] [--validate 1]
  *
  * pub: waits for --match readers (exit 3 after --timeout), writes --count messages (0: until a signal) at --rate per
  *      second (0: as fast as possible), waits until they are acknowledged, and stays for --idle seconds.
  *      A text is --text and the message's number, with dots up to --size; an image has --size octets.
  * sub: ends after --count messages (0: until a signal), after --idle seconds without one, or (exit 3) when none comes
  *      within --timeout. With --print 1 each message is a line of JSON on stdout.
- * --depth 0 keeps all.
- * Both tell on stderr, one JSON object per line: {"ready":true}, {"matched":N} whenever it changes, {"sent":N} or
- * {"received":N} at the end.
+ * --depth 0 keeps all. --liveliness is automatic, manual by participant or by topic. With --xcdr it writes or reads that
+ * representation alone, with --validate it matches only what announces the structure of its type.
+ * Both tell on stderr, one JSON object per line: {"ready":true}; when they change {"matched":N}, {"incompatible":P} (the
+ * last policy's DDS id), {"missed":N} deadlines and, of a listener, {"alive":N} writers; {"sent":N} or {"received":N} at
+ * the end.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -46,22 +49,51 @@ static int fail(const char *what, dds_return_t code)
   return 1;
 }
 
-static void tell_matched(int count, int *told)
+/* What the endpoint's statuses said last. */
+static struct { int matched, incompatible, missed, alive; } told;
+
+static void tell(const char *what, int value, int *last)
 {
-  if (count == *told) return;
-  *told = count;
-  fprintf(stderr, "{\"matched\":%d}\n", count);
+  if (value == *last) return;
+  *last = value;
+  fprintf(stderr, "{\"%s\":%d}\n", what, value);
+}
+
+static void observe_writer(dds_entity_t writer)
+{
+  dds_publication_matched_status_t matched;
+  dds_get_publication_matched_status(writer, &matched);
+  tell("matched", (int)matched.current_count, &told.matched);
+  dds_offered_incompatible_qos_status_t incompatible;
+  dds_get_offered_incompatible_qos_status(writer, &incompatible);
+  tell("incompatible", (int)incompatible.last_policy_id, &told.incompatible);
+  dds_offered_deadline_missed_status_t missed;
+  dds_get_offered_deadline_missed_status(writer, &missed);
+  tell("missed", (int)missed.total_count, &told.missed);
+}
+
+static void observe_reader(dds_entity_t reader)
+{
+  dds_subscription_matched_status_t matched;
+  dds_get_subscription_matched_status(reader, &matched);
+  tell("matched", (int)matched.current_count, &told.matched);
+  dds_requested_incompatible_qos_status_t incompatible;
+  dds_get_requested_incompatible_qos_status(reader, &incompatible);
+  tell("incompatible", (int)incompatible.last_policy_id, &told.incompatible);
+  dds_requested_deadline_missed_status_t missed;
+  dds_get_requested_deadline_missed_status(reader, &missed);
+  tell("missed", (int)missed.total_count, &told.missed);
+  dds_liveliness_changed_status_t liveliness;
+  dds_get_liveliness_changed_status(reader, &liveliness);
+  tell("alive", (int)liveliness.alive_count, &told.alive);
 }
 
 static int publish(dds_entity_t writer, const struct options *o)
 {
   const double start = now();
-  int told = 0;
-  dds_publication_matched_status_t status;
   for (;;) {
-    dds_get_publication_matched_status(writer, &status);
-    tell_matched((int)status.current_count, &told);
-    if (stopped || told >= o->match) break;
+    observe_writer(writer);
+    if (stopped || told.matched >= o->match) break;
     if (now() - start > o->timeout) return 3;
     dds_sleepfor(DDS_MSECS(1));
   }
@@ -78,9 +110,11 @@ static int publish(dds_entity_t writer, const struct options *o)
     const dds_return_t code = dds_write(writer, message);
     if (code < 0) return fail("write", code);
     sent++;
-    dds_get_publication_matched_status(writer, &status);
-    tell_matched((int)status.current_count, &told);
-    while (o->rate > 0 && !stopped && now() < first + (double)sent / o->rate) dds_sleepfor(DDS_MSECS(1));
+    observe_writer(writer);
+    while (o->rate > 0 && !stopped && now() < first + (double)sent / o->rate) {
+      observe_writer(writer);
+      dds_sleepfor(DDS_MSECS(1));
+    }
   }
   free(data);
   free(text);
@@ -88,8 +122,7 @@ static int publish(dds_entity_t writer, const struct options *o)
   dds_wait_for_acks(writer, DDS_SECS(10));
   fprintf(stderr, "{\"sent\":%ld}\n", sent);
   for (const double end = now() + o->idle; !stopped && now() < end;) {
-    dds_get_publication_matched_status(writer, &status);
-    tell_matched((int)status.current_count, &told);
+    observe_writer(writer);
     dds_sleepfor(DDS_MSECS(5));
   }
   return 0;
@@ -101,14 +134,11 @@ static int subscribe(dds_entity_t reader, const struct options *o)
 {
   const double start = now();
   double latest = start;
-  int told = 0;
   long received = 0;
   void *messages[BATCH] = {NULL};
   dds_sample_info_t infos[BATCH];
   while (!stopped && (o->count == 0 || received < o->count)) {
-    dds_subscription_matched_status_t status;
-    dds_get_subscription_matched_status(reader, &status);
-    tell_matched((int)status.current_count, &told);
+    observe_reader(reader);
     const int taken = dds_take(reader, messages, infos, BATCH, BATCH);
     if (taken < 0) return fail("take", taken);
     for (int i = 0; i < taken; i++) {
@@ -129,6 +159,42 @@ static int subscribe(dds_entity_t reader, const struct options *o)
   return 0;
 }
 
+/* The QoS that the command line asks for. */
+static dds_qos_t *endpoint_qos(int argc, char **argv)
+{
+  const int reliable = option(argc, argv, "--rel", "r")[0] == 'r';
+  const int transient_local = option(argc, argv, "--dur", "v")[0] == 't';
+  const int depth = atoi(option(argc, argv, "--depth", "10"));
+  dds_qos_t *qos = dds_create_qos();
+  dds_qset_reliability(qos, reliable ? DDS_RELIABILITY_RELIABLE : DDS_RELIABILITY_BEST_EFFORT, DDS_SECS(10));
+  dds_qset_durability(qos, transient_local ? DDS_DURABILITY_TRANSIENT_LOCAL : DDS_DURABILITY_VOLATILE);
+  const dds_history_kind_t history = depth > 0 ? DDS_HISTORY_KEEP_LAST : DDS_HISTORY_KEEP_ALL;
+  dds_qset_history(qos, history, depth);
+  dds_qset_durability_service(qos, 0, history, depth > 0 ? depth : -1, -1, -1, -1);
+  const int deadline = atoi(option(argc, argv, "--deadline", "0"));
+  if (deadline > 0) dds_qset_deadline(qos, DDS_MSECS(deadline));
+  const int lifespan = atoi(option(argc, argv, "--lifespan", "0"));
+  if (lifespan > 0) dds_qset_lifespan(qos, DDS_MSECS(lifespan));
+  const char liveliness = option(argc, argv, "--liveliness", "a")[0];
+  const int lease = atoi(option(argc, argv, "--liveliness-lease", "0"));
+  dds_qset_liveliness(
+    qos,
+    liveliness == 'a' ? DDS_LIVELINESS_AUTOMATIC
+    : liveliness == 'p' ? DDS_LIVELINESS_MANUAL_BY_PARTICIPANT : DDS_LIVELINESS_MANUAL_BY_TOPIC,
+    lease > 0 ? DDS_MSECS(lease) : DDS_INFINITY);
+  if (option(argc, argv, "--ownership", "s")[0] == 'e') dds_qset_ownership(qos, DDS_OWNERSHIP_EXCLUSIVE);
+  dds_qset_ownership_strength(qos, atoi(option(argc, argv, "--strength", "0")));
+  const char *partition = option(argc, argv, "--partition", "");
+  if (partition[0] != 0) dds_qset_partition1(qos, partition);
+  const char xcdr = option(argc, argv, "--xcdr", "-")[0];
+  const dds_data_representation_id_t representation =
+    xcdr == '1' ? DDS_DATA_REPRESENTATION_XCDR1 : DDS_DATA_REPRESENTATION_XCDR2;
+  if (xcdr != '-') dds_qset_data_representation(qos, 1, &representation);
+  if (atoi(option(argc, argv, "--validate", "0")))
+    dds_qset_type_consistency(qos, DDS_TYPE_CONSISTENCY_ALLOW_TYPE_COERCION, true, true, false, false, true);
+  return qos;
+}
+
 int main(int argc, char **argv)
 {
   const int pub = argc > 1 && !strcmp(argv[1], "pub");
@@ -145,10 +211,6 @@ int main(int argc, char **argv)
     .size = (size_t)atol(option(argc, argv, "--size", "0")),
   };
   if (o.type == NULL) return 2;
-  const int reliable = option(argc, argv, "--rel", "r")[0] == 'r';
-  const int transient_local = option(argc, argv, "--dur", "v")[0] == 't';
-  const int depth = atoi(option(argc, argv, "--depth", "10"));
-
   signal(SIGINT, on_signal);
   signal(SIGTERM, on_signal);
   const dds_domainid_t domain = (dds_domainid_t)atoi(option(argc, argv, "--domain", "0"));
@@ -157,12 +219,7 @@ int main(int argc, char **argv)
   const dds_entity_t topic =
     dds_create_topic(participant, o.type->descriptor, option(argc, argv, "--topic", "rt/chatter"), NULL, NULL);
   if (topic < 0) return fail("topic", topic);
-  dds_qos_t *qos = dds_create_qos();
-  dds_qset_reliability(qos, reliable ? DDS_RELIABILITY_RELIABLE : DDS_RELIABILITY_BEST_EFFORT, DDS_SECS(10));
-  dds_qset_durability(qos, transient_local ? DDS_DURABILITY_TRANSIENT_LOCAL : DDS_DURABILITY_VOLATILE);
-  const dds_history_kind_t history = depth > 0 ? DDS_HISTORY_KEEP_LAST : DDS_HISTORY_KEEP_ALL;
-  dds_qset_history(qos, history, depth);
-  dds_qset_durability_service(qos, 0, history, depth > 0 ? depth : -1, -1, -1, -1);
+  dds_qos_t *qos = endpoint_qos(argc, argv);
   const dds_entity_t endpoint =
     pub ? dds_create_writer(participant, topic, qos, NULL) : dds_create_reader(participant, topic, qos, NULL);
   dds_delete_qos(qos);

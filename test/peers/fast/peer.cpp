@@ -9,6 +9,7 @@
  */
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -35,6 +36,12 @@ static std::atomic<bool> stopped{false};
 static double now()
 {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+static Duration_t milliseconds(double span)
+{
+  const long long nanoseconds = llround(span * 1e6);
+  return {static_cast<int32_t>(nanoseconds / 1000000000), static_cast<uint32_t>(nanoseconds % 1000000000)};
 }
 
 static void sleep_ms(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
@@ -76,7 +83,7 @@ static MessageType *make_type(const std::string &name)
 
 /* What the endpoint's statuses say, told when it changes. */
 class Monitor {
-  int matched_ = 0;
+  int matched_ = 0, incompatible_ = 0, missed_ = 0, alive_ = 0;
 
 public:
   int matched() const { return matched_; }
@@ -84,21 +91,36 @@ public:
   {
     PublicationMatchedStatus matched;
     writer->get_publication_matched_status(matched);
-    tell_matched(matched.current_count);
+    tell("matched", matched.current_count, matched_);
+    OfferedIncompatibleQosStatus incompatible;
+    writer->get_offered_incompatible_qos_status(incompatible);
+    tell("incompatible", static_cast<int>(incompatible.last_policy_id), incompatible_);
+    OfferedDeadlineMissedStatus missed;
+    writer->get_offered_deadline_missed_status(missed);
+    tell("missed", static_cast<int>(missed.total_count), missed_);
   }
   void observe(DataReader *reader)
   {
     SubscriptionMatchedStatus matched;
     reader->get_subscription_matched_status(matched);
-    tell_matched(matched.current_count);
+    tell("matched", matched.current_count, matched_);
+    RequestedIncompatibleQosStatus incompatible;
+    reader->get_requested_incompatible_qos_status(incompatible);
+    tell("incompatible", static_cast<int>(incompatible.last_policy_id), incompatible_);
+    RequestedDeadlineMissedStatus missed;
+    reader->get_requested_deadline_missed_status(missed);
+    tell("missed", static_cast<int>(missed.total_count), missed_);
+    LivelinessChangedStatus liveliness;
+    reader->get_liveliness_changed_status(liveliness);
+    tell("alive", liveliness.alive_count, alive_);
   }
 
 private:
-  void tell_matched(int count)
+  static void tell(const char *what, int value, int &last)
   {
-    if (count == matched_) return;
-    matched_ = count;
-    fprintf(stderr, "{\"matched\":%d}\n", count);
+    if (value == last) return;
+    last = value;
+    fprintf(stderr, "{\"%s\":%d}\n", what, value);
   }
 };
 
@@ -123,7 +145,8 @@ static int publish(DataWriter *writer, MessageType *type, const Options &options
     if (!writer->write(message)) return fail("write");
     sent++;
     monitor.observe(writer);
-    while (rate > 0 && !stopped && now() < first + static_cast<double>(sent) / rate) sleep_ms(1);
+    for (; rate > 0 && !stopped && now() < first + static_cast<double>(sent) / rate; sleep_ms(1))
+      monitor.observe(writer);
   }
   type->deleteData(message);
   writer->wait_for_acknowledgments({10, 0});
@@ -175,6 +198,18 @@ template <class EndpointQos> static EndpointQos endpoint_qos(const Options &opti
   qos.history().kind = depth > 0 ? KEEP_LAST_HISTORY_QOS : KEEP_ALL_HISTORY_QOS;
   if (depth > 0) qos.history().depth = depth;
   qos.endpoint().history_memory_policy = eprosima::fastrtps::rtps::PREALLOCATED_WITH_REALLOC_MEMORY_MODE;
+  const double deadline = options.number("--deadline", 0);
+  if (deadline > 0) qos.deadline().period = milliseconds(deadline);
+  const std::string liveliness = options.text("--liveliness", "a");
+  qos.liveliness().kind = liveliness == "a" ? AUTOMATIC_LIVELINESS_QOS
+                          : liveliness == "p" ? MANUAL_BY_PARTICIPANT_LIVELINESS_QOS
+                                              : MANUAL_BY_TOPIC_LIVELINESS_QOS;
+  const double lease = options.number("--liveliness-lease", 0);
+  if (lease > 0) {
+    qos.liveliness().lease_duration = milliseconds(lease);
+    qos.liveliness().announcement_period = milliseconds(lease / 3);
+  }
+  if (options.text("--ownership", "s") == "e") qos.ownership().kind = EXCLUSIVE_OWNERSHIP_QOS;
   return qos;
 }
 
@@ -187,8 +222,8 @@ static DomainParticipant *create_participant(const Options &options)
   const double lease = options.number("--lease", 0);
   if (lease > 0) {
     auto &discovery = qos.wire_protocol().builtin.discovery_config;
-    discovery.leaseDuration = Duration_t(static_cast<long double>(lease));
-    discovery.leaseDuration_announcementperiod = Duration_t(static_cast<long double>(lease / 3));
+    discovery.leaseDuration = milliseconds(lease * 1000);
+    discovery.leaseDuration_announcementperiod = milliseconds(lease * 1000 / 3);
   }
   const double loss = options.number("--loss", 0);
   if (loss > 0) {
@@ -218,15 +253,23 @@ int main(int argc, char **argv)
     participant->create_topic(options.text("--topic", "rt/chatter"), support.get_type_name(), TOPIC_QOS_DEFAULT);
   if (topic == nullptr) return fail("topic");
   int code = 1;
+  const std::string partition = options.text("--partition", "");
   if (pub) {
-    auto *writer = participant->create_publisher(PUBLISHER_QOS_DEFAULT)
-                     ->create_datawriter(topic, endpoint_qos<DataWriterQos>(options));
+    PublisherQos group;
+    if (!partition.empty()) group.partition().push_back(partition.c_str());
+    DataWriterQos qos = endpoint_qos<DataWriterQos>(options);
+    qos.ownership_strength().value = static_cast<uint32_t>(options.number("--strength", 0));
+    const double lifespan = options.number("--lifespan", 0);
+    if (lifespan > 0) qos.lifespan().duration = milliseconds(lifespan);
+    auto *writer = participant->create_publisher(group)->create_datawriter(topic, qos);
     if (writer == nullptr) return fail("endpoint");
     fputs("{\"ready\":true}\n", stderr);
     code = publish(writer, type, options);
   } else {
-    auto *reader = participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT)
-                     ->create_datareader(topic, endpoint_qos<DataReaderQos>(options));
+    SubscriberQos group;
+    if (!partition.empty()) group.partition().push_back(partition.c_str());
+    auto *reader =
+      participant->create_subscriber(group)->create_datareader(topic, endpoint_qos<DataReaderQos>(options));
     if (reader == nullptr) return fail("endpoint");
     fputs("{\"ready\":true}\n", stderr);
     code = subscribe(reader, type, options);
