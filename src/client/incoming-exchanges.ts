@@ -136,6 +136,15 @@ export class IncomingExchanges {
     else this.#release(exchange ?? this.#begin(messageId, qos), 0);
   }
 
+  /** Sends now what has been answered and would go out at the end of this turn of the loop. */
+  sendAnswers(): void {
+    // The connection may have ended meanwhile.
+    if (this.#answersLength === 0) return;
+    const answers = Buffer.from(this.#answers.subarray(0, this.#answersLength));
+    this.#answersLength = 0;
+    this.#answer(answers);
+  }
+
   #begin(packetId: number, qos: number): Exchange {
     const exchange = {
       packetId,
@@ -194,7 +203,7 @@ export class IncomingExchanges {
 
   // What is answered in one turn of the loop goes out in one write.
   #send(type: number, packetId: number, code: number): void {
-    if (this.#answersLength === 0) process.nextTick(() => this.#sendAnswers());
+    if (this.#answersLength === 0) setImmediate(() => this.sendAnswers());
     else if (this.#answersLength + LONGEST_ANSWER > this.#answers.length) {
       this.#answers = Buffer.concat([this.#answers], this.#answers.length * 2);
     }
@@ -206,14 +215,6 @@ export class IncomingExchanges {
     answers[at + 3] = packetId & 0xff;
     answers[at + 4] = code;
     this.#answersLength = at + (code === 0 ? 4 : 5);
-  }
-
-  #sendAnswers(): void {
-    // The connection may have ended meanwhile.
-    if (this.#answersLength === 0) return;
-    const answers = Buffer.from(this.#answers.subarray(0, this.#answersLength));
-    this.#answersLength = 0;
-    this.#answer(answers);
   }
 }
 

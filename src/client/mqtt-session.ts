@@ -274,6 +274,7 @@ export class MqttSession {
     this.#window.pause();
     this.#wanted = false;
     this.#reconnection.stop();
+    this.#incoming.sendAnswers();
     await this.#connection?.close();
   }
 

@@ -86,6 +86,7 @@ export class NetworkConnection {
   /** Lets MQTT.js go on to the next packet. */
   #held: (() => void) | undefined;
   #paused = false;
+  #gathering = false;
   #pausedPings: NodeJS.Timeout | undefined;
   /** QoS of the PUBLISH that MQTT.js is dealing with. */
   #qos: 0 | 1 | 2 = 0;
@@ -201,6 +202,7 @@ export class NetworkConnection {
       : { topic, alias: undefined };
     const properties =
       short.alias === undefined ? message.properties : { ...message.properties, topicAlias: short.alias };
+    this.#gather();
     this.#client.publish(
       short.topic,
       payload,
@@ -233,7 +235,9 @@ export class NetworkConnection {
 
   /** Sends bytes that are whole packets. */
   write(packets: Buffer): void {
-    if (this.connected) this.#stream.write(packets);
+    if (!this.connected) return;
+    this.#gather();
+    this.#stream.write(packets);
   }
 
   /** Resolves with the milliseconds until PINGRESP; rejects with NotConnectedError when the connection ends first. */
@@ -279,6 +283,17 @@ export class NetworkConnection {
     if (!connected) this.#stream.destroy();
     await client.endAsync(!connected);
     clearTimeout(farewell);
+  }
+
+  /** Has what is written in one turn of the loop go out in one system call, which costs more than a small packet does. */
+  #gather(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#stream.cork();
+    setImmediate(() => {
+      this.#gathering = false;
+      this.#stream.uncork();
+    });
   }
 
   #onPacket(packet: Packet): void {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Connection, type ConnectionSettings, type PublishOptions } from '../../src/client/connection';
 import { connected, settingsFor, statusOf } from './observed';
-import { CONNECT, PUBLISH, packet, type RawPacket, ScriptedBroker } from './scripted-broker';
+import { CONNECT, PUBLISH, packet, type RawPacket, ScriptedBroker, text } from './scripted-broker';
 
 const CONNACK = packet(2, 0, 0, 0, 0);
 const RESUMED = packet(2, 0, 1, 0, 0);
@@ -225,5 +227,33 @@ describe('publishing through a broker that is difficult', function () {
     let [open, most] = [0, 0];
     await Promise.all(Array.from({ length: 20 }, () => connection.publish('t', 'x', quick)));
     assert.equal(most, 3);
+  });
+});
+
+describe('publishing from many callbacks of one turn of the loop', () => {
+  it('goes out in one write', async () => {
+    const writes: Buffer[] = [];
+    const stream = new Duplex({
+      read: () => {},
+      writev(chunks, written) {
+        writes.push(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)));
+        if (writes.length === 1) this.push(CONNACK);
+        written();
+      },
+    });
+    const connection = new Connection({ ...settingsFor('', 4), endpoint: { openStream: () => stream } });
+    connection.open();
+    await connected(connection);
+    const topics = ['a', 'b', 'c'];
+    const published = topics.map(async (topic) => {
+      await turn();
+      await connection.publish(topic, '', { qos: 0, retain: false });
+    });
+    await Promise.all(published);
+    await turn();
+    assert.deepEqual(writes.slice(1).map(String), [
+      topics.map((topic) => packet(PUBLISH, 0, text(topic)).toString()).join(''),
+    ]);
+    await connection.close();
   });
 });
