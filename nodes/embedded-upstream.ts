@@ -40,7 +40,8 @@ export function upstreamsOf(RED: NodeAPI, fields: UpstreamFields, id: string): U
     if (others[field] !== undefined) throw unusable(field);
   }
   if (target.alternatives !== undefined) throw unusable('alternatives');
-  if (typeof password === 'object') throw unusable('passwordFile');
+  const present = typeof password === 'function' ? password() : password;
+  if (typeof present === 'object') throw unusable('passwordFile');
   const routes = upstreamRowsOf(fields.upstreamRoutes).map((row, index): UpstreamRoute => {
     const { direction } = row;
     if (direction !== 'in' && direction !== 'out' && direction !== 'both') {
@@ -64,7 +65,7 @@ export function upstreamsOf(RED: NodeAPI, fields: UpstreamFields, id: string): U
       clientId: textOf('client id', fields.upstreamClientId) || lastingClientId(RED, id),
       keepAlive,
       ...(username !== undefined && { username }),
-      ...(password !== undefined && { password }),
+      ...(present !== undefined && { password: present }),
       ...(tls !== undefined && { tls }),
       routes,
       start: true,

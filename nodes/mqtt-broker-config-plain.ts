@@ -1,20 +1,20 @@
+import type { FormPassword } from './mqtt-broker-config-security';
 import type { FormSettings } from './mqtt-broker-config-settings';
 import type { FormValues } from './mqtt-broker-config-values';
 
-/** The settings of a connection that somebody else makes, in another thread: nothing in them is a function. */
+/** The settings of a connection that somebody else makes, in another thread: nothing in them is a function but the password. */
 export type PlainSettings = Omit<
   FormSettings,
   'endpoint' | 'protocolVersion' | 'password' | 'will' | 'birth' | 'closing' | 'unsubscribeOnClose' | 'queue'
 > & {
   protocolVersion: 4 | 5;
-  /** One of the environment or of a flow is the present one. */
-  password?: string | { file: string };
+  password?: FormPassword;
   target: { url: string; alternatives?: readonly string[] } | 'embedded';
 };
 
 /**
  * What of a connection's settings another thread can use, under the client id with `suffix`.
- * @throws Error MQTT 3.1 is chosen, or there is no password yet
+ * @throws Error MQTT 3.1 is chosen
  */
 export function plainSettings(
   form: FormValues,
@@ -33,12 +33,11 @@ export function plainSettings(
   suffix: string,
 ): PlainSettings {
   if (protocolVersion === 3) return form.refuse('plainVersion');
-  const present = typeof password === 'function' ? password() : password;
   return {
     ...settings,
     protocolVersion,
     clientId: clientId + suffix,
     target: endpoint,
-    ...(present !== undefined && { password: present }),
+    ...(password !== undefined && { password }),
   };
 }

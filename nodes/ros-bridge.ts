@@ -54,6 +54,7 @@ export default function (RED: NodeAPI): void {
         flowOutput: isWired(fields.wires),
         // Looked up at each attempt: a deploy may replace the broker under a bridge that stays.
         brokerPort: (port) => broker?.embeddedBroker().acceptPort(port),
+        password: () => presentPassword(broker),
       });
       bridge.on('status', (state) => show(nodeStatus(state, fields.discoveryRange, broker, text)));
     } catch (error) {
@@ -144,8 +145,16 @@ function bridgeSettings(
 
 function mqttSettings(broker: BrokerConfigNode, id: string): NonNullable<BridgeSettings['mqtt']> {
   // A bridge keeps no session: what was published while it was away must not reach a robot later.
-  const { cleanStart, sessionExpiry, ...mqtt } = broker.plainSettings(`-${id}`);
-  return mqtt;
+  const { cleanStart, sessionExpiry, password, ...mqtt } = broker.plainSettings(`-${id}`);
+  if (password === undefined) return mqtt;
+  return { ...mqtt, password: typeof password === 'function' ? { from: 'owner' } : password };
+}
+
+/** The password or token that the environment or a message says now. Throws where there is none. */
+function presentPassword(broker: BrokerConfigNode | undefined): string {
+  const password = broker?.plainSettings('').password;
+  if (typeof password !== 'function') throw new Error('the password is not asked for');
+  return password();
 }
 
 /** Of this node in this Node-RED: the same flow may run on many robots that share a broker. */

@@ -22,6 +22,8 @@ export interface BridgeConnectionOptions {
   presence: { topic: string; online: string; offline: string };
   /** Makes the stream to the embedded broker, anew at each connect. */
   openBrokerStream: () => Duplex;
+  /** The password as it is now, for settings that have it from the owner. */
+  askPassword: () => Promise<string>;
 }
 
 /** A bridge's own MQTT connection: its presence with a will, what it subscribes, and publishing with a bound. */
@@ -132,10 +134,13 @@ function connectionSettings({
   settings,
   presence,
   openBrokerStream,
+  askPassword,
 }: BridgeConnectionOptions): ConnectionSettings {
-  const { target, ...connection } = settings;
+  const { target, password, ...connection } = settings;
+  const asked = typeof password === 'object' && 'from' in password ? askPassword : password;
   return {
     ...connection,
+    ...(asked !== undefined && { password: asked }),
     endpoint: target === 'embedded' ? { openStream: openBrokerStream } : target,
     // What ROS publishes while the bridge is away is gone, and old commands from MQTT must not be replayed.
     cleanStart: true,

@@ -60,6 +60,8 @@ export interface BridgeHandleOptions {
   flowOutput: boolean;
   /** Hands one end of a stream to the embedded broker; throws when that is impossible. */
   brokerPort: ((port: MessagePort) => void) | undefined;
+  /** The password for the broker as it is now; throws with the reason why there is none. */
+  password: (() => string) | undefined;
 }
 
 interface Unanswered {
@@ -78,6 +80,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   readonly #settings: BridgeSettings;
   readonly #host: BridgeHost;
   readonly #brokerPort: BridgeHandleOptions['brokerPort'];
+  readonly #password: BridgeHandleOptions['password'];
   readonly #unanswered = new Map<number, Unanswered>();
   #unansweredBytes = 0;
   #nextId = 0;
@@ -96,6 +99,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     this.#settings = options.settings;
     this.#flowOutput = options.flowOutput;
     this.#brokerPort = options.brokerPort;
+    this.#password = options.password;
     this.#host = host;
   }
 
@@ -198,6 +202,9 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
       case 'problem':
         this.emit('problem', new Error(report.message));
         break;
+      case 'password-wanted':
+        this.#host.post({ type: 'password', bridge: this.key, id: report.id, ...this.#presentPassword() });
+        break;
       case 'broker-port':
         this.#handOutPort(report.port);
     }
@@ -266,6 +273,15 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     return mqtt?.state === 'reconnecting' && this.#brokerFault !== undefined
       ? { ...status, mqtt: { ...mqtt, reason: this.#brokerFault } }
       : status;
+  }
+
+  #presentPassword(): { password: string } | { error: string } {
+    try {
+      if (this.#password === undefined) throw new Error('nobody knows the password');
+      return { password: this.#password() };
+    } catch (error) {
+      return { error: (error as Error).message };
+    }
   }
 
   #handOutPort(port: MessagePort): void {

@@ -33,7 +33,8 @@ export interface BridgeMqttSettings
   /** Seconds; 0 switches it off. */
   keepAlive: number;
   username?: string;
-  password?: string | { file: string };
+  /** `owner`: asked of the bridge's owner, anew at each attempt to connect. */
+  password?: string | { file: string } | { from: 'owner' };
   /** Without functions, which cannot cross. */
   tls?: ConnectionOptions;
 }

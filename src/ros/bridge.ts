@@ -24,6 +24,8 @@ export interface BridgeParts {
   library: InterfaceLibrary;
   /** Makes the stream to the embedded broker, for the settings that ask for it. */
   openBrokerStream: () => Duplex;
+  /** The password as it is now; rejects with the reason why there is none. */
+  askPassword: () => Promise<string>;
   /** A sample for the flow; `route` is the route's place in the settings. */
   onSample(route: number, sample: RouteSample): void;
   onStatus(status: BridgeStatus): void;
@@ -176,6 +178,7 @@ export class Bridge {
         offline: JSON.stringify({ state: 'offline' }),
       },
       openBrokerStream: this.#parts.openBrokerStream,
+      askPassword: this.#parts.askPassword,
     });
     this.#connection = connection;
     let reported: string | undefined;

@@ -12,6 +12,8 @@ export interface CreateBridgeOptions {
   flowOutput?: boolean;
   /** Hands a port to the embedded broker, for settings with `target: 'embedded'`; throws when that is impossible. */
   brokerPort?: (port: MessagePort) => void;
+  /** The password as it is now, for settings that have it from the owner; throws with the reason why there is none. */
+  password?: () => string;
 }
 
 /**
@@ -49,8 +51,8 @@ export class RosThread {
 
   /** A bridge that is yet to be opened, so that its owner can listen first. */
   createBridge(settings: BridgeSettings, options: CreateBridgeOptions = {}): BridgeHandle {
-    const { flowOutput = true, brokerPort } = options;
-    return new BridgeHandle({ key: this.#nextKey++, settings, flowOutput, brokerPort }, this.#host);
+    const { flowOutput = true, brokerPort, password } = options;
+    return new BridgeHandle({ key: this.#nextKey++, settings, flowOutput, brokerPort, password }, this.#host);
   }
 
   #post(request: RosWorkerRequest, transfer: ArrayBuffer[] = []): void {

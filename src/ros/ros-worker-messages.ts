@@ -11,7 +11,10 @@ export type RosWorkerRequest =
   | { type: 'publish'; bridge: number; joined: ArrayBuffer }
   | { type: 'flow-output'; bridge: number; wanted: boolean }
   /** One `samples` message has been read. */
-  | { type: 'read'; bridge: number };
+  | { type: 'read'; bridge: number }
+  /** What was asked for with `password-wanted`; or why there is none, in words. */
+  | { type: 'password'; bridge: number; id: number; password: string }
+  | { type: 'password'; bridge: number; id: number; error: string };
 
 /** What the ROS worker answers and reports. */
 export type RosWorkerReport =
@@ -24,6 +27,7 @@ export type RosWorkerReport =
   | { type: 'samples'; bridge: number; joined: ArrayBuffer }
   | { type: 'status'; bridge: number; status: BridgeStatus }
   | { type: 'warning' | 'problem'; bridge: number; message: string }
+  | { type: 'password-wanted'; bridge: number; id: number }
   /** One end of a new stream to the embedded broker. */
   | { type: 'broker-port'; bridge: number; port: MessagePort };
 

@@ -6,6 +6,7 @@ import type { BridgeSettings } from './bridge-settings';
 import { FlowQueue } from './flow-queue';
 import { splitFrames } from './frames';
 import { InterfaceLibrary } from './interface-library';
+import { PasswordRequests } from './password-requests';
 import type { PublishResult, RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
 import { RtpsBackend } from './rtps-backend';
 import { encodeSampleFrame, routeOfSampleFrame } from './sample-frame';
@@ -15,6 +16,7 @@ import { encodeSampleFrame, routeOfSampleFrame } from './sample-frame';
 interface HostedBridge {
   bridge: Bridge;
   flow: FlowQueue;
+  passwords: PasswordRequests;
   /** Whether the bridge could be opened; never rejects. */
   opened: Promise<boolean>;
 }
@@ -42,6 +44,9 @@ host.on('message', (request: RosWorkerRequest) => {
       break;
     case 'read':
       hosted?.flow.read();
+      break;
+    case 'password':
+      hosted?.passwords.answer(request);
   }
 });
 
@@ -50,6 +55,7 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
     (joined) => report({ type: 'samples', bridge: key, joined }, [joined]),
     (frame) => bridge.droppedFlowSample(routeOfSampleFrame(frame)),
   );
+  const passwords = new PasswordRequests((id) => report({ type: 'password-wanted', bridge: key, id }));
   const bridge = new Bridge(settings, {
     backend,
     library,
@@ -58,6 +64,7 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
       report({ type: 'broker-port', bridge: key, port: port2 }, [port2]);
       return new PortStream(port1);
     },
+    askPassword: () => passwords.ask(),
     onSample: (route, sample) => flow.push(encodeSampleFrame({ route, ...sample })),
     onStatus: (status) => report({ type: 'status', bridge: key, status }),
     onWarning: (message) => report({ type: 'warning', bridge: key, message }),
@@ -76,7 +83,7 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
       return false;
     },
   );
-  bridges.set(key, { bridge, flow, opened });
+  bridges.set(key, { bridge, flow, passwords, opened });
 }
 
 async function close(key: number, { bridge, opened }: HostedBridge): Promise<void> {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import helper from 'node-red-node-test-helper';
+import type { BrokerConfigNode } from '../../nodes/mqtt-broker-config';
 import { Connection } from '../../src/client/connection';
+import { Mosquitto } from '../client/mosquitto';
 import { connected, Inbox, settingsFor } from '../client/observed';
 import { freePort } from '../counterparts';
 import { RosPeer } from '../ros/bridge-fixture';
@@ -151,6 +153,28 @@ describe('ros-bridge', function () {
       await statusOf('reconnecting'),
       'reconnecting: embedded broker: The embedded broker "nowhere" is missing: it was deleted, or it or its flow is disabled',
     );
+  });
+
+  it('asks for a password that is not typed at each attempt to connect', async function () {
+    const { url } = keep(await Mosquitto.start(this, [], { robot: 'secret' }));
+    const bridge = { broker: 'broker-1', domains: [{ id: 93, alias: '' }], routes: [routeTo(93)] };
+    const reconnect = { url, reconnectFirst: 10, reconnectLongest: 1 };
+    const name = { 'broker-1': { username: 'robot' } };
+    process.env.MQTT_ROS_TEST = 'wrong';
+    keep({ close: async () => void delete process.env.MQTT_ROS_TEST });
+    const environment = { passwordSource: 'environment', passwordEnvironment: 'MQTT_ROS_TEST' };
+    await start(flow(bridge, brokerForm({ ...reconnect, ...environment })), name);
+    await statusOf('Not authorized');
+    process.env.MQTT_ROS_TEST = 'secret';
+    await statusOf('no ROS 2 found');
+    await stop();
+    await start(flow(bridge, brokerForm({ ...reconnect, passwordSource: 'message' })), name);
+    assert.match(await statusOf('reconnecting'), /password/);
+    const broker = helper.getNode('broker-1') as BrokerConfigNode;
+    broker.setPassword('wrong');
+    await statusOf('Not authorized');
+    broker.setPassword('secret');
+    await statusOf('no ROS 2 found');
   });
 
   it('shows the first problem and tells each to the log', async () => {
