@@ -3,6 +3,7 @@ import type { PublishOptions } from '../src/client/connection';
 import { decodePayload, encodePayload } from '../src/client/flow-payload';
 import { Requester, replyTopicOf } from '../src/client/requester';
 import { useBroker } from './broker-user';
+import { CONNECTION_ACTIONS, isConnectionAction } from './connection-actions';
 import { FieldError } from './field-error';
 import { flowMessage } from './flow-message';
 import {
@@ -107,19 +108,24 @@ export default function (RED: NodeAPI): void {
     };
 
     this.on('input', (msg, send, done) => {
-      typed
-        .with(msg, (values) => publish(values, msg))
-        .then(
-          (reply) => {
-            if (reply !== undefined) send(reply);
-            done();
-          },
-          (error: Error) => {
-            if (error instanceof MessageFieldError) {
-              done(new Error(text(`errors.${error.field}`, { value: error.value })));
-            } else done(error);
-          },
-        );
+      const { action } = msg as Fields;
+      const handle = async (): Promise<NodeMessage | undefined> => {
+        if (!isConnectionAction(action)) return typed.with(msg, (values) => publish(values, msg));
+        if ('fault' in use) throw new Error(fault);
+        await CONNECTION_ACTIONS[action](use.broker, msg as Fields);
+        return undefined;
+      };
+      handle().then(
+        (reply) => {
+          if (reply !== undefined) send(reply);
+          done();
+        },
+        (error: Error) => {
+          if (error instanceof MessageFieldError) {
+            done(new Error(text(`errors.${error.field}`, { value: error.value })));
+          } else done(error);
+        },
+      );
     });
   }
 

@@ -1,9 +1,9 @@
 import type { NodeMessage } from 'node-red';
 import type { SubscribeOptions } from '../src/client/connection';
 import type { FilterSet } from '../src/client/filter-set';
+import { CONNECTION_ACTIONS, type ConnectionControl } from './connection-actions';
 import { wholeNumber } from './form-number';
 import { type Fields, flagOf, MessageFieldError, optional, qosOf, textOf } from './message-fields';
-import type { BrokerConfigNode } from './mqtt-broker-config';
 
 /** Messages of one answer. */
 const MAX_COUNT = 10_000;
@@ -13,7 +13,7 @@ const LONGEST_TIMEOUT_S = 86_400;
 export interface Subscribing {
   readonly filters: FilterSet;
   readonly options: SubscribeOptions;
-  readonly broker: Pick<BrokerConfigNode, 'connect' | 'disconnect' | 'setPassword'>;
+  readonly broker: ConnectionControl;
   /** The next messages; `undefined` where the node sends them without being asked. */
   readonly receive?: (count: number, timeout: number) => Promise<NodeMessage[]>;
   /** Seconds that a request for messages waits if it does not say. */
@@ -51,22 +51,9 @@ const ACTIONS: Readonly<Record<string, Action>> = {
       ...options,
     })),
   }),
-  connect: async ({ broker }) => {
-    await broker.connect();
-    return undefined;
-  },
-  disconnect: async ({ broker }) => {
-    await broker.disconnect();
-    return undefined;
-  },
-  password: async ({ broker }, msg) => {
-    const { password } = msg;
-    // Whoever gets the message next must not.
-    delete msg.password;
-    if (typeof password !== 'string' || password === '') throw new MessageFieldError('password', '');
-    broker.setPassword(password);
-    return undefined;
-  },
+  connect: ({ broker }, msg) => onConnection('connect', broker, msg),
+  disconnect: ({ broker }, msg) => onConnection('disconnect', broker, msg),
+  password: ({ broker }, msg) => onConnection('password', broker, msg),
   receive: async ({ receive, timeout }, msg) => {
     if (receive === undefined) throw new MessageFieldError('action', msg.action);
     const count = wholeNumber(msg.count ?? 1, 1, MAX_COUNT);
@@ -88,6 +75,14 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     return undefined;
   },
 };
+
+async function onConnection(
+  action: keyof typeof CONNECTION_ACTIONS,
+  broker: ConnectionControl,
+  msg: Fields,
+): Promise<undefined> {
+  await CONNECTION_ACTIONS[action](broker, msg);
+}
 
 /** For the text that says what was expected. */
 export const ACTION_NAMES = Object.keys(ACTIONS).join(', ');

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Node, NodeAPI, NodeInitializer, NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
@@ -177,7 +178,14 @@ export async function start(
 
 /** Deploys a changed flow: only changed nodes restart ("nodes"), or all ("full"). */
 export async function deploy(flow: FlowNode[], type: 'full' | 'nodes' = 'nodes'): Promise<void> {
-  await helper.setFlows(flow as unknown as Parameters<typeof helper.setFlows>[0], type);
+  const started = once((helper as unknown as { _events: EventEmitter })._events, 'flows:started');
+  try {
+    await helper.setFlows(flow as unknown as Parameters<typeof helper.setFlows>[0], type);
+  } catch (error) {
+    // It allows 300 ms for starting, which on a busy machine are not enough.
+    if ((error as Error).message !== 'timeout waiting event') throw error;
+  }
+  await started;
 }
 
 export const stop = (): Promise<void> => helper.unload();

@@ -374,6 +374,30 @@ describe('mqtt-pub', function () {
     assert.equal(errorOf(msg), 'NotConnectedError: not connected to the broker: Not authorized (0x87)');
   });
 
+  it('connects, disconnects and brings a password when a message says so, and publishes nothing then', async function () {
+    await broker.stop();
+    broker = await Mosquitto.start(this, [], { ann: 'secret' });
+    const form = { autoConnect: false, passwordSource: 'message' };
+    const credentials = { 'broker-1': { username: 'ann' } };
+    await start(flow({ topic: 't', qos: '1' }, { url: broker.url, ...form }), credentials);
+    const [caught, completed] = [new Sink('caught'), new Sink('completed')];
+    const pub = helper.getNode('pub-1');
+    pub.receive({ action: 'password', payload: 'x' });
+    assert.equal(errorOf((await caught.until(1))[0]), 'Error: msg.password: expected text');
+    pub.receive({ action: 'password', password: 'secret', payload: 'x' });
+    const [brought] = await completed.until(1);
+    assert.equal(brought && 'password' in brought, false);
+    pub.receive({ action: 'connect', payload: 'x' });
+    await completed.until(2);
+    pub.receive({ action: 'any other', payload: 'y' });
+    await completed.until(3);
+    pub.receive({ action: 'disconnect', payload: 'x' });
+    await completed.until(4);
+    await statusText('pub-1', (text) => text === 'not connected');
+    await broker.logged(/Received DISCONNECT/);
+    assert.equal(broker.log.filter((line) => /Received PUBLISH/.test(line)).length, 1);
+  });
+
   it('says so when its broker configuration is missing', async () => {
     await start([tab, pubForm({ broker: 'nowhere', topic: 't' }), ...reports]);
     const caught = new Sink('caught');

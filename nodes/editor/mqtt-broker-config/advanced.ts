@@ -12,7 +12,7 @@ export type AdvancedFields = Record<NumberField, number | string> & {
 
 const number = (field: NumberField) => {
   const [least, most] = numberFields[field];
-  return numberField(least, most);
+  return numberField(field, least, most);
 };
 
 export const advancedFields: FieldDefinitions<AdvancedFields> = {

@@ -63,10 +63,10 @@ export const connectionFields: FieldDefinitions<ConnectionFields> = {
   autoConnect: { value: true },
   protocolVersion: { value: '5' },
   clientId: { value: '', validate: refusedBy(clientIdFault) },
-  keepAlive: numberField(0, 65_535, '60'),
+  keepAlive: numberField('keepAlive', 0, 65_535, '60'),
   cleanStart: { value: true },
   // As text, because the editor does not copy a default of 0 into a new configuration node.
-  sessionExpiry: numberField(0, 4_294_967_295, '0'),
+  sessionExpiry: numberField('sessionExpiry', 0, 4_294_967_295, '0'),
   autoUnsubscribe: { value: false },
   userProperties: { value: [] },
 };

@@ -6,10 +6,13 @@ import { isWholeNumber, refusedBy } from '../form-fault';
 export const input = (field: string): JQuery => $(`#node-config-input-${field}`);
 
 /** What `defaults` says of a number; a blank one leaves the matter to the connection. */
-export function numberField(least: number, most: number, value = '') {
+export function numberField(field: string, least: number, most: number, value = '') {
   return {
     value,
-    validate: refusedBy<EditorNode>((node, entered) => numberFault(node, entered, least, most)),
+    validate: refusedBy<EditorNode>((node, entered) => {
+      const fault = numberFault(node, entered, least, most);
+      return fault && `${node._(`mqtt-broker-config.label.${field}`)}: ${fault}`;
+    }),
   };
 }
 

@@ -16,37 +16,48 @@ const ANNOUNCEMENTS: readonly AnnouncementName[] = ['birth', 'close', 'will'];
 const TEXTS = ['contentType', 'messageExpiry', 'responseTopic', 'correlationData'] as const;
 const LATEST = 0xffffffff;
 
+/** Three messages have the same fields. */
+function ofAnnouncement(node: EditorNode, name: AnnouncementName, fault: string | undefined) {
+  return fault && `${node._(`mqtt-broker-config.announcement.${name}`)}: ${fault}`;
+}
+
 function propertiesFault(node: EditorNode, value: unknown): string | undefined {
   const { messageExpiry, responseTopic = '' } = (value ?? {}) as AnnouncementProperties;
+  const expiryFault = numberFault(node, messageExpiry, 0, LATEST);
   return (
-    numberFault(node, messageExpiry, 0, LATEST) ??
+    (expiryFault && `${node._('mqtt-broker-config.label.messageExpiry')}: ${expiryFault}`) ??
     (responseTopic === '' ? undefined : topicNameFault(responseTopic))
   );
 }
 
-const topic = {
+const topic = (name: AnnouncementName) => ({
   value: '',
-  validate: refusedBy<EditorNode>((_node, value) => (value ? topicNameFault(String(value)) : undefined)),
-};
-const properties = { value: {}, validate: refusedBy(propertiesFault) };
+  validate: refusedBy<EditorNode>((node, value) =>
+    ofAnnouncement(node, name, value ? topicNameFault(String(value)) : undefined),
+  ),
+});
+const properties = (name: AnnouncementName) => ({
+  value: {},
+  validate: refusedBy<EditorNode>((node, value) => ofAnnouncement(node, name, propertiesFault(node, value))),
+});
 
 export const messagesFields: FieldDefinitions<MessagesFields> = {
-  birthTopic: topic,
+  birthTopic: topic('birth'),
   birthPayload: { value: '' },
   birthQos: { value: '0' },
   birthRetain: { value: false },
-  birthProperties: properties,
-  closeTopic: topic,
+  birthProperties: properties('birth'),
+  closeTopic: topic('close'),
   closePayload: { value: '' },
   closeQos: { value: '0' },
   closeRetain: { value: false },
-  closeProperties: properties,
-  willTopic: topic,
+  closeProperties: properties('close'),
+  willTopic: topic('will'),
   willPayload: { value: '' },
   willQos: { value: '0' },
   willRetain: { value: false },
-  willProperties: properties,
-  willDelay: numberField(0, LATEST),
+  willProperties: properties('will'),
+  willDelay: numberField('willDelay', 0, LATEST),
 };
 
 /** The rows of a message's MQTT 5 properties. */

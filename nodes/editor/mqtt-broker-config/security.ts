@@ -26,10 +26,10 @@ type Node = EditorNode & SecurityPageFields;
 const present = (node: Node, field: keyof SecurityPageFields) =>
   String(presentValue(node, field, 'node-config-input') ?? '').trim();
 
-const neededFor = (source: PasswordOrigin) =>
+const neededFor = (source: PasswordOrigin, field: 'passwordEnvironment' | 'passwordFile') =>
   refusedBy<Node>((node, value) =>
     present(node, 'passwordSource') === source && !String(value ?? '').trim()
-      ? node._('mqtt-broker-config.fault.blank')
+      ? `${node._(`mqtt-broker-config.label.${field}`)}: ${node._('mqtt-broker-config.fault.blank')}`
       : undefined,
   );
 
@@ -49,8 +49,8 @@ function proxyFault(node: Node, value: unknown): string | undefined {
 
 export const securityFields: FieldDefinitions<SecurityPageFields> = {
   passwordSource: { value: 'typed' },
-  passwordEnvironment: { value: '', validate: neededFor('environment') },
-  passwordFile: { value: '', validate: neededFor('file') },
+  passwordEnvironment: { value: '', validate: neededFor('environment', 'passwordEnvironment') },
+  passwordFile: { value: '', validate: neededFor('file', 'passwordFile') },
   tls: { value: '', type: 'tls-config', required: false },
   tlsCaFile: { value: '' },
   tlsCertFile: { value: '', validate: togetherWith('tlsKeyFile') },
