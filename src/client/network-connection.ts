@@ -168,7 +168,10 @@ export class NetworkConnection {
     client.on('close', () => this.#onClosed());
     // MQTT.js passes on only stream errors that have a code.
     this.#stream.on('error', (error: Error & { code?: string }) => {
-      this.#reason ??= errorText(error);
+      const unanswered = error.code === 'ECONNRESET' && !this.#accepted;
+      this.#reason ??= unanswered
+        ? `no answer to CONNECT: perhaps MQTT is not spoken there, or only with TLS (${error.message})`
+        : errorText(error);
       if (error.code === 'ECONNRESET' || error.code === 'EPIPE') this.#byBroker = true;
     });
     this.#stream.on('end', () => {

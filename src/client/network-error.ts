@@ -1,3 +1,5 @@
+const UNTRUSTED = "the broker's certificate is of an authority that is not trusted here";
+
 const systemErrors: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'the connection was reset',
@@ -7,6 +9,13 @@ const systemErrors: Record<string, string> = {
   EAI_AGAIN: 'the host name could not be looked up',
   EPIPE: 'the broker closed the connection',
   ETIMEDOUT: 'no answer',
+  CERT_HAS_EXPIRED: "the broker's certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  ERR_SSL_WRONG_VERSION_NUMBER: 'no TLS is spoken there',
+  ERR_TLS_CERT_ALTNAME_INVALID: "the broker's certificate is for another host",
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
 };
 
 /** What the network says when a connection cannot be made or breaks, in words for a status line. */

@@ -49,29 +49,35 @@ export async function openNetworkStream(
         perMessageDeflate: false,
         ...(headers !== undefined && { headers }),
       });
-      return established(createWebSocketStream(socket), socket, 'open', signal);
+      return established(createWebSocketStream(socket), socket, 'open', 'WebSocket', signal);
     }
     case 'mqtts:': {
       const socket = secure();
-      return established(socket, socket, 'secureConnect', signal);
+      return established(socket, socket, 'secureConnect', 'TLS', signal);
     }
     default: {
       const socket = tcp();
-      return carrier === undefined ? established(socket, socket, 'connect', signal) : carrier;
+      return carrier === undefined ? established(socket, socket, 'connect', undefined, signal) : carrier;
     }
   }
 }
 
+/** @param protocol what has to be spoken there before `event`, if anything: a listener of another ends the connection */
 function established(
   stream: Duplex,
   source: EventEmitter,
   event: string,
+  protocol: string | undefined,
   signal: AbortSignal,
 ): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const abort = () => stream.destroy(signal.reason);
     // Stays: until the stream has an owner who listens, an error must not leave the process.
-    stream.on('error', (error) => reject(signal.aborted ? signal.reason : error));
+    stream.on('error', (error: Error & { code?: string }) => {
+      const ended = protocol !== undefined && error.code === 'ECONNRESET';
+      const reason = ended ? new Error(`perhaps no ${protocol} is spoken there (${error.message})`) : error;
+      reject(signal.aborted ? signal.reason : reason);
+    });
     stream.once('close', () => reject(new Error('the connection was closed')));
     source.once(event, () => {
       signal.removeEventListener('abort', abort);

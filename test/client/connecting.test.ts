@@ -404,6 +404,26 @@ describe('connecting', function () {
     });
   }
 
+  it('says in words what is wrong with TLS, or with the port', async function () {
+    const authority = later(new CertificateAuthority(counterpart(this, 'openssl')), (made) => made.remove());
+    const { certificate, key } = authority.issue('server');
+    const tls = await freePort();
+    const lines = [`listener ${tls} 127.0.0.1`, `certfile ${certificate}`, `keyfile ${key}`];
+    const { port: plain } = later(await Mosquitto.start(this, lines), (made) => made.stop());
+    const resetting = await scripted((_received, socket) => socket.resetAndDestroy());
+    const tlsFiles = { ca: authority.certificate };
+    for (const [url, settings, words] of [
+      [`mqtts://127.0.0.1:${tls}`, {}, /certificate is of an authority that is not trusted here \(/],
+      [`mqtts://localhost:${tls}`, { tlsFiles }, /certificate is for another host \(/],
+      [`mqtts://127.0.0.1:${plain}`, {}, /^perhaps no TLS is spoken there \(/],
+      [`ws://127.0.0.1:${plain}`, {}, /^perhaps no WebSocket is spoken there \(/],
+      [resetting.url, {}, /^no answer to CONNECT: perhaps MQTT is not spoken there, or only with TLS \(/],
+    ] as const) {
+      const { reason } = await statusOf(connect(url, settings), ({ state }) => state === 'reconnecting');
+      assert.match(reason ?? '', words);
+    }
+  });
+
   it('uses topic aliases as far as the broker allows', async () => {
     // Topic Alias Maximum 2.
     const broker = await friendly(packet(2, 0, 0, 0, 3, 0x22, 0, 2));
