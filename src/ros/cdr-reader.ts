@@ -1,7 +1,25 @@
+import { type NumberType, PRIMITIVE_SIZES } from './message-definition';
+
 /** CDR that is truncated, malformed or of a representation that is not plain CDR. */
 export class CdrError extends Error {
   override readonly name = 'CdrError';
 }
+
+/** Reads one number at a place of the view. */
+const READ: Readonly<Record<NumberType, (view: DataView, at: number, littleEndian: boolean) => number>> = {
+  int8: (view, at) => view.getInt8(at),
+  uint8: (view, at) => view.getUint8(at),
+  int16: (view, at, littleEndian) => view.getInt16(at, littleEndian),
+  uint16: (view, at, littleEndian) => view.getUint16(at, littleEndian),
+  int32: (view, at, littleEndian) => view.getInt32(at, littleEndian),
+  uint32: (view, at, littleEndian) => view.getUint32(at, littleEndian),
+  float32: (view, at, littleEndian) => view.getFloat32(at, littleEndian),
+  float64: (view, at, littleEndian) => view.getFloat64(at, littleEndian),
+};
+
+/** Most numbers that `CdrReader.numbers` reads at once. */
+export const NUMBERS_AT_ONCE = 256;
+const numbers = new Float64Array(NUMBERS_AT_ONCE);
 
 /** Longest CDR that is read or written, in bytes. */
 export const MAX_CDR_BYTES = 128 * 1024 * 1024;
@@ -146,6 +164,20 @@ export class CdrReader {
     if (count > bound) throw new CdrError(`sequence of ${count} elements exceeds its bound of ${bound}`);
     if (count * elementSize > this.buffer.length - this.#at) this.#fail(count * elementSize);
     return count;
+  }
+
+  /**
+   * Reads the next elements of an array of numbers, `NUMBERS_AT_ONCE` at most, to the start of an array that the next
+   * call uses again.
+   */
+  numbers(type: NumberType, count: number): Float64Array {
+    const size = PRIMITIVE_SIZES[type];
+    const read = READ[type];
+    const view = this.#view;
+    const littleEndian = this.#littleEndian;
+    let at = this.#take(size, count * size);
+    for (let index = 0; index < count; index++, at += size) numbers[index] = read(view, at, littleEndian);
+    return numbers;
   }
 
   /** Begins what stands behind its size, and returns where it ends. */

@@ -20,6 +20,9 @@ export const PRIMITIVE_SIZES = {
 /** A primitive type of a fixed size. */
 export type FixedSizePrimitive = keyof typeof PRIMITIVE_SIZES;
 
+/** A primitive type whose values are JavaScript's numbers and whose arrays are written as such. */
+export type NumberType = Exclude<FixedSizePrimitive, 'bool' | 'byte' | 'char' | 'int64' | 'uint64'>;
+
 export type DefaultValue =
   | string
   | number
@@ -56,6 +59,11 @@ export interface MessageDefinition {
 /** Whether the type is a primitive of a fixed size. */
 export function isFixedSizePrimitive(type: string): type is FixedSizePrimitive {
   return Object.hasOwn(PRIMITIVE_SIZES, type);
+}
+
+/** Whether the type is one whose values are JavaScript's numbers. */
+export function isNumberType(type: string): type is NumberType {
+  return /^(?:u?int(?:8|16|32)|float(?:32|64))$/.test(type);
 }
 
 /** Whether the type is a primitive, of a fixed size or a string. */

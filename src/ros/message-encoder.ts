@@ -1,7 +1,13 @@
 import type { CdrWriter } from './cdr-writer';
 import { GeneratedCode } from './generated-code';
 import type { JsonReader } from './json-reader';
-import { isFixedSizePrimitive, isOctet, isPrimitive, type MessageField } from './message-definition';
+import {
+  isFixedSizePrimitive,
+  isNumberType,
+  isOctet,
+  isPrimitive,
+  type MessageField,
+} from './message-definition';
 import type { MessageLayout } from './message-layout';
 import { PayloadError, refuse } from './payload-error';
 
@@ -84,7 +90,7 @@ r.closeObject();${definition.fields.length === 0 ? 'w.uint8(0);' : ''}}`);
     const { type, array } = field;
     if (array === undefined) return transcodedElementCode(field);
     const limit = limitOf(field);
-    if (!isOctet(type) && isFixedSizePrimitive(type) && type !== 'bool' && !/int64/.test(type)) {
+    if (isNumberType(type) && !isOctet(type)) {
       const check =
         array.length === undefined
           ? `b=w.beginSequence();w.endSequence(b,n,${limit});`

@@ -1,9 +1,10 @@
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import { Random } from '../random';
+import { assertSameJson, foxgloveCodec } from './foxglove-codec';
 
 const ROUNDS = 7;
-const ROUND_MS = 60;
+const ROUND_US = 60_000;
 
 const random = new Random(4);
 /** A float32 that a sensor measured: full precision, not a round decimal. */
@@ -49,21 +50,21 @@ const messages: [label: string, type: string, message: object][] = [
   ['Image 1 MB', 'sensor_msgs/msg/Image', { header, encoding: 'rgb8', data: bytes(1_000_000) }],
 ];
 
-/** Microseconds that one call takes: the least of several rounds, in which both functions take turns. */
-function compare(first: () => unknown, second: () => unknown): [first: number, second: number] {
-  const best: [number, number] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+/** Microseconds of CPU that one call of each takes: the least of several rounds, in which they take turns. */
+function compare(...functions: [() => unknown, () => unknown, () => unknown]): [number, number, number] {
+  const best: [number, number, number] = [Infinity, Infinity, Infinity];
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, run] of [first, second].entries()) {
-      const start = process.hrtime.bigint();
-      const end = start + BigInt(ROUND_MS) * 1_000_000n;
+    for (const [index, run] of functions.entries()) {
+      const start = process.cpuUsage();
       let calls = 0;
-      let now = start;
-      while (now < end) {
+      let used = 0;
+      while (used < ROUND_US) {
         for (let batch = 0; batch < 10; batch++) run();
         calls += 10;
-        now = process.hrtime.bigint();
+        const { user, system } = process.cpuUsage(start);
+        used = user + system;
       }
-      best[index] = Math.min(best[index] as number, Number(now - start) / 1000 / calls);
+      best[index] = Math.min(best[index] as number, used / calls);
     }
   }
   return best;
@@ -71,31 +72,43 @@ function compare(first: () => unknown, second: () => unknown): [first: number, s
 
 /**
  * Prints what CDR -> JSON and JSON -> CDR cost beside `JSON.stringify` and `JSON.parse` of the same message, which do
- * not read or write any CDR. A ratio above 1 means that the codec is faster than those alone.
+ * not read or write any CDR, and beside Foxglove's serialization with these two, where it is installed. A ratio above
+ * 1 means that our codec is faster.
  */
 export function benchCodec(print: (line: string) => void): void {
   const library = InterfaceLibrary.bundled();
-  print('| message | CDR -> JSON us | x JSON.stringify | JSON -> CDR us | x JSON.parse |');
-  print('|---|---|---|---|---|');
+  if (foxgloveCodec('std_msgs/msg/String') === undefined) {
+    print('Without Foxglove: npm install --no-save @foxglove/rosmsg2-serialization\n');
+  }
+  print(
+    '| message | CDR -> JSON us | x JSON.stringify | x Foxglove | JSON -> CDR us | x JSON.parse | x Foxglove |',
+  );
+  print('|---|---|---|---|---|---|---|');
   for (const [label, type, message] of messages) {
     const codec = MessageCodec.for(library, type);
+    const foxglove = foxgloveCodec(type);
     const cdr = codec.encode(message);
-    const json = codec.decodeToJson(cdr);
-    const payload = Buffer.from(json);
-    const parsed: unknown = JSON.parse(json);
-    const [decode, stringify] = compare(
+    const payload = codec.decodeToJsonBuffer(cdr);
+    const parsed: unknown = JSON.parse(payload.toString());
+    if (foxglove !== undefined) assertSameJson(foxglove.decodeToJson(cdr), payload);
+    const [decode, stringify, foxgloveDecode] = compare(
       () => codec.decodeToJsonBuffer(cdr),
       () => Buffer.from(JSON.stringify(parsed)),
+      () => foxglove?.decodeToJson(cdr),
     );
-    const [encode, parse] = compare(
+    const [encode, parse, foxgloveEncode] = compare(
       () => codec.encodeFromJson(payload),
       () => JSON.parse(payload.toString()),
+      () => foxglove?.encodeFromJson(payload),
     );
+    const ratio = (other: number, own: number) => (foxglove === undefined ? '-' : (other / own).toFixed(2));
     const cells = [
       decode.toFixed(2),
       (stringify / decode).toFixed(2),
+      ratio(foxgloveDecode, decode),
       encode.toFixed(2),
       (parse / encode).toFixed(2),
+      ratio(foxgloveEncode, encode),
     ];
     print(`| ${label} | ${cells.join(' | ')} |`);
   }
