@@ -17,6 +17,8 @@ export type FilterResult = (error?: Error) => void;
 
 interface Entry {
   readonly filter: string;
+  /** What topic names are compared with. */
+  readonly topicFilter: string;
   readonly levels: readonly string[];
   readonly shared: boolean;
   readonly options: SubscribeOptions;
@@ -60,7 +62,8 @@ export class FilterSet {
     this.remove(filter);
     const { filter: topicFilter, group } = parseFilter(filter);
     const levels = topicFilter.split('/');
-    const entry: Entry = { filter, levels, shared: group !== undefined, options, result, state: 'asked' };
+    const shared = group !== undefined;
+    const entry: Entry = { filter, topicFilter, levels, shared, options, result, state: 'asked' };
     this.#entries.set(filter, entry);
     const { owner } = this.#listener;
     entry.subscription = this.#connection.subscribe(filter, options, {
@@ -92,7 +95,7 @@ export class FilterSet {
   }
 
   #pass(entry: Entry, message: ReceivedMessage): void {
-    const params = wildcardParts(entry.levels, message.topic);
+    const params = partsOf(entry, message.topic);
     if (params === undefined || this.#comesThroughAnother(entry, message.topic)) message.acknowledge?.();
     else this.#listener.message(message, params);
   }
@@ -107,8 +110,7 @@ export class FilterSet {
         after = true;
         continue;
       }
-      if (other.shared || other.state === 'refused' || wildcardParts(other.levels, topic) === undefined)
-        continue;
+      if (other.shared || other.state === 'refused' || partsOf(other, topic) === undefined) continue;
       const more = other.options.qos - entry.options.qos;
       const covers = after
         ? (entry.shared || more > 0) && other.state === 'granted'
@@ -118,3 +120,7 @@ export class FilterSet {
     return false;
   }
 }
+
+// Most filters have no wildcards: that is seen without a look at the levels.
+const partsOf = ({ topicFilter, levels }: Entry, topic: string): string[] | undefined =>
+  topicFilter === topic ? [] : wildcardParts(levels, topic);

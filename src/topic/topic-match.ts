@@ -8,7 +8,8 @@ export function wildcardParts(filter: readonly string[], topic: string): string[
   // [MQTT-4.7.2-1]
   if (topic.startsWith('$') && filter[0] !== levels[0]) return undefined;
   const parts: string[] = [];
-  for (const [index, wanted] of filter.entries()) {
+  for (let index = 0; index < filter.length; index++) {
+    const wanted = filter[index];
     if (wanted === '#') return [...parts, levels.slice(index).join('/')];
     const level = levels[index];
     if (level === undefined) return undefined;
