@@ -7,6 +7,7 @@ import { useBroker } from './broker-user';
 import { FieldError } from './field-error';
 import { flowMessage } from './flow-message';
 import { MessageFieldError } from './message-fields';
+import { FormValues } from './mqtt-broker-config-values';
 import { ACTION_NAMES, runSubscriptionAction, type Subscribing } from './subscription-actions';
 import { readSubscriptionForm, type SubscriptionFields, type SubscriptionForm } from './subscription-form';
 
@@ -31,9 +32,10 @@ export default function (RED: NodeAPI): void {
 
     let form: SubscriptionForm;
     try {
-      form = readSubscriptionForm(fields);
+      const values = new FormValues(RED, this, text);
+      form = readSubscriptionForm(fields, (field, filter) => values.text(field, filter));
     } catch (error) {
-      if (!(error instanceof FieldError)) throw error;
+      if (!(error instanceof FieldError)) return fail((error as Error).message);
       return fail(text(`errors.${error.field}`, { value: error.value }));
     }
     const { delivery, maxWaiting, options, overflow, timeout } = form;

@@ -42,8 +42,14 @@ export interface SubscriptionForm {
   output: PayloadOutput;
 }
 
-/** @throws FieldError a field whose value cannot be used */
-export function readSubscriptionForm(fields: SubscriptionFields): SubscriptionForm {
+/**
+ * @param fill answers a text of a field with its `${NAME}` filled in, and may throw
+ * @throws FieldError a field whose value cannot be used
+ */
+export function readSubscriptionForm(
+  fields: SubscriptionFields,
+  fill: (field: string, text: string) => string,
+): SubscriptionForm {
   const qos = wholeNumber(fields.qos ?? '1', 0, 2);
   if (qos === undefined) throw new FieldError('qos', fields.qos);
   const retainHandling = wholeNumber(fields.retainHandling ?? '0', 0, 2);
@@ -70,7 +76,9 @@ export function readSubscriptionForm(fields: SubscriptionFields): SubscriptionFo
   if (overflow === undefined) throw new FieldError('overflow', fields.overflow);
   const none = first === '' && more.length === 0 && fields.actions === true;
   return {
-    filters: none ? [] : [...new Set([first, ...more])],
+    filters: none
+      ? []
+      : [...new Set([fill('topicFilter', first), ...more.map((text) => fill('moreFilters', text))])],
     delivery,
     timeout,
     maxWaiting,

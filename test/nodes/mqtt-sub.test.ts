@@ -86,6 +86,28 @@ describe('mqtt-sub', function () {
     });
   }
 
+  it('fills variables into its filters, and names one that is not set', async () => {
+    process.env.TEST_SUB_LINE = '4';
+    const filters = (name: string) => ({
+      topicFilter: ['lines/$', `{${name}}/#`].join(''),
+      moreFilters: [['shops/$', `{${name}}`].join('')],
+    });
+    await start([tab, brokerForm({ url: broker.url }), subForm(filters('TEST_SUB_LINE')), sink()]);
+    const out = new Sink();
+    await connectedStatus('sub-1');
+    await broker.logged(/lines\/4\/#/);
+    await broker.logged(/shops\/4/);
+    for (const topic of ['lines/4/a', 'shops/4']) await publisher.publish(topic, topic, live);
+    assert.deepEqual([...(await out.until(2))].map(({ topic }) => topic).sort(), ['lines/4/a', 'shops/4']);
+    await stop();
+    delete process.env.TEST_SUB_LINE;
+    await start([tab, brokerForm({ url: broker.url }), subForm(filters('TEST_SUB_LINE')), sink()]);
+    assert.equal(
+      await statusText('sub-1', () => true),
+      'topicFilter: the environment variable TEST_SUB_LINE is not set',
+    );
+  });
+
   it('takes payloads for what their senders say', async () => {
     await start([
       tab,
