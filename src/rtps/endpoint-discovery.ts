@@ -103,8 +103,8 @@ export class EndpointDiscovery {
     for (const endpoints of this.#remote.values()) yield* endpoints.values();
   }
 
-  knows(guid: string): boolean {
-    return this.#remote.get(prefixOf(guid))?.has(guid) === true;
+  get(guid: string): EndpointData | undefined {
+    return this.#remote.get(prefixOf(guid))?.get(guid);
   }
 
   /** Tells of an endpoint of ours. */

@@ -2,10 +2,15 @@ import type { Change } from './message-writer';
 
 /** What a writer keeps of its changes at most. */
 export interface HistoryLimits {
+  /** `Infinity`: as many as the bytes allow. */
   readonly depth: number;
-  /** Of payloads. The newest change is kept even when it alone is larger. */
+  /** The newest change is kept even when it alone is larger. */
   readonly bytes: number;
 }
+
+/** What a change takes besides its payload, at most. */
+const CHANGE_OVERHEAD_BYTES = 256;
+const bytesOf = ({ payload }: Change) => payload.length + CHANGE_OVERHEAD_BYTES;
 
 /**
  * What a writer keeps to send again: the newest changes within the limits, so that a reader that never acknowledges
@@ -25,13 +30,21 @@ export class HistoryCache {
     return this.#changes.keys().next().value;
   }
 
-  /** Changes are added in the order of their sequence numbers. */
-  add(change: Change): void {
+  /**
+   * Changes are added in the order of their sequence numbers.
+   *
+   * @returns up to where changes went for it; 0 when none did
+   */
+  add(change: Change): number {
     this.#changes.set(change.sequence, change);
-    this.#bytes += change.payload.length;
+    this.#bytes += bytesOf(change);
     const { depth, bytes } = this.#limits;
-    while (this.#changes.size > depth || (this.#bytes > bytes && this.#changes.size > 1))
-      this.remove(this.first as number);
+    let gone = 0;
+    while (this.#changes.size > depth || (this.#bytes > bytes && this.#changes.size > 1)) {
+      gone = this.first as number;
+      this.remove(gone);
+    }
+    return gone;
   }
 
   get(sequence: number): Change | undefined {
@@ -39,7 +52,9 @@ export class HistoryCache {
   }
 
   remove(sequence: number): void {
-    this.#bytes -= this.#changes.get(sequence)?.payload.length ?? 0;
+    const change = this.#changes.get(sequence);
+    if (change === undefined) return;
+    this.#bytes -= bytesOf(change);
     this.#changes.delete(sequence);
   }
 

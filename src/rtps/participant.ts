@@ -69,6 +69,11 @@ export interface ParticipantEvents {
   liveliness: [EndpointPair & { readonly alive: boolean }];
   /** Nothing was written by `local`, or came to it, for one more period; `total` counts them. */
   'deadline-missed': [{ readonly local: Writer | Reader; readonly total: number }];
+  /**
+   * The history of `local` gave up samples that the reliable reader `remote` has not acknowledged, for the first time
+   * or again after ten seconds.
+   */
+  behind: [EndpointPair];
   /** Something that the user can repair, in words. */
   warning: [string];
 }
@@ -111,8 +116,15 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   #closing: Promise<void> | undefined;
   #state: 'new' | 'started' | 'closed' = 'new';
 
-  /** @throws ParticipantOptionError, TransportError */
-  constructor(options: ParticipantOptions) {
+  /**
+   * @param createTransport what the datagrams go through
+   * @throws ParticipantOptionError, TransportError
+   */
+  constructor(
+    options: ParticipantOptions,
+    createTransport: (...args: ConstructorParameters<typeof UdpTransport>) => UdpTransport = (...args) =>
+      new UdpTransport(...args),
+  ) {
     super();
     const { domain, leaseDuration = DEFAULT_LEASE_MS, maxSampleBytes = DEFAULT_MAX_SAMPLE_BYTES } = options;
     if (!Number.isInteger(domain) || domain < 0 || domain > MAX_DOMAIN)
@@ -126,7 +138,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
         `maxSampleBytes: expected an integer from 1 to ${LARGEST_MAX_SAMPLE_BYTES}, got ${maxSampleBytes}`,
       );
     this.#maxSampleBytes = maxSampleBytes;
-    this.#transport = new UdpTransport(
+    this.#transport = createTransport(
       { domain, range: options.range, interfaces: options.interfaces ?? [], peers: options.peers ?? [] },
       {
         datagram: (datagram) => this.#receiver.receive(datagram),
@@ -139,7 +151,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
       participantData: (change) => this.#participants.receive(change),
       alive: (prefix) => this.#participants.alive(prefix),
       writerAsserted: (guid) => this.#writerLiveliness.asserted(guid),
-      knowsWriter: (guid) => this.#endpoints.knows(guid),
+      knowsWriter: (guid) => this.#endpoints.get(guid) !== undefined,
     });
     this.#participants = new ParticipantDiscovery(
       {
@@ -255,13 +267,23 @@ export class Participant extends EventEmitter<ParticipantEvents> {
       },
       this.#outbox,
       this.#statistics,
+      (readerGuid) => {
+        const reader = this.#endpoints.get(readerGuid);
+        if (reader !== undefined) this.emit('behind', { local: writer, remote: remoteEndpointOf(reader) });
+      },
     );
-    const writer = new Writer(guidOf(this.#prefix, entityId), options, this.#maxSampleBytes, protocol, () => {
-      this.#remove(writer);
-      this.#receiver.removeWriter(protocol);
-      protocol.close();
-      this.#liveliness.withdraw(livelinessLease);
-    });
+    const writer: Writer = new Writer(
+      guidOf(this.#prefix, entityId),
+      options,
+      this.#maxSampleBytes,
+      protocol,
+      () => {
+        this.#remove(writer);
+        this.#receiver.removeWriter(protocol);
+        protocol.close();
+        this.#liveliness.withdraw(livelinessLease);
+      },
+    );
     writer.on('deadline-missed', (total) => this.emit('deadline-missed', { local: writer, total }));
     this.#receiver.addWriter(protocol);
     this.#liveliness.offer(livelinessLease);

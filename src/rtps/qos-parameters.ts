@@ -13,6 +13,7 @@ import { durationOf } from './time';
 const BEST_EFFORT = 1;
 const RELIABLE = 2;
 const KEEP_LAST = 0;
+const KEEP_ALL = 1;
 const SHARED = 0;
 const EXCLUSIVE = 1;
 /** The rest of PID_RELIABILITY: the default of DDS, which decides nothing between peers. */
@@ -36,7 +37,7 @@ export function encodeQos(
       MAX_BLOCKING.fraction,
     )
     .uint32(Pid.durability, policies.durabilityKind)
-    .uint32(Pid.history, KEEP_LAST, depth)
+    .uint32(Pid.history, ...(Number.isFinite(depth) ? [KEEP_LAST, depth] : [KEEP_ALL, 0]))
     .uint32(Pid.destinationOrder, policies.destinationOrderKind);
   if (Number.isFinite(policies.deadline)) list.duration(Pid.deadline, policies.deadline);
   if (livelinessKind !== LivelinessKind.automatic || Number.isFinite(livelinessLease)) {

@@ -10,7 +10,10 @@ export interface EndpointQos {
   readonly reliability: 'reliable' | 'best-effort';
   /** Of a remote endpoint `transient-local` stands for transient and persistent, too. */
   readonly durability: 'volatile' | 'transient-local';
-  /** Samples kept (KEEP_LAST). Of a remote endpoint 0 where it is not known or unlimited. */
+  /**
+   * Samples kept (KEEP_LAST). `Infinity`: as many as a writer's bound in bytes holds (KEEP_ALL). Of a remote endpoint 0
+   * where it is not known or unlimited.
+   */
   readonly depth: number;
   /** A sample is written, or expected, at least this often. */
   readonly deadline?: number;
@@ -91,8 +94,8 @@ const LIVELINESS: readonly Liveliness[] = ['automatic', 'manual-by-participant',
 
 /** @throws QosError naming the field */
 export function checkQos(qos: EndpointQos): void {
-  if (!Number.isInteger(qos.depth) || qos.depth < 1)
-    throw new QosError(`qos.depth: expected an integer of at least 1, got ${qos.depth}`);
+  if (!(Number.isInteger(qos.depth) || qos.depth === Number.POSITIVE_INFINITY) || qos.depth < 1)
+    throw new QosError(`qos.depth: expected an integer of at least 1 or Infinity, got ${qos.depth}`);
   for (const field of ['deadline', 'livelinessLease', 'lifespan'] as const) {
     const span = qos[field];
     if (span !== undefined && !(span >= 1))

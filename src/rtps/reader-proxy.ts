@@ -20,6 +20,8 @@ export class ReaderProxy {
   /** Whether it is known to know this writer; a best-effort reader never tells. */
   confirmed: boolean;
   acknowledged: number;
+  /** Of `performance.now()`: when it was last told that this reader is behind. */
+  toldBehindAt = Number.NEGATIVE_INFINITY;
 
   constructor(target: ReaderTarget, reliable: boolean, irrelevantUpTo: number) {
     this.target = target;

@@ -12,6 +12,8 @@ export interface WriterProtocol {
   readonly reliable: boolean;
   readonly transientLocal: boolean;
   readonly history: HistoryLimits;
+  /** The sequence number before the first; default 0. */
+  readonly startAfter?: number;
 }
 
 /** The confirmed readers of one remote participant behind one locator: they share each DATA. */
@@ -24,12 +26,18 @@ interface ReaderGroup extends Destination {
 
 const FIRST_HEARTBEAT_MS = 50;
 const LAST_HEARTBEAT_MS = 1000;
+/** A reader that stays behind is not told of again before. */
+const TELL_BEHIND_MS = 10_000;
 
 /**
  * The protocol of a writer towards its matched readers (RTPS 8.4.9): sends, keeps what durability and unacknowledged
  * reliable readers need within the history's limits, sends again what is asked for and a GAP for what is gone or not
  * for that reader, and heartbeats while something is unacknowledged. A writer without reliable readers and without
  * transient-local durability keeps nothing.
+ *
+ * It waits for no reader: where the history is full, of a depth or of all that its bytes hold, the oldest change goes,
+ * acknowledged or not. So a slow or dead reader takes nothing from the others and pins no more than that; it is
+ * counted and told.
  *
  * A match is one side's knowledge: the reader may not know the writer yet, and would drop what it is sent. Cyclone DDS
  * even takes the first HEARTBEAT it hears as the place to begin, and what was before it as not for it. So a reliable
@@ -40,27 +48,44 @@ export class StatefulWriter {
   readonly #protocol: WriterProtocol;
   readonly #outbox: Outbox;
   readonly #statistics: Statistics;
+  readonly #onBehind: (readerGuid: string) => void;
   readonly #history: HistoryCache;
   readonly #disposals = new Set<number>();
   readonly #readers = new Map<string, ReaderProxy>();
   readonly #appendHeartbeats = () => this.#heartbeatGroups();
   #groups = new Map<string, ReaderGroup>();
   #hasReliableReaders = false;
-  #last = 0;
+  #last: number;
+  /** What the history gave up for newer changes: all up to here. */
+  #gone: number;
   #heartbeatCount = 0;
   #heartbeatTimer: NodeJS.Timeout | undefined;
   #heartbeatDelay = FIRST_HEARTBEAT_MS;
 
-  constructor(entityId: number, protocol: WriterProtocol, outbox: Outbox, statistics: Statistics) {
+  /** @param onBehind called when the history had to give up changes that a reliable reader has not acknowledged */
+  constructor(
+    entityId: number,
+    protocol: WriterProtocol,
+    outbox: Outbox,
+    statistics: Statistics,
+    onBehind: (readerGuid: string) => void = () => {},
+  ) {
     this.entityId = entityId;
     this.#protocol = protocol;
     this.#outbox = outbox;
     this.#statistics = statistics;
+    this.#onBehind = onBehind;
     this.#history = new HistoryCache(protocol.history);
+    this.#last = this.#gone = protocol.startAfter ?? 0;
   }
 
   get matchedCount(): number {
     return this.#readers.size;
+  }
+
+  /** The lowest sequence number that can be asked for. */
+  get first(): number {
+    return this.#history.first ?? this.#last + 1;
   }
 
   /** How many of the newest changes some reliable reader has not acknowledged. */
@@ -104,7 +129,7 @@ export class StatefulWriter {
   matchReader(target: ReaderTarget): void {
     const historical = this.#protocol.transientLocal && target.transientLocal;
     const reliable = this.#protocol.reliable && target.reliable;
-    const irrelevantUpTo = historical ? this.#first - 1 : this.#last;
+    const irrelevantUpTo = historical ? this.first - 1 : this.#last;
     const proxy = new ReaderProxy(target, reliable, irrelevantUpTo);
     this.#readers.set(guidOf(target.prefix, target.entityId), proxy);
     this.#regroup();
@@ -168,7 +193,10 @@ export class StatefulWriter {
   }
 
   #write(change: Change): number {
-    if (this.#protocol.transientLocal || this.#hasReliableReaders) this.#history.add(change);
+    if (this.#protocol.transientLocal || this.#hasReliableReaders) {
+      const gone = this.#history.add(change);
+      if (gone > this.#gone) this.#leaveBehind(gone);
+    }
     for (const group of this.#groups.values()) this.#send(group, group.readerId, change);
     if (this.#hasReliableReaders) {
       this.#outbox.beforeFlush(this.#appendHeartbeats);
@@ -176,6 +204,19 @@ export class StatefulWriter {
       this.#armHeartbeat();
     }
     return change.sequence;
+  }
+
+  /** Changes up to this sequence number are gone: who has not acknowledged them will get a GAP instead. */
+  #leaveBehind(sequence: number): void {
+    for (const [guid, proxy] of this.#readers) {
+      if (!proxy.reliable || proxy.acknowledged >= sequence) continue;
+      this.#statistics.samplesUnacknowledged += sequence - Math.max(proxy.acknowledged, this.#gone);
+      const now = performance.now();
+      if (now - proxy.toldBehindAt < TELL_BEHIND_MS) continue;
+      proxy.toldBehindAt = now;
+      this.#onBehind(guid);
+    }
+    this.#gone = sequence;
   }
 
   #send(group: ReaderGroup, readerId: number, change: Change): void {
@@ -220,13 +261,9 @@ export class StatefulWriter {
         gapStart = sequence;
       }
       // All before the history's first, and all from before the match, is answered at once.
-      gapEnd = Math.max(sequence + 1, Math.min(this.#first, this.#last + 1), proxy.irrelevantUpTo + 1);
+      gapEnd = Math.max(sequence + 1, Math.min(this.first, this.#last + 1), proxy.irrelevantUpTo + 1);
     }
     closeGap();
-  }
-
-  get #first(): number {
-    return this.#history.first ?? this.#last + 1;
   }
 
   /** Tells the reader where its samples begin. */
@@ -237,11 +274,11 @@ export class StatefulWriter {
   /** The highest that this reader or group was sent: what waits must not be asked for. */
   #lastSent(groupKey: string): number {
     const unsent = this.#groups.get(groupKey)?.queue.firstUnsent ?? Number.POSITIVE_INFINITY;
-    return Math.max(Math.min(this.#last, unsent - 1), this.#first - 1);
+    return Math.max(Math.min(this.#last, unsent - 1), this.first - 1);
   }
 
   #heartbeatReader({ target, groupKey }: ReaderProxy): void {
-    this.#heartbeat(target, target.entityId, this.#first, this.#lastSent(groupKey));
+    this.#heartbeat(target, target.entityId, this.first, this.#lastSent(groupKey));
   }
 
   #heartbeat(to: Destination, readerId: number, first: number, last: number): void {
@@ -251,7 +288,7 @@ export class StatefulWriter {
 
   #heartbeatGroups(): void {
     for (const [key, group] of this.#groups)
-      if (group.reliable) this.#heartbeat(group, group.readerId, this.#first, this.#lastSent(key));
+      if (group.reliable) this.#heartbeat(group, group.readerId, this.first, this.#lastSent(key));
   }
 
   #armHeartbeat(): void {

@@ -21,6 +21,8 @@ export class Statistics {
   samplesUnsent = 0;
   /** Samples of a matched writer that its reader will never deliver. */
   samplesLost = 0;
+  /** Samples that went from a writer's history before a reliable reader acknowledged them, for each reader. */
+  samplesUnacknowledged = 0;
   samplesDuplicate = 0;
   /** Samples not delivered because their lifespan was over. */
   samplesExpired = 0;

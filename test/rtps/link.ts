@@ -24,6 +24,7 @@ export const RELIABLE = { reliable: true, transientLocal: false };
 export const TRANSIENT_LOCAL = { reliable: true, transientLocal: true };
 export const BEST_EFFORT = { reliable: false, transientLocal: false };
 export const MAX_SAMPLE_BYTES = 100_000;
+export const HISTORY_BYTES = 2_000_000;
 /** So that samples of a thousand bytes go in fragments. */
 const MESSAGE_BYTES = 500;
 
@@ -50,7 +51,10 @@ export class Link {
   readonly memory = new ReceiveMemory(MAX_SAMPLE_BYTES);
   readonly received = new EventEmitter();
   readonly payloads: Buffer[] = [];
+  readonly sequences: number[] = [];
   readonly heartbeats: HeartbeatSubmessage[] = [];
+  /** The readers of which the writer told that they are behind. */
+  readonly behind: string[] = [];
   readonly gaps: GapSubmessage[] = [];
   readonly nackFrags: NackFragSubmessage[] = [];
   toReader: Weather = fair;
@@ -63,7 +67,11 @@ export class Link {
   readonly #readerProtocol: typeof RELIABLE;
   #open = true;
 
-  constructor(writer = RELIABLE, depth = 10_000, reader = RELIABLE) {
+  constructor(
+    writer: typeof RELIABLE & { startAfter?: number } = RELIABLE,
+    depth = 10_000,
+    reader = RELIABLE,
+  ) {
     const discovery = {
       participantData: () => {},
       alive: () => {},
@@ -91,9 +99,10 @@ export class Link {
     );
     this.writer = new StatefulWriter(
       WRITER.entityId,
-      { ...writer, history: { depth, bytes: 20 * MAX_SAMPLE_BYTES } },
+      { ...writer, history: { depth, bytes: HISTORY_BYTES } },
       writerOutbox,
       this.writerStatistics,
+      (guid) => this.behind.push(guid),
     );
     this.writerSide.addWriter(this.writer);
     this.reader = new StatefulReader(
@@ -101,8 +110,9 @@ export class Link {
       reader,
       readerOutbox,
       this.statistics,
-      ({ payload }) => {
+      ({ payload, sequence }) => {
         this.payloads.push(payload);
+        this.sequences.push(sequence);
         this.received.emit('sample');
       },
     );
@@ -137,6 +147,14 @@ export class Link {
 
   async until(count: number): Promise<void> {
     while (this.payloads.length < count) await once(this.received, 'sample');
+  }
+
+  /** Resolves when the writer has sent no HEARTBEAT for as long as it would wait with something unacknowledged. */
+  async quiet(): Promise<void> {
+    for (let before = -1; before !== this.heartbeats.length; ) {
+      before = this.heartbeats.length;
+      await new Promise((resolve) => setTimeout(resolve, 120));
+    }
   }
 
   close(): void {

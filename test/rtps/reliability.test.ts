@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { guidOf } from '../../src/rtps/guid';
 import type { HeartbeatSubmessage } from '../../src/rtps/submessage';
 import {
   BEST_EFFORT,
   fair,
+  HISTORY_BYTES,
   Link,
+  MAX_SAMPLE_BYTES,
   message,
   numbers,
   READER,
@@ -45,6 +48,51 @@ describe('a reliable writer and reader', function () {
       assert.equal(link.statistics.samplesLost, 0);
     });
 
+  it('lose nothing where the low word of the sequence numbers wraps', async () => {
+    const startAfter = 2 ** 32 - 300;
+    link = new Link({ ...RELIABLE, startAfter }).match();
+    await settle();
+    link.toReader = () => [];
+    link.write(1, 400);
+    await new Promise(setImmediate);
+    const next = random(1);
+    link.toReader = () => (next() < 0.3 ? [] : [Math.floor(next() * 4)]);
+    link.toWriter = link.toReader;
+    for (let from = 401; from <= 600; from += 20) {
+      link.write(from, from + 19);
+      await new Promise(setImmediate);
+    }
+    await link.until(600);
+    assert.deepEqual(link.texts, numbers(1, 600));
+    assert.equal(link.sequences[0], startAfter + 1);
+    assert.equal(link.sequences.at(-1), startAfter + 600);
+  });
+
+  it('go on to the last sequence number that a double holds', async () => {
+    link = new Link({ ...RELIABLE, startAfter: Number.MAX_SAFE_INTEGER - 20 }).match();
+    await settle();
+    link.toReader = () => [];
+    link.write(1, 10);
+    await new Promise(setImmediate);
+    link.toReader = fair;
+    link.write(11, 20);
+    await link.until(20);
+    assert.deepEqual(link.texts, numbers(1, 20));
+    assert.equal(link.sequences.at(-1), Number.MAX_SAFE_INTEGER);
+  });
+
+  it('are silent once all is acknowledged, and beat once for what is written in one turn', async () => {
+    link = new Link().match();
+    await link.quiet();
+    const before = link.heartbeats.length;
+    // They fill many datagrams.
+    link.write(1, 500);
+    await new Promise(setImmediate);
+    assert.equal(link.heartbeats.length, before + 1);
+    await link.until(500);
+    await link.quiet();
+  });
+
   it('repair a hole that is larger than one request can span', async () => {
     link = new Link().match();
     await settle();
@@ -85,6 +133,41 @@ describe('a reliable writer and reader', function () {
     await new Promise(setImmediate);
     const { first, last } = link.heartbeats.at(-1) as HeartbeatSubmessage;
     assert.deepEqual([first, last], [991, 1000]);
+  });
+
+  it('never pin more than the bytes of the history allow, whatever its depth', async () => {
+    link = new Link(RELIABLE, Number.POSITIVE_INFINITY);
+    link.matchWriterWithReader();
+    link.writerSide.receive(message(READER.prefix, emptyAckNack(1)));
+    const sample = Buffer.alloc(MAX_SAMPLE_BYTES);
+    for (let count = 0; count < 50; count++) link.writer.write(sample);
+    assert.equal(link.writer.first, 32);
+    // What a change takes besides its payload counts, too.
+    for (let count = 0; count < 20_000; count++) link.writer.write(sample.subarray(0, 4));
+    assert.ok(20_051 - link.writer.first <= HISTORY_BYTES / 256);
+  });
+
+  it('tell of a reader that is behind once in ten seconds, and count what it will not get', async () => {
+    link = new Link(RELIABLE, 10);
+    link.matchWriterWithReader();
+    link.writerSide.receive(message(READER.prefix, emptyAckNack(1)));
+    link.write(1, 10);
+    assert.deepEqual(link.behind, []);
+    link.write(11, 30);
+    const reader = guidOf(READER.prefix, READER.entityId);
+    assert.deepEqual(link.behind, [reader]);
+    assert.equal(link.writerStatistics.samplesUnacknowledged, 20);
+    // Up to 25: only what it has not acknowledged counts.
+    link.writerSide.receive(
+      message(READER.prefix, '06 03 1800 00000104 00000103 00000000 1a000000 00000000 02000000'),
+    );
+    link.write(31, 40);
+    assert.equal(link.writerStatistics.samplesUnacknowledged, 25);
+    const { now } = performance;
+    performance.now = () => now.call(performance) + 10_001;
+    link.write(41, 41);
+    performance.now = now;
+    assert.deepEqual(link.behind, [reader, reader]);
   });
 
   it('keep nothing that all have acknowledged', async () => {
