@@ -154,6 +154,8 @@ export class ParticipantDiscovery {
   }
 
   #announcement(): Change {
+    // Told while an interface was down, an address that is not to be reached would stay with others for good.
+    this.#transport.refreshInterfaces();
     const payload = encodeParticipantData({
       ...this.#own,
       builtinEndpoints: ALL_BUILTIN_ENDPOINTS,

@@ -155,6 +155,29 @@ export class UdpTransport implements MessageSender {
     this.#send(this.#user, message, locator, sent);
   }
 
+  /** Takes up interfaces that have come, and gives up those that are gone: to be done before the locators are told. */
+  refreshInterfaces(): void {
+    if (!this.#isOpen) return;
+    this.#host.refresh();
+    const present = new Set(this.#interfaces());
+    for (const [address, socket] of this.#announcers) {
+      if (present.has(address)) continue;
+      this.#announcers.delete(address);
+      socket.close();
+      try {
+        // The system keeps it over the absence of the interface, and would refuse it as a second one afterwards.
+        this.#multicast?.dropMembership(MULTICAST_GROUP, address);
+      } catch {
+        // The system has dropped it with the interface.
+      }
+    }
+    for (const address of this.#refusedInterfaces)
+      if (!present.has(address)) this.#refusedInterfaces.delete(address);
+    for (const address of present)
+      if (!this.#announcers.has(address) && !this.#refusedInterfaces.has(address))
+        void this.#addInterface(address);
+  }
+
   /**
    * Sends to whoever may be there: multicast on every interface, the configured peers and, where the range is this
    * host, its well-known ports, because multicast may be off on the loopback interface.
@@ -162,7 +185,6 @@ export class UdpTransport implements MessageSender {
   announce(message: Buffer): void {
     if (!this.#isOpen) return;
     const { domain, range } = this.#options;
-    this.#refreshInterfaces();
     const group = locatorOf(MULTICAST_GROUP, metatrafficMulticastPort(domain));
     for (const socket of this.#announcers.values()) this.#send(socket, message, group, () => {});
     if (range === 'localhost') this.#probe('127.0.0.1', message);
@@ -249,19 +271,6 @@ export class UdpTransport implements MessageSender {
       this.#refusedInterfaces.add(address);
       this.#listener.warning(`no multicast on interface ${address}: ${(error as Error).message}`);
     }
-  }
-
-  #refreshInterfaces(): void {
-    this.#host.refresh();
-    const present = new Set(this.#interfaces());
-    for (const [address, socket] of this.#announcers) {
-      if (present.has(address)) continue;
-      this.#announcers.delete(address);
-      socket.close();
-    }
-    for (const address of present)
-      if (!this.#announcers.has(address) && !this.#refusedInterfaces.has(address))
-        void this.#addInterface(address);
   }
 
   /** The addresses of the interfaces in use that exist at present. */

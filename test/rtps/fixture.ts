@@ -120,10 +120,8 @@ export class Cast {
   }
 
   peer(test: Mocha.Context, role: 'pub' | 'sub', options: DdsPeerOptions): DdsPeer {
-    const peer = new DdsPeer(counterpart(test, PROGRAMS[this.#vendor]), role, {
-      vendor: this.#vendor,
-      ...options,
-    });
+    const { vendor = this.#vendor } = options;
+    const peer = new DdsPeer(counterpart(test, PROGRAMS[vendor]), role, { ...options, vendor });
     this.#closers.push(() => peer.stop('SIGKILL'));
     return peer;
   }

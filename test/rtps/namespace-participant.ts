@@ -9,6 +9,8 @@ const say = (news: object) => process.stdout.write(`${JSON.stringify(news)}\n`);
 
 const participant = new Participant(options);
 participant.on('participant', ({ vendorId }) => say({ participant: vendorId }));
+participant.on('participant-lost', ({ vendorId }) => say({ lost: vendorId }));
+participant.on('warning', (warning) => say({ warning }));
 participant.createReader({ topic, type: STRING, qos: RELIABLE }, ({ payload }) =>
   say({ sample: decodeString(payload) }),
 );

@@ -8,6 +8,7 @@ import { Cast, freshDomain, freshTopic, numberedTexts } from './fixture';
 const HOST = `rtps-a-${process.pid}`;
 const OTHER_HOST = `rtps-b-${process.pid}`;
 const CYCLONE = 0x0110;
+const FAST = 0x010f;
 
 /** One of the programs beside this file, in a namespace; `news` are the objects it says. */
 class Program extends EventEmitter {
@@ -125,4 +126,36 @@ describe('the range of discovery on a network of two hosts', function () {
     assert.deepEqual(local?.all('participant'), [VENDOR_ID]);
     assert.ok(Number(local?.all('outOfRange')[0]) > 0);
   });
+
+  for (const [vendor, vendorId] of [
+    ['cyclone', CYCLONE],
+    ['fast', FAST],
+  ] as const)
+    it(`a peer is lost when the link is cut, loses us, and both are back with the link (${vendor})`, async function () {
+      const domain = freshDomain();
+      const topic = freshTopic();
+      const options = JSON.stringify({ domain, topic, range: 'subnet', leaseDuration: 1000 });
+      const participant = await program(HOST, 'namespace-participant', options);
+      const talker = cast.peer(this, 'pub', {
+        vendor,
+        profile: 'namespace',
+        namespace: OTHER_HOST,
+        lease: 1,
+        args: { domain, topic, count: 0, rate: 20, text: '' },
+      });
+      await participant.until(() => participant.all('sample').length >= 5);
+      ip('-n', HOST, 'link', 'set', 'veth0', 'down');
+      try {
+        await participant.until(() => participant.all('lost').length > 0);
+        await talker.until(({ matched }) => matched === 0);
+      } finally {
+        ip('-n', HOST, 'link', 'set', 'veth0', 'up');
+      }
+      await talker.until(({ matched }) => matched === 1);
+      const before = participant.all('sample').length;
+      await participant.until(() => participant.all('sample').length >= before + 5);
+      assert.deepEqual(participant.all('participant'), [vendorId, vendorId]);
+      // It is a member of the group on that interface again.
+      assert.ok(!participant.all('warning').some((warning) => String(warning).includes('multicast')));
+    });
 });
