@@ -1,3 +1,4 @@
+import { parseInterfaces } from '../src/ros/interface-text';
 import { RosTopicMapping } from '../src/topic/ros-topic';
 import { aliasesOf, type Domain, DomainList, domainsFault, withDomainsOf } from './editor/domain-list';
 import type { EditorNode } from './editor/editor-api';
@@ -13,6 +14,7 @@ interface Fields {
   peers: string;
   domains: Domain[];
   routes: Route[];
+  definitions: string;
 }
 
 const isIPv4 = (text: string) =>
@@ -53,6 +55,15 @@ function addressFault(
   return entry === undefined ? undefined : node._('ros-bridge.fault.address', { entry });
 }
 
+function definitionsFault(node: EditorNode, text: unknown): string | undefined {
+  try {
+    parseInterfaces(String(text ?? ''), node._('ros-bridge.tab.types'));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 // One form is open at a time: the lists of the open one.
 let routeList: RouteList | undefined;
 let domainList: DomainList;
@@ -84,6 +95,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
       value: [{ domain: 0, rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' }],
       validate: refusedBy((node, value) => routesFault(node, value as Route[], node.domains)),
     },
+    definitions: { value: '', validate: refusedBy((node, value) => definitionsFault(node, value)) },
   },
   inputs: 1,
   outputs: 1,
@@ -106,7 +118,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
       element: $('.mqttros-bridge-tabs'),
       onchange: ({ id }) => pages.hide().filter(`#${id}`).show(),
     });
-    for (const page of ['routes', 'discovery']) {
+    for (const page of ['routes', 'discovery', 'types']) {
       tabs.addTab({ id: `mqttros-bridge-${page}`, label: this._(`ros-bridge.tab.${page}`) });
     }
 

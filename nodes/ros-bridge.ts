@@ -18,6 +18,7 @@ interface Fields extends NodeDef {
   peers: string;
   domains: Array<{ id: number | string; alias: string }>;
   routes: Array<{ domain: number | string; rosName: string; type: string; direction: Direction }>;
+  definitions?: string;
   wires: string[][];
 }
 
@@ -139,6 +140,7 @@ function bridgeSettings(
     interfaces: entries(string('interfaces', fields.interfaces)),
     peers: entries(string('peers', fields.peers)),
     routes,
+    definitions: string('definitions', fields.definitions),
     ...(broker !== undefined && { mqtt: mqttSettings(broker, id) }),
   };
 }

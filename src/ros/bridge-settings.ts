@@ -53,6 +53,8 @@ export interface BridgeSettings {
   /** `address` or `address:port`. */
   peers: string[];
   routes: RouteSettings[];
+  /** Interface types that are not bundled, as text that `parseInterfaces` reads. */
+  definitions?: string;
   /** Absent: messages travel between ROS and the flow only. */
   mqtt?: BridgeMqttSettings;
 }

@@ -9,6 +9,7 @@ import {
   type RouteSettings,
 } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
+import { parseInterfaces } from './interface-text';
 import { MessageCodec } from './message-codec';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend, RosDomain } from './ros-backend';
@@ -49,6 +50,7 @@ export class Bridge {
   readonly #routes = new Map<number, Route>();
   readonly #refused = new Map<number, string>();
   #mapping: RosTopicMapping | undefined;
+  #library: InterfaceLibrary;
   #connection: BridgeConnection | undefined;
   #flowOutput = false;
   #timer: NodeJS.Timeout | undefined;
@@ -61,14 +63,17 @@ export class Bridge {
   constructor(settings: BridgeSettings, parts: BridgeParts) {
     this.#settings = settings;
     this.#parts = parts;
+    this.#library = parts.library;
     this.#problems = new ProblemReports(parts.onProblem);
   }
 
   /** Opens domains, routes and the MQTT connection. Rejects with `BridgeSettingsError` when nothing could work. */
   async open(): Promise<void> {
-    const { prefix, aliases, domains, routes } = this.#settings;
+    const { prefix, aliases, domains, routes, definitions = '' } = this.#settings;
     this.#mapping = makeMapping({ prefix, aliases });
     checkBridge(this.#settings);
+    // Bridges without definitions of their own share what was compiled.
+    if (definitions.trim() !== '') this.#library = libraryWith(this.#parts.library, definitions);
     await Promise.all(domains.map((domain) => this.#openDomain(domain)));
     routes.forEach((route, index) => {
       this.#openRoute(route, index);
@@ -149,7 +154,7 @@ export class Bridge {
       if (domain === undefined) throw new Error(`domain ${settings.domain} is not open`);
       const route: Route = new Route(settings, {
         topic: (this.#mapping as RosTopicMapping).toMqtt(settings.domain, settings.rosName),
-        codec: MessageCodec.for(this.#parts.library, settings.type),
+        codec: MessageCodec.for(this.#library, settings.type),
         domain,
         listener: {
           wants: () => this.#wants(route),
@@ -305,6 +310,14 @@ export class Bridge {
 function makeMapping(options: { prefix: string; aliases: Record<string, number> }): RosTopicMapping {
   try {
     return new RosTopicMapping(options);
+  } catch (error) {
+    throw new BridgeSettingsError((error as Error).message);
+  }
+}
+
+function libraryWith(library: InterfaceLibrary, definitions: string): InterfaceLibrary {
+  try {
+    return library.with(parseInterfaces(definitions, 'definitions'));
   } catch (error) {
     throw new BridgeSettingsError((error as Error).message);
   }

@@ -19,13 +19,24 @@ export class InterfaceLibrary {
     return new InterfaceLibrary(BundledInterfaces.shared());
   }
 
+  /**
+   * A library with the same bundled interfaces and these definitions, which take the place of bundled ones: a robot may
+   * have another version of a common type. Throws an Error that names the fault when one is invalid or defined twice
+   * differently.
+   */
+  with(definitions: readonly MessageDefinition[]): InterfaceLibrary {
+    const library = new InterfaceLibrary(this.#bundled);
+    library.#add(definitions, (type) => library.#added.get(type));
+    return library;
+  }
+
   get(type: string): MessageDefinition | undefined {
     return this.#added.get(type) ?? this.#bundled.get(type);
   }
 
   /** The canonical names of all types, sorted. */
   names(): string[] {
-    return [...this.#bundled.names(), ...this.#added.keys()].sort();
+    return [...new Set([...this.#bundled.names(), ...this.#added.keys()])].sort();
   }
 
   /**
@@ -33,11 +44,18 @@ export class InterfaceLibrary {
    * with another content: codecs made from the old one would not notice.
    */
   add(...definitions: MessageDefinition[]): void {
+    this.#add(definitions, (type) => this.get(type));
+  }
+
+  #add(
+    definitions: readonly MessageDefinition[],
+    knownAs: (type: string) => MessageDefinition | undefined,
+  ): void {
     const added = new Map<string, MessageDefinition>();
     for (const definition of definitions) {
       const fault = messageDefinitionFault(definition);
       if (fault !== undefined) throw new Error(fault);
-      const known = this.get(definition.name) ?? added.get(definition.name);
+      const known = knownAs(definition.name) ?? added.get(definition.name);
       if (known === undefined) added.set(definition.name, structuredClone(definition));
       else if (!isDeepStrictEqual(known, definition)) {
         throw new Error(`${definition.name} is already defined differently`);

@@ -45,7 +45,8 @@ export function parseInterface(type: string, text: string, source = type): Messa
 /**
  * Reads several definitions: each begins after a line of `=` with one of `MSG: package/msg/Name` (or `package/Name`),
  * `SRV:` or `ACTION:`, as tools print them and rosbag2 records them. What stands before the first such line is the
- * definition of `first`.
+ * definition of `first`. Lines behind a field that are indented by a tab define the field's type, as in the output of
+ * `ros2 interface show`.
  * @throws DefinitionError
  */
 export function parseInterfaces(text: string, source: string, first?: string): MessageDefinition[] {
@@ -93,27 +94,49 @@ function parseLines(type: string, lines: Line[], source: string): MessageDefinit
       `${source}: expected ${expected.join(', ')} with ${separators} of "---", found ${parts.length - 1}`,
     );
   }
-  const [first, second, third] = parts.map((part) => parsePart(part, packageName, source));
+  const nested: MessageDefinition[] = [];
+  const [first, second, third] = parts.map((part) => parsePart(part, packageName, source, nested));
   const definitions =
     third !== undefined && second !== undefined && first !== undefined
       ? actionTypes(type, first, second, third)
       : second !== undefined && first !== undefined
         ? serviceTypes(type, first, second)
         : [{ name: type, ...(first as InterfacePart) }];
-  for (const definition of definitions) {
+  const all = [...definitions, ...nested];
+  for (const definition of all) {
     const found = messageDefinitionFault(definition);
     if (found !== undefined) throw new DefinitionError(`${source}: ${found}`);
   }
-  return definitions;
+  return all;
 }
 
-function parsePart(lines: Line[], packageName: string, source: string): InterfacePart {
+/** Reads the fields and constants of one message; the types that indented lines define go to `nested`. */
+function parsePart(
+  lines: Line[],
+  packageName: string,
+  source: string,
+  nested: MessageDefinition[],
+): InterfacePart {
   const fields: MessageField[] = [];
   const constants: MessageConstant[] = [];
   const names = new Set<string>();
-  for (const line of lines) {
+  for (let index = 0; index < lines.length; index++) {
+    const line = lines[index] as Line;
     const text = content(line.text);
     if (text === '') continue;
+    if (line.text.startsWith('\t')) {
+      const type = fields.at(-1)?.type;
+      if (type === undefined || isPrimitive(type))
+        fail(source, line, 'indented behind no field of a message type');
+      const inner: Line[] = [];
+      for (; lines[index] !== undefined && isInner(lines[index] as Line); index++) {
+        const { number, text } = lines[index] as Line;
+        inner.push({ number, text: text.slice(1) });
+      }
+      index--;
+      nested.push({ name: type, ...parsePart(inner, type.slice(0, type.indexOf('/')), source, nested) });
+      continue;
+    }
     const [, type = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(text) ?? [];
     try {
       const entry = rest.includes('=') ? parseConstant(type, rest) : parseField(type, rest, packageName);
@@ -127,6 +150,10 @@ function parsePart(lines: Line[], packageName: string, source: string): Interfac
     if (names.size > MAX_ENTRIES) fail(source, line, `expected at most ${MAX_ENTRIES} fields and constants`);
   }
   return { fields, constants };
+}
+
+function isInner({ text }: Line): boolean {
+  return text.startsWith('\t') || content(text) === '';
 }
 
 function parseConstant(type: string, rest: string): MessageConstant {

@@ -433,6 +433,18 @@ inEachEditor('the forms', (session) => {
       assert.deepEqual((await saved(id('ros-bridge')))?.domains, [{ id: 46, alias: 'warehouse' }]);
     });
 
+    it('takes definitions of interface types, and says what is wrong with one', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await editor.showTab('Types');
+      await editor.enter('#node-input-definitions', 'MSG: my_msgs/Spot\nfloat32');
+      await editor.seesReason('#node-input-definitions', /Types:2: expected a type and a name/);
+      await editor.enter('#node-input-definitions', 'MSG: my_msgs/Spot\nfloat32 level');
+      await editor.done();
+      assert.equal((await saved(id('ros-bridge')))?.definitions, 'MSG: my_msgs/Spot\nfloat32 level');
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+
     it('says which address is none and why a prefix is not valid', async () => {
       const { editor } = session;
       await editor.openForm(id('ros-bridge'));

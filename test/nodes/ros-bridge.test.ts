@@ -77,6 +77,19 @@ describe('ros-bridge', function () {
     assert.deepEqual(peer.heard, ['{"data":"from the flow"}']);
   });
 
+  it('takes interface types from the form, and refuses definitions that are wrong', async () => {
+    const definitions = 'MSG: my_msgs/Spot\nfloat32 level';
+    const routes = [routeTo(93, { type: 'my_msgs/msg/Spot' })];
+    await start(flow({ domains: [{ id: 93, alias: '' }], routes, definitions }));
+    await statusOf('no ROS');
+    const completed = new Sink('completed');
+    receive('ros/93/chatter', { level: 1 });
+    await completed.until(1);
+    await stop();
+    await start(flow({ domains: [{ id: 93, alias: '' }], routes, definitions: 'float32 level' }));
+    await statusOf('definitions:1: expected a line like "MSG: my_msgs/msg/Name" before it');
+  });
+
   it('gives what it cannot publish to a catch node, with the reason', async () => {
     await start(flow({ domains: [{ id: 93, alias: 'car' }], routes: [routeTo(93)] }));
     await statusOf('no ROS');

@@ -178,6 +178,33 @@ describe('bridge between ROS and a flow', function () {
     }
   });
 
+  it('carries types that its settings define, which may be another version of a common one', async () => {
+    const definitions = 'MSG: my_msgs/Spot\nfloat32 level\nsensor_msgs/Range range\n\tfloat32 range';
+    const type = 'my_msgs/msg/Spot';
+    const routes = [route(109, { type })];
+    const bridge = keep(await TestBridge.open(thread, { domains: [109], routes, definitions }));
+    const peer = keep(await RosPeer.start(109));
+    const samples: string[] = [];
+    const dds = { topic: 'rt/chatter', type: 'my_msgs::msg::dds_::Spot_', qos: RELIABLE };
+    const reader = peer.participant.createReader(dds, ({ payload }) => {
+      samples.push(payload.toString('hex'));
+      peer.changed();
+    });
+    await peer.until(() => reader.matchedCount === 1);
+    await bridge.ready({ subscriptions: 1 });
+    await bridge.handle.publish('ros/109/chatter', { level: 0.5, range: { range: 2 } });
+    await peer.until(() => samples.length === 1);
+    assert.deepEqual(samples, ['000100000000003f00000040']);
+  });
+
+  it('refuses definitions that are wrong, with the line', async () => {
+    const routes = [route(109)];
+    await assert.rejects(
+      TestBridge.open(thread, { domains: [109], routes, definitions: 'MSG: my_msgs/Spot\nfloat32' }),
+      { message: 'definitions:2: expected a type and a name like "float64 x", got "float32"' },
+    );
+  });
+
   it('refuses a route that cannot work, with the reason, and carries the others', async () => {
     const routes = [
       route(66, { rosName: 'no_slash' }),

@@ -299,6 +299,42 @@ int8 d
     assert.ok(names.includes('b_msgs/action/Go_GetResult_Event'));
   });
 
+  it('may be in each other, as `ros2 interface show` prints them', () => {
+    const text = [
+      'MSG: my_msgs/msg/Track',
+      'uint8 OPEN=1',
+      'std_msgs/Header header',
+      '\tbuiltin_interfaces/Time stamp',
+      '\t\tint32 sec',
+      '\t\tuint32 nanosec',
+      '\tstring frame_id',
+      '',
+      'Spot[<=4] spots   # with a comment',
+      '\tuint8 KIND=3',
+      '\t# only a comment',
+      '\tNear near',
+      '\t\tfloat32 distance 1.5',
+      'bool last',
+    ];
+    const definitions = parseInterfaces(text.join('\n'), 'pasted');
+    assert.deepEqual(fieldsOf(definitions), {
+      'my_msgs/msg/Track': 'std_msgs/msg/Header header, my_msgs/msg/Spot spots, bool last',
+      'builtin_interfaces/msg/Time': 'int32 sec, uint32 nanosec',
+      'std_msgs/msg/Header': 'builtin_interfaces/msg/Time stamp, string frame_id',
+      'my_msgs/msg/Near': 'float32 distance',
+      'my_msgs/msg/Spot': 'my_msgs/msg/Near near',
+    });
+    assert.equal(definitions.at(-1)?.constants[0]?.value, 3);
+    assert.throws(
+      () => parseInterfaces(['MSG: a/T', 'int8 a', '\tint8 b'].join('\n'), 'pasted'),
+      /^DefinitionError: pasted:3: indented behind no field of a message type/,
+    );
+    assert.throws(
+      () => parseInterfaces(['MSG: a/T', 'B b', '', '\tint8 c', '\tint8'].join('\n'), 'pasted'),
+      /^DefinitionError: pasted:5: expected a type and a name/,
+    );
+  });
+
   it('are refused by the line of the whole text, and where nobody knows what a line belongs to', () => {
     assert.throws(
       () => parseInterfaces('# first\nMSG: a/T\nint8\n', 'pasted'),

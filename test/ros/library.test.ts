@@ -102,6 +102,19 @@ describe('InterfaceLibrary', () => {
     assert.throws(() => mine.add(message('std_msgs/msg/String')), /already defined differently/);
   });
 
+  it('is made with definitions that take the place of bundled ones', () => {
+    const old = message('sensor_msgs/msg/Range', { name: 'range', type: 'float32' });
+    const mine = library.with([old, structuredClone(old)]);
+    assert.deepEqual(mine.get('sensor_msgs/msg/Range'), old);
+    assert.notDeepEqual(library.get('sensor_msgs/msg/Range'), old);
+    assert.equal(mine.names().filter((name) => name === 'sensor_msgs/msg/Range').length, 1);
+    assert.throws(
+      () => library.with([old, message('sensor_msgs/msg/Range')]),
+      /^Error: sensor_msgs\/msg\/Range is already defined differently$/,
+    );
+    assert.throws(() => library.with([message('a/T')]), /is not an interface type/);
+  });
+
   it('refuses definitions from which no code may be generated', () => {
     const mine = InterfaceLibrary.bundled();
     const field = (more: Partial<MessageField>) => message('a/msg/T', { name: 'x', type: 'int8', ...more });
