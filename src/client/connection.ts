@@ -7,6 +7,7 @@ import {
   furtherSession,
   type PublishOptions,
   type PublishReceipt,
+  type QoS,
   type SubscribeOptions,
 } from './connection-settings';
 import { PublishError, SubscribeError } from './errors';
@@ -50,6 +51,8 @@ const UNSUBSCRIBE_MS = 1000;
 export interface Subscription {
   /** Nothing is delivered after this call. The filter is unsubscribed soon, unless another listener is on it. */
   close(): void;
+  /** From soon on messages may come with this QoS, if it is more; retained ones do not come again. */
+  raise(qos: QoS): void;
 }
 
 interface Place {
@@ -198,13 +201,16 @@ export class Connection {
         : undefined;
     if (place === undefined) {
       queueMicrotask(() => listener.result?.(new SubscribeError(filter, fault ?? TOO_MANY_SESSIONS)));
-      return { close() {} };
+      return { close() {}, raise() {} };
     }
     const { subscription, session } = place;
     const member = new Member(options, listener);
     subscription.join(member);
     this.#session(session).request(subscription);
-    return { close: () => this.#leave(subscription, member) };
+    return {
+      close: () => this.#leave(subscription, member),
+      raise: (qos) => this.#raise(subscription, member, qos),
+    };
   }
 
   /** For as long as a broker that does not answer deserves. */
@@ -229,6 +235,14 @@ export class Connection {
     // A broker would have to end the connection [MQTT-3.8.3-4].
     if (options.noLocal && filter.startsWith('$share/')) return 'a shared subscription cannot have No Local';
     return topicFilterFault(filter) ?? this.#byFilter.get(filter)?.subscription.conflict(options, owner);
+  }
+
+  #raise(subscription: FilterSubscription, member: Member, qos: QoS): void {
+    const place = this.#byFilter.get(subscription.filter);
+    if (!subscription.members.has(member) || place?.subscription !== subscription) return;
+    if (qos <= member.options.qos) return;
+    member.options = { ...member.options, qos };
+    this.#session(place.session).renew(subscription);
   }
 
   #leave(subscription: FilterSubscription, member: Member): void {

@@ -1,7 +1,9 @@
 import { parseFilter } from '../topic/topic-filter';
 import { wildcardParts } from '../topic/topic-match';
 import type { Connection, ReceivedMessage, SubscribeOptions, Subscription } from './connection';
+import type { QoS } from './connection-settings';
 import { SubscribeError } from './errors';
+import { filtersOverlap } from './filter-overlap';
 
 /** Who receives what matches any filter of a set. */
 export interface FilterSetListener {
@@ -17,14 +19,18 @@ export type FilterResult = (error?: Error) => void;
 
 interface Entry {
   readonly filter: string;
-  /** What topic names are compared with. */
-  readonly topicFilter: string;
   readonly levels: readonly string[];
+  readonly topicFilter: string;
   readonly shared: boolean;
   readonly options: SubscribeOptions;
   readonly result: FilterResult;
+  /** The highest of the filters that it overlaps: whichever brings a message brings it with that. */
+  qos: QoS;
   subscription?: Subscription;
+  /** `granted` also while other options are asked for: the broker replaces a subscription, it does not end it [MQTT-3.8.4-3]. */
   state: 'asked' | 'granted' | 'refused';
+  answered: boolean;
+  left: boolean;
 }
 
 /** A filter of a set, for those who ask. */
@@ -35,9 +41,13 @@ export interface SetFilter {
 }
 
 /**
- * Several filters of one subscriber, which gets each message once however many of them match: through the one with the
- * highest QoS. Shared subscriptions are the exception that MQTT makes: a message that comes through one is another
- * than the same through the next, unless an unshared filter brings all of them anyway.
+ * Several filters of one subscriber, which gets each message once however many of them match, with the highest QoS of
+ * those: through the first that was added, whatever becomes of the options of any. Were it another one at another time,
+ * messages of which the copies come before and after would be lost, or come twice. So it is when a filter is left:
+ * messages under way that another one matches too.
+ *
+ * Shared subscriptions are the exception that MQTT makes: a message that comes through one is another than the same
+ * through the next, unless an unshared filter brings all of them anyway.
  */
 export class FilterSet {
   readonly #connection: Connection;
@@ -59,33 +69,68 @@ export class FilterSet {
 
   /** Subscribes; a filter that is in the set gets the new options. */
   add(filter: string, options: SubscribeOptions, result: FilterResult): void {
-    this.remove(filter);
+    const before = this.#entries.get(filter);
+    if (before !== undefined) this.#leave(before);
     const { filter: topicFilter, group } = parseFilter(filter);
-    const levels = topicFilter.split('/');
-    const shared = group !== undefined;
-    const entry: Entry = { filter, topicFilter, levels, shared, options, result, state: 'asked' };
+    const entry: Entry = {
+      filter,
+      levels: topicFilter.split('/'),
+      topicFilter,
+      shared: group !== undefined,
+      options,
+      result,
+      qos: options.qos,
+      state: before?.state === 'granted' ? 'granted' : 'asked',
+      answered: false,
+      left: false,
+    };
+    // In the place that the filter had, if it had one.
     this.#entries.set(filter, entry);
+    this.#raise(entry);
     const { owner } = this.#listener;
-    entry.subscription = this.#connection.subscribe(filter, options, {
-      ...(owner !== undefined && { owner }),
-      message: (message) => this.#pass(entry, message),
-      result: (error) => {
-        if (this.#entries.get(filter) !== entry) return;
-        entry.state = error === undefined ? 'granted' : 'refused';
-        result(error);
+    entry.subscription = this.#connection.subscribe(
+      filter,
+      { ...options, qos: entry.qos },
+      {
+        ...(owner !== undefined && { owner }),
+        message: (message) => this.#pass(entry, message),
+        result: (error) => {
+          if (this.#entries.get(filter) !== entry) return;
+          entry.state = error === undefined ? 'granted' : 'refused';
+          entry.answered = true;
+          result(error);
+        },
+        unacknowledged: (message) => this.#listener.unacknowledged?.(message),
       },
-      unacknowledged: (message) => this.#listener.unacknowledged?.(message),
-    });
+    );
   }
 
   /** Leaves a filter; `false` when it is not in the set. */
   remove(filter: string): boolean {
     const entry = this.#entries.get(filter);
-    if (entry === undefined) return false;
+    if (entry === undefined || entry.left) return false;
     this.#entries.delete(filter);
-    entry.subscription?.close();
-    if (entry.state === 'asked') entry.result(new SubscribeError(filter, 'left before the broker answered'));
+    this.#leave(entry);
     return true;
+  }
+
+  #leave(entry: Entry): void {
+    const { filter, subscription, answered, result } = entry;
+    entry.left = true;
+    subscription?.close();
+    if (!answered) result(new SubscribeError(filter, 'left before the broker answered'));
+  }
+
+  /** Has the entry, and those that it overlaps, subscribed with the highest QoS of them all. */
+  #raise(entry: Entry): void {
+    if (entry.shared) return;
+    for (const other of this.#entries.values()) {
+      if (other === entry || other.shared || !filtersOverlap(other.topicFilter, entry.topicFilter)) continue;
+      entry.qos = Math.max(entry.qos, other.options.qos) as QoS;
+      if (other.qos >= entry.options.qos) continue;
+      other.qos = entry.options.qos;
+      other.subscription?.raise(other.qos);
+    }
   }
 
   /** Leaves all filters without a word about those that the broker has not answered. */
@@ -96,14 +141,20 @@ export class FilterSet {
 
   #pass(entry: Entry, message: ReceivedMessage): void {
     const params = partsOf(entry, message.topic);
-    if (params === undefined || this.#comesThroughAnother(entry, message.topic)) message.acknowledge?.();
-    else this.#listener.message(message, params);
+    const qos = params && this.#qosThrough(entry, message.topic);
+    if (params === undefined || qos === undefined) message.acknowledge?.();
+    else this.#listener.message(qos < message.qos ? { ...message, qos } : message, params);
   }
 
-  // The broker takes SUBSCRIBE packets in order: what comes through one comes through those before it as well, which
-  // need not have been answered; only one that asks for more QoS has to show that it was granted.
-  #comesThroughAnother(entry: Entry, topic: string): boolean {
-    if (this.#entries.size === 1) return false;
+  /**
+   * The QoS that is wanted of a message which has come through this filter; `undefined` when another one brings it.
+   *
+   * The broker takes SUBSCRIBE packets in order: what comes through one comes through those before it as well, which need
+   * not have been answered.
+   */
+  #qosThrough(entry: Entry, topic: string): QoS | undefined {
+    let { qos } = entry.options;
+    if (this.#entries.size === 1) return qos;
     let after = false;
     for (const other of this.#entries.values()) {
       if (other === entry) {
@@ -111,13 +162,10 @@ export class FilterSet {
         continue;
       }
       if (other.shared || other.state === 'refused' || partsOf(other, topic) === undefined) continue;
-      const more = other.options.qos - entry.options.qos;
-      const covers = after
-        ? (entry.shared || more > 0) && other.state === 'granted'
-        : entry.shared || more >= 0 || entry.state === 'asked';
-      if (covers) return true;
+      if (!after || (entry.shared && other.state === 'granted')) return undefined;
+      qos = Math.max(qos, other.options.qos) as QoS;
     }
-    return false;
+    return qos;
   }
 }
 

@@ -23,7 +23,7 @@ export class Member {
   readonly acknowledged: AcknowledgedDelivery | undefined;
 
   constructor(
-    readonly options: SubscribeOptions,
+    public options: SubscribeOptions,
     readonly listener: SubscriptionListener,
   ) {
     const { acknowledgement } = options;
@@ -88,6 +88,8 @@ export class FilterSubscription {
   readonly members = new Set<Member>();
   /** The session has acknowledged a SUBSCRIBE for this filter. */
   acknowledged = false;
+  /** The last SUBSCRIBE did not have the QoS that is wanted now. */
+  outdated = false;
   /** A SUBSCRIBE is asked for, or on its way. */
   pending = false;
   /** Ends the subscription when nobody has taken it up again. */

@@ -74,6 +74,12 @@ export class SessionSubscriptions {
     }
   }
 
+  /** Asks for a SUBSCRIBE with the QoS that the members want by now. */
+  renew(subscription: FilterSubscription): void {
+    subscription.outdated = true;
+    this.request(subscription);
+  }
+
   /** Asks for a SUBSCRIBE that covers the members who have had none; those who join during one turn of the loop share it. */
   request(subscription: FilterSubscription): void {
     if (subscription.pending || !this.session.connected) return;
@@ -116,10 +122,11 @@ export class SessionSubscriptions {
 
   async #subscribe(subscription: FilterSubscription): Promise<void> {
     const joining = [...subscription.members].filter((member) => member.generation === undefined);
-    if (joining.length === 0) {
+    if (joining.length === 0 && !subscription.outdated) {
       subscription.pending = false;
       return;
     }
+    subscription.outdated = false;
     const options = subscription.nextGeneration(joining);
     const identifier = this.#identified() ? subscription.identifier : undefined;
     let error: Error | undefined;
@@ -129,11 +136,15 @@ export class SessionSubscriptions {
     } catch (thrown) {
       if (thrown instanceof SubscribeError) error = thrown;
       // The connection ended; ready() comes again.
-      else for (const member of joining) member.generation = undefined;
+      else {
+        subscription.outdated = true;
+        for (const member of joining) member.generation = undefined;
+      }
       if (error === undefined) joining.length = 0;
     }
     subscription.pending = false;
-    for (const member of joining) report(member, error);
+    const concerned = error !== undefined && joining.length === 0 ? subscription.members : joining;
+    for (const member of concerned) report(member, error);
     this.request(subscription);
   }
 }

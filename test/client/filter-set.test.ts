@@ -60,7 +60,8 @@ describe('several filters of one subscriber', function () {
     ]);
     assert.equal(set.remove('a/+'), true);
     assert.equal(set.remove('a/+'), false);
-    assert.deepEqual(await publish('a/b'), [['a/b', 2, ['a']]]);
+    // With the QoS of the one, and through the other, which was first.
+    assert.deepEqual(await publish('a/b'), [['a/b', 2, ['b']]]);
     set.remove('+/b');
     set.remove('a/#');
     assert.deepEqual(await publish('a/b'), [['a/b', 2, []]]);
@@ -83,5 +84,19 @@ describe('several filters of one subscriber', function () {
         ['a/#/c', false],
       ],
     );
+  });
+
+  it('takes the last options of a filter that is added twice before the answer, whatever the first then does', async () => {
+    wake = () => {};
+    await add('marker', 2);
+    const first = new Promise<Error | undefined>((resolve) => {
+      set.add('a', { qos: 0 }, (error) => {
+        assert.equal(set.remove('a'), false);
+        resolve(error);
+      });
+    });
+    assert.equal(await add('a', 1), undefined);
+    assert.match((await first)?.message ?? '', /left before the broker answered/);
+    assert.deepEqual(await publish('a'), [['a', 1, []]]);
   });
 });
