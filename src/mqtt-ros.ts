@@ -49,11 +49,15 @@ export {
   type Direction,
   type RouteSettings,
 } from './ros/bridge-settings';
+export { DefinitionError } from './ros/definition-error';
+export { describedTypes } from './ros/described-types';
 export { InterfaceLibrary } from './ros/interface-library';
+export { parseInterface, parseInterfaces } from './ros/interface-text';
 export { CdrError, MessageCodec, PayloadError, UnknownTypeError } from './ros/message-codec';
-export type { MessageDefinition, MessageField } from './ros/message-definition';
+export type { MessageConstant, MessageDefinition, MessageField } from './ros/message-definition';
 export { ddsTopicName, ddsTypeName, rosNameOf, rosTypeOf } from './ros/names';
 export { RosThread } from './ros/ros-thread';
+export { describeType, type TypeDescription, typeHash } from './ros/type-description';
 export {
   Participant,
   ParticipantOptionError,

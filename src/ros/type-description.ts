@@ -25,9 +25,9 @@ interface FieldType {
   nested_type_name: string;
 }
 
-const NESTED_TYPE = 1;
+export const NESTED_TYPE = 1;
 /** `type_description_interfaces/msg/FieldType`; what a `.msg` calls char is a uint8 to rosidl. */
-const TYPE_IDS: Readonly<Record<string, number>> = {
+export const TYPE_IDS: Readonly<Record<string, number>> = {
   int8: 2,
   uint8: 3,
   char: 3,
@@ -44,19 +44,19 @@ const TYPE_IDS: Readonly<Record<string, number>> = {
   string: 17,
   wstring: 18,
 };
-const BOUNDED_STRING_OFFSET = 4;
-const ARRAY_OFFSET = 48;
-const BOUNDED_SEQUENCE_OFFSET = 96;
-const UNBOUNDED_SEQUENCE_OFFSET = 144;
+export const BOUNDED_STRING_OFFSET = 4;
+export const ARRAY_OFFSET = 48;
+export const BOUNDED_SEQUENCE_OFFSET = 96;
+export const UNBOUNDED_SEQUENCE_OFFSET = 144;
 
 /** What rosidl gives a message without fields. */
-const EMPTY_FIELD: MessageField = { name: 'structure_needs_at_least_one_member', type: 'uint8' };
+export const EMPTY_FIELD: MessageField = { name: 'structure_needs_at_least_one_member', type: 'uint8' };
 
 /**
  * Describes a message, service or action as ROS 2 does. Throws UnknownTypeError when the library does not know it or
  * one that it contains. Source: REP-2016; rosidl_generator_type_description.
  */
-export function describeType(library: InterfaceLibrary, type: string): TypeDescription {
+export function describeType(library: Pick<InterfaceLibrary, 'get'>, type: string): TypeDescription {
   const described = new Map<string, IndividualTypeDescription>();
   const visit = (name: string): IndividualTypeDescription => {
     const definition = library.get(name);
@@ -90,7 +90,7 @@ export function hashOf(description: TypeDescription): string {
 }
 
 /** The hash of a type of a library. Throws like `describeType`. */
-export function typeHash(library: InterfaceLibrary, type: string): string {
+export function typeHash(library: Pick<InterfaceLibrary, 'get'>, type: string): string {
   return hashOf(describeType(library, type));
 }
 
