@@ -1,5 +1,6 @@
 import { decodeEndpointData, type EndpointData, encodeEndpointData } from './endpoint-data';
 import { EntityId, guidOf, prefixOf } from './guid';
+import { KnownEndpoints } from './known-endpoints';
 import { MalformedError } from './malformed-error';
 import type { MessageReceiver } from './message-receiver';
 import type { Outbox } from './outbox';
@@ -28,6 +29,9 @@ const BUILTIN_PROTOCOL = {
 };
 const MAX_ENDPOINTS_PER_PARTICIPANT = 1024;
 const MAX_ENDPOINTS = 8192;
+/** Of their announcements, of which less is kept. */
+const MAX_BYTES_PER_PARTICIPANT = 4 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /** One of the two directions of endpoint discovery: of all writers, or of all readers. */
 interface Side {
@@ -49,9 +53,10 @@ export class EndpointDiscovery {
   readonly #sides: readonly Side[];
   /** The sequence numbers of our endpoints' announcements. */
   readonly #announced = new Map<string, number>();
-  /** By participant, then by GUID. */
-  readonly #remote = new Map<string, Map<string, EndpointData>>();
+  /** By participant. */
+  readonly #remote = new Map<string, KnownEndpoints>();
   #remoteCount = 0;
+  #remoteBytes = 0;
 
   constructor(
     outbox: Outbox,
@@ -140,7 +145,7 @@ export class EndpointDiscovery {
       writer.unmatchReader(guidOf(prefix, reader.entityId));
       this.#receiver.disconnect(reader, guidOf(prefix, writer.entityId));
     }
-    for (const endpoint of this.#remote.get(prefix)?.values() ?? []) this.#lose(endpoint.guid);
+    for (const { guid } of [...(this.#remote.get(prefix)?.values() ?? [])]) this.#lose(guid);
   }
 
   close(): void {
@@ -152,7 +157,7 @@ export class EndpointDiscovery {
 
   #receive(kind: EndpointData['kind'], change: ReceivedChange): void {
     try {
-      if (change.status === 0) this.#find(decodeEndpointData(change.payload, kind));
+      if (change.status === 0) this.#find(decodeEndpointData(change.payload, kind), change.payload.length);
       else this.#lose(decodeDisposal(Pid.endpointGuid, change.payload, change.keyHash));
     } catch (error) {
       // Not thrown on: the message around it is sound, and the samples behind this one must not be lost with it.
@@ -161,25 +166,29 @@ export class EndpointDiscovery {
     }
   }
 
-  #find(endpoint: EndpointData): void {
-    const prefix = prefixOf(endpoint.guid);
-    const ofParticipant = this.#remote.get(prefix) ?? new Map<string, EndpointData>();
-    const known = ofParticipant.get(endpoint.guid);
-    if (known !== undefined) {
-      if (isSame(known, endpoint)) return;
-      ofParticipant.set(endpoint.guid, endpoint);
-      this.#listener.endpointChanged(endpoint);
-      return;
-    }
+  #find(endpoint: EndpointData, bytes: number): void {
+    const { guid } = endpoint;
+    const prefix = prefixOf(guid);
+    const ofParticipant = this.#remote.get(prefix) ?? new KnownEndpoints();
+    const known = ofParticipant.get(guid);
+    if (known !== undefined && isSame(known, endpoint)) return;
+    const more = bytes - ofParticipant.bytesOf(guid);
     if (
       !this.#listener.knowsParticipant(prefix) ||
-      ofParticipant.size >= MAX_ENDPOINTS_PER_PARTICIPANT ||
-      this.#remoteCount >= MAX_ENDPOINTS
+      ofParticipant.bytes + more > MAX_BYTES_PER_PARTICIPANT ||
+      this.#remoteBytes + more > MAX_BYTES ||
+      (known === undefined &&
+        (ofParticipant.size >= MAX_ENDPOINTS_PER_PARTICIPANT || this.#remoteCount >= MAX_ENDPOINTS))
     ) {
       this.#statistics.announcementsRefused++;
       return;
     }
-    ofParticipant.set(endpoint.guid, endpoint);
+    ofParticipant.set(endpoint, bytes);
+    this.#remoteBytes += more;
+    if (known !== undefined) {
+      this.#listener.endpointChanged(endpoint);
+      return;
+    }
     this.#remote.set(prefix, ofParticipant);
     this.#remoteCount++;
     this.#listener.endpointFound(endpoint);
@@ -190,6 +199,7 @@ export class EndpointDiscovery {
     const ofParticipant = this.#remote.get(prefix);
     const endpoint = ofParticipant?.get(guid);
     if (ofParticipant === undefined || endpoint === undefined) return;
+    this.#remoteBytes -= ofParticipant.bytesOf(guid);
     ofParticipant.delete(guid);
     if (ofParticipant.size === 0) this.#remote.delete(prefix);
     this.#remoteCount--;

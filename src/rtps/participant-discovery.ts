@@ -55,7 +55,7 @@ export class ParticipantDiscovery {
   readonly #transport: UdpTransport;
   readonly #statistics: Statistics;
   readonly #listener: ParticipantDiscoveryListener;
-  readonly #found = new Map<string, FoundParticipant & { lastSeen: number }>();
+  readonly #found = new Map<string, FoundParticipant & { lastSeen: number; readonly movedAt: number }>();
   #announceTimer: NodeJS.Timeout | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
   #period = FIRST_PERIOD_MS;
@@ -133,6 +133,11 @@ export class ParticipantDiscovery {
     const known = this.#found.get(prefix);
     if (known !== undefined) {
       if (known.locator.key === locator?.key) return;
+      // Two that use the same GUID prefix would else take turns for ever.
+      if (performance.now() - known.movedAt < known.data.leaseDuration) {
+        this.#statistics.announcementsRefused++;
+        return;
+      }
       // It moved to another address: what was matched there is matched anew.
       this.#lose(prefix);
     }
@@ -140,7 +145,9 @@ export class ParticipantDiscovery {
       this.#statistics.announcementsRefused++;
       return;
     }
-    const found = { data, locator, lastSeen: performance.now() };
+    const moment = performance.now();
+    const movedAt = known === undefined ? Number.NEGATIVE_INFINITY : moment;
+    const found = { data, locator, lastSeen: moment, movedAt };
     this.#found.set(prefix, found);
     // It may have started after our last announcement, and must know us before it takes our endpoints.
     this.#sendTo(found, this.#announcement());

@@ -38,6 +38,11 @@ export interface ParticipantOptions {
   readonly interfaces?: readonly string[];
   /** IPv4 addresses, each with or without `:port`, to announce to where multicast does not reach. */
   readonly peers?: readonly string[];
+  /**
+   * The IPv4 address at which others reach this participant where it is none of this host's: that of the machine
+   * around a container, or of a router. The ports must lead here under the same numbers.
+   */
+  readonly advertisedAddress?: string;
   readonly name?: string;
   readonly userData?: Buffer;
   /** Milliseconds without a sign of us after which others give us up; default 10,000. */
@@ -139,7 +144,13 @@ export class Participant extends EventEmitter<ParticipantEvents> {
       );
     this.#maxSampleBytes = maxSampleBytes;
     this.#transport = createTransport(
-      { domain, range: options.range, interfaces: options.interfaces ?? [], peers: options.peers ?? [] },
+      {
+        domain,
+        range: options.range,
+        interfaces: options.interfaces ?? [],
+        peers: options.peers ?? [],
+        advertisedAddress: options.advertisedAddress,
+      },
       {
         datagram: (datagram) => this.#receiver.receive(datagram),
         warning: (text) => this.emit('warning', text),

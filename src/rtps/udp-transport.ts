@@ -24,6 +24,8 @@ export interface TransportOptions {
   readonly interfaces: readonly string[];
   /** IPv4 addresses, each with or without `:port`. */
   readonly peers: readonly string[];
+  /** An IPv4 address that is told before those of this host. */
+  readonly advertisedAddress?: string | undefined;
 }
 
 export interface TransportListener {
@@ -32,7 +34,7 @@ export interface TransportListener {
   warning(text: string): void;
 }
 
-/** A participant's interface or peer setting is not an IPv4 address, or no participant index is free. */
+/** A participant's interface, peer or advertised address is not an IPv4 address, or no participant index is free. */
 export class TransportError extends Error {
   override name = 'TransportError';
 }
@@ -77,7 +79,7 @@ export class UdpTransport implements MessageSender {
   #sent: (() => void) | undefined;
   #closed = false;
 
-  /** @throws TransportError for an interface or peer that is not an IPv4 address. */
+  /** @throws TransportError for an interface, peer or advertised address that is not an IPv4 address. */
   constructor(options: TransportOptions, listener: TransportListener, statistics: Statistics) {
     this.#options = options;
     this.#listener = listener;
@@ -85,6 +87,11 @@ export class UdpTransport implements MessageSender {
     for (const address of options.interfaces)
       if (!isIPv4(address))
         throw new TransportError(`interface ${JSON.stringify(address)}: expected an IPv4 address`);
+    const { advertisedAddress } = options;
+    if (advertisedAddress !== undefined && !isIPv4(advertisedAddress))
+      throw new TransportError(
+        `advertised address ${JSON.stringify(advertisedAddress)}: expected an IPv4 address`,
+      );
     this.#peers = options.peers.map(parsePeer);
   }
 
@@ -285,7 +292,9 @@ export class UdpTransport implements MessageSender {
     const loopback = addresses.filter(isLoopback);
     const ordered =
       this.#options.range === 'localhost' || routable.length === 0 ? [...loopback, ...routable] : routable;
-    return ordered.slice(0, MAX_LOCATORS).map((address) => locatorOf(address, port));
+    const { advertisedAddress } = this.#options;
+    const told = new Set(advertisedAddress === undefined ? ordered : [advertisedAddress, ...ordered]);
+    return [...told].slice(0, MAX_LOCATORS).map((address) => locatorOf(address, port));
   }
 
   #isLoopbackOnly(): boolean {

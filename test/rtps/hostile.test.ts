@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { encodeEndpointData } from '../../src/rtps/endpoint-data';
 import { EntityId, guidOf, isWriter } from '../../src/rtps/guid';
-import { locatorOf } from '../../src/rtps/locator';
+import { encodeLocator, locatorOf } from '../../src/rtps/locator';
 import { type Change, MessageWriter } from '../../src/rtps/message-writer';
 import { Pid } from '../../src/rtps/parameter-list';
 import type { Participant } from '../../src/rtps/participant';
@@ -175,5 +175,61 @@ describe('a participant under hostile datagrams', function () {
     await send(participant, domain, datagrams);
     assert.equal(participant.participants.length, 256);
     assert.equal(participant.statistics.announcementsRefused, 144);
+  });
+
+  /** Announcements of so many writers of one participant, in order. */
+  function endpoints(count: number, userData: Buffer | undefined): Buffer[] {
+    const { publicationsReader, publicationsWriter } = EntityId;
+    return Array.from({ length: count }, (_, index) => {
+      const payload = encodeEndpointData({
+        guid: guidOf(PREFIX, ((index + 1) << 8) | 0x03),
+        kind: 'writer',
+        topic: `topic ${index}`,
+        type: STRING,
+        qos: RELIABLE,
+        userData,
+      });
+      const sequence = index + 1;
+      const timestamp = { seconds: 1, fraction: 0 };
+      const writer = new MessageWriter(PREFIX, Buffer.alloc(512 + payload.length));
+      if (index === 0) writer.heartbeat(publicationsReader, publicationsWriter, 1, count, 1, true);
+      const change = { sequence, timestamp, payload, keyOnly: false, inlineQos: undefined };
+      writer.data(publicationsReader, publicationsWriter, change);
+      return writer.message;
+    });
+  }
+
+  for (const [bound, count, userData, kept] of [
+    ['number', 1100, undefined, 1024],
+    ['size', 300, Buffer.alloc(16 * 1024), 253],
+  ] as const)
+    it(`keeps endpoints of one participant up to a ${bound}, and counts the others`, async () => {
+      const domain = freshDomain();
+      const participant = await cast.participant({ domain });
+      const [announcement] = messages(freshTopic()) as [Buffer, ...Buffer[]];
+      await send(participant, domain, [announcement]);
+      await send(participant, domain, endpoints(count, userData));
+      assert.equal(participant.endpoints.length, kept);
+      assert.equal(participant.statistics.announcementsRefused, count - kept);
+    });
+
+  it('follows a participant to another place once a lease, so that two of one name do not take turns', async () => {
+    const domain = freshDomain();
+    const participant = await cast.participant({ domain });
+    const events: string[] = [];
+    participant.on('participant', () => events.push('found'));
+    participant.on('participant-lost', () => events.push('lost'));
+    const elsewhere = createSocket('udp4');
+    elsewhere.bind(0, '127.0.0.1');
+    await once(elsewhere, 'listening');
+    const [here] = messages(freshTopic()) as [Buffer, ...Buffer[]];
+    const there = Buffer.from(here);
+    const place = Buffer.from(encodeLocator(locatorOf('127.0.0.1', socket.address().port)));
+    const other = encodeLocator(locatorOf('127.0.0.1', elsewhere.address().port));
+    for (let at = there.indexOf(place); at >= 0; at = there.indexOf(place, at + 1)) other.copy(there, at);
+    await send(participant, domain, [here, there, here, there, there, here]);
+    assert.deepEqual(events, ['found', 'lost', 'found']);
+    assert.equal(participant.statistics.announcementsRefused, 2);
+    await new Promise<void>((resolve) => elsewhere.close(resolve));
   });
 });

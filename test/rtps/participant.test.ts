@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { EndpointPair } from '../../src/rtps/matching';
 import { Participant, ParticipantOptionError, type RemoteParticipant } from '../../src/rtps/participant';
+import { decodeParticipantData } from '../../src/rtps/participant-data';
 import { QosError } from '../../src/rtps/qos';
 import type { RemoteEndpoint } from '../../src/rtps/remote-endpoint';
 import { TransportError } from '../../src/rtps/udp-transport';
@@ -146,6 +147,25 @@ describe('participants among themselves', function () {
     assert.deepEqual(b.endpoints, []);
   });
 
+  it('tell an address that is not of this host first, where they are to be reached there', async () => {
+    const domain = freshDomain();
+    const listener = createSocket({ type: 'udp4', reuseAddr: true });
+    listener.bind(7400 + 250 * domain);
+    await once(listener, 'listening');
+    listener.addMembership('239.255.0.1', '127.0.0.1');
+    const announcement = once(listener, 'message');
+    await cast.participant({ domain, advertisedAddress: '192.0.2.7' });
+    const [datagram] = (await announcement) as [Buffer];
+    await new Promise<void>((resolve) => listener.close(resolve));
+    // Behind the RTPS header, the timestamp and the header of DATA.
+    const { metatrafficLocators, userLocators } = decodeParticipantData(datagram.subarray(20 + 12 + 24));
+    for (const locators of [metatrafficLocators, userLocators])
+      assert.deepEqual(
+        locators.map(({ address }) => address),
+        ['192.0.2.7', '127.0.0.1'],
+      );
+  });
+
   it('say goodbye to those that they do not know, too', async () => {
     const domain = freshDomain();
     const listener = createSocket({ type: 'udp4', reuseAddr: true });
@@ -273,6 +293,7 @@ describe('participants among themselves', function () {
     ])
       assert.throws(() => new Participant({ ...good, peers: [peer] }), TransportError);
     assert.throws(() => new Participant({ ...good, interfaces: ['lo'] }), TransportError);
+    assert.throws(() => new Participant({ ...good, advertisedAddress: 'host' }), TransportError);
     const participant = await cast.participant({ domain: freshDomain() });
     for (const depth of [0, -1, 1.5])
       assert.throws(

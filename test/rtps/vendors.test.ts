@@ -277,6 +277,22 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
     assert.equal(reader.matchedCount, 1);
   });
 
+  it('learns of 200 endpoints of one peer, and misses all when it leaves, long before its lease is over', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const args = { domain, topic, match: 0, count: 1, idle: 30, others: 199 };
+    const talker = cast.peer(this, 'pub', { lease: 3600, args });
+    const topics = () => new Set(participant.endpoints.map((endpoint) => endpoint.topic));
+    const expected = [topic, ...Array.from({ length: 199 }, (_, index) => `${topic}_${index + 1}`)];
+    while (topics().size < 200) await once(participant, 'endpoint');
+    assert.deepEqual(topics(), new Set(expected));
+    const lost = once(participant, 'participant-lost');
+    await talker.stop('SIGTERM');
+    await lost;
+    assert.deepEqual(participant.endpoints, []);
+  });
+
   it('is missed at once when it leaves', async function () {
     const domain = freshDomain();
     const topic = freshTopic();
@@ -402,9 +418,9 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
     const participant = await cast.participant({ domain });
     const inbox = new Inbox();
     participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
-    const talkers = ['a', 'b', 'c', 'd'];
+    const talkers = Array.from({ length: 20 }, (_, index) => `talker ${index} `);
     for (const text of talkers)
-      cast.peer(this, 'pub', { args: { domain, topic, text, count: 100, rate: 200, depth: 100 } });
+      cast.peer(this, 'pub', { args: { domain, topic, text, count: 20, rate: 100, depth: 20, idle: 0 } });
     await inbox.until(400);
     for (const text of talkers) {
       const heard = inbox.samples
@@ -412,7 +428,7 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
         .filter((data) => data.startsWith(text));
       assert.deepEqual(
         heard,
-        numberedTexts(100).map((message) => message.replace('message ', text)),
+        numberedTexts(20).map((message) => message.replace('message ', text)),
       );
     }
   });

@@ -4,7 +4,7 @@
  *   peer pub|sub [--type string|float64|twist|pose|imu|image] [--topic rt/chatter] [--rel r|b] [--dur v|t] [--depth N]
  *                [--count N] [--rate HZ] [--text T] [--size BYTES] [--domain D] [--match N] [--timeout S] [--idle S]
  *                [--print 1] [--deadline MS] [--lifespan MS] [--liveliness a|p|t] [--liveliness-lease MS]
- *                [--ownership s|e] [--strength N] [--partition P] [--xcdr 1|2] [--validate 1]
+ *                [--ownership s|e] [--strength N] [--partition P] [--xcdr 1|2] [--validate 1] [--others N]
  *
  * pub: waits for --match readers (exit 3 after --timeout), writes --count messages (0: until a signal) at --rate per
  *      second (0: as fast as possible), waits until they are acknowledged, and stays for --idle seconds.
@@ -12,7 +12,8 @@
  * sub: ends after --count messages (0: until a signal), after --idle seconds without one, or (exit 3) when none comes
  *      within --timeout. With --print 1 each message is a line of JSON on stdout.
  * --depth 0 keeps all. --liveliness is automatic, manual by participant or by topic. With --xcdr it writes or reads that
- * representation alone, with --validate it matches only what announces the structure of its type.
+ * representation alone, with --validate it matches only what announces the structure of its type. --others are further
+ * endpoints of its kind, of the topics whose names have _1, _2, ... behind that of the first, which do nothing.
  * Both tell on stderr, one JSON object per line: {"ready":true}; when they change {"matched":N}, {"incompatible":P} (the
  * last policy's DDS id), {"missed":N} deadlines and, of a listener, {"alive":N} writers; {"sent":N} or {"received":N} at
  * the end.
@@ -216,14 +217,24 @@ int main(int argc, char **argv)
   const dds_domainid_t domain = (dds_domainid_t)atoi(option(argc, argv, "--domain", "0"));
   const dds_entity_t participant = dds_create_participant(domain, NULL, NULL);
   if (participant < 0) return fail("participant", participant);
-  const dds_entity_t topic =
-    dds_create_topic(participant, o.type->descriptor, option(argc, argv, "--topic", "rt/chatter"), NULL, NULL);
+  const char *name = option(argc, argv, "--topic", "rt/chatter");
+  const dds_entity_t topic = dds_create_topic(participant, o.type->descriptor, name, NULL, NULL);
   if (topic < 0) return fail("topic", topic);
   dds_qos_t *qos = endpoint_qos(argc, argv);
   const dds_entity_t endpoint =
     pub ? dds_create_writer(participant, topic, qos, NULL) : dds_create_reader(participant, topic, qos, NULL);
-  dds_delete_qos(qos);
   if (endpoint < 0) return fail("endpoint", endpoint);
+  char *other_name = malloc(strlen(name) + 32);
+  for (int i = 1; i <= atoi(option(argc, argv, "--others", "0")); i++) {
+    sprintf(other_name, "%s_%d", name, i);
+    const dds_entity_t other = dds_create_topic(participant, o.type->descriptor, other_name, NULL, NULL);
+    if (other < 0) return fail("topic", other);
+    const dds_entity_t idle =
+      pub ? dds_create_writer(participant, other, qos, NULL) : dds_create_reader(participant, other, qos, NULL);
+    if (idle < 0) return fail("endpoint", idle);
+  }
+  free(other_name);
+  dds_delete_qos(qos);
   fprintf(stderr, "{\"ready\":true}\n");
   const int code = pub ? publish(endpoint, &o) : subscribe(endpoint, &o);
   dds_delete(participant);

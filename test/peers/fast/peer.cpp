@@ -18,6 +18,7 @@
 #include <string>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 #include <fastdds/dds/domain/DomainParticipant.hpp>
 #include <fastdds/dds/domain/DomainParticipantFactory.hpp>
 #include <fastdds/dds/publisher/DataWriter.hpp>
@@ -249,9 +250,13 @@ int main(int argc, char **argv)
   if (participant == nullptr) return fail("participant");
   const TypeSupport support(type);
   support.register_type(participant);
-  Topic *topic =
-    participant->create_topic(options.text("--topic", "rt/chatter"), support.get_type_name(), TOPIC_QOS_DEFAULT);
-  if (topic == nullptr) return fail("topic");
+  const std::string name = options.text("--topic", "rt/chatter");
+  std::vector<Topic *> topics;
+  for (int i = 0; i <= static_cast<int>(options.number("--others", 0)); i++) {
+    const std::string topic = i == 0 ? name : name + "_" + std::to_string(i);
+    topics.push_back(participant->create_topic(topic, support.get_type_name(), TOPIC_QOS_DEFAULT));
+    if (topics.back() == nullptr) return fail("topic");
+  }
   int code = 1;
   const std::string partition = options.text("--partition", "");
   if (pub) {
@@ -261,18 +266,22 @@ int main(int argc, char **argv)
     qos.ownership_strength().value = static_cast<uint32_t>(options.number("--strength", 0));
     const double lifespan = options.number("--lifespan", 0);
     if (lifespan > 0) qos.lifespan().duration = milliseconds(lifespan);
-    auto *writer = participant->create_publisher(group)->create_datawriter(topic, qos);
-    if (writer == nullptr) return fail("endpoint");
+    Publisher *publisher = participant->create_publisher(group);
+    std::vector<DataWriter *> writers;
+    for (Topic *topic : topics) writers.push_back(publisher->create_datawriter(topic, qos));
+    if (writers.back() == nullptr) return fail("endpoint");
     fputs("{\"ready\":true}\n", stderr);
-    code = publish(writer, type, options);
+    code = publish(writers.front(), type, options);
   } else {
     SubscriberQos group;
     if (!partition.empty()) group.partition().push_back(partition.c_str());
-    auto *reader =
-      participant->create_subscriber(group)->create_datareader(topic, endpoint_qos<DataReaderQos>(options));
-    if (reader == nullptr) return fail("endpoint");
+    Subscriber *subscriber = participant->create_subscriber(group);
+    std::vector<DataReader *> readers;
+    for (Topic *topic : topics)
+      readers.push_back(subscriber->create_datareader(topic, endpoint_qos<DataReaderQos>(options)));
+    if (readers.back() == nullptr) return fail("endpoint");
     fputs("{\"ready\":true}\n", stderr);
-    code = subscribe(reader, type, options);
+    code = subscribe(readers.front(), type, options);
   }
   participant->delete_contained_entities();
   DomainParticipantFactory::get_instance()->delete_participant(participant);
