@@ -9,7 +9,9 @@ export type CounterpartName =
   | 'mosquitto_sub'
   | 'dds-peer'
   | 'dds-gauge'
+  | 'dds-service'
   | 'fast-dds-peer'
+  | 'fast-dds-service'
   | 'chromium'
   | 'openssl'
   | 'paho'
@@ -21,7 +23,9 @@ const installed = (path: string) => resolve('.counterparts', path);
 const places: Partial<Record<CounterpartName, string>> = {
   'dds-peer': installed('dds/peer'),
   'dds-gauge': installed('dds/gauge'),
+  'dds-service': installed('dds/service-peer'),
   'fast-dds-peer': installed('fast-dds/peer'),
+  'fast-dds-service': installed('fast-dds/service-peer'),
   // Of the Debian package python3-paho-mqtt, for Debian's own Python.
   paho: '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
   aedes: installed('aedes/node_modules/aedes/aedes.js'),

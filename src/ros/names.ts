@@ -58,6 +58,18 @@ export function ddsTopicName(rosName: string): string {
   return `rt${rosName}`;
 }
 
+/** The DDS topics of a service or of one of an action's services: `/add` -> `rq/addRequest` and `rr/addReply`. */
+export function ddsServiceTopics(rosName: string): { request: string; reply: string } {
+  return { request: `rq${rosName}Request`, reply: `rr${rosName}Reply` };
+}
+
+/** The service of the DDS topic of its requests (`rq/addRequest` -> `/add`), or `undefined` when it is none. */
+export function rosServiceOf(ddsTopic: string): string | undefined {
+  if (!ddsTopic.startsWith('rq/') || !ddsTopic.endsWith('Request')) return undefined;
+  const rosName = ddsTopic.slice('rq'.length, -'Request'.length);
+  return rosNameFault(rosName) === undefined ? rosName : undefined;
+}
+
 /** The ROS topic of a DDS topic (`rt/chatter` -> `/chatter`), or `undefined` when it is not one of a ROS topic. */
 export function rosNameOf(ddsTopic: string): string | undefined {
   if (!ddsTopic.startsWith('rt/')) return undefined;

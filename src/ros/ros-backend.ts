@@ -58,6 +58,15 @@ export interface RosEndpoint {
   qos: RosQos;
 }
 
+/** The server or a client of a service, or of one of the services that an action consists of, of somebody else. */
+export interface RosServiceEndpoint {
+  guid: string;
+  kind: 'server' | 'client';
+  rosName: string;
+  /** For example `example_interfaces/srv/AddTwoInts`. */
+  type: string;
+}
+
 export interface RosSample {
   /** CDR with its 4-byte encapsulation header; the receiver's own. */
   payload: Buffer;
@@ -97,6 +106,35 @@ export interface RosSubscription {
   close(): void;
 }
 
+export interface RosServiceOptions {
+  /** With its leading slash; of an action's services for example `/fibonacci/_action/send_goal`. */
+  rosName: string;
+  /** For example `example_interfaces/srv/AddTwoInts` or `example_interfaces/action/Fibonacci_SendGoal`. */
+  type: string;
+  /** `RIHS01_…` of its request and of its response. */
+  requestHash: string;
+  responseHash: string;
+}
+
+export interface RosServiceClient {
+  /** How many processes serve the service now. */
+  readonly servers: number;
+  /**
+   * Calls the service: CDR with its encapsulation header there and back, in `timeout` milliseconds with the wait for a
+   * server. Rejects with ServiceError.
+   */
+  call(request: Buffer, timeout: number): Promise<Buffer>;
+  /** What waits is rejected. */
+  close(): void;
+}
+
+export interface RosServiceServer {
+  close(): void;
+}
+
+/** Answers a request: CDR with its encapsulation header there and back. Where it rejects the client gets no reply. */
+export type RosServiceHandler = (request: Buffer) => Promise<Buffer>;
+
 /**
  * One user's place in a ROS domain. Its subscriptions receive what others publish, never what its own publishers do.
  */
@@ -106,6 +144,8 @@ export interface RosDomain {
   readonly participants: number;
   /** The ROS publishers and subscriptions that others have in this domain now. */
   endpoints(): Iterable<RosEndpoint>;
+  /** The servers and clients of services that others have in this domain now. */
+  services(): Iterable<RosServiceEndpoint>;
   /** The nodes that others have in this domain now, as far as they tell. */
   nodes(): Iterable<RosNode>;
   /** Calls after participants, nodes or endpoints appeared or left; returns what ends it. */
@@ -114,6 +154,9 @@ export interface RosDomain {
   onWarning(listener: (warning: string) => void): () => void;
   createPublisher(options: RosEndpointOptions): RosPublisher;
   createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription;
+  /** @param onServersChange called after `servers` may have changed */
+  createServiceClient(options: RosServiceOptions, onServersChange?: () => void): RosServiceClient;
+  createServiceServer(options: RosServiceOptions, handler: RosServiceHandler): RosServiceServer;
   /** Closes what was created here, and leaves the domain when no other user is left. */
   close(): Promise<void>;
 }

@@ -3,8 +3,8 @@ import { Participant } from '../rtps/participant';
 import type { Reader } from '../rtps/reader';
 import type { RemoteEndpoint } from '../rtps/remote-endpoint';
 import type { EndpointOptions, Writer } from '../rtps/writer';
-import { encodeTypeHash, typeHashIn } from './endpoint-user-data';
-import { ddsTopicName, ddsTypeName, rosNameOf, rosTypeOf } from './names';
+import { encodeUserData, typeHashIn } from './endpoint-user-data';
+import { ddsTopicName, ddsTypeName, rosNameOf, rosServiceOf, rosTypeOf } from './names';
 import type {
   RosBackend,
   RosDomain,
@@ -14,9 +14,17 @@ import type {
   RosNode,
   RosPublisher,
   RosSample,
+  RosServiceClient,
+  RosServiceEndpoint,
+  RosServiceHandler,
+  RosServiceOptions,
+  RosServiceServer,
   RosSubscription,
 } from './ros-backend';
 import { type LocalNode, PARTICIPANT_USER_DATA, RosGraph } from './ros-graph';
+
+import { RtpsServiceClient } from './rtps-service-client';
+import { RtpsServiceServer } from './rtps-service-server';
 
 /**
  * Reaches ROS 2 through our own RTPS participants: one per domain, range, interfaces and peers, which the bridges of
@@ -58,6 +66,7 @@ class SharedParticipant {
   readonly participant: Participant;
   readonly graph: RosGraph;
   readonly endpoints = new Map<string, RosEndpoint>();
+  readonly services = new Map<string, RosServiceEndpoint>();
   readonly graphListeners = new Set<() => void>();
   readonly warningListeners = new Set<(warning: string) => void>();
   /** What it has warned of so far. */
@@ -94,12 +103,14 @@ class SharedParticipant {
     participant.on('participant-lost', () => this.#graphChanged());
     participant.on('endpoint', (remote) => {
       const endpoint = rosEndpoint(remote);
-      if (endpoint === undefined) return;
-      this.endpoints.set(remote.guid, endpoint);
+      const service = serviceEndpoint(remote);
+      if (endpoint !== undefined) this.endpoints.set(remote.guid, endpoint);
+      else if (service !== undefined) this.services.set(remote.guid, service);
+      else return;
       this.#graphChanged();
     });
     participant.on('endpoint-lost', ({ guid }) => {
-      if (this.endpoints.delete(guid)) this.#graphChanged();
+      if (this.endpoints.delete(guid) || this.services.delete(guid)) this.#graphChanged();
     });
     participant.on('warning', (warning) => {
       this.warnings.add(warning);
@@ -144,6 +155,10 @@ class RtpsDomain implements RosDomain {
     return this.#shared.endpoints.values();
   }
 
+  services(): Iterable<RosServiceEndpoint> {
+    return this.#shared.services.values();
+  }
+
   *nodes(): Iterable<RosNode> {
     for (const { namespace, name, readers, writers } of this.#shared.graph.nodes()) {
       yield { name: `${namespace === '/' ? '' : namespace}/${name}`, endpoints: [...readers, ...writers] };
@@ -182,6 +197,32 @@ class RtpsDomain implements RosDomain {
     };
   }
 
+  createServiceClient(options: RosServiceOptions, onServersChange?: () => void): RosServiceClient {
+    const client = new RtpsServiceClient(this.#shared.participant, options, onServersChange);
+    const close = this.#own(client);
+    return {
+      get servers() {
+        return client.servers;
+      },
+      call: (request, timeout) => client.call(request, timeout),
+      close,
+    };
+  }
+
+  createServiceServer(options: RosServiceOptions, handler: RosServiceHandler): RosServiceServer {
+    return { close: this.#own(new RtpsServiceServer(this.#shared.participant, options, handler)) };
+  }
+
+  /** Makes the service's endpoints our node's. */
+  #own(service: RtpsServiceClient | RtpsServiceServer): () => void {
+    const { endpoints } = service;
+    for (const endpoint of endpoints) this.#node.add(endpoint);
+    return this.#closer(() => {
+      for (const { guid } of endpoints) this.#node.remove(guid);
+      service.close();
+    });
+  }
+
   async close(): Promise<void> {
     for (const close of [...this.#closers]) close();
     this.#node.close();
@@ -211,7 +252,7 @@ class RtpsDomain implements RosDomain {
     const stopListening = () => participant.off('incompatible', report).off('matched', compareHash);
     participant.on('incompatible', report).on('matched', compareHash);
     try {
-      const userData = encodeTypeHash(typeHash);
+      const userData = encodeUserData({ typehash: typeHash });
       endpoint = make({ topic: ddsTopicName(rosName), type: ddsTypeName(type), qos, userData });
     } catch (error) {
       stopListening();
@@ -260,6 +301,19 @@ function rosEndpoint(remote: RemoteEndpoint): RosEndpoint | undefined {
   const kind = remote.kind === 'writer' ? 'publisher' : 'subscription';
   const typeHash = typeHashIn(remote.userData);
   return { guid: remote.guid, kind, rosName, type, qos: remote.qos, ...(typeHash && { typeHash }) };
+}
+
+/** `undefined` for what does not carry the requests of a ROS service. */
+function serviceEndpoint({ guid, kind, topic, type }: RemoteEndpoint): RosServiceEndpoint | undefined {
+  const rosName = rosServiceOf(topic);
+  const requestType = rosTypeOf(type);
+  if (rosName === undefined || requestType?.endsWith('_Request') !== true) return undefined;
+  return {
+    guid,
+    kind: kind === 'reader' ? 'server' : 'client',
+    rosName,
+    type: requestType.slice(0, -'_Request'.length),
+  };
 }
 
 function now(): bigint {

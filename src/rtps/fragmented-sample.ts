@@ -1,12 +1,11 @@
 import { type DataFragSubmessage, SET_SPAN } from './submessage';
+import type { SampleInfo } from './writer-proxy';
 
 /** A sample of which some fragments have come. */
 export class FragmentedSample {
   readonly fragmentBytes: number;
   readonly payload: Buffer;
-  readonly timestamp: bigint | undefined;
-  readonly status: number;
-  readonly keyHash: string | undefined;
+  readonly info: SampleInfo;
   /** Of `performance.now()`. */
   lastArrival = 0;
   readonly #total: number;
@@ -25,16 +24,9 @@ export class FragmentedSample {
     return sampleBytes + Math.ceil(sampleBytes / fragmentBytes / 8);
   }
 
-  constructor(
-    fragment: DataFragSubmessage,
-    timestamp: bigint | undefined,
-    status: number,
-    keyHash: string | undefined,
-  ) {
+  constructor(fragment: DataFragSubmessage, info: SampleInfo) {
     this.fragmentBytes = fragment.fragmentBytes;
-    this.timestamp = timestamp;
-    this.status = status;
-    this.keyHash = keyHash;
+    this.info = info;
     this.#total = Math.ceil(fragment.sampleBytes / fragment.fragmentBytes);
     this.#arrived = new Uint8Array(Math.ceil(this.#total / 8));
     this.payload = Buffer.allocUnsafeSlow(fragment.sampleBytes);

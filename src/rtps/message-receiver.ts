@@ -3,6 +3,7 @@ import { EntityId, guidOf, isUserEntity, isWriter, prefixOf } from './guid';
 import { readMessage, type SubmessageHandler } from './message-reader';
 import { type ParameterList, Pid } from './parameter-list';
 import type { ReceiveMemory } from './receive-memory';
+import { relatedSampleIn } from './sample-identity';
 import type { StatefulReader } from './stateful-reader';
 import type { StatefulWriter } from './stateful-writer';
 import type { Statistics } from './statistics';
@@ -16,7 +17,7 @@ import type {
   MessageContext,
   NackFragSubmessage,
 } from './submessage';
-import type { ReceivedChange, WriterProxy, WriterTarget } from './writer-proxy';
+import type { ReceivedChange, SampleInfo, WriterProxy, WriterTarget } from './writer-proxy';
 
 /** What the receiver asks of discovery. */
 export interface ReceiverDiscovery {
@@ -117,11 +118,9 @@ export class MessageReceiver implements SubmessageHandler {
     if (!this.#isForUs(context)) return;
     const { inlineQos, readerId, writerId } = data;
     const change: ReceivedChange = {
+      ...sampleInfo(context, inlineQos),
       sequence: data.sequence,
-      timestamp: context.timestamp,
       payload: data.payload,
-      status: statusOf(inlineQos),
-      keyHash: inlineQos?.guid(Pid.keyHash),
     };
     if (writerId === EntityId.participantWriter) {
       this.#discovery.participantData(change);
@@ -141,10 +140,8 @@ export class MessageReceiver implements SubmessageHandler {
     const { readerId, inlineQos } = fragment;
     const proxies = this.#proxiesOf(context, fragment.writerId);
     if (proxies === undefined) return;
-    const status = statusOf(inlineQos);
-    const keyHash = inlineQos?.guid(Pid.keyHash);
-    for (const proxy of proxies)
-      if (concerns(readerId, proxy)) proxy.fragment(fragment, context.timestamp, status, keyHash);
+    const info = sampleInfo(context, inlineQos);
+    for (const proxy of proxies) if (concerns(readerId, proxy)) proxy.fragment(fragment, info);
   }
 
   heartbeatFrag(
@@ -204,9 +201,14 @@ export class MessageReceiver implements SubmessageHandler {
   }
 }
 
-/** The status is an array of octets, not a number in the byte order of the submessage (RTPS 9.6.4.9). */
-function statusOf(inlineQos: ParameterList | undefined): number {
-  return inlineQos?.bytes(Pid.statusInfo, 4)?.readUInt8(3) ?? 0;
+function sampleInfo({ timestamp }: MessageContext, inlineQos: ParameterList | undefined): SampleInfo {
+  return {
+    timestamp,
+    // An array of octets, not a number in the byte order of the submessage (RTPS 9.6.4.9).
+    status: inlineQos?.bytes(Pid.statusInfo, 4)?.readUInt8(3) ?? 0,
+    keyHash: inlineQos?.guid(Pid.keyHash),
+    related: relatedSampleIn(inlineQos),
+  };
 }
 
 function concerns(readerId: number, proxy: WriterProxy): boolean {

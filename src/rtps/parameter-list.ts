@@ -33,6 +33,9 @@ export const Pid = {
   entityName: 0x0062,
   keyHash: 0x0070,
   statusInfo: 0x0071,
+  relatedSampleIdentity: 0x0083,
+  /** The same, as Fast DDS had it before 2.10. */
+  fastRelatedSampleIdentity: 0x800f,
   dataRepresentation: 0x0073,
   typeConsistency: 0x0074,
 } as const;

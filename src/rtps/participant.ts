@@ -331,6 +331,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
           writerGuid,
           sequence: change.sequence,
           sourceTimestamp: change.timestamp,
+          related: change.related,
         });
       },
     );

@@ -1,4 +1,5 @@
 import type { EndpointQos } from './qos';
+import type { SampleIdentity } from './sample-identity';
 import type { StatefulReader } from './stateful-reader';
 import type { EndpointOptions } from './writer';
 
@@ -11,6 +12,8 @@ export interface Sample {
   readonly sequence: number;
   /** Nanoseconds since the epoch by the writer's clock, where it says. */
   readonly sourceTimestamp: bigint | undefined;
+  /** What its writer says that it is related to, the request that it answers, say. */
+  readonly related: SampleIdentity | undefined;
 }
 
 /** A reader of a topic, made by `Participant.createReader`. */

@@ -2,6 +2,7 @@ import { FragmentedSample } from './fragmented-sample';
 import type { ReceiveMemory } from './receive-memory';
 import type { Statistics } from './statistics';
 import type { DataFragSubmessage } from './submessage';
+import type { SampleInfo } from './writer-proxy';
 
 /** The samples of one writer that one reader has received in part. */
 export class Reassembly {
@@ -34,14 +35,9 @@ export class Reassembly {
    *
    * @returns `undefined` when there is no memory for it
    */
-  begin(
-    fragment: DataFragSubmessage,
-    timestamp: bigint | undefined,
-    status: number,
-    keyHash: string | undefined,
-  ): FragmentedSample | undefined {
+  begin(fragment: DataFragSubmessage, info: SampleInfo): FragmentedSample | undefined {
     if (!this.#memory.reserve(this.#prefix, FragmentedSample.bytesFor(fragment))) return undefined;
-    const sample = new FragmentedSample(fragment, timestamp, status, keyHash);
+    const sample = new FragmentedSample(fragment, info);
     this.#samples.set(fragment.sequence, sample);
     return sample;
   }

@@ -94,13 +94,13 @@ export class StatefulWriter {
   }
 
   /** Sends to all matched readers at the end of this turn of the event loop. Returns the sequence number. */
-  write(payload: Buffer): number {
+  write(payload: Buffer, inlineQos?: Buffer): number {
     return this.#write({
       sequence: ++this.#last,
       timestamp: now(),
       payload,
       keyOnly: false,
-      inlineQos: undefined,
+      inlineQos,
     });
   }
 

@@ -2,6 +2,7 @@ import type { FragmentedSample } from './fragmented-sample';
 import type { Destination, Outbox } from './outbox';
 import { Reassembly } from './reassembly';
 import type { ReceiveMemory } from './receive-memory';
+import type { SampleIdentity } from './sample-identity';
 import type { Statistics } from './statistics';
 import { type DataFragSubmessage, SET_SPAN } from './submessage';
 import { SubmessageCount } from './submessage-count';
@@ -13,17 +14,23 @@ export interface WriterTarget extends Destination {
   readonly transientLocal: boolean;
 }
 
-/** A sample as it came from the wire. */
-export interface ReceivedChange {
-  readonly sequence: number;
+/** What comes with a sample. */
+export interface SampleInfo {
   /** Nanoseconds since the epoch. */
   readonly timestamp: bigint | undefined;
-  /** A view into the datagram, or the sample's own where it came in fragments. */
-  readonly payload: Buffer;
   /** The status (RTPS 9.6.4.9): 1 disposed, 2 unregistered, 0 alive. */
   readonly status: number;
   /** The 32 hexadecimal digits of the instance's key hash, where the sample has one. */
   readonly keyHash: string | undefined;
+  /** The request that this one answers, say. */
+  readonly related: SampleIdentity | undefined;
+}
+
+/** A sample as it came from the wire. */
+export interface ReceivedChange extends SampleInfo {
+  readonly sequence: number;
+  /** A view into the datagram, or the sample's own where it came in fragments. */
+  readonly payload: Buffer;
 }
 
 export interface ReaderProtocol {
@@ -130,13 +137,7 @@ export class WriterProxy {
     } else this.#keepAhead(change.sequence, change);
   }
 
-  /** `status` and `keyHash`: as of a `ReceivedChange`. */
-  fragment(
-    fragment: DataFragSubmessage,
-    timestamp: bigint | undefined,
-    status: number,
-    keyHash: string | undefined,
-  ): void {
+  fragment(fragment: DataFragSubmessage, info: SampleInfo): void {
     const { sequence } = fragment;
     // Late, repeated, or sent again to another reader.
     if (this.#closed || sequence < this.#next || this.#ahead.has(sequence)) return;
@@ -145,15 +146,14 @@ export class WriterProxy {
       return;
     }
     if (this.#reliable) this.#highest = Math.max(this.#highest, sequence);
-    const sample = this.#reassembly.get(sequence) ?? this.#beginSample(fragment, timestamp, status, keyHash);
+    const sample = this.#reassembly.get(sequence) ?? this.#beginSample(fragment, info);
     if (sample?.add(fragment) !== true) {
       this.#statistics.fragmentsDropped++;
       return;
     }
     if (sample.isComplete) {
       const { payload } = this.#reassembly.take(sequence);
-      const { timestamp, status, keyHash } = sample;
-      this.data({ sequence, timestamp, payload, status, keyHash });
+      this.data({ ...sample.info, sequence, payload });
     } else if (this.#reliable && this.#next > 0) {
       this.#measure(sample);
       this.#repeatDelay = this.#fragmentRepeat;
@@ -209,19 +209,14 @@ export class WriterProxy {
   }
 
   /** Makes place for a sample of which the first fragment has come; `undefined` when there is none. */
-  #beginSample(
-    fragment: DataFragSubmessage,
-    timestamp: bigint | undefined,
-    status: number,
-    keyHash: string | undefined,
-  ): FragmentedSample | undefined {
+  #beginSample(fragment: DataFragSubmessage, info: SampleInfo): FragmentedSample | undefined {
     const { sequence } = fragment;
     if (this.#reliable) {
       if (this.#isTooFar(sequence)) return undefined;
     } else if (this.#reassembly.size >= MAX_PARTIAL) {
       this.#reassembly.drop(Math.min(...this.#reassembly.sequences()));
     }
-    const begin = () => this.#reassembly.begin(fragment, timestamp, status, keyHash);
+    const begin = () => this.#reassembly.begin(fragment, info);
     const sample = begin();
     if (sample !== undefined) return sample;
     this.#dropFarther(sequence);

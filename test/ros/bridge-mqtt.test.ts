@@ -169,8 +169,12 @@ describe('bridge between ROS and mosquitto', function () {
     const bridge = await open({ domains: [77], routes: [route(77)] });
     await bridge.ready();
     for (let n = 0; n < 50; n++) await say('ros/77/chatter', `{"data":${n}}`);
-    await bridge.until(() => bridge.problems.length === 11);
-    assert.equal(bridge.problems[10], '40 more problems in the same second');
+    const keptBack = () =>
+      bridge.problems.map((problem) => Number(/^(\d+) more problems in the same second$/.exec(problem)?.[1]) || 0);
+    // On a slow machine the flood may last longer than a second.
+    const told = () => keptBack().reduce((sum, count) => sum + (count || 1), 0);
+    await bridge.until(() => told() === 50);
+    assert.ok(keptBack()[10], bridge.problems.join('\n'));
     await bridge.until(() => bridge.route()?.counts?.dropped.invalid === 50);
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  ddsServiceTopics,
   ddsTopicName,
   ddsTypeName,
   fieldNameFault,
@@ -7,6 +8,7 @@ import {
   isMessageType,
   rosNameFault,
   rosNameOf,
+  rosServiceOf,
   rosTypeOf,
 } from '../../src/ros/names';
 
@@ -39,6 +41,26 @@ describe('ROS names', () => {
     for (const topic of ['chatter', 'rt', 'rt/', 'rtx/a', 'rq/a', 'rt/a b', 'ros_discovery_info', '']) {
       assert.equal(rosNameOf(topic), undefined, topic);
     }
+  });
+});
+
+describe('ROS services', () => {
+  it('have a DDS topic for requests and one for replies', () => {
+    const topics = { request: 'rq/robot1/addRequest', reply: 'rr/robot1/addReply' };
+    assert.deepEqual(ddsServiceTopics('/robot1/add'), topics);
+    assert.equal(rosServiceOf(topics.request), '/robot1/add');
+  });
+
+  it('are not what other topics are', () => {
+    for (const topic of [
+      'rr/addReply',
+      'rq/add',
+      'rq/Request',
+      'rqaddRequest',
+      'rt/addRequest',
+      'rq/a dRequest',
+    ])
+      assert.equal(rosServiceOf(topic), undefined, topic);
   });
 });
 

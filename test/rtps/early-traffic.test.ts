@@ -8,6 +8,7 @@ const change = (sequence: number, bytes: number) => ({
   payload: Buffer.alloc(bytes),
   status: 0,
   keyHash: undefined,
+  related: undefined,
 });
 
 describe('what writers send before they are discovered', () => {

@@ -4,7 +4,7 @@ import { Participant, type ParticipantOptions } from '../../src/rtps/participant
 import type { EndpointQos } from '../../src/rtps/qos';
 import type { Sample } from '../../src/rtps/reader';
 import { counterpart } from '../counterparts';
-import { DdsPeer, type DdsPeerOptions, type DdsVendor } from '../peers/dds/dds-peer';
+import { DdsPeer, type DdsPeerOptions, type DdsRole, type DdsVendor } from '../peers/dds/dds-peer';
 
 export const STRING = 'std_msgs::msg::dds_::String_';
 export const IMAGE = 'sensor_msgs::msg::dds_::Image_';
@@ -99,7 +99,10 @@ export function numberedTexts(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `message ${index + 1}`);
 }
 
-const PROGRAMS = { cyclone: 'dds-peer', fast: 'fast-dds-peer' } as const;
+const PROGRAMS = {
+  cyclone: { topic: 'dds-peer', service: 'dds-service' },
+  fast: { topic: 'fast-dds-peer', service: 'fast-dds-service' },
+} as const;
 
 /** The participants and peers of one test, ended after it. */
 export class Cast {
@@ -119,9 +122,10 @@ export class Cast {
     return participant;
   }
 
-  peer(test: Mocha.Context, role: 'pub' | 'sub', options: DdsPeerOptions): DdsPeer {
+  peer(test: Mocha.Context, role: DdsRole, options: DdsPeerOptions): DdsPeer {
     const { vendor = this.#vendor } = options;
-    const peer = new DdsPeer(counterpart(test, PROGRAMS[vendor]), role, { ...options, vendor });
+    const subject = role === 'serve' || role === 'call' ? 'service' : 'topic';
+    const peer = new DdsPeer(counterpart(test, PROGRAMS[vendor][subject]), role, { ...options, vendor });
     this.#closers.push(() => peer.stop('SIGKILL'));
     return peer;
   }

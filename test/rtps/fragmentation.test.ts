@@ -252,7 +252,12 @@ describe('a sample of which some fragments have come', () => {
     payload: Buffer.from([first]),
   });
   const begun = (...numbers: number[]) => {
-    const sample = new FragmentedSample(part(1), undefined, 0, undefined);
+    const sample = new FragmentedSample(part(1), {
+      timestamp: undefined,
+      status: 0,
+      keyHash: undefined,
+      related: undefined,
+    });
     for (const number of numbers) sample.add(part(number));
     return sample;
   };

@@ -48,7 +48,14 @@ class Audience extends EventEmitter {
   /** Whether a sample of that writer, so many milliseconds old, is delivered. */
   hears(target: WriterTarget, age = 0): boolean {
     const timestamp = BigInt(Date.now() - age) * 1_000_000n;
-    const change = { sequence: 1, timestamp, payload: Buffer.alloc(4), status: 0, keyHash: undefined };
+    const change = {
+      sequence: 1,
+      timestamp,
+      payload: Buffer.alloc(4),
+      status: 0,
+      keyHash: undefined,
+      related: undefined,
+    };
     return this.reception.accept(target, change) !== undefined;
   }
 }
@@ -70,6 +77,7 @@ describe('what a reader makes of samples', () => {
       payload: Buffer.alloc(4),
       status: 0,
       keyHash: undefined,
+      related: undefined,
     };
     assert.ok(audience.reception.accept(fleeting, timeless));
     audience.change(fleeting, {});

@@ -9,7 +9,7 @@ export type DdsVendor = 'cyclone' | 'fast';
 export interface DdsPeerOptions {
   /** Default: `cyclone`. */
   readonly vendor?: DdsVendor;
-  /** Options of the program without their dashes; see peer.c. */
+  /** Options of the program without their dashes; see peer.c and service-peer.c. */
   readonly args: Readonly<Record<string, string | number>>;
   /**
    * The profile beside the peer's source: with multicast, without, also without looking for anybody; `namespace` only
@@ -30,7 +30,10 @@ export interface DdsPeerOptions {
 
 const FOLDERS = { cyclone: 'test/peers/dds', fast: 'test/peers/fast' };
 
-/** A running talker (`pub`) or listener (`sub`) on Cyclone DDS or Fast DDS. Events: `message` (its fields), `exit`. */
+/** Talker and listener of a topic, server and client of a service. */
+export type DdsRole = 'pub' | 'sub' | 'serve' | 'call';
+
+/** A running counterpart on Cyclone DDS or Fast DDS. Events: `message` (its fields), `exit`. */
 export class DdsPeer extends EventEmitter {
   /** What a listener received and printed. */
   readonly messages: unknown[] = [];
@@ -46,7 +49,7 @@ export class DdsPeer extends EventEmitter {
   #exitCode: number | null | undefined;
 
   /** @param program the path that `counterpart` gives for that vendor */
-  constructor(program: string, role: 'pub' | 'sub', options: DdsPeerOptions) {
+  constructor(program: string, role: DdsRole, options: DdsPeerOptions) {
     super();
     this.setMaxListeners(0);
     const { vendor = 'cyclone', lease = 0, loss = 0, namespace } = options;

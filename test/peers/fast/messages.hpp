@@ -170,6 +170,7 @@ private:
   void print(double value) { std::fprintf(out_, "%.17g", value); }
   void print(int32_t value) { std::fprintf(out_, "%d", value); }
   void print(uint32_t value) { std::fprintf(out_, "%u", value); }
+  void print(int64_t value) { std::fprintf(out_, "%lld", static_cast<long long>(value)); }
   void print(uint8_t value) { std::fprintf(out_, "%u", value); }
   void print(const std::string &text)
   {

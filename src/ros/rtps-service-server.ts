@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { entityIdOf, isWriter, prefixOf } from '../rtps/guid';
+import type { Participant } from '../rtps/participant';
+import type { Reader, Sample } from '../rtps/reader';
+import type { RemoteEndpoint } from '../rtps/remote-endpoint';
+import type { Writer } from '../rtps/writer';
+import { encodeUserData, userDataValue } from './endpoint-user-data';
+import { ddsServiceTopics, ddsTypeName } from './names';
+import type { RosServiceHandler, RosServiceOptions, RosServiceServer } from './ros-backend';
+import { SERVICE_QOS } from './ros-service';
+import { dialectOf, splitRequestHeader, withRequestHeader } from './service-dialect';
+import { TrackedEndpoint } from './tracked-endpoint';
+
+/** Requests that are being answered at the same time; what comes above that gets no reply. */
+const MAX_REQUESTS = 1000;
+/** How long a reply waits for the client's reader to be found, in ms; rmw_fastrtps waits 100, rmw_cyclonedds 1000. */
+const READER_PATIENCE = 1000;
+
+/** Serves a service of ROS 2, to clients in either dialect. */
+export class RtpsServiceServer implements RosServiceServer {
+  readonly #participant: Participant;
+  readonly #handler: RosServiceHandler;
+  readonly #requests: TrackedEndpoint<Reader>;
+  readonly #replies: TrackedEndpoint<Writer>;
+  readonly #waiting = new Set<() => void>();
+  #running = 0;
+  #closed = false;
+
+  constructor(
+    participant: Participant,
+    { rosName, type, requestHash, responseHash }: RosServiceOptions,
+    handler: RosServiceHandler,
+  ) {
+    this.#participant = participant;
+    this.#handler = handler;
+    const topics = ddsServiceTopics(rosName);
+    const serviceid = randomBytes(16).toString('hex');
+    const endpoint = (topic: string, part: string, typehash: string) => ({
+      topic,
+      type: ddsTypeName(`${type}_${part}`),
+      qos: SERVICE_QOS,
+      userData: encodeUserData({ typehash, serviceid }),
+    });
+    this.#replies = new TrackedEndpoint(
+      participant,
+      () => participant.createWriter(endpoint(topics.reply, 'Response', responseHash)),
+      () => this.#wake(),
+    );
+    this.#requests = new TrackedEndpoint(
+      participant,
+      () =>
+        participant.createReader(endpoint(topics.request, 'Request', requestHash), (sample) => {
+          void this.#serve(sample);
+        }),
+      () => {},
+    );
+  }
+
+  get endpoints(): readonly (Writer | Reader)[] {
+    return [this.#requests.endpoint, this.#replies.endpoint];
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#requests.close();
+    this.#replies.close();
+    this.#wake();
+  }
+
+  async #serve(sample: Sample): Promise<void> {
+    const request = this.#understand(sample);
+    if (request === undefined || this.#running >= MAX_REQUESTS) return;
+    this.#running++;
+    try {
+      const reply = await this.#handler(request.cdr);
+      if (await this.#foundReader(sample)) request.answer(reply);
+    } catch {
+      // The handler's own concern; a service has no reply that says so.
+    } finally {
+      this.#running--;
+    }
+  }
+
+  /** The request itself, and how its reply is sent; `undefined` for what is no request. */
+  #understand(sample: Sample): { cdr: Buffer; answer(reply: Buffer): void } | undefined {
+    const { payload, writerGuid, sequence, related } = sample;
+    const writer = this.#replies.endpoint;
+    const prefix = prefixOf(writerGuid);
+    const client = this.#participant.participants.find(({ guid }) => guid.startsWith(prefix));
+    if (dialectOf(client?.vendorId ?? 0) === 'identity') {
+      const guid = related?.guid ?? writerGuid;
+      return { cdr: payload, answer: (reply) => writer.write(reply, { guid, sequence }) };
+    }
+    const split = splitRequestHeader(payload);
+    return (
+      split && { cdr: split.cdr, answer: (reply) => writer.write(withRequestHeader(reply, split.header)) }
+    );
+  }
+
+  /** Whether the reader of the client that sent this is matched, or is soon: a reply before that would be lost. */
+  async #foundReader(sample: Sample): Promise<boolean> {
+    const patience = performance.now() + READER_PATIENCE;
+    while (!this.#closed) {
+      if ([...this.#replies.matched.values()].some((reader) => this.#isOfClient(reader, sample))) return true;
+      const left = patience - performance.now();
+      if (left <= 0) return false;
+      await this.#change(left);
+    }
+    return false;
+  }
+
+  #isOfClient(reader: RemoteEndpoint, { writerGuid, related }: Sample): boolean {
+    if (related !== undefined && !isWriter(entityIdOf(related.guid))) return reader.guid === related.guid;
+    const clientid = userDataValue(this.#requests.matched.get(writerGuid)?.userData, 'clientid');
+    if (clientid !== undefined) return userDataValue(reader.userData, 'clientid') === clientid;
+    return prefixOf(reader.guid) === prefixOf(writerGuid);
+  }
+
+  #change(timeout: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeout);
+      this.#waiting.add(done);
+    });
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+}
