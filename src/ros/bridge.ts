@@ -191,6 +191,7 @@ export class Bridge {
       this.#scheduleStatus();
       // Each attempt of a connection that is refused ends alike: once is enough.
       if (state === 'connected') reported = undefined;
+      else for (const route of this.#routes.values()) route.subscribed = false;
       if (state !== 'error' || reason === reported) return;
       reported = reason;
       this.#problems.report(`MQTT connection: ${reason}`);
@@ -207,7 +208,9 @@ export class Bridge {
         else route.publishFromMqtt(payload, [...via, id]);
       },
       result: (error) => {
+        route.subscribed = error === undefined;
         if (error !== undefined) route.fail(error.message);
+        this.#scheduleStatus();
       },
     });
   }
@@ -303,6 +306,7 @@ export class Bridge {
       subscriptions: others.filter(({ kind }) => kind === 'subscription').length,
       ...(problem !== undefined && { problem }),
       ...(route !== undefined && { counts: route.counts }),
+      ...(route?.toRos && this.#connection && { subscribed: route.subscribed }),
     };
   }
 }

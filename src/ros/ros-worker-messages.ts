@@ -50,6 +50,8 @@ export interface RouteStatus {
   subscriptions: number;
   /** Absent for a route that was refused. */
   counts?: RouteCounts;
+  /** Whether the broker has granted its subscription; absent where it has none. */
+  subscribed?: boolean;
 }
 
 export interface DomainStatus {

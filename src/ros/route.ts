@@ -71,6 +71,8 @@ export class Route {
   readonly #codec: MessageCodec;
   readonly #domain: RosDomain;
   readonly #listener: RouteListener;
+  /** Whether the broker has granted the subscription of its topic, on the connection that there is now. */
+  subscribed = false;
   #publisher: RosPublisher | undefined;
   #subscription: MatchingSubscription | undefined;
   #problem: string | undefined;

@@ -97,7 +97,10 @@ export class TestBridge extends Watch {
       const seen = this.route(index);
       if (status === undefined || seen === undefined) return false;
       const connected = status.mqtt === undefined || status.mqtt.state === 'connected';
-      return connected && seen.publishers === publishers && seen.subscriptions === subscriptions;
+      const subscribed = seen.subscribed !== false;
+      return (
+        connected && subscribed && seen.publishers === publishers && seen.subscriptions === subscriptions
+      );
     });
   }
 

@@ -170,7 +170,9 @@ describe('bridge between ROS and mosquitto', function () {
     await bridge.ready();
     for (let n = 0; n < 50; n++) await say('ros/77/chatter', `{"data":${n}}`);
     const keptBack = () =>
-      bridge.problems.map((problem) => Number(/^(\d+) more problems in the same second$/.exec(problem)?.[1]) || 0);
+      bridge.problems.map(
+        (problem) => Number(/^(\d+) more problems in the same second$/.exec(problem)?.[1]) || 0,
+      );
     // On a slow machine the flood may last longer than a second.
     const told = () => keptBack().reduce((sum, count) => sum + (count || 1), 0);
     await bridge.until(() => told() === 50);
