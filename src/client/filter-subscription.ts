@@ -60,6 +60,7 @@ export class Member {
 /** A message that has come while nobody was there. */
 interface Parked {
   readonly packet: IPublishPacket;
+  readonly identifier: number | undefined;
   readonly hold: Hold;
   readonly release: () => void;
 }
@@ -176,8 +177,8 @@ export class FilterSubscription {
     const parked = this.#parked;
     this.#parked = undefined;
     this.#parkedBytes = 0;
-    for (const { packet, hold, release } of parked) {
-      this.deliver(packet, undefined, hold);
+    for (const { packet, identifier, hold, release } of parked) {
+      this.deliver(packet, identifier, hold);
       release();
     }
   }
@@ -202,7 +203,7 @@ export class FilterSubscription {
   /** Hands a message to the listeners it is for; `identifier` is the one it came with. */
   deliver(packet: IPublishPacket, identifier: number | undefined, hold: Hold): void {
     if (this.#parked !== undefined) {
-      this.#park(this.#parked, packet, hold);
+      this.#park(this.#parked, packet, identifier, hold);
       return;
     }
     const generation = identifier === undefined ? this.#generation : identifier % GENERATIONS;
@@ -218,12 +219,12 @@ export class FilterSubscription {
     }
   }
 
-  #park(parked: Parked[], packet: IPublishPacket, hold: Hold): void {
-    // Who joins is sent the retained messages anyway.
-    if (packet.retain && !this.#retainAsPublished) return;
+  #park(parked: Parked[], packet: IPublishPacket, identifier: number | undefined, hold: Hold): void {
+    // Who joins is sent the retained messages anyway; it may have joined in this turn of the loop, and these be they.
+    if (this.members.size === 0 && packet.retain && !this.#retainAsPublished) return;
     this.#parkedBytes += packet.payload.length;
     if (parked.length >= MAX_PARKED || this.#parkedBytes > MAX_PARKED_BYTES) this.#droppedBefore++;
-    else parked.push({ packet, hold, release: hold() });
+    else parked.push({ packet, identifier, hold, release: hold() });
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { Connection } from '../../src/client/connection';
+import { FilterSubscription, Member } from '../../src/client/filter-subscription';
 import { Inbox, settingsFor } from './observed';
 import { CONNECT, PUBLISH, packet, ScriptedBroker, SUBSCRIBE, text, UNSUBSCRIBE } from './scripted-broker';
 
@@ -80,5 +81,27 @@ describe('a filter whose last listener has left', function () {
     (await Inbox.on(connection, 't')).close();
     await send(1);
     await broker.until(() => answered().length === 1 && broker.of(UNSUBSCRIBE).length === 1);
+  });
+
+  it('gives who joins its retained messages also when they come at once', async () => {
+    const subscription = new FilterSubscription('t', 1);
+    const join = () => {
+      const inbox = new Inbox();
+      const member = new Member({ qos: 1 }, inbox);
+      subscription.join(member);
+      subscription.nextGeneration([member]);
+      return { inbox, member };
+    };
+    const retained = { cmd: 'publish', topic: 't', qos: 1, dup: false, retain: true } as const;
+    const deliver = (payload: string) => {
+      const packet = { ...retained, payload: Buffer.from(payload) };
+      subscription.deliver(packet, subscription.identifier, () => () => {});
+    };
+    subscription.leave(join().member);
+    deliver('for who has left');
+    const { inbox } = join();
+    deliver('for who has come');
+    await inbox.until(({ messages }) => messages.length > 0);
+    assert.deepEqual(inbox.texts, ['t=for who has come']);
   });
 });
