@@ -7,10 +7,11 @@ import { copyOfTexts } from './named-texts';
  * the payload is shared with others who get the message.
  */
 export function flowMessage(
-  { topic, qos, retain, properties }: Omit<ReceivedMessage, 'payload'>,
+  { topic, qos, retain, packetId, properties }: Omit<ReceivedMessage, 'payload'>,
   payload: unknown,
 ): NodeMessage {
   const msg: NodeMessage = { topic, payload, qos, retain };
+  if (packetId !== undefined) msg.messageId = packetId;
   if (properties === undefined) return msg;
   const { responseTopic, correlationData, contentType, messageExpiryInterval } = properties;
   const { payloadFormatIndicator, userProperties } = properties;

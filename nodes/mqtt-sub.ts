@@ -109,6 +109,7 @@ export default function (RED: NodeAPI): void {
     const subscribing: Subscribing = {
       filters,
       options,
+      connection,
       broker,
       timeout,
       ...(delivery === 'request' && {

@@ -1,5 +1,5 @@
 import type { NodeMessage } from 'node-red';
-import type { SubscribeOptions } from '../src/client/connection';
+import type { Connection, SubscribeOptions } from '../src/client/connection';
 import type { FilterSet } from '../src/client/filter-set';
 import { CONNECTION_ACTIONS, type ConnectionControl } from './connection-actions';
 import { wholeNumber } from './form-number';
@@ -13,6 +13,7 @@ const LONGEST_TIMEOUT_S = 86_400;
 export interface Subscribing {
   readonly filters: FilterSet;
   readonly options: SubscribeOptions;
+  readonly connection: Pick<Connection, 'ping' | 'statistics' | 'status'>;
   readonly broker: ConnectionControl;
   /** The next messages; `undefined` where the node sends them without being asked. */
   readonly receive?: (count: number, timeout: number) => Promise<NodeMessage[]>;
@@ -51,6 +52,12 @@ const ACTIONS: Readonly<Record<string, Action>> = {
       ...options,
     })),
   }),
+  statistics: async ({ connection }) => {
+    // Without a connection there is nothing to measure.
+    await connection.ping().catch(() => {});
+    const { state, reason } = connection.status;
+    return { payload: { state, reason, ...connection.statistics } };
+  },
   connect: ({ broker }, msg) => onConnection('connect', broker, msg),
   disconnect: ({ broker }, msg) => onConnection('disconnect', broker, msg),
   password: ({ broker }, msg) => onConnection('password', broker, msg),

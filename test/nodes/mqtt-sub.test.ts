@@ -143,6 +143,7 @@ describe('mqtt-sub', function () {
     await publisher.publish('with/props', 'x', { ...live, properties });
     const [{ _msgid, ...msg } = {}] = await out.until(1);
     assert.deepEqual(msg, {
+      messageId: 1,
       topic: 'with/props',
       payload: 'x',
       qos: 1,
@@ -332,6 +333,25 @@ describe('mqtt-sub', function () {
       await completed.until(2);
       const seen = (states.payloads as { state: string }[]).map(({ state }) => state);
       assert.deepEqual(seen.slice(seen.indexOf('disconnected')), ['disconnected', 'connecting', 'connected']);
+    });
+
+    it('tells of its connection when it is asked', async () => {
+      await run({ topicFilter: 'n', actions: true });
+      act({ action: 'statistics' });
+      const [first] = (await out.until(1)) as { payload: Record<string, unknown> }[];
+      const { state, roundTrip, waiting, inFlight, dropped } = first?.payload ?? {};
+      assert.deepEqual(
+        [state, typeof roundTrip, waiting, inFlight, dropped],
+        ['connected', 'number', 0, 0, 0],
+      );
+      act({ action: 'disconnect' });
+      await completed.until(2);
+      act({ action: 'statistics' });
+      const { payload } = (await out.until(2))[1] as { payload: Record<string, unknown> };
+      assert.deepEqual(
+        [payload.state, payload.reason, payload.roundTrip],
+        ['disconnected', 'disconnected on request', undefined],
+      );
     });
 
     it('refuses actions that it does not understand, and subscriptions that it cannot have', async () => {
