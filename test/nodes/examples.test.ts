@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import type { NodeInitializer, NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
 import { CertificateAuthority } from '../certificates';
@@ -22,6 +23,9 @@ describe('the examples of MQTT clients', function () {
     return helper.getNode(node.id);
   };
   const press = (name: string) => nodeOf(name).receive({});
+  const broker = () => helper.getNode(flow.find(({ type }) => type === 'embedded-broker')?.id as string);
+  /** As a lost connection: the broker publishes the will. */
+  const disconnect = (clientId: string) => broker().receive({ action: 'disconnect', clientId });
   const at = (name: string) => new Sink(nodeOf(name).id);
 
   async function open(title: string, change: (flow: FlowNode[]) => void = () => {}): Promise<void> {
@@ -57,13 +61,15 @@ describe('the examples of MQTT clients', function () {
   it('Device - telemetry, commands, status and events', async () => {
     await open('Device - telemetry, commands, status and events');
     const [value, events, status] = [at('value'), at('events'), at('status changes')];
+    const newest = () => status.payloads.at(-1);
     press('measure');
     const [measured] = (await value.until(1)) as [NodeMessage];
     assert.equal(typeof (measured.payload as { value: unknown }).value, 'number');
     press('start');
     assert.deepEqual((await events.until(1))[0]?.payload, { event: 'pump start' });
-    press('online');
-    assert.equal((await status.until(1))[0]?.payload, 'online');
+    disconnect('pump1');
+    await status.until(() => newest() === 'offline');
+    await status.until(() => newest() === 'online');
   });
 
   it('Request and response', async () => {
@@ -99,16 +105,44 @@ describe('the examples of MQTT clients', function () {
     assert.deepEqual(msg?.payload, { id: 4711, item: 'pump', count: 2, state: 'confirmed' });
   });
 
-  it('Message expiry', async () => {
-    await open('Message expiry');
-    const offers = at('an offer');
-    press('offer');
-    const [live] = await offers.until(1);
-    assert.equal(live?.retain, false);
-    press('look');
-    const [, kept] = await offers.until(2);
-    assert.equal(kept?.retain, true);
-    assert.ok((kept?.messageExpiryInterval as number) <= 2);
+  describe('Message expiry', () => {
+    const openWith = (seconds: string) =>
+      open('Message expiry', (nodes) => {
+        for (const node of nodes) if (node.name === 'short offer') node.messageExpiryInterval = seconds;
+      });
+
+    it('has an offer for who looks in time', async () => {
+      await openWith('60');
+      const offers = at('an offer');
+      press('offer');
+      const [live] = await offers.until(1);
+      assert.equal(live?.retain, false);
+      press('look');
+      const [, kept] = await offers.until(2);
+      assert.equal(kept?.retain, true);
+      assert.ok((kept?.messageExpiryInterval as number) <= 60);
+    });
+
+    it('has none for who looks later', async () => {
+      await openWith('1');
+      const [offers, events] = [at('an offer'), new Sink('events-1')];
+      press('offer');
+      await offers.until(1);
+      const gone = () =>
+        events.messages.some(
+          ({ action, payload }) => action === 'retained' && isDeepStrictEqual(payload, []),
+        );
+      while (!gone()) {
+        const { length } = events.messages;
+        broker().receive({ action: 'retained', topic: 'shop/offer' });
+        await events.until(length + 1);
+      }
+      press('look');
+      await events.until(({ topics }) => topics.includes('subscribed'));
+      press('offer');
+      const retained = (await offers.until(2)).map(({ retain }) => retain);
+      assert.deepEqual(retained, [false, false]);
+    });
   });
 
   it('Binary payloads', async () => {
@@ -122,10 +156,16 @@ describe('the examples of MQTT clients', function () {
   it('Chat with presence', async () => {
     await open('Chat with presence');
     const [ann, bob, list] = [at('ann sees'), at('bob sees'), at('list')];
-    for (const who of ['ann', 'bob']) press(`${who} is here`);
-    const both = await list.until(2);
-    // An object of a function node has another prototype.
-    assert.deepEqual({ ...(both[1] as { payload: object }).payload }, { ann: 'online', bob: 'online' });
+    const present = (who: Record<string, string>) =>
+      // An object of a function node has another prototype.
+      list.until(({ payloads }) => isDeepStrictEqual({ ...(payloads.at(-1) as object) }, who));
+    press('bob leaves');
+    await present({ ann: 'online', bob: 'offline' });
+    press('bob is here');
+    await present({ ann: 'online', bob: 'online' });
+    disconnect('chat-ann');
+    await present({ ann: 'offline', bob: 'online' });
+    await present({ ann: 'online', bob: 'online' });
     press('ann says hello');
     assert.equal((await bob.until(1))[0]?.payload, 'hello from ann');
     press('bob says hello');
