@@ -12,6 +12,7 @@ import {
   encodeDisposal,
   encodeParticipantData,
 } from '../../src/rtps/participant-data';
+import { Random } from '../random';
 import {
   Cast,
   encodeString,
@@ -22,19 +23,21 @@ import {
   RELIABLE,
   STRING,
 } from './fixture';
+import { fuzzWire, mutated } from './wire-fuzz';
 
 const PREFIX = '01aa00112233445566778899';
 const GROUP = '239.255.0.1';
-const DATAGRAMS = 20_000;
+const DATAGRAMS = 10_000;
 
-/** A repeatable sequence of integers below `limit`. */
-function randomIntegers(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * limit);
-  };
-}
+describe('a writer and a reader under datagrams that are nearly each other’s', function () {
+  this.timeout(20_000);
+  for (const seed of [1, 2])
+    it(`count what is broken, throw nothing and hold no more than they may (seed ${seed})`, async () => {
+      const { datagrams, malformed } = await fuzzWire(new Random(seed), 5000);
+      assert.ok(malformed > datagrams / 20, `${malformed} malformed of ${datagrams}`);
+      assert.ok(malformed < (3 / 4) * datagrams, `${malformed} malformed of ${datagrams}`);
+    });
+});
 
 describe('a participant under hostile datagrams', function () {
   this.timeout(60_000);
@@ -68,7 +71,7 @@ describe('a participant under hostile datagrams', function () {
       vendorId: 0x01aa,
       domain: undefined,
       builtinEndpoints: ALL_BUILTIN_ENDPOINTS,
-      leaseDuration: 1000,
+      leaseDuration: 100_000,
       metatrafficLocators: locators,
       userLocators: locators,
       name: 'hostile',
@@ -99,7 +102,11 @@ describe('a participant under hostile datagrams', function () {
       (writer) => writer.data(0, 0x203, change(encodeString('bad'))),
       (writer) => writer.heartbeat(0, 0x203, 1, 9, 2, false),
       (writer) => writer.gap(0, 0x203, 2, 4),
+      (writer) => {
+        for (const number of [1, 3]) writer.dataFrag(0, 0x203, change(Buffer.alloc(300)), number, 100);
+      },
       (writer) => writer.ackNack(0x304, 0x103, 1, [1, 2, 200], 1, false),
+      (writer) => writer.nackFrag(0x304, 0x103, 1, [1, 2, 200], 1),
       (writer) => writer.ackNack(publicationsReader, publicationsWriter, 0, [], 1, false),
       (writer) => writer.data(publicationsReader, publicationsWriter, gone),
     ];
@@ -129,19 +136,13 @@ describe('a participant under hostile datagrams', function () {
       const inbox = new Inbox();
       participant.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
       participant.createWriter({ topic, type: STRING, qos: RELIABLE });
-      const random = randomIntegers(seed);
+      const random = new Random(seed);
       const corpus = messages(topic);
-      const mutate = (): Buffer => {
-        const source = corpus[random(corpus.length)] as Buffer;
-        const datagram = Buffer.from(
-          source.subarray(0, random(4) === 0 ? random(source.length) : source.length),
-        );
-        // The RTPS header is left alone mostly, or nothing behind it would be read.
-        for (let changes = random(4); changes > 0 && datagram.length > 20; changes--)
-          datagram[random(10) === 0 ? random(20) : 20 + random(datagram.length - 20)] = random(256);
-        return datagram;
-      };
-      await send(participant, domain, Array.from({ length: DATAGRAMS }, mutate));
+      await send(
+        participant,
+        domain,
+        random.times(DATAGRAMS, () => mutated(random, corpus)),
+      );
       const { datagramsMalformed, announcementsRefused } = participant.statistics;
       assert.ok(datagramsMalformed > DATAGRAMS / 20, `${datagramsMalformed} malformed`);
       assert.ok(announcementsRefused > DATAGRAMS / 100, `${announcementsRefused} refused`);

@@ -8,7 +8,13 @@ import { ReceiveMemory } from '../../src/rtps/receive-memory';
 import { StatefulReader } from '../../src/rtps/stateful-reader';
 import { StatefulWriter } from '../../src/rtps/stateful-writer';
 import { Statistics } from '../../src/rtps/statistics';
-import type { GapSubmessage, HeartbeatSubmessage, NackFragSubmessage } from '../../src/rtps/submessage';
+import type {
+  AckNackSubmessage,
+  GapSubmessage,
+  HeartbeatSubmessage,
+  NackFragSubmessage,
+} from '../../src/rtps/submessage';
+import { Random } from '../random';
 
 export const WRITER = {
   prefix: '01fe00000000000000000001',
@@ -32,15 +38,10 @@ const MESSAGE_BYTES = 500;
 export type Weather = (message: Buffer, number: number) => readonly number[];
 export const fair: Weather = () => [0];
 
-/** A repeatable sequence of numbers from 0 to 1 (mulberry32). */
+/** A repeatable sequence of numbers from 0 to 1. */
 export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const integers = new Random(seed);
+  return () => integers.next() / 2 ** 32;
 }
 
 /** What a writer and readers are when nothing but datagrams is between them. */
@@ -57,6 +58,7 @@ export class Link {
   readonly behind: string[] = [];
   readonly gaps: GapSubmessage[] = [];
   readonly nackFrags: NackFragSubmessage[] = [];
+  readonly ackNacks: AckNackSubmessage[] = [];
   toReader: Weather = fair;
   toWriter: Weather = fair;
   readonly writer: StatefulWriter;
@@ -197,7 +199,7 @@ export class Link {
       accepts: () => true,
       data: ignore,
       dataFrag: ignore,
-      ackNack: ignore,
+      ackNack: (_context, ackNack) => this.ackNacks.push(ackNack),
       heartbeatFrag: ignore,
       nackFrag: (_context, nackFrag) => this.nackFrags.push(nackFrag),
       skipped: ignore,

@@ -235,6 +235,12 @@ describe('reading a message', () => {
     );
     assert.equal(fault, undefined);
     assert.equal(payload?.toString('hex'), '0001000001020304');
+    const fragment = read(
+      HEADER,
+      '16 01 0000 0000 1c00 00000104 00000203 00000000 01000000 01000000 0100 0400 08000000 61626364',
+    );
+    assert.equal(fragment.fault, undefined);
+    assert.equal(fragment.payload?.toString(), 'abcd');
   });
 
   it('keeps what came before a broken submessage and ignores the rest', () => {

@@ -65,6 +65,11 @@ describe('the queue of a writer', () => {
     });
     const send = (sequence: number, bytes: number, acknowledged = true) =>
       queue.send({ prefix: READER.prefix, locator }, READER.entityId, change(sequence, bytes), acknowledged);
+    const to = { prefix: READER.prefix, locator };
+    const resend = (sequence: number, bytes: number) =>
+      queue.sendAgain(to, READER.entityId, change(sequence, bytes));
+    const resendFragments = (sequence: number, bytes: number, numbers: number[]) =>
+      queue.sendFragmentsAgain(to, READER.entityId, change(sequence, bytes), numbers);
     /** Sends until so many are through, or it waits. */
     const pump = (count: number) => {
       while (through < count && !queue.isEmpty && queue.waitMs === 0) queue.sendNext();
@@ -74,7 +79,7 @@ describe('the queue of a writer', () => {
       queue.close();
       outbox.flush();
     };
-    return { queue, send, pump, statistics, close };
+    return { queue, send, resend, resendFragments, pump, statistics, close };
   }
 
   it('lets two megabytes be under way until they are acknowledged', () => {
@@ -104,6 +109,27 @@ describe('the queue of a writer', () => {
     for (let sequence = 1; sequence <= 4; sequence++) send(sequence, 1024 * 1024, false);
     assert.equal(pump(4), 4);
     assert.ok(queue.isEmpty);
+    close();
+  });
+
+  it('sends nothing again that waits to be sent', () => {
+    const { queue, send, resend, resendFragments, statistics, close } = queueOf();
+    send(1, 1_000_000);
+    send(2, 1_000_000);
+    queue.sendNext();
+    queue.sendNext();
+    resend(1, 1_000_000);
+    resend(2, 1_000_000);
+    resendFragments(2, 1_000_000, [1]);
+    assert.equal(statistics.samplesResent, 0);
+    assert.equal(statistics.fragmentsResent, 0);
+    resendFragments(1, 1_000_000, [1, 2, 3]);
+    resendFragments(1, 1_000_000, [2]);
+    assert.equal(statistics.fragmentsResent, 2);
+    while (!queue.isEmpty) queue.sendNext();
+    resend(1, 1_000_000);
+    resend(1, 1_000_000);
+    assert.equal(statistics.samplesResent, 1);
     close();
   });
 

@@ -104,6 +104,24 @@ describe('a reliable writer and reader', function () {
     assert.deepEqual(link.texts, numbers(1, 1500));
   });
 
+  it('ask for what is missing though no HEARTBEAT comes, as when Fast DDS sends without pause', async () => {
+    link = new Link().match();
+    await settle();
+    link.toReader = () => [];
+    link.write(1, 3);
+    for (const [sequence, data] of [
+      ['01', '31202020'],
+      ['03', '33202020'],
+    ])
+      link.readerSide.receive(
+        message(WRITER.prefix, `15 05 1800 0000 1000 00000104 00000103 00000000 ${sequence}000000 ${data}`),
+      );
+    while (!link.ackNacks.some(({ base, numbers }) => base === 2 && numbers.join() === '2')) await settle();
+    link.toReader = fair;
+    await link.until(3);
+    assert.deepEqual(link.texts, numbers(1, 3));
+  });
+
   it('repair the last sample, which no later one betrays', async () => {
     link = new Link().match();
     await settle();

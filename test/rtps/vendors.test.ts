@@ -170,6 +170,37 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
     assert.deepEqual(listener.messages.map(heard), [1, 2, 3, 4, 5].map(intactImage));
   });
 
+  it('repairs the images of a lossy talker, fragment by fragment', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const inbox = new Inbox();
+    participant.createReader({ topic, type: IMAGE, qos: RELIABLE }, inbox.take);
+    const args = { domain, topic, type: 'image', size: 1_000_000, count: 10, rate: 20, depth: 0 };
+    cast.peer(this, 'pub', { loss: 5, args });
+    await inbox.until(10);
+    for (const [index, { payload }] of inbox.samples.entries())
+      assert.ok(payload.subarray(4).equals(encodeImage(index + 1, 1_000_000).subarray(4)), `image ${index}`);
+    assert.equal(participant.statistics.samplesLost, 0);
+  });
+
+  if (vendor === 'cyclone')
+    it('talks in images into the receive buffer of an unconfigured Linux', async function () {
+      const domain = freshDomain();
+      const topic = freshTopic();
+      const participant = await cast.participant({ domain });
+      const writer = participant.createWriter({ topic, type: IMAGE, qos: RELIABLE });
+      const listener = cast.peer(this, 'sub', {
+        receiveBufferBytes: 212_992 / 2,
+        args: { domain, topic, type: 'image', count: 10, depth: 20, idle: 20 },
+      });
+      await matched(writer, listener);
+      const numbers = Array.from({ length: 10 }, (_, index) => index + 1);
+      for (const number of numbers) writer.write(encodeImage(number, 1_000_000));
+      assert.equal(await listener.exited(), 0);
+      assert.deepEqual(listener.messages.map(heard), numbers.map(intactImage));
+    });
+
   it('hears and talks in images without acknowledgement', async function () {
     const domain = freshDomain();
     const [topic, echoTopic] = [freshTopic(), freshTopic()];

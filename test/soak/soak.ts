@@ -4,6 +4,7 @@ import { soakBurst, soakChurn, soakIdle } from './connections';
 import { soakDecoder, soakFuzz } from './fuzz';
 import { soakKills } from './kills';
 import { soakLoad } from './load';
+import { soakRtps } from './rtps';
 
 /** What is looked into, and for how long. */
 export interface Soak {
@@ -21,6 +22,7 @@ const soaks: Record<string, (soak: Soak) => Promise<void>> = {
   idle: soakIdle,
   burst: soakBurst,
   load: soakLoad,
+  rtps: soakRtps,
   accounts: soakAccounts,
 };
 
