@@ -238,9 +238,7 @@ export class NetworkConnection {
 
   /** Sends bytes that are whole packets. */
   write(packets: Buffer): void {
-    if (!this.connected) return;
-    this.#gather();
-    this.#stream.write(packets);
+    if (this.connected) this.#stream.write(packets);
   }
 
   /** Resolves with the milliseconds until PINGRESP; rejects with NotConnectedError when the connection ends first. */
