@@ -11,7 +11,7 @@ export const numberFields = {
   receiveMaximum: [1, 65_535],
   maximumPacketSize: [1, 4_194_303],
   topicAliasMaximum: [0, 65_535],
-  maxInFlight: [1, 65_535],
+  maxInFlight: [1, 32_767],
   queueMessages: [1, 1_000_000_000],
   queueBytes: [1, 1_000_000_000],
   queueExpiry: [1, 4_294_967_295],

@@ -68,6 +68,8 @@ export default function (RED: NodeAPI): void {
     /** The connections of the nodes that are there now, by their keys in the pool. */
     const used = new Map<Connection, { key: string; users: number; stop: () => void }>();
     const keys = new Set<string>();
+    /** Of the connections that nodes have to themselves. */
+    const receiveMaxima = new Map<string, number>();
     /** Whether connections are made when nodes come; what a message has said last. */
     let wanted = fields.autoConnect !== false;
     let stopReports: (() => void) | undefined;
@@ -128,7 +130,11 @@ export default function (RED: NodeAPI): void {
 
     this.acquireOwn = (nodeId, receiveMaximum) => {
       const settings = furtherSession(connectionSettings(), `-${nodeId}`, `node-${nodeId}`);
-      return use(`${this.id}/${nodeId}`, { ...settings, receiveMaximum });
+      const key = `${this.id}/${nodeId}`;
+      // One that waits for its node to come back may have been told another number.
+      if ((receiveMaxima.get(key) ?? receiveMaximum) !== receiveMaximum) void pool.close(key);
+      receiveMaxima.set(key, receiveMaximum);
+      return use(key, { ...settings, receiveMaximum });
     };
 
     this.release = (released) => {

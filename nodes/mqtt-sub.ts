@@ -115,7 +115,8 @@ export default function (RED: NodeAPI): void {
       ...(delivery === 'request' && {
         receive: async (count, seconds) => {
           const received = await queue.receive(count, seconds);
-          return received.map(convert).filter((msg) => msg !== undefined);
+          const messages = received.map(convert).filter((msg) => msg !== undefined);
+          return { messages, timedOut: received.length < count };
         },
       }),
       acknowledge: (id, accepted) => {

@@ -16,7 +16,10 @@ export interface Subscribing {
   readonly connection: Pick<Connection, 'ping' | 'statistics' | 'status'>;
   readonly broker: ConnectionControl;
   /** The next messages; `undefined` where the node sends them without being asked. */
-  readonly receive?: (count: number, timeout: number) => Promise<NodeMessage[]>;
+  readonly receive?: (
+    count: number,
+    timeout: number,
+  ) => Promise<{ messages: NodeMessage[]; timedOut: boolean }>;
   /** Seconds that a request for messages waits if it does not say. */
   readonly timeout: number;
   /** Acknowledges a message, or refuses it; `false` when it is not waiting for that. */
@@ -67,10 +70,9 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     if (count === undefined) throw new MessageFieldError('count', msg.count);
     const seconds = Number(msg.timeout ?? timeout);
     if (!(seconds >= 0 && seconds <= LONGEST_TIMEOUT_S)) throw new MessageFieldError('timeout', msg.timeout);
-    const received = await receive(count, seconds);
-    const timedOut = received.length < count;
-    if (msg.count !== undefined) return { payload: received, timedOut };
-    const [only = { payload: undefined }] = received;
+    const { messages, timedOut } = await receive(count, seconds);
+    if (msg.count !== undefined) return { payload: messages, timedOut };
+    const [only = { payload: undefined }] = messages;
     return { ...only, timedOut };
   },
   acknowledge: async ({ acknowledge }, msg) => {

@@ -431,7 +431,6 @@ export class MqttSession {
 /** The reason in a PUBACK, PUBREC or PUBCOMP. */
 function publishRefusal(error: Error & { code?: number }, packet: Packet | undefined): string {
   const properties = packet !== undefined && 'properties' in packet ? packet.properties : undefined;
-  const words =
-    properties !== undefined && 'reasonString' in properties ? properties.reasonString : undefined;
+  const words = properties !== undefined && 'reasonString' in properties ? properties : undefined;
   return error.code === undefined ? errorText(error) : refusal(error.code, words);
 }

@@ -83,6 +83,8 @@ export class NetworkConnection {
   /** When the last PINGREQ was sent, while it has not been answered. */
   #pingedAt: number | undefined;
   #pingers: (() => void)[] = [];
+  /** Who waits for the end. */
+  readonly #leavers: (() => void)[] = [];
   /** Lets MQTT.js go on to the next packet. */
   #held: (() => void) | undefined;
   #paused = false;
@@ -282,7 +284,10 @@ export class NetworkConnection {
     for (const id of Object.keys(client.outgoing)) delete client.outgoing[Number(id)];
     const farewell = setTimeout(() => this.#stream.destroy(), FAREWELL_MS);
     if (!connected) this.#stream.destroy();
-    await client.endAsync(!connected);
+    // MQTT.js is done before the network connection is closed where it was not connected.
+    const ended = new Promise<void>((resolve) => this.#leavers.push(resolve));
+    client.end(!connected);
+    await ended;
     clearTimeout(farewell);
   }
 
@@ -327,7 +332,7 @@ export class NetworkConnection {
       case 'disconnect':
         this.#byBroker = true;
         this.#code = packet.reasonCode ?? 0;
-        this.#reason = `the broker ended the connection: ${refusal(this.#code, packet.properties?.reasonString)}`;
+        this.#reason = `the broker ended the connection: ${refusal(this.#code, packet.properties)}`;
         break;
       case 'connack':
         this.#onConnack(packet);
@@ -345,7 +350,7 @@ export class NetworkConnection {
     } else {
       this.#refused = true;
       this.#code = code;
-      this.#reason = refusal(code, packet.properties?.reasonString);
+      this.#reason = refusal(code, packet.properties);
     }
   }
 
@@ -375,6 +380,7 @@ export class NetworkConnection {
       refused: this.#refused,
       overPacket: this.#byBroker && (this.#code === undefined || PACKET_FAULTS.has(this.#code)),
     });
+    for (const leaver of this.#leavers) leaver();
   }
 
   // An alias makes a packet longer at first; one that is asked for was counted.

@@ -8,9 +8,14 @@ export function reasonCodeText(code: number): string {
   return `${words} (0x${code.toString(16).padStart(2, '0')})`;
 }
 
-/** A reason code with the words that the broker added to it. */
-export const refusal = (code: number, reasonString: string | undefined): string =>
-  reasonString ? `${reasonCodeText(code)}: ${reasonString}` : reasonCodeText(code);
+/** A reason code with the words that the broker added to it, and the server that it names instead. */
+export function refusal(
+  code: number,
+  { reasonString, serverReference }: { reasonString?: string; serverReference?: string } = {},
+): string {
+  const text = reasonString ? `${reasonCodeText(code)}: ${reasonString}` : reasonCodeText(code);
+  return serverReference ? `${text}: ${serverReference}` : text;
+}
 
 /** What went wrong on a connection, in words for a status line. */
 export function errorText(error: unknown): string {

@@ -73,7 +73,7 @@ export class Requester {
     if (this.#pending.size >= MAX_PENDING) {
       throw new RequestError(topic, `${MAX_PENDING} others wait for theirs`);
     }
-    const place = this.#placeOf(topic, options);
+    const place = this.#placeOf(topic, options, timeout);
     const replies = this.#repliesFor(place.replyFilter);
     return new Promise((resolve, reject) => {
       const settle = (outcome: ReceivedMessage | Error): void => {
@@ -108,8 +108,10 @@ export class Requester {
     this.#replies.clear();
   }
 
-  #placeOf(topic: string, { properties }: PublishOptions): Place {
+  #placeOf(topic: string, options: PublishOptions, timeout: number): Place {
     const number = String(++this.#last);
+    // Nobody is to do late what nobody waits for any more. Before MQTT 5 that bounds the wait in the queue alone.
+    const properties = { messageExpiryInterval: Math.ceil(timeout), ...options.properties };
     if (this.#connection.protocolVersion === 5) {
       const prefix = `${this.#prefix}/${this.#name}`;
       const own = { responseTopic: `${prefix}/${number}`, correlationData: Buffer.from(number) };

@@ -52,7 +52,7 @@ export class SubscriptionRequests {
           else if (code === undefined && suback === undefined)
             reject(new NotConnectedError(errorText(error)));
           else if (code === undefined) reject(new SubscribeError(filter, errorText(error)));
-          else reject(new SubscribeError(filter, refusal(code, suback?.properties?.reasonString), code));
+          else reject(new SubscribeError(filter, refusal(code, suback?.properties), code));
         },
       );
     });

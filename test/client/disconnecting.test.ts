@@ -88,6 +88,20 @@ describe('disconnecting and connecting in quick succession', function () {
     assert.deepEqual(seen, ['disconnected', 'connecting']);
   });
 
+  it('makes one connection after it was disconnected before CONNACK', async () => {
+    await start((received, socket) => {
+      if (broker.of(CONNECT).length > 1) friendly(received, socket);
+    });
+    await broker.until(() => broker.of(CONNECT).length === 1);
+    await connection.disconnect();
+    connection.open();
+    await connected(connection);
+    // What comes of the first is heard before the answer to this, and a second attempt begins a few ms later at most.
+    await connection.publish('t', '', quick);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(broker.of(CONNECT).length, 2);
+  });
+
   it('does what was asked last', async () => {
     await start(friendly);
     await connected(connection);

@@ -253,6 +253,15 @@ describe('connection to a broker that misbehaves or says no', function () {
     assert.equal(reason, 'the broker ended the connection: Session taken over (0x8e)');
   });
 
+  it('names the server that the broker sends it to', async () => {
+    const reference = Buffer.concat([Buffer.from([0x1c]), text('other:1883')]);
+    await connect((received, socket) => {
+      if (received.type === CONNECT) socket.end(packet(2, 0, 0, 0x9d, reference.length, reference));
+    });
+    const { reason } = await statusOf(connection, ({ state }) => state === 'error');
+    assert.equal(reason, 'Server moved (0x9d): other:1883');
+  });
+
   it('does not let a listener that throws disturb the others', async () => {
     await connect((received, socket) => {
       if (received.type === CONNECT) socket.write(CONNACK);

@@ -50,6 +50,8 @@ describe('requests and their replies', function () {
       const asked = await Inbox.on(answering, version === 5 ? 'double' : 'double/@req/+');
       const replies = [1, 2, 3, 4, 5].map((n) => requester.request('double', String(n), options, 10));
       await asked.until(({ messages }) => messages.length === 5);
+      const expiry = asked.messages[0]?.properties?.messageExpiryInterval;
+      assert.equal(expiry, version === 5 ? 10 : undefined);
       for (const request of [...asked.messages].reverse()) {
         await reply(request, String(Number(request.payload) * 2));
         await reply(request, 'again');

@@ -285,15 +285,16 @@ describe('mqtt-sub', function () {
     let caught: Sink;
     let completed: Sink;
 
+    const flow = (form: Parameters<typeof subForm>[0]) => [
+      tab,
+      brokerForm({ url: broker.url }),
+      subForm({ qos: '2', ...form }),
+      report('catch', 'sub-1', 'caught'),
+      report('complete', 'sub-1', 'completed'),
+      ...['out-1', 'states', 'caught', 'completed'].map((id) => sink(id)),
+    ];
     const run = async (form: Parameters<typeof subForm>[0]) => {
-      await start([
-        tab,
-        brokerForm({ url: broker.url }),
-        subForm({ qos: '2', ...form }),
-        report('catch', 'sub-1', 'caught'),
-        report('complete', 'sub-1', 'completed'),
-        ...['out-1', 'states', 'caught', 'completed'].map((id) => sink(id)),
-      ]);
+      await start(flow(form));
       [out, caught, completed] = [new Sink(), new Sink('caught'), new Sink('completed')];
       await connectedStatus('sub-1');
     };
@@ -401,6 +402,16 @@ describe('mqtt-sub', function () {
       assert.equal(logged(helper.getNode('sub-1'), 'warn').length, 1);
     });
 
+    it('does not say of a message that is none that none came', async () => {
+      await run({ topicFilter: 'q', delivery: 'request', output: 'json', timeout: '60' });
+      await subscribed();
+      act({});
+      await publisher.publish('q', 'no JSON', live);
+      const [answer] = await out.until(1);
+      assert.deepEqual([answer?.payload, answer?.timedOut], [undefined, false]);
+      assert.match(errorOf((await caught.until(1))[0]), /payload is not JSON/);
+    });
+
     it('has no more unacknowledged than it may, and acknowledges when the flow says so', async () => {
       await run({ topicFilter: 'w', delivery: 'acknowledged', maxWaiting: '2', timeout: '60' });
       await subscribed();
@@ -415,6 +426,17 @@ describe('mqtt-sub', function () {
       act({ ...first, action: 'acknowledge' });
       assert.match(errorOf((await caught.until(1))[0]), /is no message that waits for it/);
       assert.deepEqual(out.payloads, [1, 2, 3]);
+    });
+
+    it('may have more unacknowledged once it is deployed so', async () => {
+      const form = { topicFilter: 'w', delivery: 'acknowledged', timeout: '60' };
+      await run({ ...form, maxWaiting: '1' });
+      await subscribed();
+      broker.log = [];
+      await deploy(flow({ ...form, maxWaiting: '3' }));
+      await subscribed();
+      for (const payload of ['1', '2', '3']) await publisher.publish('w', payload, live);
+      await out.until(3);
     });
 
     it('refuses what is not acknowledged in time, which Catch hears', async () => {
