@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BundledInterfaces } from './bundled-interfaces';
+import { InstalledInterfaces } from './installed-interfaces';
 import { type MessageDefinition, messageDefinitionFault } from './message-definition';
 
 /**
@@ -8,15 +9,22 @@ import { type MessageDefinition, messageDefinitionFault } from './message-defini
  */
 export class InterfaceLibrary {
   readonly #bundled: BundledInterfaces;
+  readonly #installed: InstalledInterfaces;
   readonly #added = new Map<string, MessageDefinition>();
 
-  private constructor(bundled: BundledInterfaces) {
+  private constructor(bundled: BundledInterfaces, installed: InstalledInterfaces) {
     this.#bundled = bundled;
+    this.#installed = installed;
   }
 
   /** A library with the common interfaces of ROS 2; what is added to it is not in other libraries. */
   static bundled(): InterfaceLibrary {
-    return new InterfaceLibrary(BundledInterfaces.shared());
+    return new InterfaceLibrary(BundledInterfaces.shared(), new InstalledInterfaces([]));
+  }
+
+  /** The same where those of the ROS 2 that this process was started in, if any, take the place of bundled ones. */
+  static installed(): InterfaceLibrary {
+    return new InterfaceLibrary(BundledInterfaces.shared(), InstalledInterfaces.ofEnvironment());
   }
 
   /**
@@ -25,16 +33,17 @@ export class InterfaceLibrary {
    * differently.
    */
   with(definitions: readonly MessageDefinition[]): InterfaceLibrary {
-    const library = new InterfaceLibrary(this.#bundled);
+    const library = new InterfaceLibrary(this.#bundled, this.#installed);
     library.#add(definitions, (type) => library.#added.get(type));
     return library;
   }
 
+  /** Throws DefinitionError when the file of an installed type is wrong. */
   get(type: string): MessageDefinition | undefined {
-    return this.#added.get(type) ?? this.#bundled.get(type);
+    return this.#added.get(type) ?? this.#installed.get(type) ?? this.#bundled.get(type);
   }
 
-  /** The canonical names of all types, sorted. */
+  /** The canonical names of all types, sorted; without those that are only installed. */
   names(): string[] {
     return [...new Set([...this.#bundled.names(), ...this.#added.keys()])].sort();
   }

@@ -23,7 +23,7 @@ interface HostedBridge {
 
 const host = parentPort as MessagePort;
 const backend = new RtpsBackend();
-const library = InterfaceLibrary.bundled();
+const library = InterfaceLibrary.installed();
 const bridges = new Map<number, HostedBridge>();
 
 // A request for a bridge that has gone is no fault: it crossed the report of that.

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec, UnknownTypeError } from '../../src/ros/message-codec';
 import type { MessageDefinition, MessageField } from '../../src/ros/message-definition';
@@ -113,6 +115,59 @@ describe('InterfaceLibrary', () => {
       /^Error: sensor_msgs\/msg\/Range is already defined differently$/,
     );
     assert.throws(() => library.with([message('a/T')]), /is not an interface type/);
+  });
+
+  describe('with the types of an installed ROS 2', () => {
+    let folder: string;
+    const environment = process.env.AMENT_PREFIX_PATH;
+    const install = (prefix: string | undefined, type: string, text: string) => {
+      const [packageName, kind, name] = type.split('/') as [string, string, string];
+      const share = join(prefix as string, 'share', packageName, kind);
+      mkdirSync(share, { recursive: true });
+      writeFileSync(join(share, `${name}.${kind}`), text);
+    };
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'ament-'));
+      const prefixes = ['overlay', 'base'].map((name) => join(folder, name));
+      install(prefixes[0], 'acme_msgs/msg/Grip', 'int8 overlaid');
+      install(prefixes[1], 'acme_msgs/msg/Grip', 'int8 base');
+      install(prefixes[1], 'acme_msgs/srv/Open', '---\nbool opened');
+      install(prefixes[1], 'acme_msgs/action/Move', 'int8 where\n---\n---\n');
+      install(prefixes[1], 'acme_msgs/msg/Wrong', '# wrong\nint8\n');
+      install(prefixes[1], 'std_msgs/msg/Bool', 'bool installed');
+      process.env.AMENT_PREFIX_PATH = prefixes.join(delimiter);
+    });
+    after(() => {
+      if (environment === undefined) delete process.env.AMENT_PREFIX_PATH;
+      else process.env.AMENT_PREFIX_PATH = environment;
+      rmSync(folder, { recursive: true });
+    });
+
+    it('reads messages, services and actions, of the first prefix that has them', () => {
+      const installed = InterfaceLibrary.installed();
+      assert.equal(installed.get('acme_msgs/msg/Grip')?.fields[0]?.name, 'overlaid');
+      assert.equal(installed.get('acme_msgs/srv/Open_Response')?.fields[0]?.name, 'opened');
+      assert.equal(installed.get('acme_msgs/action/Move_GetResult_Request')?.fields[0]?.name, 'goal_id');
+      assert.equal(installed.get('acme_msgs/action/Move_Goal')?.fields[0]?.name, 'where');
+      assert.equal(installed.get('acme_msgs/msg/Absent'), undefined);
+      assert.equal(installed.get('../../msg/Grip'), undefined);
+      assert.equal(library.get('acme_msgs/msg/Grip'), undefined);
+    });
+
+    it('prefers them to bundled ones, and what is given to both', () => {
+      const installed = InterfaceLibrary.installed();
+      assert.deepEqual(installed.get('std_msgs/msg/Bool')?.fields, [{ name: 'installed', type: 'bool' }]);
+      assert.equal(installed.get('std_msgs/msg/String')?.fields[0]?.name, 'data');
+      const given = message('std_msgs/msg/Bool', { name: 'given', type: 'bool' });
+      assert.deepEqual(installed.with([given]).get('std_msgs/msg/Bool'), given);
+    });
+
+    it('says which file is wrong', () => {
+      assert.throws(
+        () => MessageCodec.for(InterfaceLibrary.installed(), 'acme_msgs/msg/Wrong'),
+        /Wrong\.msg:2: expected a type and a name/,
+      );
+    });
   });
 
   it('refuses definitions from which no code may be generated', () => {
