@@ -120,9 +120,13 @@ for (const [name, meet] of Object.entries(meetings)) {
       await made.subscribed();
       return made;
     };
-    const say = async (topic: string, payload: string, ...more: string[]) => {
-      const args = ['-h', '127.0.0.1', '-p', String(meeting.port), '-t', topic, '-m', payload, ...more];
-      const child = spawn(mosquittoPub, args, { stdio: 'inherit' });
+    /** A text goes to mosquitto_pub's command line, what may be long to its standard input. */
+    const say = async (topic: string, payload: string | Buffer, ...more: string[]) => {
+      const isText = typeof payload === 'string';
+      const message = isText ? ['-m', payload] : ['-s'];
+      const args = ['-h', '127.0.0.1', '-p', String(meeting.port), '-t', topic, ...message, ...more];
+      const child = spawn(mosquittoPub, args, { stdio: [isText ? 'ignore' : 'pipe', 'inherit', 'inherit'] });
+      child.stdin?.end(payload);
       assert.deepEqual(await once(child, 'exit'), [0, null]);
     };
 
@@ -170,6 +174,27 @@ for (const [name, meet] of Object.entries(meetings)) {
         assert.deepEqual(listener.messages[0], JSON.parse(json));
       });
     }
+
+    it('carries images of a megabyte there and back', async () => {
+      const type = 'sensor_msgs/msg/Image';
+      const there = route(88, { rosName: '/there', type, direction: 'ros-to-mqtt' });
+      const back = route(88, { rosName: '/back', type, direction: 'mqtt-to-ros' });
+      const bridge = await open({ domains: [88], routes: [there, back] });
+      const listener = peer('sub', { domain: 88, type: 'image', topic: 'rt/back', count: 0 });
+      const subscriber = await listen('ros/88/there');
+      await listener.until(({ matched }) => matched === 1);
+      await bridge.ready({ subscriptions: 1 }, 1);
+      const talker = { domain: 88, type: 'image', size: 1_000_000, topic: 'rt/there', count: 0, rate: 5 };
+      peer('pub', talker);
+      await subscriber.until(() => subscriber.messages.length > 0);
+      const json = (subscriber.messages[0] ?? '').slice('ros/88/there '.length);
+      await say('ros/88/back', Buffer.from(json));
+      await listener.until(({ messages }) => messages.length === 1);
+      assert.deepEqual(listener.messages[0], {
+        header: JSON.parse(json).header,
+        data: { bytes: 1_000_000, intact: true },
+      });
+    });
 
     it('keeps two domains apart, one of them under its alias', async () => {
       const bridge = await open({
