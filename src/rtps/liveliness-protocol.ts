@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS } from './deadline';
 import { EntityId, guidOf } from './guid';
 import type { MessageReceiver } from './message-receiver';
 import type { Outbox } from './outbox';
@@ -100,7 +101,8 @@ export class LivelinessProtocol {
     message.write(this.#prefix, PREFIX_AT, 'hex');
     message.writeUInt32BE(AUTOMATIC_UPDATE, KIND_AT);
     this.#writer.write(message);
-    this.#timer = setInterval(() => this.#writer.write(message), lease / WORDS_PER_LEASE);
+    const period = Math.min(lease / WORDS_PER_LEASE, MAX_TIMER_MS);
+    this.#timer = setInterval(() => this.#writer.write(message), period);
   }
 
   #receive(message: Buffer): void {

@@ -220,6 +220,36 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
     assert.equal((await once(participant, 'liveliness'))[0].alive, false);
   });
 
+  for (const [liveliness, kind] of [
+    ['manual-by-participant', 'p'],
+    ['manual-by-topic', 't'],
+  ] as const)
+    it(`takes a talker for alive that says it is, though it writes nothing (${liveliness})`, async function () {
+      const domain = freshDomain();
+      const topic = freshTopic();
+      const participant = await cast.participant({ domain });
+      let isAlive = true;
+      participant.on('liveliness', ({ alive }) => (isAlive = alive));
+      const lease = 300;
+      const qos: EndpointQos = { ...RELIABLE, liveliness, livelinessLease: lease };
+      const inbox = new Inbox();
+      participant.createReader({ topic, type: STRING, qos }, inbox.take);
+      const args = {
+        domain,
+        topic,
+        count: 1,
+        idle: 30,
+        liveliness: kind,
+        'liveliness-lease': lease,
+        assert: 1,
+      };
+      cast.peer(this, 'pub', { args });
+      await inbox.until(1);
+      await wait(3 * lease);
+      // On a busy machine it may have been missed for a moment.
+      while (!isAlive) await once(participant, 'liveliness');
+    });
+
   it('is alive to a listener, lease for lease, though it writes nothing', async function () {
     const domain = freshDomain();
     const topic = freshTopic();

@@ -3,7 +3,7 @@
  *
  *   peer pub|sub [--type string|float64|twist|pose|imu|image] [--topic rt/chatter] [--rel r|b] [--dur v|t] [--depth N]
  *                [--count N] [--rate HZ] [--text T] [--size BYTES] [--domain D] [--match N] [--timeout S] [--idle S]
- *                [--print 1] [--deadline MS] [--lifespan MS] [--liveliness a|p|t] [--liveliness-lease MS]
+ *                [--print 1] [--deadline MS] [--lifespan MS] [--liveliness a|p|t] [--liveliness-lease MS] [--assert 1]
  *                [--ownership s|e] [--strength N] [--partition P] [--xcdr 1|2] [--validate 1] [--others N]
  *
  * pub: waits for --match readers (exit 3 after --timeout), writes --count messages (0: until a signal) at --rate per
@@ -11,7 +11,8 @@
  *      A text is --text and the message's number, with dots up to --size; an image has --size octets.
  * sub: ends after --count messages (0: until a signal), after --idle seconds without one, or (exit 3) when none comes
  *      within --timeout. With --print 1 each message is a line of JSON on stdout.
- * --depth 0 keeps all. --liveliness is automatic, manual by participant or by topic. With --xcdr it writes or reads that
+ * --depth 0 keeps all. --liveliness is automatic, manual by participant or by topic; with --assert a talker shows it while
+ * it only stays. With --xcdr it writes or reads that
  * representation alone, with --validate it matches only what announces the structure of its type. --others are further
  * endpoints of its kind, of the topics whose names have _1, _2, ... behind that of the first, which do nothing.
  * Both tell on stderr, one JSON object per line: {"ready":true}; when they change {"matched":N}, {"incompatible":P} (the
@@ -38,7 +39,7 @@ static const char *option(int argc, char **argv, const char *name, const char *o
 struct options {
   const struct message_type *type;
   long count;
-  int match, print;
+  int match, print, assert_liveliness;
   double rate, timeout, idle;
   const char *text;
   size_t size;
@@ -124,6 +125,7 @@ static int publish(dds_entity_t writer, const struct options *o)
   fprintf(stderr, "{\"sent\":%ld}\n", sent);
   for (const double end = now() + o->idle; !stopped && now() < end;) {
     observe_writer(writer);
+    if (o->assert_liveliness) dds_assert_liveliness(writer);
     dds_sleepfor(DDS_MSECS(5));
   }
   return 0;
@@ -205,6 +207,7 @@ int main(int argc, char **argv)
     .count = atol(option(argc, argv, "--count", "10")),
     .match = atoi(option(argc, argv, "--match", "1")),
     .print = atoi(option(argc, argv, "--print", "0")),
+    .assert_liveliness = atoi(option(argc, argv, "--assert", "0")),
     .rate = atof(option(argc, argv, "--rate", "10")),
     .timeout = atof(option(argc, argv, "--timeout", "10")),
     .idle = atof(option(argc, argv, "--idle", "1")),

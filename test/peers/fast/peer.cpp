@@ -152,8 +152,10 @@ static int publish(DataWriter *writer, MessageType *type, const Options &options
   type->deleteData(message);
   writer->wait_for_acknowledgments({10, 0});
   fprintf(stderr, "{\"sent\":%ld}\n", sent);
-  for (const double end = now() + options.number("--idle", 1); !stopped && now() < end; sleep_ms(5))
+  for (const double end = now() + options.number("--idle", 1); !stopped && now() < end; sleep_ms(5)) {
     monitor.observe(writer);
+    if (options.number("--assert", 0) != 0) writer->assert_liveliness();
+  }
   return 0;
 }
 
