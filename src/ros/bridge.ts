@@ -10,11 +10,13 @@ import {
 } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
-import { MessageCodec } from './message-codec';
+import { MessageCodec, UnknownTypeError } from './message-codec';
+import type { MessageDefinition } from './message-definition';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend, RosDomain } from './ros-backend';
 import type { BridgeStatus, DomainStatus, RouteStatus } from './ros-worker-messages';
 import { Route, type RouteSample } from './route';
+import { TypeInquiry } from './type-inquiry';
 
 /** How often a changed count is told, in ms. */
 const STATUS_INTERVAL = 1000;
@@ -49,6 +51,8 @@ export class Bridge {
   /** By their place in the settings. */
   readonly #routes = new Map<number, Route>();
   readonly #refused = new Map<number, string>();
+  /** Routes whose type nobody here knows, with how it is asked for. */
+  readonly #unknown = new Map<number, TypeInquiry>();
   #mapping: RosTopicMapping | undefined;
   #library: InterfaceLibrary;
   #connection: BridgeConnection | undefined;
@@ -96,7 +100,11 @@ export class Bridge {
 
   /** The MQTT topic names of the routes by their place in the settings; none for a refused one. */
   get topics(): Array<string | undefined> {
-    return this.#settings.routes.map((_, index) => this.#routes.get(index)?.topic);
+    return this.#settings.routes.map(({ domain, rosName }, index) =>
+      this.#routes.has(index) || this.#unknown.has(index)
+        ? this.#mapping?.toMqtt(domain, rosName)
+        : undefined,
+    );
   }
 
   /** Whether samples go to the flow. */
@@ -138,7 +146,10 @@ export class Bridge {
     try {
       const opened = await this.#parts.backend.openDomain({ domain, range, interfaces, peers, nodeName });
       this.#domains.set(domain, opened);
-      opened.onGraphChange(() => this.#scheduleStatus());
+      opened.onGraphChange(() => {
+        this.#lookForTypes();
+        this.#scheduleStatus();
+      });
       opened.onWarning((warning) => this.#parts.onWarning(`domain ${domain}: ${warning}`));
     } catch (error) {
       const problem = `domain ${domain}: ${(error as Error).message}`;
@@ -165,10 +176,59 @@ export class Bridge {
       route.open();
       this.#routes.set(index, route);
     } catch (error) {
-      const problem = `route ${index + 1} (${settings.rosName}): ${(error as Error).message}`;
-      this.#refused.set(index, problem);
-      this.#problems.report(problem);
+      const domain = this.#domains.get(settings.domain);
+      const { message } = error as Error;
+      if (error instanceof UnknownTypeError && domain !== undefined) {
+        this.#refuse(index, `${message}; a robot that has it will be asked (ROS 2 Iron or later)`);
+        this.#inquire(settings, index, domain);
+      } else this.#refuse(index, message);
     }
+  }
+
+  #refuse(index: number, reason: string): void {
+    const problem = `route ${index + 1} (${this.#settings.routes[index]?.rosName}): ${reason}`;
+    this.#refused.set(index, problem);
+    this.#problems.report(problem);
+  }
+
+  /** Has the nodes of the robot asked for the route's type, now and when they appear. */
+  #inquire(settings: RouteSettings, index: number, domain: RosDomain): void {
+    const inquiry = new TypeInquiry(domain, {
+      found: (definitions) => {
+        if (this.#timer === undefined || !this.#unknown.delete(index)) return;
+        try {
+          this.#learn(definitions);
+        } catch (error) {
+          this.#refuse(index, (error as Error).message);
+          return;
+        }
+        this.#refused.delete(index);
+        this.#openRoute(settings, index);
+        const route = this.#routes.get(index);
+        if (route?.toRos && this.#connection !== undefined) this.#subscribe(this.#connection, route);
+        this.#scheduleStatus();
+      },
+      failed: (reason) => {
+        if (this.#timer === undefined) return;
+        this.#refuse(index, `its type ${settings.type} was asked from the robot: ${reason}`);
+        this.#scheduleStatus();
+      },
+    });
+    this.#unknown.set(index, inquiry);
+    inquiry.look(settings.rosName, settings.type);
+  }
+
+  #lookForTypes(): void {
+    for (const [index, inquiry] of this.#unknown) {
+      const { rosName, type } = this.#settings.routes[index] as RouteSettings;
+      inquiry.look(rosName, type);
+    }
+  }
+
+  /** Adds definitions to what this bridge knows; those of other bridges' robots may differ. */
+  #learn(definitions: MessageDefinition[]): void {
+    if (this.#library === this.#parts.library) this.#library = this.#library.with(definitions);
+    else this.#library.add(...definitions);
   }
 
   #openConnection(): void {

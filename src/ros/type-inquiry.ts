@@ -1,0 +1,82 @@
+import { describedTypes } from './described-types';
+import { InterfaceLibrary } from './interface-library';
+import { MessageCodec } from './message-codec';
+import type { MessageDefinition } from './message-definition';
+import type { RosDomain, RosEndpoint } from './ros-backend';
+
+const SERVICE = 'get_type_description';
+const SERVICE_TYPE = 'type_description_interfaces/srv/GetTypeDescription';
+/** How long a node has to answer, in ms. */
+const PATIENCE = 10_000;
+
+export interface TypeInquiryListener {
+  /** The definitions of the type and of all that it contains, with the hash that discovery told. */
+  found(definitions: MessageDefinition[]): void;
+  /** In words; the node is not asked again. */
+  failed(reason: string): void;
+}
+
+/**
+ * Asks the nodes of a robot for the definitions of types that nobody installed here: since Iron each node describes the
+ * types of its endpoints. Source: REP-2016, `~/get_type_description`.
+ */
+export class TypeInquiry {
+  readonly #domain: RosDomain;
+  readonly #listener: TypeInquiryListener;
+  /** GUIDs of the endpoints whose nodes were asked. */
+  readonly #asked = new Set<string>();
+
+  constructor(domain: RosDomain, listener: TypeInquiryListener) {
+    this.#domain = domain;
+    this.#listener = listener;
+  }
+
+  /** Asks the node of an endpoint of that name and type, if one is known that can be asked and was not. */
+  look(rosName: string, type: string): void {
+    const guids = new Set<string>();
+    for (const endpoint of this.#domain.endpoints()) {
+      guids.add(endpoint.guid);
+      if (endpoint.rosName !== rosName || endpoint.type !== type || this.#asked.has(endpoint.guid)) continue;
+      const { typeHash } = endpoint;
+      const service = typeHash && this.#serviceFor(endpoint);
+      if (!service) continue;
+      this.#asked.add(endpoint.guid);
+      void this.#ask(service, type, typeHash);
+      return;
+    }
+    for (const guid of this.#asked) if (!guids.has(guid)) this.#asked.delete(guid);
+  }
+
+  /** The service of the endpoint's node, or of another of the same process where it is not told whose the endpoint is. */
+  #serviceFor({ guid }: RosEndpoint): string | undefined {
+    const servers = [...this.#domain.services()].filter(
+      ({ kind, type }) => kind === 'server' && type === SERVICE_TYPE,
+    );
+    const node = [...this.#domain.nodes()].find(({ endpoints }) => endpoints.includes(guid));
+    const own = servers.find(({ rosName }) => node !== undefined && rosName === `${node.name}/${SERVICE}`);
+    return (own ?? servers.find((server) => isOfSameProcess(server.guid, guid)))?.rosName;
+  }
+
+  async #ask(rosName: string, type: string, hash: string): Promise<void> {
+    const library = InterfaceLibrary.bundled();
+    const request = MessageCodec.for(library, `${SERVICE_TYPE}_Request`);
+    const response = MessageCodec.for(library, `${SERVICE_TYPE}_Response`);
+    const hashes = { requestHash: request.typeHash, responseHash: response.typeHash };
+    const client = this.#domain.createServiceClient({ rosName, type: SERVICE_TYPE, ...hashes });
+    try {
+      const question = request.encode({ type_name: type, type_hash: hash, include_type_sources: false });
+      const answer = JSON.parse(response.decodeToJson(await client.call(question, PATIENCE)));
+      if (answer.successful !== true) throw new Error(`service ${rosName}: ${answer.failure_reason}`);
+      this.#listener.found(describedTypes(answer.type_description, hash));
+    } catch (error) {
+      this.#listener.failed((error as Error).message);
+    } finally {
+      client.close();
+    }
+  }
+}
+
+/** Whether two endpoints are of one participant: their GUIDs have the same prefix (RTPS 9.3.1.5). */
+function isOfSameProcess(guid: string, other: string): boolean {
+  return guid.slice(0, 24) === other.slice(0, 24);
+}

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { InterfaceLibrary } from '../../src/ros/interface-library';
+import { parseInterfaces } from '../../src/ros/interface-text';
+import { MessageCodec } from '../../src/ros/message-codec';
+import type { RosDomain, RosPublisher } from '../../src/ros/ros-backend';
+import { RosThread } from '../../src/ros/ros-thread';
+import { RtpsBackend } from '../../src/ros/rtps-backend';
+import { describeType, hashOf } from '../../src/ros/type-description';
+import { freshDomain, RELIABLE } from '../rtps/fixture';
+import { route, TestBridge } from './bridge-fixture';
+
+const SERVICE_TYPE = 'type_description_interfaces/srv/GetTypeDescription';
+const bundled = InterfaceLibrary.bundled();
+const question = MessageCodec.for(bundled, `${SERVICE_TYPE}_Request`);
+const answer = MessageCodec.for(bundled, `${SERVICE_TYPE}_Response`);
+
+/** What a robot answers; `undefined`: it does not know the type. */
+type Describe = (type: string, hash: string) => unknown;
+
+describe('a type that only the robot knows', function () {
+  this.timeout(20_000);
+  const thread = new RosThread();
+  const opened: Array<{ close(): Promise<void> }> = [];
+  let domain: number;
+  let library: InterfaceLibrary;
+  /** No file defines it. */
+  let type: string;
+
+  beforeEach(() => {
+    domain = freshDomain();
+    const name = `robot_${randomBytes(6).toString('hex')}`;
+    const text = `MSG: ${name}_msgs/Part\nstring<=${3 + name.length} label\nfloat32[2] position\n===\nMSG: ${name}_msgs/Whole\nbuiltin_interfaces/Time stamp\nPart[] parts\nbyte flags\n`;
+    library = bundled.with(parseInterfaces(text, 'test'));
+    type = `${name}_msgs/msg/Whole`;
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((each) => each.close()));
+  });
+
+  const keep = <T extends { close(): Promise<void> }>(each: T): T => {
+    opened.push(each);
+    return each;
+  };
+  const robot = async (
+    describe: Describe,
+  ): Promise<{ user: RosDomain; publisher: RosPublisher; asked: string[] }> => {
+    const place = { domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [] } as const;
+    const user = keep(await new RtpsBackend().openDomain({ ...place, nodeName: 'camera' }));
+    const asked: string[] = [];
+    user.createServiceServer(
+      {
+        rosName: '/camera/get_type_description',
+        type: SERVICE_TYPE,
+        requestHash: question.typeHash,
+        responseHash: answer.typeHash,
+      },
+      async (cdr) => {
+        const { type_name, type_hash } = JSON.parse(question.decodeToJson(cdr));
+        asked.push(type_name);
+        const description = describe(type_name, type_hash);
+        return answer.encode(
+          description === undefined
+            ? { successful: false, failure_reason: `no ${type_name}` }
+            : { successful: true, type_description: description },
+        );
+      },
+    );
+    const { typeHash } = MessageCodec.for(library, type);
+    const onIncompatible = () => {};
+    const publisher = user.createPublisher({
+      rosName: '/whole',
+      type,
+      typeHash,
+      qos: RELIABLE,
+      onIncompatible,
+    });
+    return { user, publisher, asked };
+  };
+  const honest: Describe = (name, hash) => {
+    const description = describeType(library, name);
+    return hashOf(description) === hash ? description : undefined;
+  };
+  const bridgeTo = async (): Promise<TestBridge> =>
+    keep(
+      await TestBridge.open(thread, {
+        domains: [domain],
+        routes: [route(domain, { rosName: '/whole', type, direction: 'ros-to-mqtt' })],
+      }),
+    );
+  const whole = {
+    stamp: { sec: 7, nanosec: 8 },
+    parts: [{ label: 'left', position: [0.5, -1] }],
+    flags: 255,
+  };
+
+  it('is asked from the node that publishes it, and its messages arrive as JSON', async () => {
+    const bridge = await bridgeTo();
+    assert.match(
+      bridge.route()?.problem ?? '',
+      /no definition of type .*; a robot that has it will be asked/,
+    );
+    const { publisher, asked } = await robot(honest);
+    await bridge.until(() => bridge.route()?.problem === undefined);
+    assert.deepEqual(asked, [type]);
+    const cdr = MessageCodec.for(library, type).encode(whole);
+    await bridge.ready({ publishers: 1 });
+    // The publisher has yet to find the new subscription.
+    const repeat = setInterval(() => publisher.publish(Buffer.from(cdr), []), 50);
+    try {
+      await bridge.until(() => bridge.messages.length > 0);
+    } finally {
+      clearInterval(repeat);
+    }
+    assert.equal(bridge.messages[0]?.topic, `ros/${domain}/whole`);
+    assert.deepEqual(bridge.messages[0]?.payload, whole);
+  });
+
+  it('is not believed when it has not the hash that discovery tells', async () => {
+    await robot((name) => ({
+      ...describeType(library, name),
+      type_description: describeType(bundled, 'std_msgs/msg/String').type_description,
+    }));
+    const bridge = await bridgeTo();
+    await bridge.until(() => /its hash is RIHS01_/.test(bridge.route()?.problem ?? ''));
+    assert.match(
+      bridge.route()?.problem ?? '',
+      /was asked from the robot: type description of std_msgs\/msg\/String/,
+    );
+  });
+
+  it('stays unknown, with the reason, when the robot does not describe it', async () => {
+    const { asked } = await robot(() => undefined);
+    const bridge = await bridgeTo();
+    const reason = `route 1 (/whole): its type ${type} was asked from the robot: service /camera/get_type_description: no ${type}`;
+    await bridge.until(() => bridge.route()?.problem === reason);
+    assert.deepEqual(asked, [type]);
+    assert.ok(bridge.problems.includes(reason));
+  });
+});
