@@ -216,7 +216,7 @@ describe('bridge between ROS and a flow', function () {
     await bridge.until(() => bridge.problems.length === 3);
     assert.deepEqual(bridge.problems, [
       'route 1 (no_slash): ROS name "no_slash" does not start with /',
-      'route 2 (/imu): no definition of type acme_msgs/msg/Unknown',
+      'route 2 (/imu): no definition of type acme_msgs/msg/Unknown; a robot that has it will be asked (ROS 2 Iron or later)',
       'route 3 (/chatter): domain: expected 66, got 67',
     ]);
     await bridge.until(() => bridge.status !== undefined);
