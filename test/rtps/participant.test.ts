@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { EndpointPair } from '../../src/rtps/matching';
 import { Participant, ParticipantOptionError, type RemoteParticipant } from '../../src/rtps/participant';
@@ -255,6 +255,25 @@ describe('participants among themselves', function () {
     await new Promise<void>((resolve) => taken.close(resolve));
   });
 
+  it('name the setting of the system that keeps their receive buffer small', async () => {
+    const { getRecvBufferSize } = Socket.prototype;
+    // What an unconfigured Linux gives.
+    Socket.prototype.getRecvBufferSize = () => 425_984;
+    const participant = new Participant({
+      domain: freshDomain(),
+      range: 'localhost',
+      interfaces: ['127.0.0.1'],
+    });
+    try {
+      const warned = once(participant, 'warning');
+      await participant.start();
+      assert.match((await warned)[0], /only 425984 bytes.*net\.core\.rmem_max=4194304/);
+    } finally {
+      Socket.prototype.getRecvBufferSize = getRecvBufferSize;
+      await participant.close();
+    }
+  });
+
   it('can be closed while they start, and twice', async () => {
     const participant = new Participant({
       domain: freshDomain(),
@@ -295,6 +314,11 @@ describe('participants among themselves', function () {
     assert.throws(() => new Participant({ ...good, interfaces: ['lo'] }), TransportError);
     assert.throws(() => new Participant({ ...good, advertisedAddress: 'host' }), TransportError);
     const participant = await cast.participant({ domain: freshDomain() });
+    for (const maxSampleBytes of [0, -1, 1.5, 2 ** 31, Number.NaN])
+      assert.throws(
+        () => new Participant({ ...good, maxSampleBytes }),
+        /^ParticipantOptionError: maxSampleBytes/,
+      );
     for (const depth of [0, -1, 1.5])
       assert.throws(
         () => participant.createWriter({ topic: 'a', type: 'b', qos: { ...RELIABLE, depth } }),
