@@ -128,6 +128,15 @@ describe('embedded-broker with an upstream', function () {
   for (const [name, fields, config, expected] of [
     ['a configuration that is missing', { upstream: 'nowhere' }, {}, /configuration is missing or disabled/],
     ['an embedded broker', {}, { target: 'embedded', embedded: 'embedded-1' }, /got an embedded one/],
+    [
+      'further addresses',
+      {},
+      { alternatives: ['mqtt://127.0.0.1:1'] },
+      /says alternatives, which .* cannot use/,
+    ],
+    ['a proxy', {}, { proxy: 'http://127.0.0.1:1' }, /says proxy, which/],
+    ['files of TLS', {}, { url: 'mqtts://127.0.0.1:1', tlsCaFile: 'ca.pem' }, /says tlsFiles, which/],
+    ['a password file', {}, { passwordSource: 'file', passwordFile: 'token' }, /says passwordFile, which/],
     ['no topics', { upstreamRoutes: [] }, {}, /upstream "upstream": there is no route/],
     ['a QoS that there is not', { upstreamRoutes: [{ ...route, qos: '3' }] }, {}, /no\. 1: QoS: .*got "3"/],
     [
