@@ -128,6 +128,19 @@ describe('samples in fragments', function () {
     assert.ok(link.writerStatistics.samplesResent > 0);
   });
 
+  it('are announced when they have been sent, not while they wait', async () => {
+    link = new Link().match();
+    await settle();
+    link.writer.write(large(1, 90_000));
+    link.write(2, 3);
+    // More than what goes out at once.
+    await new Promise(setImmediate);
+    assert.equal(link.heartbeats.at(-1)?.last, 0);
+    await link.until(3);
+    await settle();
+    assert.equal(link.heartbeats.at(-1)?.last, 3);
+  });
+
   it('are not overtaken by small ones of the same best-effort writer', async () => {
     link = new Link(BEST_EFFORT, 100, BEST_EFFORT).match();
     link.writer.write(large(1, 90_000));
