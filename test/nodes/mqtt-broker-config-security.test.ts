@@ -10,11 +10,13 @@ import { Mosquitto } from '../client/mosquitto';
 import { httpProxy, socksProxy } from '../client/proxies';
 import { counterpart, freePort } from '../counterparts';
 import {
+  bridgeForm,
   brokerForm,
   type Credentials,
   connectedStatus,
   type FlowNode,
   pubForm,
+  sink,
   start,
   statusText,
   stop,
@@ -104,6 +106,36 @@ describe('mqtt-broker-config: security', function () {
       copyFileSync(authority.certificate, tlsCaFile);
       await connectedStatus('pub-1');
       await broker.logged(/u'client'/);
+    });
+
+    it('hands its files, a proxy and further addresses on to a bridge', async () => {
+      const proxy = await httpProxy('ann:secret');
+      try {
+        const dead = `mqtts://127.0.0.1:${await freePort()}`;
+        const files = {
+          tlsCaFile: authority.certificate,
+          tlsCertFile: client.certificate,
+          tlsKeyFile: client.key,
+        };
+        const route = { domain: 61, rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' };
+        await start(
+          [
+            tab,
+            brokerForm({ url: dead, alternatives: [url], clientId: 'mine', proxy: proxy.url, ...files }),
+            bridgeForm({ broker: 'broker-1', domains: [{ id: 61, alias: '' }], routes: [route] }),
+            sink(),
+          ],
+          { 'broker-1': { tlsPassphrase: 'phrase', proxyUsername: 'ann', proxyPassword: 'secret' } },
+        );
+        await broker.logged(/ as mine-bridge-1-\w+ .*u'client'/);
+        assert.deepEqual(
+          proxy.targets,
+          [dead, url].map((address) => address.slice('mqtts://'.length)),
+        );
+      } finally {
+        await stop();
+        await proxy.close();
+      }
     });
 
     it('names the file that is missing beside another', async () => {
