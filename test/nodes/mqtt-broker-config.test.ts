@@ -177,7 +177,16 @@ describe('mqtt-broker-config', function () {
 
     it('are plain, under a client id of their own', async () => {
       await start(
-        [tab, brokerForm({ url: 'mqtt://127.0.0.1:1', clientId: 'mine', sessionExpiry: 10 }), sink()],
+        [
+          tab,
+          brokerForm({
+            url: 'mqtt://127.0.0.1:1',
+            clientId: 'mine',
+            sessionExpiry: 10,
+            ...{ willTopic: 'will', birthTopic: 'birth', closeTopic: 'close', queue: 'memory' },
+          }),
+          sink(),
+        ],
         {
           'broker-1': { username: 'ann', password: 'secret' },
         },
