@@ -3,7 +3,7 @@ import { FieldError } from './field-error';
 import { formText } from './form-text';
 
 const LONGEST_TIMEOUT_S = 86_400;
-export const MODES = ['publish', 'request', 'reply'] as const;
+const MODES = ['publish', 'request', 'reply'] as const;
 export type PublishMode = (typeof MODES)[number];
 
 /** What is the same for all messages of an mqtt-pub; absent in flows of an earlier form. */

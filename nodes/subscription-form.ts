@@ -22,7 +22,7 @@ export interface SubscriptionFields {
 }
 
 /** Messages as they arrive; so, and acknowledged by the flow; or when the input asks for them. */
-export const DELIVERIES = ['arrival', 'acknowledged', 'request'] as const;
+const DELIVERIES = ['arrival', 'acknowledged', 'request'] as const;
 export type Delivery = (typeof DELIVERIES)[number];
 
 const OVERFLOWS = ['drop-oldest', 'drop-newest'] as const;

@@ -3,7 +3,7 @@ import { PublishError } from './errors';
 import type { OutgoingMessage } from './outgoing-message';
 
 /** Where the settings say nothing: a flow's burst of small messages fits. */
-export const MAX_WAITING_MESSAGES = 100_000;
+const MAX_WAITING_MESSAGES = 100_000;
 export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 /** How often at most the queue is searched for expired messages, in ms. */
 const SWEEP_MS = 250;
