@@ -88,7 +88,7 @@ describe('mqtt-broker-config: messages', function () {
     ['birth topic', { birthTopic: 'a/#' }, 'birth message: topic name "a/#" contains a wildcard'],
     ['list', { userProperties: 'site' }, 'userProperties: expected a list, got "site"'],
     ['queue', { queue: 'tape' }, 'queue: expected one of'],
-    ['number', { maxInFlight: '70000' }, 'maxInFlight: expected a whole number from 1 to 65535, got "70000"'],
+    ['number', { maxInFlight: '70000' }, 'maxInFlight: expected a whole number from 1 to 32767, got "70000"'],
   ] as const) {
     it(`names a bad ${name}`, async () => {
       await start(flow({ url: broker.url, ...form }));
