@@ -146,9 +146,10 @@ describe('queue of messages that wait to be sent', () => {
       const queue = new OutgoingQueue({ expiry: 10 });
       const waits = message('a', { messageExpiryInterval: 60 });
       queue.add(waits, undefined);
-      for (const hours of [5, -5]) {
-        const now = Date.now() + hours * 3_600_000;
-        mock.method(Date, 'now', () => now);
+      const start = Date.now();
+      let hours = 0;
+      mock.method(Date, 'now', () => start + hours * 3_600_000);
+      for (hours of [5, -5]) {
         void add(queue, 'b');
         tick(2000);
       }

@@ -72,7 +72,8 @@ describe('actions of embedded-broker', function () {
     const msg = { action: 'publish', topic: 'to/reader', payload: { on: true }, qos: 1, ...properties };
     act({ ...msg, _msgid: 'first' });
     const [message] = await received.until(1);
-    const { _msgid, ...rest } = message as NodeMessage;
+    const { _msgid, messageId, ...rest } = message as NodeMessage;
+    assert.equal(typeof messageId, 'number');
     assert.deepEqual(rest, {
       topic: 'to/reader',
       payload: { on: true },
