@@ -1,5 +1,6 @@
 import type { IConnackPacket, IPublishPacket } from 'mqtt';
 import { connectOptions } from './connect-options';
+import type { ConnectionEnd } from './connection-end';
 import {
   type ConnectionSettings,
   type ConnectionStatus,
@@ -12,7 +13,7 @@ import {
 import { NotConnectedError } from './errors';
 import { type Hold, IncomingExchanges } from './incoming-exchanges';
 import { IncomingGate } from './incoming-gate';
-import { type ConnackProperties, type ConnectionEnd, NetworkConnection } from './network-connection';
+import { type ConnackProperties, NetworkConnection } from './network-connection';
 import { OutgoingExchanges } from './outgoing-exchanges';
 import { errorText } from './reason';
 import { type Opened, Reconnection } from './reconnection';

@@ -8,36 +8,24 @@ import {
   type Packet,
   Store,
 } from 'mqtt';
+import { Backpressure } from './backpressure';
+import { type ConnectionEnd, EndCause } from './connection-end';
 import type { SubscribeOptions } from './connection-settings';
 import { NotConnectedError } from './errors';
 import type { OutgoingMessage } from './outgoing-message';
 import type { PacketIdentifiers } from './packet-identifiers';
 import { PacketSizes } from './packet-sizes';
-import { errorText, reasonCodeText, refusal } from './reason';
+import { errorText, reasonCodeText } from './reason';
 import { SubscriptionRequests } from './subscription-requests';
 import { TopicAliases } from './topic-aliases';
 
 const PUBREL = 0x62;
 /** DISCONNECT: Packet too large. */
 const TOO_LARGE = Buffer.from([0xe0, 1, 0x95]);
-/** Reason codes of DISCONNECT that may be about a packet of ours, MQTT 5.0 section 3.14.2.1. */
-const PACKET_FAULTS = new Set([0x80, 0x81, 0x82, 0x83, 0x87, 0x90, 0x94, 0x95, 0x97, 0x99, 0x9a, 0x9b]);
 /** How long the broker has to close the network connection after DISCONNECT, in ms. */
 const FAREWELL_MS = 1000;
 
 export type ConnackProperties = NonNullable<IConnackPacket['properties']>;
-
-/** Why and how a connection has ended. */
-export interface ConnectionEnd {
-  /** In words. */
-  reason: string;
-  /** The broker's reason code in CONNACK or DISCONNECT. */
-  code?: number;
-  /** CONNACK said no. */
-  refused: boolean;
-  /** The broker ended it, and what it was sent may have been the reason: it has said so, or nothing. */
-  overPacket: boolean;
-}
 
 export interface NetworkConnectionObserver {
   /** CONNACK said yes; nothing else has been read yet. */
@@ -70,10 +58,8 @@ export class NetworkConnection {
   readonly #observer: NetworkConnectionObserver;
   readonly #version5: boolean;
   readonly #largest: number | undefined;
-  #reason: string | undefined;
-  #code: number | undefined;
-  #refused = false;
-  #byBroker = false;
+  readonly #cause = new EndCause();
+  readonly #backpressure: Backpressure;
   /** We have ended it, for whatever reason. */
   #left = false;
   #ended = false;
@@ -85,11 +71,7 @@ export class NetworkConnection {
   #pingers: (() => void)[] = [];
   /** Who waits for the end. */
   readonly #leavers: (() => void)[] = [];
-  /** Lets MQTT.js go on to the next packet. */
-  #held: (() => void) | undefined;
-  #paused = false;
   #gathering = false;
-  #pausedPings: NodeJS.Timeout | undefined;
   /** QoS of the PUBLISH that MQTT.js is dealing with. */
   #qos: 0 | 1 | 2 = 0;
   /** The answer to a PUBLISH of ours that MQTT.js is dealing with; it passes on only those that refuse. */
@@ -131,7 +113,12 @@ export class NetworkConnection {
       // Formatting debug lines that nobody reads costs a twentieth of the time per message.
       log: () => {},
     });
-    this.#subscribing = new SubscriptionRequests(this.#client, this.#version5, () => this.#paused);
+    this.#backpressure = new Backpressure(this.#client);
+    this.#subscribing = new SubscriptionRequests(
+      this.#client,
+      this.#version5,
+      () => this.#backpressure.paused,
+    );
   }
 
   /** What the broker said about itself in CONNACK; empty on MQTT 3.1.1. */
@@ -146,7 +133,7 @@ export class NetworkConnection {
   /** Sends CONNECT. */
   open(): void {
     if (this.#stream.destroyed) {
-      if (this.#stream.errored) this.#reason = errorText(this.#stream.errored);
+      if (this.#stream.errored) this.#cause.failed(errorText(this.#stream.errored));
       this.#onClosed();
       return;
     }
@@ -161,24 +148,12 @@ export class NetworkConnection {
     client.on('packetsend', ({ cmd }) => {
       if (cmd === 'pingreq') this.#pingedAt = performance.now();
     });
-    client.handleMessage = (_packet, callback) => {
-      if (this.#paused) this.#held = callback;
-      else callback();
-    };
     client.on('connect', () => this.#observer.ready());
     client.on('error', (error) => this.#fail(errorText(error)));
     client.on('close', () => this.#onClosed());
     // MQTT.js passes on only stream errors that have a code.
-    this.#stream.on('error', (error: Error & { code?: string }) => {
-      const unanswered = error.code === 'ECONNRESET' && !this.#accepted;
-      this.#reason ??= unanswered
-        ? `no answer to CONNECT: perhaps MQTT is not spoken there, or only with TLS (${error.message})`
-        : errorText(error);
-      if (error.code === 'ECONNRESET' || error.code === 'EPIPE') this.#byBroker = true;
-    });
-    this.#stream.on('end', () => {
-      this.#byBroker = true;
-    });
+    this.#stream.on('error', (error) => this.#cause.broken(error, this.#accepted));
+    this.#stream.on('end', () => this.#cause.finished());
     // Before MQTT.js, which looks at a packet when it is complete.
     if (this.#largest !== undefined) this.#watchSizes(this.#largest);
     client.connect();
@@ -248,30 +223,17 @@ export class NetworkConnection {
     const answered = new Promise<void>((resolve) => this.#pingers.push(resolve));
     this.#client.sendPing();
     await answered;
-    if (this.roundTrip === undefined || this.#ended) throw new NotConnectedError(this.#reason);
+    if (this.roundTrip === undefined || this.#ended) throw new NotConnectedError(this.#cause.reason);
     return this.roundTrip;
   }
 
   /** Hands on nothing more until resume(); what the broker sends then waits in the network and at the broker. */
   pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    // Nor would MQTT.js see the PINGRESP without which it ends the connection.
-    const period = this.#client.keepalive * 500;
-    if (period === 0) return;
-    this.#pausedPings = setInterval(() => {
-      this.#client.sendPing();
-      this.#client.reschedulePing(true);
-    }, period);
+    this.#backpressure.pause();
   }
 
   resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    clearInterval(this.#pausedPings);
-    const held = this.#held;
-    this.#held = undefined;
-    held?.();
+    this.#backpressure.resume();
   }
 
   /** Sends DISCONNECT, so that the will is not published, and resolves when the network connection is closed. */
@@ -330,9 +292,7 @@ export class NetworkConnection {
         this.#answer = packet;
         break;
       case 'disconnect':
-        this.#byBroker = true;
-        this.#code = packet.reasonCode ?? 0;
-        this.#reason = `the broker ended the connection: ${refusal(this.#code, packet.properties)}`;
+        this.#cause.disconnected(packet.reasonCode ?? 0, packet.properties);
         break;
       case 'connack':
         this.#onConnack(packet);
@@ -347,17 +307,13 @@ export class NetworkConnection {
       this.#aliases = new TopicAliases(packet.properties?.topicAliasMaximum ?? 0, this.#useAliases);
       this.#accepted = true;
       this.#observer.accepted(packet);
-    } else {
-      this.#refused = true;
-      this.#code = code;
-      this.#reason = refusal(code, packet.properties);
-    }
+    } else this.#cause.refused(code, packet.properties);
   }
 
   // After a packet that it cannot parse MQTT.js would go on reading somewhere in the middle of it.
   #fail(reason: string, farewell?: Buffer): void {
     if (this.#ended) return;
-    if (!this.#refused) this.#reason ??= reason;
+    this.#cause.failed(reason);
     this.#left = true;
     if (farewell === undefined) {
       this.#stream.destroy();
@@ -371,15 +327,10 @@ export class NetworkConnection {
   #onClosed(): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearInterval(this.#pausedPings);
+    this.#backpressure.close();
     this.#subscribing.close();
     for (const pinger of this.#pingers.splice(0)) pinger();
-    this.#observer.ended({
-      reason: this.#reason ?? 'the broker closed the connection',
-      ...(this.#code !== undefined && { code: this.#code }),
-      refused: this.#refused,
-      overPacket: this.#byBroker && (this.#code === undefined || PACKET_FAULTS.has(this.#code)),
-    });
+    this.#observer.ended(this.#cause.end);
     for (const leaver of this.#leavers) leaver();
   }
 

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { Backoff } from './backoff';
+import type { ConnectionEnd } from './connection-end';
 import type { ConnectionSettings } from './connection-settings';
 import { AddressList, openStream } from './endpoint';
-import type { ConnectionEnd } from './network-connection';
 import { readPassword } from './password';
 import { errorText } from './reason';
 import { TakeoverWatch } from './takeover';

@@ -1,4 +1,4 @@
-import type { ConnectionEnd } from './network-connection';
+import type { ConnectionEnd } from './connection-end';
 
 /** MQTT 5.0 section 2.4. */
 const SESSION_TAKEN_OVER = 0x8e;
