@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import { mock } from 'node:test';
 import { Connection } from '../../src/client/connection';
 import { FilterSubscription, Member } from '../../src/client/filter-subscription';
-import { Inbox, settingsFor } from './observed';
+import { connected, Inbox, settingsFor } from './observed';
 import { CONNECT, PUBLISH, packet, ScriptedBroker, SUBSCRIBE, text, UNSUBSCRIBE } from './scripted-broker';
 
 const PUBACK = 4;
 const PINGREQ = 12;
+/** More than the time that a filter is kept subscribed, and less than close() waits for acknowledgements, in ms. */
+const LINGERING_MS = 1000;
 
 describe('a filter whose last listener has left', function () {
   this.timeout(10_000);
@@ -81,6 +84,26 @@ describe('a filter whose last listener has left', function () {
     (await Inbox.on(connection, 't')).close();
     await send(1);
     await broker.until(() => answered().length === 1 && broker.of(UNSUBSCRIBE).length === 1);
+  });
+
+  it('is kept, with what came, for the session that goes on after a close that takes long', async () => {
+    await connected(connection);
+    const listener = await Inbox.on(connection, 't');
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      listener.close();
+      await send(1);
+      const published = connection.publish('p', '', { qos: 1, retain: false });
+      const closed = connection.close();
+      mock.timers.tick(LINGERING_MS);
+      await broker.until(() => broker.of(PUBLISH).length === 1);
+      socket.write(packet(PUBACK, 0, broker.of(PUBLISH)[0]?.body.subarray(3, 5) ?? 0));
+      await Promise.all([published, closed]);
+      assert.deepEqual(answered(), []);
+      assert.equal(broker.of(UNSUBSCRIBE).length, 0);
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it('gives who joins its retained messages also when they come at once', async () => {
