@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { Node, NodeAPI } from 'node-red';
 import type { ConnectionSettings, ProxySettings, TlsFiles } from '../src/client/connection';
+import { shownUrl } from '../src/client/shown-url';
 import type { FormValues } from './mqtt-broker-config-values';
 import { parseNamedTexts } from './named-texts';
 
@@ -124,7 +125,7 @@ function refuseInsecure(
 ): void {
   const url = [first, ...alternatives].find((address) => /^(mqtt|ws):/i.test(address));
   const field = TLS_FIELDS.find((name) => fields[name]?.trim());
-  if (url !== undefined && field !== undefined) form.refuse('insecure', { field, url });
+  if (url !== undefined && field !== undefined) form.refuse('insecure', { field, url: shownUrl(url) });
 }
 
 function tlsOf(

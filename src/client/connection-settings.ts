@@ -12,7 +12,7 @@ export interface ConnectionStatus {
   readonly state: ConnectionState;
   /** Why it is not connected, in words: "Not authorized (0x87)". */
   readonly reason?: string;
-  /** Which of several addresses it is about. */
+  /** Which of several addresses it is about; without its query, which may hold a token. */
   readonly url?: string;
 }
 

@@ -5,6 +5,7 @@ import type { ConnectionSettings } from './connection-settings';
 import { AddressList, openStream } from './endpoint';
 import { readPassword } from './password';
 import { errorText } from './reason';
+import { shownUrl } from './shown-url';
 import { TakeoverWatch } from './takeover';
 
 /** How long an attempt to connect may take where the settings say nothing, in s. */
@@ -47,9 +48,10 @@ export class Reconnection {
     this.#takeovers = new TakeoverWatch(settings.clientId);
   }
 
-  /** The address that is tried or used, where there are several. */
+  /** The address that is tried or used, as it may be shown, where there are several. */
   get url(): string | undefined {
-    return this.#addresses.several ? this.#addresses.current : undefined;
+    const { several, current } = this.#addresses;
+    return several && current !== undefined ? shownUrl(current) : undefined;
   }
 
   get running(): boolean {

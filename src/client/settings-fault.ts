@@ -3,6 +3,7 @@ import { textFault, topicNameFault } from '../topic/topic-name';
 import type { Announcement, ConnectionSettings, TlsFiles } from './connection-settings';
 import { messagePropertiesFault, userPropertiesFault } from './message-properties';
 import { proxyFault } from './proxy';
+import { shownUrl } from './shown-url';
 
 const secureProtocol: Record<string, boolean> = {
   'mqtt:': false,
@@ -95,14 +96,15 @@ function urlFault(text: string, tls: ConnectionOptions | TlsFiles | undefined): 
   if (/\/\/[^/]*@/.test(text) || (text.includes('@') && !URL.canParse(text))) {
     return 'the URL contains credentials, which belong in the user name and password fields';
   }
-  if (!URL.canParse(text)) return `URL "${text}" is not a URL, expected for example mqtt://127.0.0.1:1883`;
+  const shown = shownUrl(text);
+  if (!URL.canParse(text)) return `URL "${shown}" is not a URL, expected for example mqtt://127.0.0.1:1883`;
   const url = new URL(text);
   const secure = secureProtocol[url.protocol];
   if (secure === undefined) {
-    return `URL "${text}" starts with ${url.protocol}, expected mqtt:, mqtts:, ws: or wss:`;
+    return `URL "${shown}" starts with ${url.protocol}, expected mqtt:, mqtts:, ws: or wss:`;
   }
-  if (url.hostname === '') return `URL "${text}" has no host`;
+  if (url.hostname === '') return `URL "${shown}" has no host`;
   return tls !== undefined && !secure
-    ? `TLS is configured, but URL "${text}" is not secure, expected mqtts: or wss:`
+    ? `TLS is configured, but URL "${shown}" is not secure, expected mqtts: or wss:`
     : undefined;
 }

@@ -306,7 +306,7 @@ describe('connection to a real mosquitto', function () {
     ],
     [
       'another protocol',
-      { endpoint: { url: 'http://h' } },
+      { endpoint: { url: 'http://h?token=secret' } },
       'URL "http://h" starts with http:, expected mqtt:, mqtts:, ws: or wss:',
     ],
     [

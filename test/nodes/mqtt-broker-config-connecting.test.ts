@@ -27,8 +27,8 @@ import {
 /** How a text of a form names a variable. */
 const variable = (name: string): string => ['$', '{', name, '}'].join('');
 
-const refused = (url: string): string =>
-  `${url}: nothing listens there (connect ECONNREFUSED ${url.slice('mqtt://'.length)})`;
+const refused = (url: string, shown = url): string =>
+  `${shown}: nothing listens there (connect ECONNREFUSED ${new URL(url).host})`;
 
 describe('mqtt-broker-config: connecting', function () {
   this.timeout(20_000);
@@ -60,11 +60,24 @@ describe('mqtt-broker-config: connecting', function () {
       );
     });
 
+    it('shows and logs no token of a query', async () => {
+      const dead = [await freePort(), await freePort()].map((port) => `ws://127.0.0.1:${port}`);
+      const [url, other] = dead.map((address) => `${address}/mqtt?token=secret`);
+      await start(flow({ url, alternatives: [other], reconnectFirst: '10', reconnectLongest: '1' }));
+      const shown = await statusText('pub-1', (text) => text.includes(';'));
+      const reasons = dead.map((address) => refused(address, `${address}/mqtt`));
+      assert.equal(shown, `reconnecting: ${reasons.join('; ')}`);
+      assert.deepEqual(
+        logged(helper.getNode('broker-1'), 'warn').filter((line) => line.includes('secret')),
+        [],
+      );
+    });
+
     it('names each with its reason when none answers, and logs that once', async () => {
       const dead = [await freePort(), await freePort()].map((port) => `mqtt://127.0.0.1:${port}`);
       const reconnect = { reconnectFirst: '10', reconnectLongest: '1' };
       await start(flow({ url: dead[0], alternatives: [dead[1]], ...reconnect }));
-      const all = dead.map(refused).join('; ');
+      const all = dead.map((url) => refused(url)).join('; ');
       assert.equal(await statusText('pub-1', (text) => text.includes(';')), `reconnecting: ${all}`);
       for (let round = 0; round < 2; round++) {
         await new Promise((resolve) => helper.getNode('pub-1').once('call:status', resolve));
