@@ -167,7 +167,7 @@ export interface PublishOptions {
 export interface PublishReceipt {
   /** Packet identifier, at QoS 1 and 2. */
   packetId?: number;
-  /** MQTT 5 reason code of PUBACK or PUBCOMP, where it is not 0: 0x10 says that nobody has subscribed. */
+  /** At QoS 1: MQTT 5 reason code of PUBACK, where it is not 0: 0x10 says that nobody has subscribed. */
   reasonCode?: number;
   /** It is on the disk, and will be sent: the broker has not acknowledged it yet. */
   stored?: true;

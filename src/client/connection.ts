@@ -101,13 +101,6 @@ export class Connection {
     return this.#settings.protocolVersion;
   }
 
-  /** Messages that came for subscriptions which the broker kept from an earlier run and nobody wants any more. */
-  get unrouted(): number {
-    let sum = 0;
-    for (const { unrouted } of this.#sessions.values()) sum += unrouted;
-    return sum;
-  }
-
   /** Calls the listener with the present status at once and with each change; returns what removes it. */
   onStatus(listener: (status: ConnectionStatus) => void): () => void {
     this.#statusListeners.add(listener);
@@ -128,7 +121,9 @@ export class Connection {
   get statistics(): ConnectionStatistics {
     let unprocessedDropped = 0;
     for (const { subscription } of this.#byFilter.values()) unprocessedDropped += subscription.dropped;
-    return { ...this.#session(MAIN).session.statistics, unprocessedDropped, unrouted: this.unrouted };
+    let unrouted = 0;
+    for (const session of this.#sessions.values()) unrouted += session.unrouted;
+    return { ...this.#session(MAIN).session.statistics, unprocessedDropped, unrouted };
   }
 
   /** Starts connecting and keeps connected until disconnect() or close(); also what ends a disconnect(). */

@@ -67,7 +67,7 @@ describe('connection to a broker that misbehaves or says no', function () {
       await inbox.until(({ messages }) => messages.length === 2);
       assert.deepEqual(inbox.texts, ['a/b=x', 'a/b=y']);
     }
-    assert.equal(connection.unrouted, 3);
+    assert.equal(connection.statistics.unrouted, 3);
   });
 
   it('takes a session per overlapping filter where CONNACK says there are no subscription identifiers', async () => {
