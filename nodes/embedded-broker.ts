@@ -26,6 +26,7 @@ import { BrokerStatus } from './embedded-status';
 import { type UpstreamFields, upstreamsOf } from './embedded-upstream';
 import { FieldError } from './field-error';
 import { MessageFieldError } from './message-fields';
+import { nodeText } from './node-text';
 
 interface Fields
   extends NodeDef,
@@ -55,8 +56,7 @@ export default function (RED: NodeAPI): void {
 
   function EmbeddedBroker(this: EmbeddedBrokerNode, fields: Fields) {
     RED.nodes.createNode(this, fields);
-    const text = (key: string, values: Record<string, string | number> = {}) =>
-      RED._(`embedded-broker.${key}`, values);
+    const text = nodeText(RED, 'embedded-broker');
 
     const refuse = (fault: string): void => {
       this.status({ fill: 'red', shape: 'ring', text: fault });

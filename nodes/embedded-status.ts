@@ -2,8 +2,7 @@ import type { NodeStatus } from 'node-red';
 import type { BrokerThreadStatus } from '../src/broker/broker-thread';
 import type { ListenerAddress } from '../src/broker/listeners/listener-settings';
 import type { BrokerStatistics } from '../src/broker/statistics';
-
-type Text = (key: string, values?: Record<string, string | number>) => string;
+import type { NodeText } from './node-text';
 
 const LOOKS = {
   starting: { fill: 'yellow', shape: 'ring' },
@@ -21,7 +20,7 @@ const ADDRESS_CHARACTERS = 32;
 /** The line below the node: where the broker can be reached, how busy it is, and what is wrong. */
 export class BrokerStatus {
   readonly #show: (status: NodeStatus) => void;
-  readonly #text: Text;
+  readonly #text: NodeText;
   readonly #paths: readonly string[];
   readonly #number: Intl.NumberFormat;
   readonly #notes = new Map<string, { text: string; wrong: boolean }>();
@@ -36,7 +35,7 @@ export class BrokerStatus {
    */
   constructor(
     show: (status: NodeStatus) => void,
-    text: Text,
+    text: NodeText,
     paths: readonly string[],
     language: string | undefined,
   ) {

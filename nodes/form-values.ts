@@ -2,9 +2,7 @@ import type { Node, NodeAPI } from 'node-red';
 import { wholeNumber } from './form-number';
 import { formText } from './form-text';
 import type { NamedText } from './named-texts';
-
-/** The text of the node's locale file under a key. */
-export type TextOf = (key: string, values?: Record<string, string | number>) => string;
+import type { NodeText } from './node-text';
 
 /**
  * Reads the fields of a node's form. What cannot be used is refused by an Error that names the field, the value and
@@ -16,9 +14,9 @@ export type TextOf = (key: string, values?: Record<string, string | number>) => 
 export class FormValues {
   readonly #RED: NodeAPI;
   readonly #node: Node;
-  readonly #text: TextOf;
+  readonly #text: NodeText;
 
-  constructor(RED: NodeAPI, node: Node, text: TextOf) {
+  constructor(RED: NodeAPI, node: Node, text: NodeText) {
     this.#RED = RED;
     this.#node = node;
     this.#text = text;

@@ -1,5 +1,5 @@
 import type { Announcement, ConnectionSettings, MessageProperties, QoS } from '../src/client/connection';
-import type { FormValues } from './mqtt-broker-config-values';
+import type { FormValues } from './form-values';
 import type { NamedText } from './named-texts';
 
 /** The MQTT 5 properties of a message, as the form keeps them; blank or absent where there is none. */

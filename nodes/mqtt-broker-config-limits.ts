@@ -1,5 +1,5 @@
 import type { ConnectionSettings } from '../src/client/connection';
-import type { FormValues } from './mqtt-broker-config-values';
+import type { FormValues } from './form-values';
 
 const KIB = 1024;
 

@@ -1,6 +1,6 @@
-import type { FormPassword } from './mqtt-broker-config-security';
+import type { FormValues } from './form-values';
+import type { FormEndpoint, FormPassword } from './mqtt-broker-config-security';
 import type { FormSettings } from './mqtt-broker-config-settings';
-import type { FormValues } from './mqtt-broker-config-values';
 
 /** The settings of a connection that somebody else makes, in another thread: nothing in them is a function but the password. */
 export type PlainSettings = Omit<
@@ -9,7 +9,7 @@ export type PlainSettings = Omit<
 > & {
   protocolVersion: 4 | 5;
   password?: FormPassword;
-  target: { url: string; alternatives?: readonly string[] } | 'embedded';
+  target: FormEndpoint;
 };
 
 /**

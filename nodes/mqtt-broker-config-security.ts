@@ -2,7 +2,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Node, NodeAPI } from 'node-red';
 import type { ConnectionSettings, ProxySettings, TlsFiles } from '../src/client/connection';
 import { shownUrl } from '../src/client/shown-url';
-import type { FormValues } from './mqtt-broker-config-values';
+import type { FormValues } from './form-values';
 import { parseNamedTexts } from './named-texts';
 
 /** Where the form says that the password comes from. */

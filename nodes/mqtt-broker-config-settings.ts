@@ -1,5 +1,6 @@
 import type { NodeAPI } from 'node-red';
 import type { ConnectionSettings } from '../src/client/connection';
+import type { FormValues } from './form-values';
 import { type AnnouncementFields, announcementsOf } from './mqtt-broker-config-announcements';
 import { type LimitFields, limitsOf } from './mqtt-broker-config-limits';
 import {
@@ -10,7 +11,6 @@ import {
   type SecurityFields,
   transportOf,
 } from './mqtt-broker-config-security';
-import type { FormValues } from './mqtt-broker-config-values';
 import type { NamedText } from './named-texts';
 
 /** What the form of an mqtt-broker-config says; what an older version did not have is absent. */

@@ -6,12 +6,13 @@ import type { Connection, ConnectionSettings, ConnectionStatus } from '../src/cl
 import { ConnectionPool } from '../src/client/connection-pool';
 import { furtherSession } from '../src/client/connection-settings';
 import type { EmbeddedBrokerNode } from './embedded-broker';
+import { FormValues } from './form-values';
 import { AddressFailures } from './mqtt-broker-config-addresses';
 import { connectNow } from './mqtt-broker-config-connect';
 import { type PlainSettings, plainSettings } from './mqtt-broker-config-plain';
 import type { SecurityCredentials } from './mqtt-broker-config-security';
 import { type BrokerConfigFields, formSettings } from './mqtt-broker-config-settings';
-import { FormValues } from './mqtt-broker-config-values';
+import { nodeText } from './node-text';
 
 export interface BrokerConfigNode extends Node<SecurityCredentials> {
   /**
@@ -60,8 +61,7 @@ export default function (RED: NodeAPI): void {
   function MqttBrokerConfig(this: BrokerConfigNode, fields: NodeDef & BrokerConfigFields) {
     RED.nodes.createNode(this, fields);
     const generatedId = `node-red-${randomBytes(6).toString('hex')}`;
-    const text = (key: string, values: Record<string, string | number> = {}) =>
-      RED._(`mqtt-broker-config.${key}`, values);
+    const text = nodeText(RED, 'mqtt-broker-config');
     const form = new FormValues(RED, this, text);
     const failures = new AddressFailures();
     let connection: Connection | undefined;

@@ -15,6 +15,7 @@ import {
   propertiesOf,
   qosOf,
 } from './message-fields';
+import { nodeText } from './node-text';
 import { type PublishFields, type PublishForm, readPublishForm } from './publish-form';
 import { TypedValues } from './typed-values';
 
@@ -40,8 +41,7 @@ const VALUES = [
 export default function (RED: NodeAPI): void {
   function MqttPub(this: Node, fields: PubFields) {
     RED.nodes.createNode(this, fields);
-    const text = (key: string, values: Record<string, string | number> = {}) =>
-      RED._(`mqtt-pub.${key}`, values);
+    const text = nodeText(RED, 'mqtt-pub');
     let fault: string | undefined;
     let form: PublishForm = { mode: 'publish', replyPrefix: '', timeout: 0 };
     try {

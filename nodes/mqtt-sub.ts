@@ -6,8 +6,9 @@ import { ReceiveQueue } from '../src/client/receive-queue';
 import { useBroker } from './broker-user';
 import { FieldError } from './field-error';
 import { flowMessage } from './flow-message';
+import { FormValues } from './form-values';
 import { MessageFieldError } from './message-fields';
-import { FormValues } from './mqtt-broker-config-values';
+import { nodeText } from './node-text';
 import { ACTION_NAMES, runSubscriptionAction, type Subscribing } from './subscription-actions';
 import { readSubscriptionForm, type SubscriptionFields, type SubscriptionForm } from './subscription-form';
 
@@ -23,8 +24,7 @@ interface Received {
 export default function (RED: NodeAPI): void {
   function MqttSub(this: Node, fields: Fields) {
     RED.nodes.createNode(this, fields);
-    const text = (key: string, values: Record<string, string | number> = {}) =>
-      RED._(`mqtt-sub.${key}`, values);
+    const text = nodeText(RED, 'mqtt-sub');
     const fail = (fault: string): void => {
       this.status({ fill: 'red', shape: 'ring', text: fault });
       this.error(fault);

@@ -1,8 +1,8 @@
 import { topicNameFault } from '../src/topic/topic-name';
 import { FieldError } from './field-error';
 import { formText } from './form-text';
+import { timeoutOf } from './form-timeout';
 
-const LONGEST_TIMEOUT_S = 86_400;
 const MODES = ['publish', 'request', 'reply'] as const;
 export type PublishMode = (typeof MODES)[number];
 
@@ -27,7 +27,5 @@ export function readPublishForm(fields: PublishFields): PublishForm {
   if (mode === undefined) throw new FieldError('mode', fields.mode);
   const replyPrefix = formText(fields.replyPrefix) || 'replies';
   if (topicNameFault(replyPrefix) !== undefined) throw new FieldError('replyPrefix', replyPrefix);
-  const timeout = Number(fields.timeout || 10);
-  if (!(timeout > 0 && timeout <= LONGEST_TIMEOUT_S)) throw new FieldError('timeout', fields.timeout);
-  return { mode, replyPrefix, timeout };
+  return { mode, replyPrefix, timeout: timeoutOf(fields) };
 }

@@ -9,6 +9,7 @@ import { MAX_DOMAIN } from '../src/topic/ros-topic';
 import { wholeNumber } from './form-number';
 import { formText } from './form-text';
 import type { BrokerConfigNode } from './mqtt-broker-config';
+import { type NodeText, nodeText } from './node-text';
 
 interface Fields extends NodeDef {
   broker: string;
@@ -28,8 +29,7 @@ const MAX_STATUS_LENGTH = 100;
 export default function (RED: NodeAPI): void {
   function RosBridge(this: Node, fields: Fields) {
     RED.nodes.createNode(this, fields);
-    const text = (key: string, values: Record<string, string | number> = {}) =>
-      RED._(`ros-bridge.${key}`, values);
+    const text = nodeText(RED, 'ros-bridge');
     let shown = '';
     const show = (status: NodeStatus): void => {
       const line = JSON.stringify(status);
@@ -84,10 +84,8 @@ export default function (RED: NodeAPI): void {
   RED.nodes.registerType('ros-bridge', RosBridge);
 }
 
-type Text = (key: string, values?: Record<string, string | number>) => string;
-
 /** The chosen broker's configuration; none when the bridge is for the flow alone. */
-function brokerOf(RED: NodeAPI, fields: Fields, text: Text): BrokerConfigNode | undefined {
+function brokerOf(RED: NodeAPI, fields: Fields, text: NodeText): BrokerConfigNode | undefined {
   if (!fields.broker) return undefined;
   const broker = RED.nodes.getNode(fields.broker) as BrokerConfigNode | null;
   if (broker?.type !== 'mqtt-broker-config') throw new Error(text('errors.broker'));
@@ -99,7 +97,7 @@ function bridgeSettings(
   fields: Fields,
   id: string,
   broker: BrokerConfigNode | undefined,
-  text: Text,
+  text: NodeText,
 ): BridgeSettings {
   const domain = (field: string, value: number | string): number => {
     const number = wholeNumber(value, 0, MAX_DOMAIN);
@@ -182,7 +180,7 @@ function nodeStatus(
   state: BridgeState,
   range: DiscoveryRange,
   broker: BrokerConfigNode | undefined,
-  text: Text,
+  text: NodeText,
 ): NodeStatus {
   switch (state.state) {
     case 'opening':

@@ -3,11 +3,11 @@ import type { Connection, SubscribeOptions } from '../src/client/connection';
 import type { FilterSet } from '../src/client/filter-set';
 import { CONNECTION_ACTIONS, type ConnectionControl } from './connection-actions';
 import { wholeNumber } from './form-number';
+import { LONGEST_TIMEOUT_S } from './form-timeout';
 import { type Fields, flagOf, MessageFieldError, optional, qosOf, textOf } from './message-fields';
 
 /** Messages of one answer. */
 const MAX_COUNT = 10_000;
-const LONGEST_TIMEOUT_S = 86_400;
 
 /** What an mqtt-sub lets its input act on. */
 export interface Subscribing {

@@ -3,6 +3,7 @@ import { PAYLOAD_OUTPUTS, type PayloadOutput } from '../src/client/flow-payload'
 import { FieldError } from './field-error';
 import { wholeNumber } from './form-number';
 import { formText } from './form-text';
+import { timeoutOf } from './form-timeout';
 
 /** What mqtt-sub's form says of its subscriptions; all but the first three are absent in flows of an earlier form. */
 export interface SubscriptionFields {
@@ -27,7 +28,6 @@ export type Delivery = (typeof DELIVERIES)[number];
 
 const OVERFLOWS = ['drop-oldest', 'drop-newest'] as const;
 const MOST_WAITING = 10_000;
-const LONGEST_TIMEOUT_S = 86_400;
 
 export interface SubscriptionForm {
   /** Empty only where the input may subscribe. */
@@ -64,8 +64,7 @@ export function readSubscriptionForm(
   }
   const delivery = DELIVERIES.find((known) => known === (fields.delivery || 'arrival'));
   if (delivery === undefined) throw new FieldError('delivery', fields.delivery);
-  const timeout = Number(fields.timeout || 10);
-  if (!(timeout > 0 && timeout <= LONGEST_TIMEOUT_S)) throw new FieldError('timeout', fields.timeout);
+  const timeout = timeoutOf(fields);
   const maxWaiting = wholeNumber(
     fields.maxWaiting || (delivery === 'acknowledged' ? 1 : 100),
     1,
