@@ -12,7 +12,7 @@ import { ReasonCode } from './codec/reason-code';
 import { variableByteIntegerLength } from './codec/wire-writer';
 import type { FlushSchedule } from './flush-schedule';
 import type { HeldMemory, MemoryLevel } from './held-memory';
-import type { SessionOutput } from './session/session';
+import type { SessionOutput } from './session/session-output';
 import type { BrokerStatistics } from './statistics';
 import type { TopicAliases } from './topic-aliases';
 

@@ -83,7 +83,7 @@ export class MessageRouter {
   mustRefuse(view: PublishView, entry: TopicEntry, publisher: Session | undefined, local: boolean): boolean {
     if (this.#memory.level < (local ? 3 : 2) || view.qos === 0) return false;
     if (view.retain && view.payloadEnd > view.payloadStart) return true;
-    if (view.qos === 2 && publisher?.mayNotOpen(view.packetId) === true) return true;
+    if (view.qos === 2 && publisher?.received.mayNotOpen(view.packetId) === true) return true;
     this.#routing.refresh(entry);
     if (entry.shared.some((shared) => !shared.ready)) return true;
     return entry.recipients.some(

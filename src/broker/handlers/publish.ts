@@ -49,7 +49,7 @@ export function handlePublish(
     return;
   }
   const { store, memory } = broker;
-  if (view.qos === 2 && session.hasReceived(view.packetId)) {
+  if (view.qos === 2 && session.received.has(view.packetId)) {
     // Sent again: it was taken the first time [MQTT-4.3.3-10], whatever room there is now.
     session.waitForStore();
     output.acknowledge(PUBREC, view.packetId, ReasonCode.success);
@@ -66,7 +66,7 @@ export function handlePublish(
   const { position } = store;
   // Older clients have not been told a Receive Maximum: theirs is all the identifiers that there are.
   const receiveMaximum = version === 5 ? broker.limits.receiveMaximum : 65_535;
-  if (view.qos === 2) session.receive(view.packetId, receiveMaximum);
+  if (view.qos === 2) session.received.add(view.packetId, receiveMaximum);
   broker.router.publish(view, entry, aliasedTopic, session, version === 5, now);
   if (view.qos > 0) {
     if (store.position !== position) output.waitFor(store.position);

@@ -8,7 +8,7 @@ const PUBCOMP = PacketType.pubcomp << 4;
 /** PUBREL: the client will not send a QoS 2 message again (MQTT 5.0 section 3.6). */
 export function handlePubrel(connection: ClientConnection, bytes: Buffer, start: number, end: number): void {
   const packetId = acknowledgedPacketId('pubrel', bytes, start, end, connection.version);
-  const known = connection.session.releaseReceived(packetId);
+  const known = connection.session.received.release(packetId);
   connection.output.acknowledge(
     PUBCOMP,
     packetId,

@@ -20,13 +20,14 @@ export interface OutgoingMessage {
   readonly stored: number;
 }
 
-/** First in, first out, in constant time. */
+/** The messages that wait for a client: first in, first out, in constant time. */
 export class OutgoingQueue {
   #items: Array<OutgoingMessage | undefined> = [];
   #head = 0;
   #replayed = 0;
   #atMostOnce = 0;
   #shared = 0;
+  #earliestExpiry = Number.POSITIVE_INFINITY;
 
   get length(): number {
     return this.#items.length - this.#head;
@@ -47,7 +48,14 @@ export class OutgoingQueue {
     return this.#shared;
   }
 
+  /** Nothing in it expires before, ms. */
+  get earliestExpiry(): number {
+    return this.#earliestExpiry;
+  }
+
   push(item: OutgoingMessage): void {
+    const { expiresAt } = item.message as Message;
+    if (expiresAt < this.#earliestExpiry) this.#earliestExpiry = expiresAt;
     this.#items.push(item);
     this.#count(item, 1);
   }
@@ -91,6 +99,13 @@ export class OutgoingQueue {
     for (const item of kept) this.push(item);
     return removed;
   }
+
+  /** Takes out all that have expired. */
+  removeExpired(now: number): OutgoingMessage[] {
+    this.#earliestExpiry = Number.POSITIVE_INFINITY; // Who stays is pushed again.
+    return this.removeWhere(({ message }) => (message as Message).expiresAt <= now);
+  }
+
   #count({ replayed, qos, shared }: OutgoingMessage, change: 1 | -1): void {
     if (replayed) this.#replayed += change;
     if (qos === 0) this.#atMostOnce += change;

@@ -1,17 +1,9 @@
 import { Permissions } from '../access/permissions';
 import type { WillFields } from '../codec/connect-packet';
 import { PacketType, type QoS } from '../codec/packet-type';
-import { ProtocolError } from '../codec/protocol-error';
-import type { MessageParts, PublishView } from '../codec/publish-packet';
+import type { PublishView } from '../codec/publish-packet';
 import { ReasonCode } from '../codec/reason-code';
-import {
-  DELIVERY_BYTES,
-  type HeldMemory,
-  PACKET_ID_BYTES,
-  SESSION_BYTES,
-  STORED_DELIVERY_BYTES,
-  willBytes,
-} from '../held-memory';
+import { type HeldMemory, SESSION_BYTES, willBytes } from '../held-memory';
 import type { Limits } from '../limits';
 import type { Message } from '../message';
 import type { SharedSubscription } from '../shared-subscription';
@@ -19,30 +11,10 @@ import type { BrokerStatistics } from '../statistics';
 import type { SessionStore, Store, StoredDelivery } from '../store/store';
 import type { Delivery, Subscription } from '../subscription';
 import { type OutgoingMessage, OutgoingQueue } from './outgoing-queue';
+import { OutgoingRoom } from './outgoing-room';
+import { ReceivedMessages } from './received-messages';
 import { SendWindow } from './send-window';
-
-/** Where a session puts the packets for its client while the client is connected. */
-export interface SessionOutput {
-  readonly v5: boolean;
-  /** The reader is behind: nothing more should be added until the session is told to `drain`. */
-  readonly congested: boolean;
-  /** Passes a received PUBLISH on as it stands. Returns false when it is larger than the client accepts. */
-  forward(view: PublishView): boolean;
-  /** Returns false when the packet would be larger than the client accepts [MQTT-3.1.2-24]. */
-  publish(
-    parts: MessageParts,
-    header: number,
-    packetId: number,
-    expiry: number,
-    identifiers: readonly number[],
-  ): boolean;
-  /** PUBACK, PUBREC, PUBREL or PUBCOMP. */
-  acknowledge(header: number, packetId: number, reasonCode: ReasonCode): void;
-  /** What goes out from now on, and what waits, must not go before the store has made this position durable. */
-  waitFor(position: number): void;
-  /** The queue is full and the policy is to end the connection for it: soon, not within the call. */
-  overflow(reason: string): void;
-}
+import type { SessionOutput } from './session-output';
 
 /** A message that a shared subscription has to give to another member. */
 export interface SharedMessage {
@@ -53,8 +25,6 @@ export interface SharedMessage {
 const PUBLISH = PacketType.publish << 4;
 const PUBREL = (PacketType.pubrel << 4) | 2;
 const DUP = 8;
-/** How often a queue is looked through for what has expired, at most, ms. */
-const EXPIRY_INTERVAL = 10_000;
 
 /**
  * What the broker keeps for one client identifier (MQTT 5.0 section 4.1): subscriptions, the messages waiting for the
@@ -63,6 +33,7 @@ const EXPIRY_INTERVAL = 10_000;
 export class Session {
   readonly clientId: string;
   readonly subscriptions = new Map<string, Subscription>();
+  readonly received: ReceivedMessages;
   /** The user whose session it is; empty for an anonymous client. */
   owner = '';
   /** Of the client that was last connected; of one restored nobody knows yet. */
@@ -77,16 +48,8 @@ export class Session {
   #stored: SessionStore | undefined;
   readonly #queue = new OutgoingQueue();
   readonly #inFlight = new SendWindow();
-  /** What was in flight when the client came back and is still to be sent again. */
-  #resend: OutgoingMessage[] = [];
-  /** QoS 2 messages received and not yet released by PUBREL. */
-  readonly #received = new Set<number>();
+  readonly #room: OutgoingRoom;
   #output: SessionOutput | undefined;
-  #heldBytes = 0;
-  /** Nothing in the queue expires before. */
-  #earliestExpiry = Number.POSITIVE_INFINITY;
-  #expiryCheckedAt = Number.NEGATIVE_INFINITY;
-  #dropped = 0;
 
   constructor(
     clientId: string,
@@ -100,6 +63,8 @@ export class Session {
     this.#limits = limits;
     this.#statistics = statistics;
     this.#store = store;
+    this.#room = new OutgoingRoom(this, this.#queue, limits, statistics, memory);
+    this.received = new ReceivedMessages(this, limits, memory);
   }
 
   get stored(): SessionStore | undefined {
@@ -122,8 +87,7 @@ export class Session {
   ): void {
     this.#hold(will);
     this.#stored = stored;
-    for (const packetId of received) this.#received.add(packetId);
-    this.#memory.add(PACKET_ID_BYTES * this.#received.size);
+    this.received.restore(received);
     for (const { id, message, packetId, ...rest } of deliveries) {
       // Of a damaged store: the client has it, but nobody knows under which identifier.
       if (message === undefined && packetId === 0) {
@@ -132,10 +96,8 @@ export class Session {
       }
       // What a shared subscription gave it before the restart stays with it.
       const outgoing: OutgoingMessage = { ...rest, message, packetId, shared: undefined, stored: id };
-      if (message !== undefined && !outgoing.replayed) this.#heldBytes += message.size;
-      if (message !== undefined) this.#memory.hold(message);
-      this.#memory.add(memoryOf(outgoing));
-      if (packetId === 0) this.#wait(outgoing);
+      this.#room.enter(outgoing);
+      if (packetId === 0) this.#queue.push(outgoing);
       else this.#inFlight.restore(outgoing);
     }
   }
@@ -152,14 +114,12 @@ export class Session {
 
   /** How many messages limits have kept from the client since this was last asked. */
   takeDropped(): number {
-    const dropped = this.#dropped;
-    this.#dropped = 0;
-    return dropped;
+    return this.#room.takeDropped();
   }
 
   /** Bytes of the messages that wait for the client and of those in flight. */
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#room.heldBytes;
   }
 
   /** Messages that the client has got and not acknowledged to the end. */
@@ -181,7 +141,7 @@ export class Session {
     return (
       this.#output !== undefined &&
       this.#queue.length === 0 &&
-      this.#resend.length === 0 &&
+      !this.#inFlight.resending &&
       this.#maySend(this.#output, qos)
     );
   }
@@ -199,28 +159,19 @@ export class Session {
       taken.push({ shared, message });
       return true;
     };
-    for (const outgoing of this.#inFlight.values()) {
-      if (!take(outgoing)) continue;
-      this.#inFlight.delete(outgoing.packetId);
-      this.#end(outgoing);
-    }
+    for (const outgoing of this.#inFlight.removeWhere(take)) this.#room.leave(outgoing);
     if (this.#queue.shared > 0) {
-      for (const outgoing of this.#queue.removeWhere(take)) this.#end(outgoing);
+      for (const outgoing of this.#queue.removeWhere(take)) this.#room.leave(outgoing);
     }
     return taken;
   }
 
   /** Forgets the messages that its client may not receive any more; a QoS 2 delivery that PUBREC answered goes on. */
   dropUnreceivable(): void {
-    const kept = ({ message }: OutgoingMessage) =>
-      message === undefined || this.permissions.mayReceive(message.topic);
-    const dropped = this.#queue.removeWhere((outgoing) => !kept(outgoing));
-    for (const outgoing of this.#inFlight.values()) {
-      if (kept(outgoing)) continue;
-      this.#inFlight.delete(outgoing.packetId);
-      dropped.push(outgoing);
-    }
-    for (const outgoing of dropped) this.#end(outgoing);
+    const denied = ({ message }: OutgoingMessage) =>
+      message !== undefined && !this.permissions.mayReceive(message.topic);
+    const dropped = this.#queue.removeWhere(denied).concat(this.#inFlight.removeWhere(denied));
+    for (const outgoing of dropped) this.#room.leave(outgoing);
     this.#statistics.denied += dropped.length;
   }
 
@@ -236,11 +187,9 @@ export class Session {
   ): void {
     this.#output = output;
     this.#inFlight.open(receiveMaximum, mostInFlight);
-    this.#resend = [];
-    for (const outgoing of this.#inFlight.values()) {
-      if (outgoing.qos === 2) this.waitForStore();
-      if (outgoing.message !== undefined) this.#resend.push(outgoing);
-      else output.acknowledge(PUBREL, outgoing.packetId, ReasonCode.success);
+    for (const { qos, message, packetId } of this.#inFlight.values()) {
+      if (qos === 2) this.waitForStore();
+      if (message === undefined) output.acknowledge(PUBREL, packetId, ReasonCode.success);
     }
     this.drain(now);
   }
@@ -248,10 +197,10 @@ export class Session {
   /** The client is gone: what was meant for a connected client only is forgotten. */
   detach(): void {
     this.#output = undefined;
-    this.#resend = [];
+    this.#inFlight.close();
     // Who comes and goes often must not have a long queue looked through each time.
     if (this.#queue.atMostOnce === 0) return;
-    for (const outgoing of this.#queue.removeWhere(({ qos }) => qos === 0)) this.#end(outgoing);
+    for (const outgoing of this.#queue.removeWhere(({ qos }) => qos === 0)) this.#room.leave(outgoing);
   }
 
   /** The session is over: lets go of everything, as caches may keep the session itself for a while. */
@@ -259,11 +208,10 @@ export class Session {
     this.#stored?.ended();
     this.#stored = undefined;
     this.subscriptions.clear();
-    for (const outgoing of this.#inFlight.values()) this.#end(outgoing);
-    this.#inFlight.clear();
-    for (const outgoing of this.#queue.removeWhere(() => true)) this.#end(outgoing);
-    this.#memory.remove(PACKET_ID_BYTES * this.#received.size + this.#ownBytes);
-    this.#received.clear();
+    for (const outgoing of this.#inFlight.removeWhere(() => true)) this.#room.leave(outgoing);
+    for (const outgoing of this.#queue.removeWhere(() => true)) this.#room.leave(outgoing);
+    this.received.clear();
+    this.#memory.remove(this.#ownBytes);
     this.#ownBytes = 0;
   }
 
@@ -276,7 +224,7 @@ export class Session {
     if (output === undefined) return true;
     if (this.#queue.replayed > 0) return false;
     if (output.congested) {
-      this.#drop();
+      this.#room.drop();
       return true;
     }
     const retain = view.retain && delivery.retainAsPublished;
@@ -298,33 +246,20 @@ export class Session {
       if (this.#output === undefined) return false;
       if (this.#queue.replayed === 0) {
         if (!this.#output.congested) return true;
-        this.#drop();
+        this.#room.drop();
         return false;
       }
     }
     if (this.#memory.level === 3 && !this.ready) {
-      this.#drop();
+      this.#room.drop();
       return false;
     }
-    if (this.#hasRoom(size)) return true;
-    this.dropExpired(now);
-    return this.#hasRoom(size) || this.#makeRoom(size);
+    return this.#room.has(size) || this.#room.make(size, this.#output, now);
   }
 
-  /** Ends what has expired while it waited [MQTT-3.3.2-5]: it must not take the room of what has not. */
+  /** Ends what has expired while it waited [MQTT-3.3.2-5]. */
   dropExpired(now: number): void {
-    if (now < this.#earliestExpiry || now < this.#expiryCheckedAt + EXPIRY_INTERVAL) return;
-    this.#expiryCheckedAt = now;
-    let earliest = Number.POSITIVE_INFINITY;
-    const expired = this.#queue.removeWhere(({ message }) => {
-      const { expiresAt } = message as Message;
-      if (expiresAt <= now) return true;
-      earliest = Math.min(earliest, expiresAt);
-      return false;
-    });
-    this.#earliestExpiry = earliest;
-    this.#statistics.expired += expired.length;
-    for (const outgoing of expired) this.#end(outgoing);
+    this.#room.dropExpired(now);
   }
 
   /**
@@ -334,10 +269,9 @@ export class Session {
   deliver(message: Message, qos: QoS, retain: boolean, delivery: Delivery, now: number): void {
     if (qos === 0 && this.#queue.replayed === 0) {
       const output = this.#output as SessionOutput;
-      this.#count(this.#publish(output, message, PUBLISH | (retain ? 1 : 0), 0, delivery, now));
+      this.#publish(output, message, PUBLISH | (retain ? 1 : 0), 0, delivery, now);
       return;
     }
-    this.#heldBytes += message.size;
     this.#enqueue(message, qos, retain, delivery, false, now);
   }
 
@@ -345,7 +279,7 @@ export class Session {
   replay(message: Message, delivery: Delivery, now: number): void {
     const { level } = this.#memory;
     const short = level >= (delivery.qos === 0 ? 1 : 2) && !this.#readyFor(delivery.qos);
-    if (short || this.#queue.replayed >= this.#limits.retainedMessages) this.#drop();
+    if (short || this.#queue.replayed >= this.#limits.retainedMessages) this.#room.drop();
     else this.#enqueue(message, delivery.qos, true, delivery, true, now);
   }
 
@@ -354,9 +288,10 @@ export class Session {
     const output = this.#output;
     if (output === undefined) return;
     while (!output.congested) {
-      if (this.#resend.length > 0) {
+      if (this.#inFlight.resending) {
         if (!this.#inFlight.maySendAgain) return;
-        this.#sendAgain(output, this.#resend.shift() as OutgoingMessage, now);
+        const again = this.#inFlight.takeResend();
+        if (again !== undefined) this.#sendAgain(output, again, now);
         continue;
       }
       const next = this.#queue.peek();
@@ -372,11 +307,8 @@ export class Session {
    * @throws ProtocolError the message is not one of QoS 1
    */
   acknowledged(packetId: number, now: number): void {
-    const outgoing = this.#inFlight.get(packetId);
-    // One that was acknowledged before [MQTT-4.3.2-5]; the identifier may be free for long.
-    if (outgoing === undefined) return;
-    if (outgoing.qos !== 1) throw wrongAcknowledgement('PUBACK', packetId, outgoing);
-    this.#finish(packetId, outgoing, now);
+    const outgoing = this.#inFlight.answered('PUBACK', packetId);
+    if (outgoing !== undefined) this.#finish(packetId, outgoing, now);
   }
 
   /**
@@ -384,15 +316,13 @@ export class Session {
    * @throws ProtocolError the message is not one of QoS 2
    */
   receivedByClient(packetId: number, reasonCode: number, now: number): void {
-    const outgoing = this.#inFlight.get(packetId);
-    if (outgoing !== undefined && outgoing.qos !== 2)
-      throw wrongAcknowledgement('PUBREC', packetId, outgoing);
+    const outgoing = this.#inFlight.answered('PUBREC', packetId);
     if (reasonCode >= 0x80) {
       if (outgoing !== undefined) this.#finish(packetId, outgoing, now);
       return;
     }
     if (outgoing?.message !== undefined) {
-      this.#release(outgoing);
+      this.#room.release(outgoing);
       this.#stored?.taken(outgoing.stored);
     }
     // The client forgets the message with PUBREL: sent again after a restart it would be a second one.
@@ -409,80 +339,13 @@ export class Session {
    * @throws ProtocolError there was no PUBREC before it
    */
   completed(packetId: number, now: number): void {
-    const outgoing = this.#inFlight.get(packetId);
-    if (outgoing === undefined) return;
-    if (outgoing.message !== undefined) throw wrongAcknowledgement('PUBCOMP', packetId, outgoing);
-    this.#finish(packetId, outgoing, now);
+    const outgoing = this.#inFlight.answered('PUBCOMP', packetId);
+    if (outgoing !== undefined) this.#finish(packetId, outgoing, now);
   }
 
-  /** Whether a QoS 2 message of the client came before and its PUBREL has not: it must not be delivered again. */
-  hasReceived(packetId: number): boolean {
-    return this.#received.has(packetId);
-  }
-
-  /**
-   * Notes a new QoS 2 message of the client.
-   * @throws ProtocolError more than the Receive Maximum are open [MQTT-3.3.4-7]
-   */
-  receive(packetId: number, receiveMaximum: number): void {
-    if (this.#received.size >= receiveMaximum) {
-      throw new ProtocolError(
-        ReasonCode.receiveMaximumExceeded,
-        `more than ${receiveMaximum} QoS 2 messages are open`,
-      );
-    }
-    this.#received.add(packetId);
-    this.#memory.add(PACKET_ID_BYTES);
-    this.#stored?.received(packetId);
-  }
-
-  /** Forgets the QoS 2 messages that are open: who sent them has. */
-  forgetReceived(): void {
-    for (const packetId of this.#received) this.#stored?.released(packetId);
-    this.#memory.remove(PACKET_ID_BYTES * this.#received.size);
-    this.#received.clear();
-  }
-
-  /** Whether a QoS 2 message of the client would be one more than is open anyway while memory is short. */
-  mayNotOpen(packetId: number): boolean {
-    return !this.#received.has(packetId) && this.#received.size >= this.#limits.inFlight;
-  }
-
-  /** PUBREL of the client: false when no such message is open. */
-  releaseReceived(packetId: number): boolean {
-    if (!this.#received.delete(packetId)) return false;
-    this.#memory.remove(PACKET_ID_BYTES);
-    this.#stored?.released(packetId);
-    // After PUBCOMP the client uses the identifier for the next message, which must not be taken for this one.
-    this.waitForStore();
-    return true;
-  }
-
-  #drop(): void {
-    this.#statistics.dropped++;
-    this.#dropped++;
-  }
-
-  #hasRoom(size: number): boolean {
-    return (
-      this.#queue.length - this.#queue.replayed < this.#limits.queuedMessages &&
-      (this.#heldBytes === 0 || this.#heldBytes + size <= this.#limits.queuedBytes)
-    );
-  }
-
-  /** The queue is full: drops what the policy says. */
-  #makeRoom(size: number): boolean {
-    const { queuePolicy, queuedBytes } = this.#limits;
-    while (queuePolicy === 'drop-oldest' && size <= queuedBytes) {
-      const oldest = this.#queue.removeOldest();
-      if (oldest === undefined) break;
-      this.#drop();
-      this.#end(oldest);
-      if (this.#hasRoom(size)) return true;
-    }
-    this.#drop();
-    if (queuePolicy === 'disconnect') this.#output?.overflow('more messages wait than its queue takes');
-    return false;
+  /** An identifier that no message in flight has, for another packet that the client has to answer. */
+  nextPacketId(): number {
+    return this.#inFlight.nextPacketId();
   }
 
   #enqueue(
@@ -504,22 +367,15 @@ export class Session {
       packetId: 0,
       stored,
     };
-    this.#memory.hold(message);
-    this.#memory.add(memoryOf(outgoing));
-    const first = this.#queue.length === 0 && this.#resend.length === 0; // [MQTT-4.6.0-1]
+    this.#room.enter(outgoing);
+    const first = this.#queue.length === 0 && !this.#inFlight.resending; // [MQTT-4.6.0-1]
     if (this.#output !== undefined && first && this.#maySend(this.#output, qos)) {
       this.#send(this.#output, outgoing, now);
     } else {
-      this.#wait(outgoing);
+      this.#queue.push(outgoing);
     }
     // What is gone soon need not be copied, unless memory is short.
     if (this.#memory.level > 0 && outgoing.message !== undefined) this.#memory.compact(message);
-  }
-
-  #wait(outgoing: OutgoingMessage): void {
-    const message = outgoing.message as Message;
-    if (message.expiresAt < this.#earliestExpiry) this.#earliestExpiry = message.expiresAt;
-    this.#queue.push(outgoing);
   }
 
   #maySend(output: SessionOutput, qos: QoS): boolean {
@@ -531,13 +387,13 @@ export class Session {
     const message = outgoing.message as Message;
     if (message.expiresAt <= now) {
       this.#statistics.expired++;
-      this.#end(outgoing); // [MQTT-3.3.2-5]
+      this.#room.leave(outgoing); // [MQTT-3.3.2-5]
       return;
     }
     const header = PUBLISH | (outgoing.qos << 1) | (outgoing.retain ? 1 : 0);
     if (outgoing.qos === 0) {
-      this.#count(this.#publish(output, message, header, 0, outgoing, now));
-      this.#end(outgoing);
+      this.#publish(output, message, header, 0, outgoing, now);
+      this.#room.leave(outgoing);
       return;
     }
     const packetId = this.nextPacketId();
@@ -546,26 +402,22 @@ export class Session {
       // Sent again under another identifier it would be another message.
       if (outgoing.qos === 2) this.waitForStore();
     }
-    const sent = this.#publish(output, message, header, packetId, outgoing, now);
-    this.#count(sent);
-    if (!sent) {
-      this.#end(outgoing);
-      return;
+    if (this.#publish(output, message, header, packetId, outgoing, now)) {
+      this.#inFlight.sent(outgoing, packetId);
+    } else {
+      this.#room.leave(outgoing);
     }
-    this.#inFlight.sent(outgoing, packetId);
   }
 
   #sendAgain(output: SessionOutput, outgoing: OutgoingMessage, now: number): void {
-    const { message, packetId } = outgoing;
-    if (message === undefined || this.#inFlight.get(packetId) !== outgoing) return;
+    const { packetId } = outgoing;
     const header = PUBLISH | DUP | (outgoing.qos << 1) | (outgoing.retain ? 1 : 0);
-    const sent = this.#publish(output, message, header, packetId, outgoing, now);
-    this.#count(sent);
-    if (sent) this.#inFlight.sentAgain();
-    else {
+    if (this.#publish(output, outgoing.message as Message, header, packetId, outgoing, now)) {
+      this.#inFlight.sentAgain();
+    } else {
       // The client came back with a smaller Maximum Packet Size: it must count as delivered.
       this.#inFlight.delete(packetId);
-      this.#end(outgoing);
+      this.#room.leave(outgoing);
     }
   }
 
@@ -577,34 +429,20 @@ export class Session {
     { identifiers }: Pick<Delivery, 'identifiers'>,
     now: number,
   ): boolean {
-    return output.publish(message, header, packetId, message.remainingExpiry(now), identifiers);
+    const sent = output.publish(message, header, packetId, message.remainingExpiry(now), identifiers);
+    this.#count(sent);
+    return sent;
   }
 
   #count(sent: boolean): void {
     if (sent) this.#statistics.messagesSent++;
-    else this.#drop();
+    else this.#room.drop();
   }
 
   #finish(packetId: number, outgoing: OutgoingMessage, now: number): void {
     this.#inFlight.acknowledged(packetId);
-    this.#end(outgoing);
+    this.#room.leave(outgoing);
     this.drain(now);
-  }
-
-  /** The delivery is over. */
-  #end(outgoing: OutgoingMessage): void {
-    this.#release(outgoing);
-    this.#memory.remove(memoryOf(outgoing));
-    if (outgoing.stored > 0) this.#stored?.done(outgoing.stored);
-  }
-
-  /** Lets go of a message's bytes. */
-  #release(outgoing: OutgoingMessage): void {
-    const { message } = outgoing;
-    if (message === undefined) return;
-    if (!outgoing.replayed) this.#heldBytes -= message.size;
-    this.#memory.release(message);
-    outgoing.message = undefined;
   }
 
   #hold(will: WillFields | undefined): void {
@@ -612,20 +450,4 @@ export class Session {
     this.#ownBytes = SESSION_BYTES + 4 * this.clientId.length + (will === undefined ? 0 : willBytes(will));
     this.#memory.add(this.#ownBytes);
   }
-
-  nextPacketId(): number {
-    return this.#inFlight.nextPacketId();
-  }
-}
-
-function memoryOf({ stored }: OutgoingMessage): number {
-  return stored > 0 ? DELIVERY_BYTES + STORED_DELIVERY_BYTES : DELIVERY_BYTES;
-}
-
-function wrongAcknowledgement(packet: string, packetId: number, outgoing: OutgoingMessage): ProtocolError {
-  const state = outgoing.message === undefined ? 'after PUBREC' : 'before PUBREC';
-  return new ProtocolError(
-    ReasonCode.protocolError,
-    `${packet} for packet identifier ${packetId}, a QoS ${outgoing.qos} message ${outgoing.qos === 2 ? state : 'in flight'}`,
-  );
 }

@@ -218,7 +218,7 @@ export class UpstreamConnection {
         break;
       case PacketType.pubrel: {
         const { packetId } = acknowledgement('pubrel');
-        const known = session.releaseReceived(packetId);
+        const known = session.received.release(packetId);
         const reasonCode = known ? ReasonCode.success : ReasonCode.packetIdentifierNotFound;
         this.#output.acknowledge(PUBCOMP, packetId, reasonCode);
         break;
@@ -287,7 +287,7 @@ export class UpstreamConnection {
       throw new ProtocolError(ReasonCode.topicAliasInvalid, 'a topic alias came, and none is allowed');
     }
     const { qos, packetId } = view;
-    if (qos === 2 && session.hasReceived(packetId)) {
+    if (qos === 2 && session.received.has(packetId)) {
       // Sent again: it was taken the first time, whatever room there is now.
       session.waitForStore();
       this.#output.acknowledge(PUBREC, packetId, ReasonCode.success);
@@ -300,7 +300,7 @@ export class UpstreamConnection {
       return;
     }
     const { position } = broker.store;
-    if (qos === 2) session.receive(packetId, 65_535);
+    if (qos === 2) session.received.add(packetId, 65_535);
     message(view);
     if (qos === 0) return;
     if (broker.store.position !== position) this.#output.waitFor(broker.store.position);

@@ -1,7 +1,7 @@
 import type { MessageParts, PublishView } from '../codec/publish-packet';
 import type { ReasonCode } from '../codec/reason-code';
 import type { ConnectionOutput } from '../connection-output';
-import type { SessionOutput } from '../session/session';
+import type { SessionOutput } from '../session/session-output';
 import type { TopicMapping } from './topic-mapping';
 
 /** What the upstream broker has said that it takes. */

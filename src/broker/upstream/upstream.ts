@@ -235,7 +235,7 @@ export class Upstream implements ConnectedClient {
     this.#connectedAt = clock();
     if (!sessionPresent) {
       // Identifiers of a session that the broker has forgotten now stand for other messages [MQTT-3.2.2-5].
-      session.forgetReceived();
+      session.received.clear();
       this.#subscribed = false;
     }
     this.#output = new UpstreamOutput(output, this.#outgoing, passageStamp('out', clientId), {
