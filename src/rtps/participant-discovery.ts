@@ -145,6 +145,12 @@ export class ParticipantDiscovery {
       this.#statistics.announcementsRefused++;
       return;
     }
+    this.#transport.refreshInterfaces();
+    if (!this.#transport.canAnswer(locator)) {
+      // Told only our loopback addresses it would keep them: Fast DDS does so for good. It announces itself again.
+      this.#statistics.announcementsRefused++;
+      return;
+    }
     const moment = performance.now();
     const movedAt = known === undefined ? Number.NEGATIVE_INFINITY : moment;
     const found = { data, locator, lastSeen: moment, movedAt };

@@ -145,6 +145,14 @@ export class UdpTransport implements MessageSender {
     );
   }
 
+  /**
+   * Whether who is there could reach us at what is told at present: not on another host while only loopback addresses
+   * are. A link carries datagrams before the system lists its interface as running, up to seconds on Wi-Fi.
+   */
+  canAnswer({ address }: Locator): boolean {
+    return this.#host.isOwn(address) || this.metatrafficLocators.some((own) => !isLoopback(own.address));
+  }
+
   batchBytes(locator: Locator): number {
     return this.#host.isOwn(locator.address) ? LOCAL_BATCH_BYTES : REMOTE_BATCH_BYTES;
   }
@@ -196,6 +204,7 @@ export class UdpTransport implements MessageSender {
     for (const socket of this.#announcers.values()) this.#send(socket, message, group, () => {});
     if (range === 'localhost') this.#probe('127.0.0.1', message);
     for (const { address, port } of this.#peers) {
+      if (!this.canAnswer(locatorOf(address, port ?? 0))) continue;
       if (port === undefined) this.#probe(address, message);
       else this.send(message, locatorOf(address, port), () => {});
     }

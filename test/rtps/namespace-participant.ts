@@ -14,8 +14,14 @@ participant.on('warning', (warning) => say({ warning }));
 participant.createReader({ topic, type: STRING, qos: RELIABLE }, ({ payload }) =>
   say({ sample: decodeString(payload) }),
 );
+const refusals = setInterval(() => {
+  if (participant.statistics.announcementsRefused === 0) return;
+  clearInterval(refusals);
+  say({ refused: true });
+}, 20);
 process.stdin.resume();
 process.stdin.once('end', () => {
+  clearInterval(refusals);
   say({ outOfRange: participant.statistics.datagramsOutOfRange });
   void participant.close();
 });
