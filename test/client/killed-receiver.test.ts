@@ -27,7 +27,12 @@ describe('a receiver of QoS 2 that is killed, with its packet identifiers on dis
     writeFileSync(join(folder, 'log'), '');
   });
   afterEach(async () => {
-    for (const child of children.splice(0)) child.kill('SIGKILL');
+    for (const child of children.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    }
     await broker?.stop();
     broker = undefined;
     rmSync(folder, { recursive: true, force: true });

@@ -96,7 +96,7 @@ export class EditorSession {
     const problems = this.editor.problems.splice(0);
     await this.editor.clear();
     // What embedded brokers and queues keep there is none of the next test's.
-    rmSync(join(this.userDir, 'mqtt-ros'), { recursive: true, force: true });
+    rmSync(join(this.userDir, 'mqtt-ros'), { recursive: true, force: true, maxRetries: 5 });
     assert.deepEqual(problems, [], 'the browser reported errors');
   }
 

@@ -309,7 +309,9 @@ describe('mqtt-broker-config: connecting', function () {
     beforeEach(() => {
       userDir = mkdtempSync(join(tmpdir(), 'queue-'));
     });
-    afterEach(() => {
+    afterEach(async () => {
+      // What still runs would write into it.
+      await stop();
       rmSync(userDir, { recursive: true });
     });
 

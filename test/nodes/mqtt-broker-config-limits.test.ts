@@ -113,7 +113,9 @@ describe('mqtt-broker-config: limits and queue', function () {
     beforeEach(() => {
       userDir = mkdtempSync(join(tmpdir(), 'queue-'));
     });
-    afterEach(() => {
+    afterEach(async () => {
+      // What still runs would write into it.
+      await stop();
       rmSync(userDir, { recursive: true });
     });
 
