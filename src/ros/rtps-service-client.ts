@@ -7,7 +7,7 @@ import { encodeUserData } from './endpoint-user-data';
 import { ddsServiceTopics, ddsTypeName } from './names';
 import type { RosServiceClient, RosServiceOptions } from './ros-backend';
 import { SERVICE_QOS, ServiceError } from './ros-service';
-import { dialectOf, type ServiceDialect, splitRequestHeader, withRequestHeader } from './service-dialect';
+import { dialectFor, type ServiceDialect, splitRequestHeader, withRequestHeader } from './service-dialect';
 import { TrackedEndpoint } from './tracked-endpoint';
 
 /** Calls that may wait at the same time. */
@@ -123,7 +123,7 @@ export class RtpsServiceClient implements RosServiceClient {
   }
 
   #send(call: Call): void {
-    const dialects = new Set(this.#servers.map((prefix) => this.#dialectOf(prefix)));
+    const dialects = new Set(this.#servers.map((prefix) => dialectFor(this.#participant, prefix)));
     // A server would take a request in the other dialect for a different one.
     if (dialects.size > 1) {
       const reason = 'it has servers on Cyclone DDS and on another DDS at the same time';
@@ -146,18 +146,13 @@ export class RtpsServiceClient implements RosServiceClient {
   }
 
   #receive({ payload, writerGuid, related }: Sample): void {
-    if (this.#dialectOf(prefixOf(writerGuid)) === 'header') {
+    if (dialectFor(this.#participant, writerGuid) === 'header') {
       const split = splitRequestHeader(payload);
       if (split?.header.client !== this.#clientId) return;
       this.#sent.get(keyOf('header', split.header.sequence))?.settle(split.cdr);
     } else if (related?.sequence !== undefined && this.endpoints.some(({ guid }) => guid === related.guid)) {
       this.#sent.get(keyOf('identity', related.sequence))?.settle(payload);
     }
-  }
-
-  #dialectOf(prefix: string): ServiceDialect {
-    const participant = this.#participant.participants.find(({ guid }) => guid.startsWith(prefix));
-    return dialectOf(participant?.vendorId ?? 0);
   }
 
   #serversChanged(): void {

@@ -8,7 +8,7 @@ import { encodeUserData, userDataValue } from './endpoint-user-data';
 import { ddsServiceTopics, ddsTypeName } from './names';
 import type { RosServiceHandler, RosServiceOptions, RosServiceServer } from './ros-backend';
 import { SERVICE_QOS } from './ros-service';
-import { dialectOf, splitRequestHeader, withRequestHeader } from './service-dialect';
+import { dialectFor, splitRequestHeader, withRequestHeader } from './service-dialect';
 import { TrackedEndpoint } from './tracked-endpoint';
 
 /** Requests that are being answered at the same time; what comes above that gets no reply. */
@@ -85,9 +85,7 @@ export class RtpsServiceServer implements RosServiceServer {
   #understand(sample: Sample): { cdr: Buffer; answer(reply: Buffer): void } | undefined {
     const { payload, writerGuid, sequence, related } = sample;
     const writer = this.#replies.endpoint;
-    const prefix = prefixOf(writerGuid);
-    const client = this.#participant.participants.find(({ guid }) => guid.startsWith(prefix));
-    if (dialectOf(client?.vendorId ?? 0) === 'identity') {
+    if (dialectFor(this.#participant, writerGuid) === 'identity') {
       const guid = related?.guid ?? writerGuid;
       return { cdr: payload, answer: (reply) => writer.write(reply, { guid, sequence }) };
     }

@@ -1,3 +1,6 @@
+import { prefixOf } from '../rtps/guid';
+import type { Participant } from '../rtps/participant';
+
 /**
  * How requests and replies are told apart on the wire, which ROS 2's DDS vendors do differently: `header` puts 16 octets
  * before the message (rmw_cyclonedds_cpp), `identity` names the request in the inline QoS (rmw_fastrtps_cpp, DDS-RPC).
@@ -6,9 +9,18 @@ export type ServiceDialect = 'header' | 'identity';
 
 const CYCLONE_DDS = 0x0110;
 
-/** @param vendorId as in the RTPS header */
-export function dialectOf(vendorId: number): ServiceDialect {
+/** @param vendorId as in the RTPS header; `undefined` where the participant is not known (any more) */
+export function dialectOf(vendorId: number | undefined): ServiceDialect {
   return vendorId === CYCLONE_DDS ? 'header' : 'identity';
+}
+
+/** The dialect of the participant of an endpoint. */
+export function dialectFor(
+  { participants }: Pick<Participant, 'participants'>,
+  guid: string,
+): ServiceDialect {
+  const prefix = prefixOf(guid);
+  return dialectOf(participants.find((participant) => prefixOf(participant.guid) === prefix)?.vendorId);
 }
 
 /** What the dialect `header` puts before a request, and the server puts back before its reply. */

@@ -1,3 +1,4 @@
+import { prefixOf } from '../rtps/guid';
 import { describedTypes } from './described-types';
 import { InterfaceLibrary } from './interface-library';
 import { MessageCodec } from './message-codec';
@@ -54,7 +55,7 @@ export class TypeInquiry {
     );
     const node = [...this.#domain.nodes()].find(({ endpoints }) => endpoints.includes(guid));
     const own = servers.find(({ rosName }) => node !== undefined && rosName === `${node.name}/${SERVICE}`);
-    return (own ?? servers.find((server) => isOfSameProcess(server.guid, guid)))?.rosName;
+    return (own ?? servers.find((server) => prefixOf(server.guid) === prefixOf(guid)))?.rosName;
   }
 
   async #ask(rosName: string, type: string, hash: string): Promise<void> {
@@ -74,9 +75,4 @@ export class TypeInquiry {
       client.close();
     }
   }
-}
-
-/** Whether two endpoints are of one participant: their GUIDs have the same prefix (RTPS 9.3.1.5). */
-function isOfSameProcess(guid: string, other: string): boolean {
-  return guid.slice(0, 24) === other.slice(0, 24);
 }
