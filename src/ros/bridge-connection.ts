@@ -1,5 +1,11 @@
 import type { Duplex } from 'node:stream';
-import { Connection, type ConnectionSettings, type ConnectionStatus } from '../client/connection';
+import {
+  Connection,
+  type ConnectionSettings,
+  type ConnectionStatus,
+  type MessageProperties,
+  type ReceivedMessage,
+} from '../client/connection';
 import type { BridgeMqttSettings } from './bridge-settings';
 
 /** Publishes that may wait for the broker at once; what comes beyond is dropped and counted. */
@@ -11,9 +17,28 @@ export type Undelivered = 'offline' | 'in-flight' | 'unacknowledged';
 
 export interface OutgoingMessage {
   topic: string;
-  payload: string;
+  payload: string | Buffer;
   qos: 0 | 1;
-  userProperties: Record<string, string | string[]>;
+  retain: boolean;
+  properties: MessageProperties;
+}
+
+export interface IncomingMessage
+  extends Pick<ReceivedMessage, 'topic' | 'payload' | 'retain' | 'properties'> {
+  /** The ids of the bridges that carried it, the last one's last. */
+  via: string[];
+}
+
+export interface BridgeSubscriptionListener {
+  message(message: IncomingMessage): void;
+  /** At each connect: the broker has granted it, or why it refused. */
+  result(error?: Error): void;
+}
+
+export interface BridgeSubscription {
+  /** Whether the broker has granted it on the connection that there is now. */
+  readonly granted: boolean;
+  close(): void;
 }
 
 export interface BridgeConnectionOptions {
@@ -72,29 +97,41 @@ export class BridgeConnection {
    * Subscribes for what others publish while the bridge is connected: on MQTT 5 No Local keeps back its own messages,
    * and Retain Handling 2 the stored ones, because an old command must not move a robot at each reconnect.
    */
-  subscribe(
-    topic: string,
-    listener: {
-      message(message: { payload: Buffer; via: string[] }): void;
-      result(error?: Error): void;
-    },
-  ): void {
-    this.#connection.subscribe(
-      topic,
+  subscribe(filter: string, listener: BridgeSubscriptionListener): BridgeSubscription {
+    let granted = false;
+    const stopFollowing = this.onStatus(({ state }) => {
+      if (state !== 'connected') granted = false;
+    });
+    const subscription = this.#connection.subscribe(
+      filter,
       { qos: 1, noLocal: this.#noLocal, retainHandling: 2 },
       {
-        message: ({ payload, properties }) => {
+        message: ({ topic, payload, retain, properties }) => {
           const via = properties?.userProperties?.['ros-via'] ?? [];
-          listener.message({ payload, via: Array.isArray(via) ? via : [via] });
+          const message = { topic, payload, retain, via: Array.isArray(via) ? via : [via] };
+          listener.message({ ...message, ...(properties && { properties }) });
         },
-        result: (error) => listener.result(error),
+        result: (error) => {
+          granted = error === undefined;
+          listener.result(error);
+        },
       },
     );
+    return {
+      get granted() {
+        return granted;
+      },
+      close: () => {
+        stopFollowing();
+        subscription.close();
+      },
+    };
   }
 
   /** Publishes; `settled` is told, at once or later, why the broker does not have the message, or nothing. */
   publish(message: OutgoingMessage, settled: (undelivered?: Undelivered) => void): void {
-    const bytes = message.payload.length;
+    const { topic, payload, qos, retain, properties } = message;
+    const bytes = payload.length;
     if (!this.connected) {
       settled('offline');
       return;
@@ -106,13 +143,8 @@ export class BridgeConnection {
     }
     this.#inFlight++;
     this.#inFlightBytes += bytes;
-    const properties = {
-      contentType: 'application/json',
-      payloadFormatIndicator: true,
-      userProperties: message.userProperties,
-    };
     void this.#connection
-      .publish(message.topic, message.payload, { qos: message.qos, retain: false, properties })
+      .publish(topic, payload, { qos, retain, properties })
       .then(
         () => undefined,
         () => 'unacknowledged' as const,

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { RosTopicMapping } from '../topic/ros-topic';
-import { BridgeConnection, type OutgoingMessage } from './bridge-connection';
+import { BridgeConnection } from './bridge-connection';
+import type { BridgeRoute, RouteContext } from './bridge-route';
 import {
   type BridgeSettings,
   BridgeSettingsError,
@@ -10,12 +11,14 @@ import {
 } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
-import { MessageCodec, UnknownTypeError } from './message-codec';
+import { UnknownTypeError } from './message-codec';
 import type { MessageDefinition } from './message-definition';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend, RosDomain } from './ros-backend';
 import type { BridgeStatus, DomainStatus, RouteStatus } from './ros-worker-messages';
-import { Route, type RouteSample } from './route';
+import { countDrop } from './route-counts';
+import type { SampleFrame } from './sample-frame';
+import { TopicRoute } from './topic-route';
 import { TypeInquiry } from './type-inquiry';
 
 /** How often a changed count is told, in ms. */
@@ -29,8 +32,8 @@ export interface BridgeParts {
   openBrokerStream: () => Duplex;
   /** The password as it is now; rejects with the reason why there is none. */
   askPassword: () => Promise<string>;
-  /** A sample for the flow; `route` is the route's place in the settings. */
-  onSample(route: number, sample: RouteSample): void;
+  /** A message for the flow. */
+  onSample(sample: SampleFrame): void;
   onStatus(status: BridgeStatus): void;
   /** What the user of the machine can repair, in words. */
   onWarning(message: string): void;
@@ -49,7 +52,7 @@ export class Bridge {
   readonly #domains = new Map<number, RosDomain>();
   readonly #domainProblems = new Map<number, string>();
   /** By their place in the settings. */
-  readonly #routes = new Map<number, Route>();
+  readonly #routes = new Map<number, BridgeRoute>();
   readonly #refused = new Map<number, string>();
   /** Routes whose type nobody here knows, with how it is asked for. */
   readonly #unknown = new Map<number, TypeInquiry>();
@@ -79,10 +82,11 @@ export class Bridge {
     // Bridges without definitions of their own share what was compiled.
     if (definitions.trim() !== '') this.#library = libraryWith(this.#parts.library, definitions);
     await Promise.all(domains.map((domain) => this.#openDomain(domain)));
+    this.#connection = this.#makeConnection();
     routes.forEach((route, index) => {
       this.#openRoute(route, index);
     });
-    this.#openConnection();
+    this.#connection?.open();
     this.#countedAt = performance.now();
     this.#timer = setInterval(() => this.#count(), STATUS_INTERVAL);
     this.#sendStatus();
@@ -123,13 +127,13 @@ export class Bridge {
     }
     if ('fault' in ros) throw new Error(ros.fault);
     const index = this.#settings.routes.findIndex(
-      ({ domain, rosName }) => domain === ros.domain && rosName === ros.rosName && ros.kind === undefined,
+      ({ domain, rosName }) => domain === ros.domain && rosName === ros.rosName,
     );
     const route = this.#routes.get(index);
     if (route === undefined) {
       throw new Error(this.#refused.get(index) ?? `topic "${topic}": the bridge has no route for it`);
     }
-    route.publish(payload, [this.#settings.id]);
+    route.publish(ros, payload);
   }
 
   /** A sample that was given to `onSample` did not reach the flow. */
@@ -137,7 +141,7 @@ export class Bridge {
     const route = this.#routes.get(index);
     if (route === undefined) return;
     route.counts.flowPublished--;
-    route.drop('flow');
+    countDrop(route.counts, 'flow');
   }
 
   async #openDomain(domain: number): Promise<void> {
@@ -163,16 +167,7 @@ export class Bridge {
       checkRoute(settings, this.#settings);
       const domain = this.#domains.get(settings.domain);
       if (domain === undefined) throw new Error(`domain ${settings.domain} is not open`);
-      const route: Route = new Route(settings, {
-        topic: (this.#mapping as RosTopicMapping).toMqtt(settings.domain, settings.rosName),
-        codec: MessageCodec.for(this.#library, settings.type),
-        domain,
-        listener: {
-          wants: () => this.#wants(route),
-          sample: (sample) => this.#carry(index, route, sample),
-          problem: (message) => this.#report(message),
-        },
-      });
+      const route = new TopicRoute(settings, this.#contextOf(index, domain));
       route.open();
       this.#routes.set(index, route);
     } catch (error) {
@@ -183,6 +178,23 @@ export class Bridge {
         this.#inquire(settings, index, domain);
       } else this.#refuse(index, message);
     }
+  }
+
+  #contextOf(index: number, domain: RosDomain): RouteContext {
+    const bridge = this;
+    return {
+      bridgeId: this.#settings.id,
+      mapping: this.#mapping as RosTopicMapping,
+      library: this.#library,
+      domain,
+      connection: this.#connection,
+      get flowOutput() {
+        return bridge.#flowOutput;
+      },
+      toFlow: (sample) => this.#parts.onSample({ route: index, ...sample }),
+      report: (problem) => this.#report(problem),
+      changed: () => this.#scheduleStatus(),
+    };
   }
 
   #refuse(index: number, reason: string): void {
@@ -204,8 +216,6 @@ export class Bridge {
         }
         this.#refused.delete(index);
         this.#openRoute(settings, index);
-        const route = this.#routes.get(index);
-        if (route?.toRos && this.#connection !== undefined) this.#subscribe(this.#connection, route);
         this.#scheduleStatus();
       },
       failed: (reason) => {
@@ -231,9 +241,9 @@ export class Bridge {
     else this.#library.add(...definitions);
   }
 
-  #openConnection(): void {
+  #makeConnection(): BridgeConnection | undefined {
     const { mqtt, domains, id } = this.#settings;
-    if (mqtt === undefined) return;
+    if (mqtt === undefined) return undefined;
     const connection = new BridgeConnection({
       settings: mqtt,
       // One connection has one will, so one topic stands for all domains of the bridge.
@@ -245,63 +255,16 @@ export class Bridge {
       openBrokerStream: this.#parts.openBrokerStream,
       askPassword: this.#parts.askPassword,
     });
-    this.#connection = connection;
     let reported: string | undefined;
     connection.onStatus(({ state, reason }) => {
       this.#scheduleStatus();
       // Each attempt of a connection that is refused ends alike: once is enough.
       if (state === 'connected') reported = undefined;
-      else for (const route of this.#routes.values()) route.subscribed = false;
       if (state !== 'error' || reason === reported) return;
       reported = reason;
       this.#problems.report(`MQTT connection: ${reason}`);
     });
-    for (const route of this.#routes.values()) if (route.toRos) this.#subscribe(connection, route);
-    connection.open();
-  }
-
-  #subscribe(connection: BridgeConnection, route: Route): void {
-    connection.subscribe(route.topic, {
-      message: ({ payload, via }) => {
-        const { id } = this.#settings;
-        if (via.includes(id)) route.drop('echo');
-        else route.publishFromMqtt(payload, [...via, id]);
-      },
-      result: (error) => {
-        route.subscribed = error === undefined;
-        if (error !== undefined) route.fail(error.message);
-        this.#scheduleStatus();
-      },
-    });
-  }
-
-  #wants(route: Route): boolean {
-    if (this.#flowOutput || this.#connection?.connected === true) return true;
-    if (this.#connection !== undefined) route.drop('offline');
-    return false;
-  }
-
-  #carry(index: number, route: Route, sample: RouteSample): void {
-    if (this.#connection !== undefined) this.#publishToMqtt(this.#connection, route, sample);
-    if (!this.#flowOutput) return;
-    route.counts.flowPublished++;
-    this.#parts.onSample(index, sample);
-  }
-
-  #publishToMqtt(connection: BridgeConnection, route: Route, sample: RouteSample): void {
-    const { json, reliable, sequence, sourceTimestamp } = sample;
-    const userProperties: OutgoingMessage['userProperties'] = {
-      'ros-type': route.settings.type,
-      'ros-type-hash': route.typeHash,
-    };
-    if (sourceTimestamp !== undefined) userProperties['ros-stamp'] = String(sourceTimestamp);
-    if (sequence !== undefined) userProperties['ros-seq'] = String(sequence);
-    userProperties['ros-via'] = [...sample.via, this.#settings.id];
-    const message = { topic: route.topic, payload: json, qos: reliable ? 1 : 0, userProperties } as const;
-    connection.publish(message, (undelivered) => {
-      if (undelivered === undefined) route.counts.mqttPublished++;
-      else route.drop(undelivered);
-    });
+    return connection;
   }
 
   #report(message: string): void {
@@ -366,7 +329,7 @@ export class Bridge {
       subscriptions: others.filter(({ kind }) => kind === 'subscription').length,
       ...(problem !== undefined && { problem }),
       ...(route !== undefined && { counts: route.counts }),
-      ...(route?.toRos && this.#connection && { subscribed: route.subscribed }),
+      ...(route?.subscribed !== undefined && { subscribed: route.subscribed }),
     };
   }
 }

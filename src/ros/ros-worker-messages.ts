@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionStatus } from '../client/connection';
 import type { BridgeSettings, Direction } from './bridge-settings';
-import type { RouteCounts } from './route';
+import type { RouteCounts } from './route-counts';
 
 /** What the host asks of the ROS worker; `bridge` is the host's number for a bridge. */
 export type RosWorkerRequest =

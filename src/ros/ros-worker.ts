@@ -65,7 +65,7 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
       return new PortStream(port1);
     },
     askPassword: () => passwords.ask(),
-    onSample: (route, sample) => flow.push(encodeSampleFrame({ route, ...sample })),
+    onSample: (sample) => flow.push(encodeSampleFrame(sample)),
     onStatus: (status) => report({ type: 'status', bridge: key, status }),
     onWarning: (message) => report({ type: 'warning', bridge: key, message }),
     onProblem: (message) => report({ type: 'problem', bridge: key, message }),

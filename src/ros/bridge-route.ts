@@ -1,0 +1,46 @@
+import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
+import type { BridgeConnection } from './bridge-connection';
+import type { RouteSettings } from './bridge-settings';
+import type { InterfaceLibrary } from './interface-library';
+import type { RosDomain } from './ros-backend';
+import type { RouteCounts } from './route-counts';
+import type { SampleFrame } from './sample-frame';
+
+/** What a route has of its bridge. */
+export interface RouteContext {
+  readonly bridgeId: string;
+  readonly mapping: RosTopicMapping;
+  readonly library: InterfaceLibrary;
+  /** The domain of the route's settings. */
+  readonly domain: RosDomain;
+  /** Absent for a bridge without a broker. */
+  readonly connection: BridgeConnection | undefined;
+  /** Whether anybody in the flow takes messages now. */
+  readonly flowOutput: boolean;
+  /** Gives the flow a message of this route. */
+  toFlow(sample: Omit<SampleFrame, 'route'>): void;
+  /** Tells of one fault, in words that name what it is about. */
+  report(problem: string): void;
+  /** Something that the status shows has changed. */
+  changed(): void;
+}
+
+/** One bridged ROS name, whatever its kind. */
+export interface BridgeRoute {
+  readonly settings: RouteSettings;
+  /** The MQTT topic name that the ROS name maps to. */
+  readonly topic: string;
+  readonly counts: RouteCounts;
+  /** In words while the last message was refused or something keeps the route from carrying. */
+  readonly problem: string | undefined;
+  /** Whether the broker has granted what the route subscribes, now; `undefined` where it takes nothing from MQTT. */
+  readonly subscribed: boolean | undefined;
+  /** Creates what the route is made of, in ROS and at the broker. Called once. */
+  open(): void;
+  close(): void;
+  /**
+   * Takes a message of the flow for a topic of the route: JSON as text or bytes, or an already parsed value. Throws an
+   * Error that names the route and, when the payload is not of its type, the path.
+   */
+  publish(topic: RosTopic, payload: unknown): void;
+}

@@ -1,0 +1,43 @@
+/** Why a message was not carried. */
+export type DropReason =
+  /** Not of the route's interface type, or too large. */
+  | 'invalid'
+  /** The bridge's own message, come back. */
+  | 'echo'
+  /** No connection to the broker. */
+  | 'offline'
+  /** More waits for the broker's acknowledgement than the bound allows. */
+  | 'in-flight'
+  /** The broker refused it, or the connection ended before the acknowledgement. */
+  | 'unacknowledged'
+  /** The flows' thread did not read in time. */
+  | 'flow';
+
+/** What a route carried and dropped since the bridge opened; plain enough to cross between threads. */
+export interface RouteCounts {
+  rosReceived: number;
+  /** What publishers sent and never came, by their sequence numbers. */
+  rosLost: number;
+  rosPublished: number;
+  mqttReceived: number;
+  mqttPublished: number;
+  /** Messages to the flow. */
+  flowPublished: number;
+  dropped: Partial<Record<DropReason, number>>;
+}
+
+export function newRouteCounts(): RouteCounts {
+  return {
+    rosReceived: 0,
+    rosLost: 0,
+    rosPublished: 0,
+    mqttReceived: 0,
+    mqttPublished: 0,
+    flowPublished: 0,
+    dropped: {},
+  };
+}
+
+export function countDrop({ dropped }: RouteCounts, reason: DropReason): void {
+  dropped[reason] = (dropped[reason] ?? 0) + 1;
+}

@@ -1,0 +1,198 @@
+import type { RosTopic } from '../topic/ros-topic';
+import type { BridgeSubscription, OutgoingMessage } from './bridge-connection';
+import type { BridgeRoute, RouteContext } from './bridge-route';
+import type { RouteSettings } from './bridge-settings';
+import { MatchingSubscription } from './matching-subscription';
+import { MessageCodec } from './message-codec';
+import type { RosIncompatibility, RosPublisher, RosQos, RosSample } from './ros-backend';
+import { countDrop, type DropReason, newRouteCounts } from './route-counts';
+
+/**
+ * What our publishers offer: ROS 2's defaults but for the depth, which must hold a burst until it is acknowledged.
+ */
+const PUBLISHER_QOS: RosQos = { reliability: 'reliable', durability: 'volatile', depth: 1000 };
+
+/** One bridged ROS topic: its publisher and subscription, the codec of its type, and what was carried and dropped. */
+export class TopicRoute implements BridgeRoute {
+  readonly settings: RouteSettings;
+  readonly topic: string;
+  readonly counts = newRouteCounts();
+  readonly #codec: MessageCodec;
+  readonly #context: RouteContext;
+  #publisher: RosPublisher | undefined;
+  #subscription: MatchingSubscription | undefined;
+  #mqttSubscription: BridgeSubscription | undefined;
+  #problem: string | undefined;
+
+  /** Throws `UnknownTypeError` where the library has no definition of the type. */
+  constructor(settings: RouteSettings, context: RouteContext) {
+    this.settings = settings;
+    this.topic = context.mapping.toMqtt(settings.domain, settings.rosName);
+    this.#codec = MessageCodec.for(context.library, settings.type);
+    this.#context = context;
+  }
+
+  /** The last fault of this route, until a message is carried again. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  get subscribed(): boolean | undefined {
+    return this.#mqttSubscription?.granted;
+  }
+
+  open(): void {
+    const { rosName, type, direction } = this.settings;
+    const { typeHash } = this.#codec;
+    const { domain } = this.#context;
+    const onIncompatible = (incompatibility: RosIncompatibility) => this.#reportIncompatible(incompatibility);
+    if (direction !== 'ros-to-mqtt') {
+      this.#publisher = domain.createPublisher({
+        rosName,
+        type,
+        typeHash,
+        qos: PUBLISHER_QOS,
+        onIncompatible,
+      });
+      this.#subscribe();
+    }
+    if (direction !== 'mqtt-to-ros') {
+      this.#subscription = new MatchingSubscription(
+        domain,
+        { rosName, type, typeHash },
+        (sample, qos, lost) => this.#receive(sample, qos, lost),
+        onIncompatible,
+      );
+      this.#subscription.open();
+    }
+  }
+
+  close(): void {
+    this.#mqttSubscription?.close();
+    this.#subscription?.close();
+    this.#publisher?.close();
+  }
+
+  publish({ kind }: RosTopic, payload: unknown): void {
+    const { rosName } = this.settings;
+    if (kind !== undefined) throw new Error(`${rosName}: a topic takes no messages at "@${kind}"`);
+    this.#publish(payload, [this.#context.bridgeId]);
+  }
+
+  /** `via` are the ids of the bridges that carried it, this one's last. */
+  #publish(payload: unknown, via: readonly string[]): void {
+    if (this.#publisher === undefined) {
+      throw new Error(`${this.settings.rosName}: direction ros-to-mqtt takes no messages for ROS`);
+    }
+    try {
+      this.#publisher.publish(this.#encode(payload), via);
+    } catch (error) {
+      this.#drop('invalid');
+      this.#problem = `${this.settings.rosName}: ${(error as Error).message}`;
+      throw new Error(this.#problem, { cause: error });
+    }
+    this.counts.rosPublished++;
+    this.#problem = undefined;
+  }
+
+  #subscribe(): void {
+    const { connection, bridgeId } = this.#context;
+    this.#mqttSubscription = connection?.subscribe(this.topic, {
+      message: ({ payload, via }) => {
+        if (via.includes(bridgeId)) this.#drop('echo');
+        else this.#publishFromMqtt(payload, [...via, bridgeId]);
+      },
+      result: (error) => {
+        if (error !== undefined) this.#fail(error.message);
+        this.#context.changed();
+      },
+    });
+  }
+
+  /** What nobody waits for: a fault is reported, not thrown. */
+  #publishFromMqtt(payload: Buffer, via: readonly string[]): void {
+    this.counts.mqttReceived++;
+    try {
+      this.#publish(payload, via);
+    } catch (error) {
+      this.#context.report((error as Error).message);
+    }
+  }
+
+  #encode(payload: unknown): Buffer {
+    try {
+      const isText = typeof payload === 'string' || Buffer.isBuffer(payload);
+      return isText ? this.#codec.encodeFromJson(payload) : this.#codec.encode(payload);
+    } catch (error) {
+      throw new Error(`payload ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  #receive(sample: RosSample, { reliability }: RosQos, lost: number): void {
+    const { connection } = this.#context;
+    this.counts.rosLost += lost;
+    this.counts.rosReceived++;
+    if (connection?.connected === false) this.#drop('offline');
+    // What nobody takes is not decoded.
+    if (connection?.connected !== true && !this.#context.flowOutput) return;
+    let json: string;
+    try {
+      json = this.#codec.decodeToJson(sample.payload);
+    } catch (error) {
+      this.#drop('invalid');
+      this.#fail(`sample of ${sample.writerGuid ?? 'an unknown publisher'}: ${(error as Error).message}`);
+      return;
+    }
+    this.#problem = undefined;
+    if (connection?.connected === true) this.#publishToMqtt(json, sample, reliability === 'reliable' ? 1 : 0);
+    if (!this.#context.flowOutput) return;
+    const { sequence, sourceTimestamp } = sample;
+    this.counts.flowPublished++;
+    this.#context.toFlow({ json, sequence, sourceTimestamp });
+  }
+
+  #publishToMqtt(json: string, { sequence, sourceTimestamp, via = [] }: RosSample, qos: 0 | 1): void {
+    const userProperties: Record<string, string | string[]> = {
+      'ros-type': this.settings.type,
+      'ros-type-hash': this.#codec.typeHash,
+    };
+    if (sourceTimestamp !== undefined) userProperties['ros-stamp'] = String(sourceTimestamp);
+    if (sequence !== undefined) userProperties['ros-seq'] = String(sequence);
+    userProperties['ros-via'] = [...via, this.#context.bridgeId];
+    const message: OutgoingMessage = {
+      topic: this.topic,
+      payload: json,
+      qos,
+      retain: false,
+      properties: { contentType: 'application/json', payloadFormatIndicator: true, userProperties },
+    };
+    this.#context.connection?.publish(message, (undelivered) => {
+      if (undelivered === undefined) this.counts.mqttPublished++;
+      else this.#drop(undelivered);
+    });
+  }
+
+  #reportIncompatible({ remote, policy }: RosIncompatibility): void {
+    if (policy === 'type') {
+      this.#fail(`a ${remote.kind} has the type ${remote.type}, the route ${this.settings.type}`);
+    } else if (policy === 'type hash') {
+      this.#fail(
+        `a ${remote.kind} has another definition of ${remote.type} (${remote.typeHash}) than the route (${this.#codec.typeHash})`,
+      );
+    } else {
+      const { reliability, durability } = remote.qos;
+      this.#fail(
+        `a ${remote.kind} (${reliability}, ${durability}) does not match the route by its ${policy}`,
+      );
+    }
+  }
+
+  #fail(fault: string): void {
+    this.#problem = `${this.settings.rosName}: ${fault}`;
+    this.#context.report(this.#problem);
+  }
+
+  #drop(reason: DropReason): void {
+    countDrop(this.counts, reason);
+  }
+}
