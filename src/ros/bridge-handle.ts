@@ -3,7 +3,13 @@ import { serialize } from 'node:v8';
 import type { MessagePort } from 'node:worker_threads';
 import { type BridgeSettings, BridgeSettingsError } from './bridge-settings';
 import { joinFrames, splitFrames } from './frames';
-import type { BridgeStatus, PublishResult, RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
+import type {
+  BridgeStatus,
+  PublishResult,
+  RosWorkerReport,
+  RosWorkerRequest,
+  RouteName,
+} from './ros-worker-messages';
 import { decodeSampleFrame } from './sample-frame';
 
 /** Publishes that the worker has not answered; beyond these a publish is refused. */
@@ -85,7 +91,8 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   #unansweredBytes = 0;
   #nextId = 0;
   #batch: Buffer[] = [];
-  #topics: Array<string | undefined> = [];
+  /** The worker's routes by their keys. */
+  readonly #routes = new Map<number, RouteName>();
   #flowOutput: boolean;
   #brokerFault: string | undefined;
   #state: BridgeState = { state: 'closed' };
@@ -176,7 +183,6 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   receive(report: RosWorkerReport): void {
     switch (report.type) {
       case 'opened':
-        this.#topics = report.topics;
         this.#opening?.resolve();
         this.#opening = undefined;
         break;
@@ -188,6 +194,9 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
         break;
       case 'published':
         for (const result of report.results) this.#answer(result);
+        break;
+      case 'route-opened':
+        this.#routes.set(report.name.key, report.name);
         break;
       case 'samples':
         for (const frame of splitFrames(report.joined)) this.#emitMessage(frame);
@@ -223,6 +232,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
 
   /** There is a new worker; for the host. */
   workerStarted(): void {
+    this.#routes.clear();
     this.#setState({ state: 'opening' });
     this.#host.post({
       type: 'open',
@@ -253,15 +263,14 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
 
   #emitMessage(frame: Buffer): void {
     const { route, sequence, sourceTimestamp, json } = decodeSampleFrame(frame);
-    const settings = this.#settings.routes[route];
-    const topic = this.#topics[route];
-    if (settings === undefined || topic === undefined) return;
+    const name = this.#routes.get(route);
+    if (name === undefined) return;
     this.emit('message', {
-      topic,
+      topic: name.topic,
       payload: JSON.parse(json),
-      domain: settings.domain,
-      rosName: settings.rosName,
-      rosType: settings.type,
+      domain: name.domain,
+      rosName: name.rosName,
+      rosType: name.type,
       ...(sourceTimestamp !== undefined && { stamp: rosTime(sourceTimestamp) }),
       ...(sequence !== undefined && { sequence }),
     });

@@ -1,25 +1,14 @@
 import type { Duplex } from 'node:stream';
 import { RosTopicMapping } from '../topic/ros-topic';
 import { BridgeConnection } from './bridge-connection';
-import type { BridgeRoute, RouteContext } from './bridge-route';
-import {
-  type BridgeSettings,
-  BridgeSettingsError,
-  checkBridge,
-  checkRoute,
-  type RouteSettings,
-} from './bridge-settings';
+import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
-import { UnknownTypeError } from './message-codec';
-import type { MessageDefinition } from './message-definition';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend, RosDomain } from './ros-backend';
-import type { BridgeStatus, DomainStatus, RouteStatus } from './ros-worker-messages';
-import { countDrop } from './route-counts';
+import type { BridgeStatus, DomainStatus, RouteName } from './ros-worker-messages';
+import { RouteTable } from './route-table';
 import type { SampleFrame } from './sample-frame';
-import { TopicRoute } from './topic-route';
-import { TypeInquiry } from './type-inquiry';
 
 /** How often a changed count is told, in ms. */
 const STATUS_INTERVAL = 1000;
@@ -34,6 +23,8 @@ export interface BridgeParts {
   askPassword: () => Promise<string>;
   /** A message for the flow. */
   onSample(sample: SampleFrame): void;
+  /** Comes before the first message of the route. */
+  onRouteOpened(name: RouteName): void;
   onStatus(status: BridgeStatus): void;
   /** What the user of the machine can repair, in words. */
   onWarning(message: string): void;
@@ -51,13 +42,8 @@ export class Bridge {
   readonly #problems: ProblemReports;
   readonly #domains = new Map<number, RosDomain>();
   readonly #domainProblems = new Map<number, string>();
-  /** By their place in the settings. */
-  readonly #routes = new Map<number, BridgeRoute>();
-  readonly #refused = new Map<number, string>();
-  /** Routes whose type nobody here knows, with how it is asked for. */
-  readonly #unknown = new Map<number, TypeInquiry>();
+  #routes: RouteTable | undefined;
   #mapping: RosTopicMapping | undefined;
-  #library: InterfaceLibrary;
   #connection: BridgeConnection | undefined;
   #flowOutput = false;
   #timer: NodeJS.Timeout | undefined;
@@ -70,7 +56,6 @@ export class Bridge {
   constructor(settings: BridgeSettings, parts: BridgeParts) {
     this.#settings = settings;
     this.#parts = parts;
-    this.#library = parts.library;
     this.#problems = new ProblemReports(parts.onProblem);
   }
 
@@ -80,11 +65,14 @@ export class Bridge {
     this.#mapping = makeMapping({ prefix, aliases });
     checkBridge(this.#settings);
     // Bridges without definitions of their own share what was compiled.
-    if (definitions.trim() !== '') this.#library = libraryWith(this.#parts.library, definitions);
+    const library =
+      definitions.trim() === '' ? this.#parts.library : libraryWith(this.#parts.library, definitions);
     await Promise.all(domains.map((domain) => this.#openDomain(domain)));
     this.#connection = this.#makeConnection();
+    const table = this.#makeTable(this.#mapping, library);
+    this.#routes = table;
     routes.forEach((route, index) => {
-      this.#openRoute(route, index);
+      table.open(route, `route ${index + 1}`);
     });
     this.#connection?.open();
     this.#countedAt = performance.now();
@@ -96,19 +84,10 @@ export class Bridge {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#problems.close();
-    for (const route of this.#routes.values()) route.close();
+    this.#routes?.close();
     await this.#connection?.close();
     await Promise.all([...this.#domains.values()].map((domain) => domain.close()));
     this.#domains.clear();
-  }
-
-  /** The MQTT topic names of the routes by their place in the settings; none for a refused one. */
-  get topics(): Array<string | undefined> {
-    return this.#settings.routes.map(({ domain, rosName }, index) =>
-      this.#routes.has(index) || this.#unknown.has(index)
-        ? this.#mapping?.toMqtt(domain, rosName)
-        : undefined,
-    );
   }
 
   /** Whether samples go to the flow. */
@@ -126,22 +105,14 @@ export class Bridge {
       throw new Error(`topic "${topic}" is not below the bridge's prefix "${this.#settings.prefix}"`);
     }
     if ('fault' in ros) throw new Error(ros.fault);
-    const index = this.#settings.routes.findIndex(
-      ({ domain, rosName }) => domain === ros.domain && rosName === ros.rosName,
-    );
-    const route = this.#routes.get(index);
-    if (route === undefined) {
-      throw new Error(this.#refused.get(index) ?? `topic "${topic}": the bridge has no route for it`);
-    }
-    route.publish(ros, payload);
+    const entry = this.#routes?.find(ros.domain, ros.rosName);
+    if (entry === undefined) throw new Error(`topic "${topic}": the bridge has no route for it`);
+    entry.publish(ros, payload);
   }
 
   /** A sample that was given to `onSample` did not reach the flow. */
-  droppedFlowSample(index: number): void {
-    const route = this.#routes.get(index);
-    if (route === undefined) return;
-    route.counts.flowPublished--;
-    countDrop(route.counts, 'flow');
+  droppedFlowSample(key: number): void {
+    this.#routes?.get(key)?.droppedFlowSample();
   }
 
   async #openDomain(domain: number): Promise<void> {
@@ -151,7 +122,7 @@ export class Bridge {
       const opened = await this.#parts.backend.openDomain({ domain, range, interfaces, peers, nodeName });
       this.#domains.set(domain, opened);
       opened.onGraphChange(() => {
-        this.#lookForTypes();
+        this.#routes?.look();
         this.#scheduleStatus();
       });
       opened.onWarning((warning) => this.#parts.onWarning(`domain ${domain}: ${warning}`));
@@ -162,83 +133,19 @@ export class Bridge {
     }
   }
 
-  #openRoute(settings: RouteSettings, index: number): void {
-    try {
-      checkRoute(settings, this.#settings);
-      const domain = this.#domains.get(settings.domain);
-      if (domain === undefined) throw new Error(`domain ${settings.domain} is not open`);
-      const route = new TopicRoute(settings, this.#contextOf(index, domain));
-      route.open();
-      this.#routes.set(index, route);
-    } catch (error) {
-      const domain = this.#domains.get(settings.domain);
-      const { message } = error as Error;
-      if (error instanceof UnknownTypeError && domain !== undefined) {
-        this.#refuse(index, `${message}; a robot that has it will be asked (ROS 2 Iron or later)`);
-        this.#inquire(settings, index, domain);
-      } else this.#refuse(index, message);
-    }
-  }
-
-  #contextOf(index: number, domain: RosDomain): RouteContext {
-    const bridge = this;
-    return {
-      bridgeId: this.#settings.id,
-      mapping: this.#mapping as RosTopicMapping,
-      library: this.#library,
-      domain,
+  #makeTable(mapping: RosTopicMapping, library: InterfaceLibrary): RouteTable {
+    return new RouteTable({
+      settings: this.#settings,
+      mapping,
+      library,
+      domains: this.#domains,
       connection: this.#connection,
-      get flowOutput() {
-        return bridge.#flowOutput;
-      },
-      toFlow: (sample) => this.#parts.onSample({ route: index, ...sample }),
+      flowOutput: () => this.#flowOutput,
+      onSample: (sample) => this.#parts.onSample(sample),
+      opened: (name) => this.#parts.onRouteOpened(name),
       report: (problem) => this.#report(problem),
       changed: () => this.#scheduleStatus(),
-    };
-  }
-
-  #refuse(index: number, reason: string): void {
-    const problem = `route ${index + 1} (${this.#settings.routes[index]?.rosName}): ${reason}`;
-    this.#refused.set(index, problem);
-    this.#problems.report(problem);
-  }
-
-  /** Has the nodes of the robot asked for the route's type, now and when they appear. */
-  #inquire(settings: RouteSettings, index: number, domain: RosDomain): void {
-    const inquiry = new TypeInquiry(domain, {
-      found: (definitions) => {
-        if (this.#timer === undefined || !this.#unknown.delete(index)) return;
-        try {
-          this.#learn(definitions);
-        } catch (error) {
-          this.#refuse(index, (error as Error).message);
-          return;
-        }
-        this.#refused.delete(index);
-        this.#openRoute(settings, index);
-        this.#scheduleStatus();
-      },
-      failed: (reason) => {
-        if (this.#timer === undefined) return;
-        this.#refuse(index, `its type ${settings.type} was asked from the robot: ${reason}`);
-        this.#scheduleStatus();
-      },
     });
-    this.#unknown.set(index, inquiry);
-    inquiry.look(settings.rosName, settings.type);
-  }
-
-  #lookForTypes(): void {
-    for (const [index, inquiry] of this.#unknown) {
-      const { rosName, type } = this.#settings.routes[index] as RouteSettings;
-      inquiry.look(rosName, type);
-    }
-  }
-
-  /** Adds definitions to what this bridge knows; those of other bridges' robots may differ. */
-  #learn(definitions: MessageDefinition[]): void {
-    if (this.#library === this.#parts.library) this.#library = this.#library.with(definitions);
-    else this.#library.add(...definitions);
   }
 
   #makeConnection(): BridgeConnection | undefined {
@@ -275,7 +182,9 @@ export class Bridge {
   #count(): void {
     const now = performance.now();
     let carried = 0;
-    for (const { counts } of this.#routes.values()) carried += counts.rosReceived + counts.rosPublished;
+    for (const { route } of this.#routes?.entries() ?? []) {
+      if (route !== undefined) carried += route.counts.rosReceived + route.counts.rosPublished;
+    }
     this.#messagesPerSecond = Math.round(((carried - this.#carried) * 1000) / (now - this.#countedAt));
     this.#carried = carried;
     this.#countedAt = now;
@@ -297,7 +206,7 @@ export class Bridge {
       backend: this.#parts.backend.name,
       ...(this.#connection && { mqtt: this.#connection.status }),
       domains: this.#settings.domains.map((domain) => this.#domainStatus(domain)),
-      routes: this.#settings.routes.map((settings, index) => this.#routeStatus(settings, index)),
+      routes: [...(this.#routes?.entries() ?? [])].map(({ status }) => status),
       messagesPerSecond: this.#messagesPerSecond,
     };
     const text = JSON.stringify(status);
@@ -314,22 +223,6 @@ export class Bridge {
       participants: opened?.participants ?? 0,
       nodes: [...(opened?.nodes() ?? [])].length,
       ...(problem !== undefined && { problem }),
-    };
-  }
-
-  #routeStatus(settings: RouteSettings, index: number): RouteStatus {
-    const route = this.#routes.get(index);
-    const problem = route === undefined ? this.#refused.get(index) : route.problem;
-    const others = [...(this.#domains.get(settings.domain)?.endpoints() ?? [])].filter(
-      ({ rosName, type }) => rosName === settings.rosName && type === settings.type,
-    );
-    return {
-      ...settings,
-      publishers: others.filter(({ kind }) => kind === 'publisher').length,
-      subscriptions: others.filter(({ kind }) => kind === 'subscription').length,
-      ...(problem !== undefined && { problem }),
-      ...(route !== undefined && { counts: route.counts }),
-      ...(route?.subscribed !== undefined && { subscribed: route.subscribed }),
     };
   }
 }

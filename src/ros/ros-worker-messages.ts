@@ -18,11 +18,12 @@ export type RosWorkerRequest =
 
 /** What the ROS worker answers and reports. */
 export type RosWorkerReport =
-  /** `topics`: the MQTT topic names of the routes by their place in the settings; none for a refused one. */
-  | { type: 'opened'; bridge: number; topics: Array<string | undefined> }
+  | { type: 'opened'; bridge: number }
   | { type: 'refused'; bridge: number; message: string }
   | { type: 'closed'; bridge: number }
   | { type: 'published'; bridge: number; results: PublishResult[] }
+  /** Comes before the first sample of the route. */
+  | { type: 'route-opened'; bridge: number; name: RouteName }
   /** `joined`: sample frames. */
   | { type: 'samples'; bridge: number; joined: ArrayBuffer }
   | { type: 'status'; bridge: number; status: BridgeStatus }
@@ -35,6 +36,17 @@ export type RosWorkerReport =
 export interface PublishResult {
   id: number;
   error?: string;
+}
+
+/** What a route's messages are named by in the flow. */
+export interface RouteName {
+  /** Stands in the route's sample frames. */
+  key: number;
+  /** The MQTT topic name. */
+  topic: string;
+  domain: number;
+  rosName: string;
+  type: string;
 }
 
 /** How one bridged name fares. */

@@ -66,6 +66,7 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
     },
     askPassword: () => passwords.ask(),
     onSample: (sample) => flow.push(encodeSampleFrame(sample)),
+    onRouteOpened: (name) => report({ type: 'route-opened', bridge: key, name }),
     onStatus: (status) => report({ type: 'status', bridge: key, status }),
     onWarning: (message) => report({ type: 'warning', bridge: key, message }),
     onProblem: (message) => report({ type: 'problem', bridge: key, message }),
@@ -73,7 +74,7 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
   bridge.flowOutput = flowOutput;
   const opened = bridge.open().then(
     () => {
-      report({ type: 'opened', bridge: key, topics: bridge.topics });
+      report({ type: 'opened', bridge: key });
       return true;
     },
     async (error: Error) => {

@@ -1,6 +1,6 @@
 /** One sample on its way to the flows' thread. */
 export interface SampleFrame {
-  /** The route's place in the bridge's settings. */
+  /** The route's key. */
   route: number;
   sequence: number | undefined;
   /** Nanoseconds since the epoch. */

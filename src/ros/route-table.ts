@@ -1,0 +1,115 @@
+import type { RosTopicMapping } from '../topic/ros-topic';
+import type { BridgeConnection } from './bridge-connection';
+import type { RouteContext } from './bridge-route';
+import { type BridgeSettings, checkRoute, type RouteSettings } from './bridge-settings';
+import type { InterfaceLibrary } from './interface-library';
+import type { MessageDefinition } from './message-definition';
+import type { RosDomain } from './ros-backend';
+import type { RouteName } from './ros-worker-messages';
+import { RouteEntry } from './route-entry';
+import type { SampleFrame } from './sample-frame';
+import { TopicRoute } from './topic-route';
+
+/** What the routes of a bridge have of it. */
+export interface RouteTableParts {
+  settings: BridgeSettings;
+  mapping: RosTopicMapping;
+  library: InterfaceLibrary;
+  /** The open domains by their numbers. */
+  domains: ReadonlyMap<number, RosDomain>;
+  /** Absent for a bridge without a broker. */
+  connection: BridgeConnection | undefined;
+  /** Whether anybody in the flow takes messages now. */
+  flowOutput(): boolean;
+  /** A message for the flow, of a route that was told of with `opened`. */
+  onSample(sample: SampleFrame): void;
+  opened(name: RouteName): void;
+  report(problem: string): void;
+  /** Something that the status shows has changed. */
+  changed(): void;
+}
+
+/** The routes of a bridge, each known by a key that no later one gets again. */
+export class RouteTable {
+  readonly #parts: RouteTableParts;
+  readonly #entries = new Map<number, RouteEntry>();
+  #library: InterfaceLibrary;
+  #nextKey = 0;
+
+  constructor(parts: RouteTableParts) {
+    this.#parts = parts;
+    this.#library = parts.library;
+  }
+
+  /** Opens a route; one that cannot work is reported, and stays in the table with the reason. */
+  open(settings: RouteSettings, label: string): void {
+    const key = this.#nextKey++;
+    const entry = new RouteEntry(key, settings, label, {
+      domain: () => this.#domainOf(settings),
+      make: (domain) => new TopicRoute(settings, this.#contextOf(key, domain)),
+      learn: (definitions) => this.#learn(definitions),
+      opened: (name) => this.#parts.opened(name),
+      report: (problem) => this.#parts.report(problem),
+      changed: () => this.#parts.changed(),
+    });
+    this.#entries.set(key, entry);
+    entry.open();
+  }
+
+  close(): void {
+    for (const entry of this.#entries.values()) entry.close();
+    this.#entries.clear();
+  }
+
+  /** All routes, in the order in which they were opened. */
+  entries(): Iterable<RouteEntry> {
+    return this.#entries.values();
+  }
+
+  get(key: number): RouteEntry | undefined {
+    return this.#entries.get(key);
+  }
+
+  find(domain: number, rosName: string): RouteEntry | undefined {
+    for (const entry of this.#entries.values()) {
+      const { settings } = entry;
+      if (settings.domain === domain && settings.rosName === rosName) return entry;
+    }
+    return undefined;
+  }
+
+  /** The ROS graph has changed. */
+  look(): void {
+    for (const entry of this.#entries.values()) entry.look();
+  }
+
+  #domainOf(route: RouteSettings): RosDomain {
+    checkRoute(route, this.#parts.settings);
+    const domain = this.#parts.domains.get(route.domain);
+    if (domain === undefined) throw new Error(`domain ${route.domain} is not open`);
+    return domain;
+  }
+
+  #contextOf(key: number, domain: RosDomain): RouteContext {
+    const { settings, mapping, connection, flowOutput, onSample, report, changed } = this.#parts;
+    return {
+      bridgeId: settings.id,
+      mapping,
+      library: this.#library,
+      domain,
+      connection,
+      get flowOutput() {
+        return flowOutput();
+      },
+      toFlow: (sample) => onSample({ route: key, ...sample }),
+      report,
+      changed,
+    };
+  }
+
+  /** Adds definitions to what this bridge knows; those of other bridges' robots may differ. */
+  #learn(definitions: MessageDefinition[]): void {
+    if (this.#library === this.#parts.library) this.#library = this.#library.with(definitions);
+    else this.#library.add(...definitions);
+  }
+}
