@@ -47,6 +47,9 @@ for (const path of sources) {
     if (to === undefined) faults.push(`${path}: imports ${specifier}, outside src/ and nodes/`);
     else if (!allowed[from]?.includes(to)) faults.push(`${path}: ${from} must not import ${to}`);
   }
+  // So that it stays a DDS participant: what ROS 2 makes of it is of the folder above.
+  if (from === 'rtps' && /\bros(2|idl)?\b|\brmw|rclcpp|rclpy/i.test(text))
+    faults.push(`${path}: src/rtps must not know ROS`);
   if (from !== 'nodes' && /\bRED\.\w/.test(text.replaceAll(/\/\/.*|\/\*[\s\S]*?\*\//g, '')))
     faults.push(`${path}: src/ must not know RED`);
 }

@@ -6,7 +6,9 @@ import { dirname, join, resolve } from 'node:path';
 
 const script = resolve('scripts/import-rules.mjs');
 
-describe('the import rule of the house', () => {
+describe('the import rule of the house', function () {
+  // Copying the sources takes seconds on a machine that does much else.
+  this.timeout(30_000);
   let tree: string;
 
   beforeEach(() => {
@@ -29,6 +31,7 @@ describe('the import rule of the house', () => {
   for (const [path, text, fault] of [
     ['src/topic/x.ts', "import { a } from '../client/port-stream';", 'topic must not import client'],
     ['src/rtps/x.ts', "export * from '../topic/topic-name';", 'rtps must not import topic'],
+    ['src/rtps/x.ts', '// As rmw_cyclonedds_cpp does it.', 'src/rtps must not know ROS'],
     ['src/client/x.ts', "const b = require('../broker/broker');", 'client must not import broker'],
     ['src/broker/x.ts', "const b = await import('../ros/bridge');", 'broker must not import ros'],
     ['src/ros/x.ts', "import type { Node } from 'node-red';", 'must not know node-red'],

@@ -214,11 +214,39 @@ describe('reading a message', () => {
     );
   });
 
+  it('reads INFO_TS, INFO_DST and INFO_SRC in both byte orders, of which the last two have but octets', () => {
+    for (const messages of [
+      ['09 01 0800 01000000 00000080', '0e 01 0c00', '0c 01 1400 00000000'],
+      ['09 00 0008 00000001 80000000', '0e 00 000c', '0c 00 0014 00000000'],
+    ]) {
+      const [timestamp, destination, source] = messages;
+      const { fault, seen } = read(
+        HEADER,
+        `${source} 0201 010f 0a0b0c0d 0e0f1011 12131415`,
+        `${timestamp}`,
+        `${destination} 01020304 05060708 090a0b0c`,
+        HEARTBEAT_LE,
+      );
+      assert.equal(fault, undefined);
+      assert.deepEqual(
+        seen.map(([, context]) => context),
+        [
+          {
+            sourcePrefix: '0a0b0c0d0e0f101112131415',
+            destinationPrefix: '0102030405060708090a0b0c',
+            timestamp: 1_500_000_000n,
+          },
+        ],
+      );
+    }
+  });
+
   it('skips PAD and what it does not know by their length', () => {
     const { fault, names, skipped } = read(
       HEADER,
       '01 01 0000',
       '01 01 0400 ffffffff',
+      '01 00 0004 ffffffff',
       '80 01 0800 0102030405060708',
       '7f 00 0004 00000000',
       HEARTBEAT_LE,
