@@ -2,9 +2,9 @@ import { isIPv4 } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { ConnectionSettings } from '../client/connection';
 import { MAX_DOMAIN } from '../topic/ros-topic';
-import { topicNameFault } from '../topic/topic-name';
 import { interfaceTypeFault, rosNameFault } from './names';
 import type { DiscoveryRange } from './ros-backend';
+import { bridgeIdFault } from './via';
 
 /** Which way a route carries messages; without a broker the flow stands in MQTT's place. */
 export type Direction = 'ros-to-mqtt' | 'mqtt-to-ros' | 'both';
@@ -73,9 +73,7 @@ const RANGES: readonly DiscoveryRange[] = ['off', 'localhost', 'subnet'];
  */
 export function checkBridge(settings: BridgeSettings): void {
   const { id, domains, aliases, range, interfaces, peers } = settings;
-  if (id.includes('/') || topicNameFault(id) !== undefined) {
-    refuse('bridge id', id, 'one topic level without wildcards');
-  }
+  if (bridgeIdFault(id) !== undefined) refuse('bridge id', id, 'one topic level without wildcards');
   if (domains.length === 0) refuse('domains', domains, 'at least one ROS domain');
   for (const domain of domains) {
     const valid = Number.isInteger(domain) && domain >= 0 && domain <= MAX_DOMAIN;

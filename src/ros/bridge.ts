@@ -119,7 +119,14 @@ export class Bridge {
     const { range, interfaces, peers, id } = this.#settings;
     const nodeName = `mqtt_ros_bridge_${id.replace(/[^A-Za-z0-9]/g, '_')}`;
     try {
-      const opened = await this.#parts.backend.openDomain({ domain, range, interfaces, peers, nodeName });
+      const opened = await this.#parts.backend.openDomain({
+        domain,
+        range,
+        interfaces,
+        peers,
+        nodeName,
+        bridgeId: id,
+      });
       this.#domains.set(domain, opened);
       opened.onGraphChange(() => {
         this.#routes?.look();

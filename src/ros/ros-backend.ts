@@ -1,3 +1,5 @@
+import type { Via } from './via';
+
 /**
  * How a bridge reaches ROS 2. What is above this interface (types, JSON, QoS rules, routes) is the same for every
  * backend.
@@ -29,6 +31,8 @@ export interface RosDomainOptions {
   peers: readonly string[];
   /** The name under which ROS 2 lists the user's endpoints, without a namespace. */
   nodeName: string;
+  /** The user's, by which other bridges know it in the domain. */
+  bridgeId: string;
 }
 
 /** A node of somebody else, as ROS 2 lists it. */
@@ -74,8 +78,8 @@ export interface RosSample {
   sequence: number | undefined;
   /** Nanoseconds since the epoch. */
   sourceTimestamp: bigint | undefined;
-  /** The ids of the bridges that carried it here, where they are of this runtime. */
-  via?: readonly string[];
+  /** The bridges that carried it here, as far as its publisher tells. */
+  via?: Via;
 }
 
 /**
@@ -97,8 +101,11 @@ export interface RosEndpointOptions {
 }
 
 export interface RosPublisher {
-  /** Takes CDR with its encapsulation header; the buffer belongs to the publisher afterwards. `via`: see `RosSample`. */
-  publish(cdr: Buffer, via: readonly string[]): void;
+  /**
+   * Takes CDR with its encapsulation header; the buffer belongs to the publisher afterwards.
+   * @param via the bridges that carried it, the publisher's last; without a `viaFault`
+   */
+  publish(cdr: Buffer, via: Via): void;
   close(): void;
 }
 
@@ -142,6 +149,8 @@ export interface RosDomain {
   readonly domain: number;
   /** How many other participants are known now. */
   readonly participants: number;
+  /** The ids of the other bridges that are in this domain now and tell them; of all others see `nodes`. */
+  bridges(): ReadonlySet<string>;
   /** The ROS publishers and subscriptions that others have in this domain now. */
   endpoints(): Iterable<RosEndpoint>;
   /** The servers and clients of services that others have in this domain now. */

@@ -1,5 +1,5 @@
 import { prefixOf } from '../rtps/guid';
-import type { Participant } from '../rtps/participant';
+import type { Participant, RemoteParticipant } from '../rtps/participant';
 import type { EndpointQos } from '../rtps/qos';
 import type { Sample } from '../rtps/reader';
 import type { Writer } from '../rtps/writer';
@@ -12,16 +12,24 @@ import {
   type NodeEntities,
 } from './discovery-info';
 import { ddsTypeName } from './names';
+import { decodeBridgeIds, encodeBridgeIds } from './via';
 
-/**
- * What rmw implementations put into a participant's user data, from which ROS 2 tools read the security enclave; and a
- * key of ours, by which participants like this one know each other.
- */
-export const PARTICIPANT_USER_DATA = Buffer.from('enclave=/;mqtt-ros=;');
+/** What rmw implementations put into a participant's user data, from which ROS 2 tools read the security enclave. */
+const ENCLAVE = Buffer.from('enclave=/;');
 /** As rmw implementations have it: who comes late gets the last state of each participant. */
 const QOS: EndpointQos = { reliability: 'reliable', durability: 'transient-local', depth: 1 };
 /** A participant with a thousand nodes of a hundred endpoints each takes 2 MB; what is larger is not believed. */
 const MAX_BYTES = 4 * 1024 * 1024;
+
+/** A participant's user data: with the ids of its bridges, by which participants like this one know each other. */
+export function participantUserData(bridgeIds: Iterable<string>): Buffer {
+  return Buffer.concat([ENCLAVE, encodeBridgeIds(bridgeIds)]);
+}
+
+/** The ids of a participant's bridges; `undefined` of a participant that is not like this one. */
+export function bridgeIdsOf({ userData }: Pick<RemoteParticipant, 'userData'>): string[] | undefined {
+  return userData && decodeBridgeIds(userData);
+}
 
 /** A node of another process. */
 export interface RemoteNode extends NodeEntities {
@@ -123,7 +131,7 @@ export class RosGraph {
    */
   get #gidSize(): GidSize | undefined {
     const { participants } = this.#participant;
-    const alike = participants.filter(({ userData }) => userData?.equals(PARTICIPANT_USER_DATA));
+    const alike = participants.filter((participant) => bridgeIdsOf(participant) !== undefined);
     const sizes = new Map([...this.#remote].map(([prefix, { gidSize }]) => [prefix, gidSize]));
     for (const { guid } of alike) sizes.delete(prefixOf(guid));
     if (sizes.size > 0) return [...sizes.values()].includes(16) ? 16 : 24;

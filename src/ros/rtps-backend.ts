@@ -1,6 +1,7 @@
+import { encodeAnnotation } from '../rtps/annotation';
 import type { EndpointPair } from '../rtps/matching';
 import { Participant } from '../rtps/participant';
-import type { Reader } from '../rtps/reader';
+import type { Reader, Sample } from '../rtps/reader';
 import type { RemoteEndpoint } from '../rtps/remote-endpoint';
 import type { EndpointOptions, Writer } from '../rtps/writer';
 import { encodeUserData, typeHashIn } from './endpoint-user-data';
@@ -21,10 +22,10 @@ import type {
   RosServiceServer,
   RosSubscription,
 } from './ros-backend';
-import { type LocalNode, PARTICIPANT_USER_DATA, RosGraph } from './ros-graph';
-
+import { bridgeIdsOf, type LocalNode, participantUserData, RosGraph } from './ros-graph';
 import { RtpsServiceClient } from './rtps-service-client';
 import { RtpsServiceServer } from './rtps-service-server';
+import { decodeBridgeIds, encodeBridgeIds, type Via } from './via';
 
 /**
  * Reaches ROS 2 through our own RTPS participants: one per domain, range, interfaces and peers, which the bridges of
@@ -36,17 +37,16 @@ export class RtpsBackend implements RosBackend {
   readonly #participants = new Map<string, SharedParticipant>();
 
   async openDomain(options: RosDomainOptions): Promise<RosDomain> {
-    const { domain, range, interfaces, peers, nodeName } = options;
+    const { domain, range, interfaces, peers, nodeName, bridgeId } = options;
     const key = JSON.stringify([domain, range, interfaces, peers]);
     let shared = this.#participants.get(key);
     if (shared === undefined) {
       shared = new SharedParticipant(options);
       this.#participants.set(key, shared);
     }
-    shared.users++;
+    shared.join(bridgeId);
     const leave = async () => {
-      shared.users--;
-      if (shared.users > 0) return;
+      if (shared.leave(bridgeId) > 0) return;
       this.#participants.delete(key);
       await shared.close();
     };
@@ -56,13 +56,15 @@ export class RtpsBackend implements RosBackend {
       await leave();
       throw error;
     }
-    return new RtpsDomain(domain, shared, shared.graph.createNode('/', nodeName), leave);
+    return new RtpsDomain(domain, bridgeId, shared, shared.graph.createNode('/', nodeName), leave);
   }
 }
 
-/** A participant, what it has discovered in ROS's words, and how many use it. */
+/** More would make announcements of a participant too long; the others are known by the samples that they carry alone. */
+const MAX_ANNOUNCED_BRIDGES = 256;
+
+/** A participant, what it has discovered in ROS's words, and the bridges that use it. */
 class SharedParticipant {
-  users = 0;
   readonly participant: Participant;
   readonly graph: RosGraph;
   readonly endpoints = new Map<string, RosEndpoint>();
@@ -72,6 +74,8 @@ class SharedParticipant {
   /** What it has warned of so far. */
   readonly warnings = new Set<string>();
   readonly subscriptions = new Set<LocalSubscription>();
+  readonly #users: string[] = [];
+  #bridges: ReadonlySet<string> | undefined;
   #started: Promise<void> | undefined;
 
   constructor({ domain, range, interfaces, peers }: RosDomainOptions) {
@@ -80,11 +84,31 @@ class SharedParticipant {
       range,
       ...(interfaces.length > 0 && { interfaces }),
       peers,
-      userData: PARTICIPANT_USER_DATA,
     });
     // One listener for each endpoint of each bridge.
     this.participant.setMaxListeners(0);
     this.graph = new RosGraph(this.participant, () => this.#graphChanged());
+  }
+
+  join(bridgeId: string): void {
+    this.#users.push(bridgeId);
+    this.#usersChanged();
+  }
+
+  /** Returns how many are left. */
+  leave(bridgeId: string): number {
+    this.#users.splice(this.#users.indexOf(bridgeId), 1);
+    if (this.#users.length > 0) this.#usersChanged();
+    return this.#users.length;
+  }
+
+  /** The ids of all bridges in the domain that are known, those of this participant among them. */
+  get bridges(): ReadonlySet<string> {
+    this.#bridges ??= new Set([
+      ...this.#users,
+      ...this.participant.participants.flatMap((participant) => bridgeIdsOf(participant) ?? []),
+    ]);
+    return this.#bridges;
   }
 
   started(): Promise<void> {
@@ -99,8 +123,13 @@ class SharedParticipant {
 
   async #start(): Promise<void> {
     const { participant } = this;
-    participant.on('participant', () => this.#graphChanged());
-    participant.on('participant-lost', () => this.#graphChanged());
+    const bridgesChanged = () => {
+      this.#bridges = undefined;
+      this.#graphChanged();
+    };
+    participant.on('participant', bridgesChanged);
+    participant.on('participant-changed', bridgesChanged);
+    participant.on('participant-lost', bridgesChanged);
     participant.on('endpoint', (remote) => {
       const endpoint = rosEndpoint(remote);
       const service = serviceEndpoint(remote);
@@ -120,6 +149,12 @@ class SharedParticipant {
     this.graph.open();
   }
 
+  #usersChanged(): void {
+    this.participant.setUserData(participantUserData(this.#users.slice(0, MAX_ANNOUNCED_BRIDGES)));
+    this.#bridges = undefined;
+    this.#graphChanged();
+  }
+
   #graphChanged(): void {
     for (const listener of [...this.graphListeners]) listener();
   }
@@ -135,13 +170,21 @@ interface LocalSubscription {
 
 class RtpsDomain implements RosDomain {
   readonly domain: number;
+  readonly #bridgeId: string;
   readonly #shared: SharedParticipant;
   readonly #node: LocalNode;
   readonly #leave: () => Promise<void>;
   readonly #closers = new Set<() => void>();
 
-  constructor(domain: number, shared: SharedParticipant, node: LocalNode, leave: () => Promise<void>) {
+  constructor(
+    domain: number,
+    bridgeId: string,
+    shared: SharedParticipant,
+    node: LocalNode,
+    leave: () => Promise<void>,
+  ) {
     this.domain = domain;
+    this.#bridgeId = bridgeId;
     this.#shared = shared;
     this.#node = node;
     this.#leave = leave;
@@ -149,6 +192,12 @@ class RtpsDomain implements RosDomain {
 
   get participants(): number {
     return this.#shared.participant.participants.length;
+  }
+
+  bridges(): ReadonlySet<string> {
+    const others = new Set(this.#shared.bridges);
+    others.delete(this.#bridgeId);
+    return others;
   }
 
   endpoints(): Iterable<RosEndpoint> {
@@ -177,8 +226,11 @@ class RtpsDomain implements RosDomain {
   createPublisher(options: RosEndpointOptions): RosPublisher {
     const { participant } = this.#shared;
     const [writer, close] = this.#create(options, (dds) => participant.createWriter(dds));
-    const publish = (cdr: Buffer, via: readonly string[]) => {
-      const sequence = writer.write(cdr);
+    // Most of what is published has come the same way.
+    let last: { via: Via; annotation: Buffer } | undefined;
+    const publish = (cdr: Buffer, via: Via) => {
+      if (last?.via !== via) last = { via, annotation: encodeAnnotation(encodeBridgeIds(via)) };
+      const sequence = writer.write(cdr, last.annotation);
       this.#deliver(writer, { payload: cdr, writerGuid: writer.guid, sequence, sourceTimestamp: now(), via });
     };
     return { publish, close };
@@ -186,7 +238,9 @@ class RtpsDomain implements RosDomain {
 
   createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription {
     const { participant, subscriptions } = this.#shared;
-    const [reader, close] = this.#create(options, (dds) => participant.createReader(dds, onSample));
+    const [reader, close] = this.#create(options, (dds) =>
+      participant.createReader(dds, (sample) => onSample(rosSample(sample))),
+    );
     const local = { owner: this, topic: reader.topic, type: reader.type, onSample };
     subscriptions.add(local);
     return {
@@ -291,6 +345,11 @@ class RtpsDomain implements RosDomain {
     this.#closers.add(close);
     return close;
   }
+}
+
+function rosSample(sample: Sample): RosSample {
+  const via = sample.annotation && decodeBridgeIds(sample.annotation);
+  return via === undefined ? sample : { ...sample, via };
 }
 
 /** `undefined` for what is no ROS topic: services, ROS 2's own discovery, and DDS programs without ROS. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { prefixOf } from '../rtps/guid';
 import type { Participant } from '../rtps/participant';
 import type { Reader, Sample } from '../rtps/reader';
+import { encodeRelatedSample } from '../rtps/sample-identity';
 import type { Writer } from '../rtps/writer';
 import { encodeUserData } from './endpoint-user-data';
 import { ddsServiceTopics, ddsTypeName } from './names';
@@ -142,7 +143,7 @@ export class RtpsServiceClient implements RosServiceClient {
 
   #sendPlain(request: Buffer): string {
     const replyTo = { guid: this.#replies.endpoint.guid, sequence: undefined };
-    return keyOf('identity', this.#requests.endpoint.write(request, replyTo));
+    return keyOf('identity', this.#requests.endpoint.write(request, encodeRelatedSample(replyTo)));
   }
 
   #receive({ payload, writerGuid, related }: Sample): void {

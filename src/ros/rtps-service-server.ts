@@ -3,6 +3,7 @@ import { entityIdOf, isWriter, prefixOf } from '../rtps/guid';
 import type { Participant } from '../rtps/participant';
 import type { Reader, Sample } from '../rtps/reader';
 import type { RemoteEndpoint } from '../rtps/remote-endpoint';
+import { encodeRelatedSample } from '../rtps/sample-identity';
 import type { Writer } from '../rtps/writer';
 import { encodeUserData, userDataValue } from './endpoint-user-data';
 import { ddsServiceTopics, ddsTypeName } from './names';
@@ -87,7 +88,10 @@ export class RtpsServiceServer implements RosServiceServer {
     const writer = this.#replies.endpoint;
     if (dialectFor(this.#participant, writerGuid) === 'identity') {
       const guid = related?.guid ?? writerGuid;
-      return { cdr: payload, answer: (reply) => writer.write(reply, { guid, sequence }) };
+      return {
+        cdr: payload,
+        answer: (reply) => writer.write(reply, encodeRelatedSample({ guid, sequence })),
+      };
     }
     const split = splitRequestHeader(payload);
     return (

@@ -132,6 +132,10 @@ export class TopicRoute implements BridgeRoute {
     const { connection } = this.#context;
     this.counts.rosLost += lost;
     this.counts.rosReceived++;
+    if (sample.via?.includes(this.#context.bridgeId)) {
+      this.#drop('echo');
+      return;
+    }
     if (connection?.connected === false) this.#drop('offline');
     // What nobody takes is not decoded.
     if (connection?.connected !== true && !this.#context.flowOutput) return;

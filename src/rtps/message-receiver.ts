@@ -1,3 +1,4 @@
+import { annotationIn } from './annotation';
 import { EarlyTraffic } from './early-traffic';
 import { EntityId, guidOf, isUserEntity, isWriter, prefixOf } from './guid';
 import { readMessage, type SubmessageHandler } from './message-reader';
@@ -208,6 +209,7 @@ function sampleInfo({ timestamp }: MessageContext, inlineQos: ParameterList | un
     status: inlineQos?.bytes(Pid.statusInfo, 4)?.readUInt8(3) ?? 0,
     keyHash: inlineQos?.guid(Pid.keyHash),
     related: relatedSampleIn(inlineQos),
+    annotation: annotationIn(inlineQos),
   };
 }
 

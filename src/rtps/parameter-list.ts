@@ -36,6 +36,8 @@ export const Pid = {
   relatedSampleIdentity: 0x0083,
   /** The same, as Fast DDS had it before 2.10. */
   fastRelatedSampleIdentity: 0x800f,
+  /** Our own. */
+  annotation: 0x8f4d,
   dataRepresentation: 0x0073,
   typeConsistency: 0x0074,
 } as const;

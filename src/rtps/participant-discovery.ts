@@ -34,6 +34,8 @@ export interface FoundParticipant {
 
 export interface ParticipantDiscoveryListener {
   participantFound(participant: FoundParticipant): void;
+  /** It announces other user data than before. */
+  participantChanged(participant: FoundParticipant): void;
   participantLost(participant: FoundParticipant): void;
 }
 
@@ -42,23 +44,24 @@ const FIRST_PERIOD_MS = 50;
 const LAST_PERIOD_MS = 3000;
 const LEASE_CHECK_MS = 250;
 const MAX_PARTICIPANTS = 256;
-/** Announced and disposed: the writer of participant data has two changes in its life. */
-const ANNOUNCEMENT = 1;
-const DISPOSAL = 2;
-
 /**
  * The Simple Participant Discovery Protocol (RTPS 8.5.3): announces this participant, finds others, and loses them
  * when they say so or when their lease runs out.
  */
 export class ParticipantDiscovery {
-  readonly #own: OwnParticipant;
+  #own: OwnParticipant;
   readonly #transport: UdpTransport;
   readonly #statistics: Statistics;
   readonly #listener: ParticipantDiscoveryListener;
-  readonly #found = new Map<string, FoundParticipant & { lastSeen: number; readonly movedAt: number }>();
+  readonly #found = new Map<
+    string,
+    FoundParticipant & { data: ParticipantData; sequence: number; lastSeen: number; readonly movedAt: number }
+  >();
   #announceTimer: NodeJS.Timeout | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
   #period = FIRST_PERIOD_MS;
+  /** Of what is announced: another one when that changes. */
+  #sequence = 1;
 
   constructor(
     own: OwnParticipant,
@@ -85,10 +88,22 @@ export class ParticipantDiscovery {
       Pid.participantGuid,
       guidOf(this.#own.prefix, EntityId.participant),
     );
-    const disposal: Change = { sequence: DISPOSAL, timestamp: now(), payload: key, keyOnly: true, inlineQos };
+    const sequence = this.#sequence + 1;
+    const disposal: Change = { sequence, timestamp: now(), payload: key, keyOnly: true, inlineQos };
     this.#transport.announce(this.#message(disposal));
     for (const participant of this.#found.values()) this.#sendTo(participant, disposal);
     this.#found.clear();
+  }
+
+  /** Announces other user data from now on. */
+  setUserData(userData: Buffer): void {
+    this.#own = { ...this.#own, userData };
+    if (this.#announceTimer === undefined) return;
+    this.#sequence++;
+    clearTimeout(this.#announceTimer);
+    this.#period = FIRST_PERIOD_MS;
+    this.#announce();
+    for (const participant of this.#found.values()) this.#sendTo(participant, this.#announcement());
   }
 
   get participants(): FoundParticipant[] {
@@ -132,7 +147,14 @@ export class ParticipantDiscovery {
     const locator = this.#transport.choose(data.metatrafficLocators);
     const known = this.#found.get(prefix);
     if (known !== undefined) {
-      if (known.locator.key === locator?.key) return;
+      if (known.locator.key === locator?.key) {
+        // The multicast one may overtake that to us alone, and the other way about.
+        if (change.sequence < known.sequence || isSame(data.userData, known.data.userData)) return;
+        known.sequence = change.sequence;
+        known.data = { ...known.data, userData: data.userData };
+        this.#listener.participantChanged(known);
+        return;
+      }
       // Two that use the same GUID prefix would else take turns for ever.
       if (performance.now() - known.movedAt < known.data.leaseDuration) {
         this.#statistics.announcementsRefused++;
@@ -153,7 +175,7 @@ export class ParticipantDiscovery {
     }
     const moment = performance.now();
     const movedAt = known === undefined ? Number.NEGATIVE_INFINITY : moment;
-    const found = { data, locator, lastSeen: moment, movedAt };
+    const found = { data, locator, sequence: change.sequence, lastSeen: moment, movedAt };
     this.#found.set(prefix, found);
     // It may have started after our last announcement, and must know us before it takes our endpoints.
     this.#sendTo(found, this.#announcement());
@@ -175,7 +197,7 @@ export class ParticipantDiscovery {
       metatrafficLocators: this.#transport.metatrafficLocators,
       userLocators: this.#transport.userLocators,
     });
-    return { sequence: ANNOUNCEMENT, timestamp: now(), payload, keyOnly: false, inlineQos: undefined };
+    return { sequence: this.#sequence, timestamp: now(), payload, keyOnly: false, inlineQos: undefined };
   }
 
   #sendTo({ data, locator }: FoundParticipant, change: Change): void {
@@ -205,4 +227,8 @@ export class ParticipantDiscovery {
     this.#found.delete(prefix);
     this.#listener.participantLost(found);
   }
+}
+
+function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.equals(b);
 }

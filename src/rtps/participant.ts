@@ -62,6 +62,8 @@ export interface RemoteParticipant {
 
 export interface ParticipantEvents {
   participant: [RemoteParticipant];
+  /** It announces other user data than before. */
+  'participant-changed': [RemoteParticipant];
   'participant-lost': [RemoteParticipant];
   /** One was found, or one that is known has changed. */
   endpoint: [RemoteEndpoint];
@@ -177,6 +179,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
       this.#statistics,
       {
         participantFound: (participant) => this.#participantFound(participant),
+        participantChanged: ({ data }) => this.emit('participant-changed', remoteParticipantOf(data)),
         participantLost: (participant) => this.#participantLost(participant),
       },
     );
@@ -239,6 +242,11 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     if ((this.#state as string) === 'closed') return;
     this.#participants.start();
     this.#expiryTimer = setInterval(() => this.#receiver.expire(), EXPIRY_MS);
+  }
+
+  /** What is announced with the participant from now on. */
+  setUserData(userData: Buffer): void {
+    this.#participants.setUserData(userData);
   }
 
   /** Tells the others that this participant is gone, and closes its sockets. Emits nothing any more. */
@@ -332,6 +340,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
           sequence: change.sequence,
           sourceTimestamp: change.timestamp,
           related: change.related,
+          annotation: change.annotation,
         });
       },
     );

@@ -14,6 +14,8 @@ export interface Sample {
   readonly sourceTimestamp: bigint | undefined;
   /** What its writer says that it is related to, the request that it answers, say. */
   readonly related: SampleIdentity | undefined;
+  /** What a writer of this implementation added (see `encodeAnnotation`). */
+  readonly annotation: Buffer | undefined;
 }
 
 /** A reader of a topic, made by `Participant.createReader`. */

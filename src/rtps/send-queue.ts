@@ -34,7 +34,6 @@ export class SendQueue implements PacedSource {
   readonly #statistics: Statistics;
   readonly #onSent: () => void;
   readonly #messageBytes: number;
-  readonly #fragmentBytes: number;
   readonly #deliveries: Delivery[] = [];
   #deliveriesBytes = 0;
   readonly #repairs: Delivery[] = [];
@@ -61,7 +60,6 @@ export class SendQueue implements PacedSource {
     this.#writerId = writerId;
     this.#locator = locator;
     this.#messageBytes = outbox.messageBytes(locator);
-    this.#fragmentBytes = (this.#messageBytes - FRAGMENT_OVERHEAD_BYTES) & ~3;
     this.#outbox = outbox;
     this.#flow = outbox.acquireFlow(locator);
     this.#limits = limits;
@@ -154,8 +152,9 @@ export class SendQueue implements PacedSource {
         this.#watchedIsDamaged = false;
       }
       const number = fragments?.[sent] ?? sent + 1;
-      bytes = Math.min(this.#fragmentBytes, change.payload.length - (number - 1) * this.#fragmentBytes);
-      this.#outbox.dataFrag(to, readerId, this.#writerId, change, number, this.#fragmentBytes);
+      const fragmentBytes = this.#fragmentBytesOf(change);
+      bytes = Math.min(fragmentBytes, change.payload.length - (number - 1) * fragmentBytes);
+      this.#outbox.dataFrag(to, readerId, this.#writerId, change, number, fragmentBytes);
     } else {
       bytes = change.payload.length;
       this.#outbox.data(to, readerId, this.#writerId, change);
@@ -222,7 +221,12 @@ export class SendQueue implements PacedSource {
     return MESSAGE_HEADER_BYTES + dataBytes(change) > this.#messageBytes;
   }
 
+  /** Each fragment bears the inline QoS of its change. */
+  #fragmentBytesOf({ inlineQos }: Change): number {
+    return (this.#messageBytes - FRAGMENT_OVERHEAD_BYTES - (inlineQos?.length ?? 0)) & ~3;
+  }
+
   #fragmentsOf(change: Change): number {
-    return this.#isLarge(change) ? Math.ceil(change.payload.length / this.#fragmentBytes) : 1;
+    return this.#isLarge(change) ? Math.ceil(change.payload.length / this.#fragmentBytesOf(change)) : 1;
   }
 }

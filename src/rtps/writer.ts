@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Deadline, MAX_TIMER_MS } from './deadline';
 import type { EndpointQos } from './qos';
-import { encodeRelatedSample, type SampleIdentity } from './sample-identity';
 import type { StatefulWriter } from './stateful-writer';
 
 export interface EndpointOptions {
@@ -80,16 +79,16 @@ export class Writer extends EventEmitter {
    * change afterwards where the writer is reliable or transient local, because it may be sent again.
    *
    * @param payload CDR with its 4-byte encapsulation header
-   * @param related what the sample is said to be related to, the request that it answers, say
+   * @param inlineQos what comes with the sample (`encodeRelatedSample`, `encodeAnnotation`)
    * @returns the sample's sequence number
    * @throws PayloadTooLargeError; an Error when the writer is closed
    */
-  write(payload: Buffer, related?: SampleIdentity): number {
+  write(payload: Buffer, inlineQos?: Buffer): number {
     if (this.#closed) throw new Error(`topic ${JSON.stringify(this.topic)}: the writer is closed`);
     if (payload.length > this.#maxSampleBytes)
       throw new PayloadTooLargeError(this.topic, payload.length, this.#maxSampleBytes);
     this.#deadline?.met();
-    const sequence = this.#protocol.write(payload, related && encodeRelatedSample(related));
+    const sequence = this.#protocol.write(payload, inlineQos);
     const { lifespan = Number.POSITIVE_INFINITY } = this.qos;
     if (lifespan < Number.POSITIVE_INFINITY && this.#lifespanTimer === undefined) this.#expire(lifespan);
     return sequence;

@@ -28,8 +28,13 @@ describe('the graph of a ROS domain', function () {
     await cast.leave();
   });
 
-  const open = async (nodeName: string, backend = new RtpsBackend()): Promise<RosDomain> => {
-    const options = { domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [], nodeName } as const;
+  const open = async (
+    nodeName: string,
+    backend = new RtpsBackend(),
+    bridgeId = nodeName,
+  ): Promise<RosDomain> => {
+    const place = { domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [] } as const;
+    const options = { ...place, nodeName, bridgeId };
     const user = await backend.openDomain(options);
     opened.push(user);
     user.onGraphChange(() => watch.changed());
@@ -109,6 +114,30 @@ describe('the graph of a ROS domain', function () {
     await watch.until(() => namesOf(other).length === 1);
     await opened.splice(opened.indexOf(first), 1)[0]?.close();
     await watch.until(() => namesOf(other).length === 0);
+  });
+
+  it('has the bridges of other participants, and those that share ours', async () => {
+    const backend = new RtpsBackend();
+    const first = await open('first', backend, 'b 1,;');
+    const other = await open('other', undefined, 'b 2');
+    const known = (user: RosDomain) => [...user.bridges()].sort();
+    await watch.until(() => known(first).length === 1 && known(other).length === 1);
+    assert.deepEqual([known(first), known(other)], [['b 2'], ['b 1,;']]);
+    const second = await open('second', backend, 'b3');
+    assert.deepEqual(
+      [known(first), known(second)],
+      [
+        ['b 2', 'b3'],
+        ['b 1,;', 'b 2'],
+      ],
+    );
+    await watch.until(() => known(other).length === 2);
+    assert.deepEqual(known(other), ['b 1,;', 'b3']);
+    await opened.splice(opened.indexOf(first), 1)[0]?.close();
+    await watch.until(() => known(other).length === 1);
+    assert.deepEqual([known(other), known(second)], [['b3'], ['b 2']]);
+    await opened.splice(opened.indexOf(second), 1)[0]?.close();
+    await watch.until(() => known(other).length === 0);
   });
 
   it('forgets an endpoint that is closed', async () => {

@@ -46,6 +46,7 @@ describe('services of ROS 2', function () {
       interfaces: ['127.0.0.1'],
       peers: [],
       nodeName: 'test',
+      bridgeId: 'test',
     } as const;
     const user = await new RtpsBackend().openDomain(options);
     opened.push(user);

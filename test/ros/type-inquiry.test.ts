@@ -46,7 +46,9 @@ describe('a type that only the robot knows', function () {
     describe: Describe,
   ): Promise<{ user: RosDomain; publisher: RosPublisher; asked: string[] }> => {
     const place = { domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [] } as const;
-    const user = keep(await new RtpsBackend().openDomain({ ...place, nodeName: 'camera' }));
+    const user = keep(
+      await new RtpsBackend().openDomain({ ...place, nodeName: 'camera', bridgeId: 'camera' }),
+    );
     const asked: string[] = [];
     user.createServiceServer(
       {

@@ -126,6 +126,28 @@ describe('participants among themselves', function () {
     assert.deepEqual(b.endpoints, [endpoint]);
   });
 
+  it('are told when one announces other user data, once for each change', async () => {
+    const domain = freshDomain();
+    const a = await cast.participant({ domain, userData: Buffer.from('first') });
+    const b = await cast.participant({ domain });
+    if (b.participants.length === 0) await once(b, 'participant');
+    const heard: string[] = [];
+    b.on('participant-changed', ({ guid, userData }) => heard.push(`${guid} ${userData}`));
+    for (const text of ['second', 'third']) {
+      a.setUserData(Buffer.from(text));
+      await once(b, 'participant-changed');
+      assert.equal(String(b.participants[0]?.userData), text);
+    }
+    // One that comes later is told the last; by then the announcements to all have come again.
+    const c = await cast.participant({ domain });
+    if (c.participants.length < 2) await once(c, 'participant');
+    if (c.participants.length < 2) await once(c, 'participant');
+    assert.equal(String(c.participants.find(({ guid }) => guid === a.guid)?.userData), 'third');
+    assert.deepEqual(heard, [`${a.guid} second`, `${a.guid} third`]);
+    await a.close();
+    await once(b, 'participant-lost');
+  });
+
   it('miss an endpoint that is closed, and a participant that leaves', async () => {
     const [a, b] = await pair({ leaseDuration: 3_600_000 });
     const topic = freshTopic();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { encodeAnnotation } from '../../src/rtps/annotation';
 import type { EndpointPair } from '../../src/rtps/matching';
 import type { Writer } from '../../src/rtps/writer';
 import type { DdsPeer, DdsVendor } from '../peers/dds/dds-peer';
@@ -169,6 +170,41 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
     assert.equal(await listener.exited(), 0);
     assert.deepEqual(listener.messages.map(heard), [1, 2, 3, 4, 5].map(intactImage));
   });
+
+  for (const [name, rel, qos] of [
+    ['reliable', 'r', RELIABLE],
+    ['best-effort', 'b', BEST_EFFORT],
+  ] as const)
+    it(`takes samples with a parameter of ours, whole and in fragments (${name})`, async function () {
+      const domain = freshDomain();
+      const topics = [freshTopic(), freshTopic()] as const;
+      const participant = await cast.participant({ domain });
+      const annotated = encodeAnnotation(Buffer.from(`mqtt-ros=${'bridge,'.repeat(70)};`));
+      const texts = participant.createWriter({ topic: topics[0], type: STRING, qos });
+      const images = participant.createWriter({ topic: topics[1], type: IMAGE, qos });
+      const args = { domain, rel, count: 0, idle: 20, timeout: 20 };
+      const listener = cast.peer(this, 'sub', { args: { ...args, topic: topics[0] } });
+      const viewer = cast.peer(this, 'sub', { args: { ...args, topic: topics[1], type: 'image' } });
+      await Promise.all([matched(texts, listener), matched(images, viewer)]);
+      for (const text of numberedTexts(10)) texts.write(encodeString(text), annotated);
+      await listener.until(({ messages }) => messages.length === 10);
+      // A participant that announces other user data stays who it was.
+      participant.setUserData(Buffer.from('enclave=/;mqtt-ros=b1;'));
+      for (let number = 1; number <= 3; number++) {
+        images.write(encodeImage(number, 100_000), annotated);
+        await viewer.until(({ messages }) => messages.length === number);
+      }
+      texts.write(encodeString('last'), annotated);
+      await listener.until(({ messages }) => messages.length === 11);
+      assert.deepEqual(
+        listener.messages,
+        [...numberedTexts(10), 'last'].map((data) => ({ data })),
+      );
+      assert.deepEqual(
+        viewer.messages.map(heard),
+        [1, 2, 3].map((number) => ({ number, data: { bytes: 100_000, intact: true } })),
+      );
+    });
 
   it('repairs the images of a lossy talker, fragment by fragment', async function () {
     const domain = freshDomain();
