@@ -32,48 +32,55 @@ export interface SubmessageHandler {
   skipped(submessageId: number): void;
 }
 
-const ZERO_PREFIX = '0'.repeat(24);
+const PREFIX_BYTES = 12;
+const ZERO_PREFIX = '0'.repeat(2 * PREFIX_BYTES);
 /** The high word of a sequence number beyond which a double is not exact. */
 const MAX_SEQUENCE_HIGH = 0x1fffff;
 
-/**
- * Reads one RTPS message, both byte orders, and hands its submessages on.
- *
- * @returns the fault, when the datagram is no RTPS 2 message or a submessage in it is broken; the submessages before
- * the fault have been handed on, the rest of the message is ignored (RTPS 8.3.4.1).
- */
-export function readMessage(datagram: Buffer, handler: SubmessageHandler): MalformedError | undefined {
-  try {
-    new MessageReader(datagram, handler).read();
-    return undefined;
-  } catch (error) {
-    if (error instanceof MalformedError) return error;
-    throw error;
-  }
-}
-
-class MessageReader {
-  readonly #bytes: Buffer;
+/** Reads RTPS messages, both byte orders, and hands their submessages on. */
+export class MessageReader {
   readonly #handler: SubmessageHandler;
-  readonly #context: MessageContext;
+  readonly #source = new PrefixText();
+  readonly #destination = new PrefixText();
+  readonly #context: MessageContext = {
+    sourcePrefix: '',
+    destinationPrefix: undefined,
+    timestamp: undefined,
+  };
+  #bytes: Buffer = Buffer.alloc(0);
   #littleEndian = true;
 
-  constructor(bytes: Buffer, handler: SubmessageHandler) {
+  constructor(handler: SubmessageHandler) {
+    this.#handler = handler;
+  }
+
+  /**
+   * @returns the fault, when the datagram is no RTPS 2 message or a submessage in it is broken; the submessages before
+   * the fault have been handed on, the rest of the message is ignored (RTPS 8.3.4.1).
+   */
+  read(datagram: Buffer): MalformedError | undefined {
+    try {
+      this.#begin(datagram);
+      if (this.#handler.accepts(this.#context.sourcePrefix)) this.#submessages();
+      return undefined;
+    } catch (error) {
+      if (error instanceof MalformedError) return error;
+      throw error;
+    }
+  }
+
+  #begin(bytes: Buffer): void {
     if (bytes.length < MESSAGE_HEADER_BYTES || bytes.readUInt32BE(0) !== 0x52545053)
       throw new MalformedError('the datagram does not begin with an RTPS header');
     if (bytes[4] !== PROTOCOL_MAJOR)
       throw new MalformedError(`RTPS protocol version ${bytes[4]}, expected 2`);
     this.#bytes = bytes;
-    this.#handler = handler;
-    this.#context = {
-      sourcePrefix: bytes.toString('hex', 8, 20),
-      destinationPrefix: undefined,
-      timestamp: undefined,
-    };
+    this.#context.sourcePrefix = this.#source.read(bytes, 8);
+    this.#context.destinationPrefix = undefined;
+    this.#context.timestamp = undefined;
   }
 
-  read(): void {
-    if (!this.#handler.accepts(this.#context.sourcePrefix)) return;
+  #submessages(): void {
     const bytes = this.#bytes;
     let at = MESSAGE_HEADER_BYTES;
     while (at + 4 <= bytes.length) {
@@ -277,14 +284,14 @@ class MessageReader {
 
   #infoDestination(start: number, end: number): void {
     this.#expect('INFO_DST', start, end, 12);
-    const prefix = this.#bytes.toString('hex', start, start + 12);
+    const prefix = this.#destination.read(this.#bytes, start);
     // Cyclone DDS 11 says "every participant" with a prefix of zeros (GUIDPREFIX_UNKNOWN).
     this.#context.destinationPrefix = prefix === ZERO_PREFIX ? undefined : prefix;
   }
 
   #infoSource(start: number, end: number): void {
     this.#expect('INFO_SRC', start, end, 20);
-    this.#context.sourcePrefix = this.#bytes.toString('hex', start + 8, start + 20);
+    this.#context.sourcePrefix = this.#source.read(this.#bytes, start + 8);
     this.#context.timestamp = undefined;
   }
 
@@ -335,5 +342,22 @@ class MessageReader {
 
   #uint32(at: number): number {
     return this.#littleEndian ? this.#bytes.readUInt32LE(at) : this.#bytes.readUInt32BE(at);
+  }
+}
+
+/** Reads GUID prefixes as text, and keeps the last: datagrams come in runs from one sender, and all for us. */
+class PrefixText {
+  readonly #bytes = Buffer.alloc(PREFIX_BYTES);
+  #text = ZERO_PREFIX;
+
+  read(bytes: Buffer, at: number): string {
+    const kept = this.#bytes;
+    for (let index = 0; index < PREFIX_BYTES; index++) {
+      if (kept[index] === bytes[at + index]) continue;
+      bytes.copy(kept, 0, at, at + PREFIX_BYTES);
+      this.#text = bytes.toString('hex', at, at + PREFIX_BYTES);
+      break;
+    }
+    return this.#text;
   }
 }

@@ -1,7 +1,7 @@
 import { annotationIn } from './annotation';
 import { EarlyTraffic } from './early-traffic';
 import { EntityId, guidOf, isUserEntity, isWriter, prefixOf } from './guid';
-import { readMessage, type SubmessageHandler } from './message-reader';
+import { MessageReader, type SubmessageHandler } from './message-reader';
 import { type ParameterList, Pid } from './parameter-list';
 import type { ReceiveMemory } from './receive-memory';
 import { relatedSampleIn } from './sample-identity';
@@ -39,6 +39,7 @@ export class MessageReceiver implements SubmessageHandler {
   readonly #memory: ReceiveMemory;
   readonly #discovery: ReceiverDiscovery;
   readonly #early: EarlyTraffic;
+  readonly #reader = new MessageReader(this);
   readonly #writers = new Map<number, StatefulWriter>();
   /** By the remote writer's prefix and entity id: the proxies of the readers of ours that it is matched with. */
   readonly #proxies = new Map<string, Map<number, WriterProxy[]>>();
@@ -58,7 +59,7 @@ export class MessageReceiver implements SubmessageHandler {
 
   receive(datagram: Buffer): void {
     this.#statistics.datagramsReceived++;
-    if (readMessage(datagram, this) !== undefined) this.#statistics.datagramsMalformed++;
+    if (this.#reader.read(datagram) !== undefined) this.#statistics.datagramsMalformed++;
   }
 
   addWriter(writer: StatefulWriter): void {
@@ -118,11 +119,9 @@ export class MessageReceiver implements SubmessageHandler {
   data(context: MessageContext, data: DataSubmessage): void {
     if (!this.#isForUs(context)) return;
     const { inlineQos, readerId, writerId } = data;
-    const change: ReceivedChange = {
-      ...sampleInfo(context, inlineQos),
-      sequence: data.sequence,
-      payload: data.payload,
-    };
+    const { timestamp, status, keyHash, related } = sampleInfo(context, inlineQos);
+    const { sequence, payload } = data;
+    const change: ReceivedChange = { timestamp, status, keyHash, related, sequence, payload };
     if (writerId === EntityId.participantWriter) {
       this.#discovery.participantData(change);
       return;
@@ -203,11 +202,12 @@ export class MessageReceiver implements SubmessageHandler {
 }
 
 function sampleInfo({ timestamp }: MessageContext, inlineQos: ParameterList | undefined): SampleInfo {
+  if (inlineQos === undefined) return { timestamp, status: 0, keyHash: undefined, related: undefined };
   return {
     timestamp,
     // An array of octets, not a number in the byte order of the submessage (RTPS 9.6.4.9).
-    status: inlineQos?.bytes(Pid.statusInfo, 4)?.readUInt8(3) ?? 0,
-    keyHash: inlineQos?.guid(Pid.keyHash),
+    status: inlineQos.bytes(Pid.statusInfo, 4)?.readUInt8(3) ?? 0,
+    keyHash: inlineQos.guid(Pid.keyHash),
     related: relatedSampleIn(inlineQos),
     annotation: annotationIn(inlineQos),
   };

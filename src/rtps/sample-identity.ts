@@ -24,10 +24,10 @@ export function encodeRelatedSample({ guid, sequence }: SampleIdentity): Buffer 
 }
 
 /** The sample to which that with this inline QoS is related. @throws MalformedError */
-export function relatedSampleIn(inlineQos: ParameterList | undefined): SampleIdentity | undefined {
+export function relatedSampleIn(inlineQos: ParameterList): SampleIdentity | undefined {
   for (const pid of [Pid.relatedSampleIdentity, Pid.fastRelatedSampleIdentity]) {
-    const guid = inlineQos?.bytes(pid, 24)?.toString('hex', 0, 16);
-    if (inlineQos === undefined || guid === undefined) continue;
+    const guid = inlineQos.bytes(pid, 24)?.toString('hex', 0, 16);
+    if (guid === undefined) continue;
     const high = inlineQos.uint32(pid, 4) as number;
     const low = inlineQos.uint32(pid, 5) as number;
     const sequence = high * 2 ** 32 + low;

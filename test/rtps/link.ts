@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { guidOf } from '../../src/rtps/guid';
 import { locatorOf } from '../../src/rtps/locator';
-import { readMessage } from '../../src/rtps/message-reader';
+import { MessageReader } from '../../src/rtps/message-reader';
 import { MessageReceiver } from '../../src/rtps/message-receiver';
 import { Outbox } from '../../src/rtps/outbox';
 import { ReceiveMemory } from '../../src/rtps/receive-memory';
@@ -195,7 +195,7 @@ export class Link {
 
   #observe(message: Buffer): void {
     const ignore = () => {};
-    readMessage(message, {
+    new MessageReader({
       accepts: () => true,
       data: ignore,
       dataFrag: ignore,
@@ -205,7 +205,7 @@ export class Link {
       skipped: ignore,
       heartbeat: (_context, heartbeat) => this.heartbeats.push(heartbeat),
       gap: (_context, gap) => this.gaps.push(gap),
-    });
+    }).read(message);
   }
 }
 

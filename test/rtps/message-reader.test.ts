@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readMessage, type SubmessageHandler } from '../../src/rtps/message-reader';
+import { MessageReader, type SubmessageHandler } from '../../src/rtps/message-reader';
 import { Pid } from '../../src/rtps/parameter-list';
 import type { DataFragSubmessage, HeartbeatSubmessage, MessageContext } from '../../src/rtps/submessage';
 
@@ -26,7 +26,7 @@ function read(...parts: string[]) {
     nackFrag: note('nackFrag'),
     skipped: (id) => skipped.push(id),
   };
-  const fault = readMessage(bytes(...parts), handler)?.message;
+  const fault = new MessageReader(handler).read(bytes(...parts))?.message;
   return {
     fault,
     payload: (seen.at(-1)?.[2] as { payload?: Buffer } | undefined)?.payload,

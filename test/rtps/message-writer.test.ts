@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readMessage } from '../../src/rtps/message-reader';
+import { MessageReader } from '../../src/rtps/message-reader';
 import {
   type Change,
   dataBytes,
@@ -122,7 +122,7 @@ describe('writing a message', () => {
     writer.ackNack(0x104, 0x203, 1000, missing, 1, false);
     let numbers: readonly number[] = [];
     const ignore = () => {};
-    const fault = readMessage(writer.message, {
+    const fault = new MessageReader({
       accepts: () => true,
       data: ignore,
       dataFrag: ignore,
@@ -134,7 +134,7 @@ describe('writing a message', () => {
       ackNack: (_context, ackNack) => {
         numbers = ackNack.numbers;
       },
-    });
+    }).read(writer.message);
     assert.equal(fault, undefined);
     assert.deepEqual(numbers, missing);
   });
