@@ -13,16 +13,17 @@ export interface ProcessorUse {
 
 /** Starts to measure a process; the function returned says what it has used since. */
 export function processorUse(pid: number): () => ProcessorUse {
-  const used = usedBy(pid);
+  const used = processorTime(pid);
   const start = performance.now();
   return () => ({
     // A tick at least, to divide by.
-    used: Math.max(usedBy(pid) - used, TICK_MS),
+    used: Math.max(processorTime(pid) - used, TICK_MS),
     elapsed: performance.now() - start,
   });
 }
 
-function usedBy(pid: number): number {
+/** Processor time that a process has used in all its threads since its start, ms. */
+export function processorTime(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ');

@@ -1,27 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
-import { Participant } from '../../src/rtps/participant';
 import type { EndpointQos } from '../../src/rtps/qos';
 import type { Sample } from '../../src/rtps/reader';
 import type { Writer } from '../../src/rtps/writer';
-import { findCounterpart } from '../counterparts';
 import { DdsPeer } from '../peers/dds/dds-peer';
 import { encodeImage, freshDomain, freshTopic, IMAGE, STRING } from '../rtps/fixture';
 import type { BenchOptions } from './bench';
+import { Gauge, program } from './dds-gauge';
+import { hearTalkers } from './dds-talkers';
+import { withParticipant } from './rtps-participant';
 
 const ROUNDS = { short: 3, long: 9 };
 const STRINGS = 100_000;
 const IMAGES = 600;
 const IMAGE_BYTES = 1_000_000;
 const PINGS = 3000;
-/** The quick first announcements, to all of this host's ports, are over then. */
-const SETTLE_MS = 1500;
+const TALKERS_SECONDS = { short: 15, long: 120 };
 const QOS: EndpointQos = { reliability: 'reliable', durability: 'volatile', depth: 8192 };
 /** Samples under way: what a writer of Cyclone DDS lets wait is bounded, too. */
 const UNDER_WAY = { string: 4096, image: 8 };
@@ -34,100 +29,59 @@ interface Work {
 const strings: Work = { type: 'string', count: STRINGS, size: 64 };
 const images: Work = { type: 'image', count: IMAGES, size: IMAGE_BYTES };
 
-/** A run of the program that measures Cyclone DDS, on the loopback interface; see gauge.c. */
-class Gauge {
-  readonly #process: ChildProcess;
-  readonly #told: Record<string, unknown>[] = [];
-
-  constructor(role: string, args: Record<string, string | number>) {
-    const profile = pathToFileURL(resolve('test/peers/dds/loopback.xml')).href;
-    const options = Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    this.#process = spawn(program('dds-gauge'), [role, ...options], {
-      env: { ...process.env, CYCLONEDDS_URI: profile },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    if (this.#process.stderr !== null)
-      createInterface({ input: this.#process.stderr }).on('line', (line) => {
-        if (!line.startsWith('{')) return;
-        this.#told.push(JSON.parse(line));
-        this.#process.emit('told');
-      });
-  }
-
-  /** The value of that name, once it is told. */
-  async told(name: string): Promise<number> {
-    for (;;) {
-      const told = this.#told.find((news) => name in news);
-      if (told !== undefined) return Number(told[name]);
-      if (this.#process.exitCode !== null) throw new Error(`gauge ended with ${this.#process.exitCode}`);
-      await Promise.race([once(this.#process, 'told'), once(this.#process, 'exit')]);
-    }
-  }
-
-  async stop(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
-    this.#process.kill();
-    await once(this.#process, 'exit');
-  }
-}
-
-function program(name: 'dds-gauge' | 'dds-peer'): string {
-  const path = findCounterpart(name);
-  if (path === undefined) throw new Error(`${name} is missing: run "npm run test:setup"`);
-  return path;
-}
-
-async function withParticipant<Result>(use: (participant: Participant, domain: number) => Promise<Result>) {
-  const domain = freshDomain();
-  const participant = new Participant({ domain, range: 'localhost', interfaces: ['127.0.0.1'] });
-  await participant.start();
-  await setTimeout(SETTLE_MS);
-  try {
-    return await use(participant, domain);
-  } finally {
-    await participant.close();
-  }
-}
-
 const ddsType = ({ type }: Work) => (type === 'image' ? IMAGE : STRING);
 
-/** Messages per second from Cyclone DDS to itself. */
-async function cycloneToCyclone(work: Work): Promise<number> {
+/** Of one direction in one run. */
+interface Speed {
+  /** Messages per second. */
+  readonly rate: number;
+  /** Processor time per message of the side that is compared, us. */
+  readonly cost: number;
+}
+
+/** From Cyclone DDS to itself, compared with one of its sides. */
+async function cycloneToCyclone(work: Work, side: 'talker' | 'listener'): Promise<Speed> {
   const args = { domain: freshDomain(), topic: freshTopic(), ...work };
   const listener = new Gauge('sub', args);
   await listener.told('ready');
   const talker = new Gauge('pub', args);
   const seconds = await listener.told('seconds');
+  const cost = (1000 * { talker, listener }[side].used) / work.count;
   await Promise.all([talker.stop(), listener.stop()]);
-  return work.count / seconds;
+  return { rate: work.count / seconds, cost };
 }
 
 /** The same to a reader of ours, texts decoded to JSON. */
-function cycloneToUs(work: Work): Promise<number> {
+function cycloneToUs(work: Work): Promise<Speed> {
   return withParticipant(async (participant, domain) => {
     const topic = freshTopic();
     const codec = MessageCodec.for(InterfaceLibrary.bundled(), 'std_msgs/msg/String');
     let received = 0;
     let first = 0;
+    let used = process.cpuUsage();
     let finish: () => void;
     const done = new Promise<void>((resolve) => {
       finish = resolve;
     });
     participant.createReader({ topic, type: ddsType(work), qos: QOS }, ({ payload }: Sample) => {
-      if (first === 0) first = performance.now();
+      if (first === 0) {
+        first = performance.now();
+        used = process.cpuUsage();
+      }
       if (work.type === 'string') codec.decodeToJson(payload);
       if (++received === work.count) finish();
     });
     const talker = new Gauge('pub', { domain, topic, ...work });
     await done;
     const seconds = (performance.now() - first) / 1000;
+    const cost = costSince(used, work);
     await talker.stop();
-    return work.count / seconds;
+    return { rate: work.count / seconds, cost };
   });
 }
 
 /** The same from a writer of ours, texts encoded from JSON. */
-function usToCyclone(work: Work): Promise<number> {
+function usToCyclone(work: Work): Promise<Speed> {
   return withParticipant(async (participant, domain) => {
     const topic = freshTopic();
     const codec = MessageCodec.for(InterfaceLibrary.bundled(), 'std_msgs/msg/String');
@@ -136,6 +90,7 @@ function usToCyclone(work: Work): Promise<number> {
     await Promise.all([listener.told('ready'), matched(writer)]);
     // A sample that is acknowledged may change.
     const images = Array.from({ length: 2 * UNDER_WAY.image }, () => encodeImage(1, work.size));
+    const used = process.cpuUsage();
     for (let number = 1; number <= work.count; number++) {
       while (writer.unacknowledged >= UNDER_WAY[work.type]) await new Promise(setImmediate);
       if (work.type === 'string') {
@@ -148,9 +103,15 @@ function usToCyclone(work: Work): Promise<number> {
     }
     const seconds = await listener.told('seconds');
     if ((await listener.told('disordered')) > 0) throw new Error('messages came in disorder');
+    const cost = costSince(used, work);
     await listener.stop();
-    return work.count / seconds;
+    return { rate: work.count / seconds, cost };
   });
+}
+
+function costSince(start: NodeJS.CpuUsage, { count }: Work): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / count;
 }
 
 async function matched(writer: Writer): Promise<void> {
@@ -211,43 +172,15 @@ function lossy(work: Work, rate: number): Promise<string> {
   });
 }
 
-/** How much of a core 20 talkers at 100 Hz take, and what of theirs arrives. */
-function talkers(): Promise<string> {
-  return withParticipant(async (participant, domain) => {
-    const topic = freshTopic();
-    const [number, rate, count] = [20, 100, 500];
-    let received = 0;
-    let before: NodeJS.CpuUsage | undefined;
-    let start = 0;
-    const peers: DdsPeer[] = [];
-    await new Promise<void>((resolve) => {
-      participant.createReader({ topic, type: STRING, qos: QOS }, () => {
-        if (++received === number * count) resolve();
-        if (received > number * rate && before === undefined) {
-          before = process.cpuUsage();
-          start = performance.now();
-        }
-      });
-      for (let peer = 0; peer < number; peer++)
-        peers.push(
-          new DdsPeer(program('dds-peer'), 'pub', {
-            args: { domain, topic, count, rate, size: 64, depth: 1000, print: 0, idle: 30 },
-          }),
-        );
-    });
-    const { user, system } = process.cpuUsage(before);
-    const share = (user + system) / 1000 / (performance.now() - start);
-    await Promise.all(peers.map((peer) => peer.stop()));
-    return `${received} received, ${(100 * share).toFixed(1)} % of a core`;
-  });
-}
-
 /** The best of each, run in turns: what else the machine does hits both alike. */
-async function best(rounds: number, runs: (() => Promise<number>)[]): Promise<number[]> {
-  const figures = runs.map(() => 0);
+async function best(rounds: number, runs: (() => Promise<Speed>)[]): Promise<Speed[]> {
+  const figures = runs.map(() => ({ rate: 0, cost: Number.POSITIVE_INFINITY }));
   for (let round = 0; round < rounds; round++)
-    for (const [index, run] of runs.entries())
-      figures[index] = Math.max(figures[index] as number, await run());
+    for (const [index, run] of runs.entries()) {
+      const { rate, cost } = await run();
+      const figure = figures[index] as Speed;
+      figures[index] = { rate: Math.max(figure.rate, rate), cost: Math.min(figure.cost, cost) };
+    }
   return figures;
 }
 
@@ -255,30 +188,32 @@ async function best(rounds: number, runs: (() => Promise<number>)[]): Promise<nu
 export async function benchRtps(print: (line: string) => void, { long, only }: BenchOptions): Promise<void> {
   const rounds = long ? ROUNDS.long : ROUNDS.short;
   const wanted = (name: string) => only === undefined || name.includes(only);
-  print('| reliable | messages/s | Cyclone C -> C | ratio |');
-  print('|---|---|---|---|');
-  for (const [name, work, run] of [
-    ['64 B strings, Cyclone C -> us', strings, cycloneToUs],
-    ['64 B strings, us -> Cyclone C', strings, usToCyclone],
-    ['1 MB images, Cyclone C -> us', images, cycloneToUs],
-    ['1 MB images, us -> Cyclone C', images, usToCyclone],
+  print('| reliable | messages/s | Cyclone C -> C | ratio | aim | CPU us/message | of Cyclone C |');
+  print('|---|---|---|---|---|---|---|');
+  for (const [name, work, run, side, aim] of [
+    ['64 B strings, Cyclone C -> us', strings, cycloneToUs, 'listener', 1],
+    ['64 B strings, us -> Cyclone C', strings, usToCyclone, 'talker', 2],
+    ['1 MB images, Cyclone C -> us', images, cycloneToUs, 'listener', 0.8],
+    ['1 MB images, us -> Cyclone C', images, usToCyclone, 'talker', 0.5],
   ] as const) {
     if (!wanted(name)) continue;
-    const [own, other] = (await best(rounds, [() => run(work), () => cycloneToCyclone(work)])) as [
-      number,
-      number,
+    const [own, other] = (await best(rounds, [() => run(work), () => cycloneToCyclone(work, side)])) as [
+      Speed,
+      Speed,
     ];
-    print(`| ${name} | ${own.toFixed(0)} | ${other.toFixed(0)} | ${(own / other).toFixed(2)} |`);
+    const ratio = own.rate / other.rate;
+    const rates = `${own.rate.toFixed(0)} | ${other.rate.toFixed(0)} | ${ratio.toFixed(2)} | ${aim}`;
+    print(`| ${name} | ${rates} | ${own.cost.toFixed(1)} | ${other.cost.toFixed(1)} |`);
   }
   if (wanted('round trip')) {
     const own = await ourRoundTrip();
     const other = await cycloneRoundTrip();
     print('');
-    print('| round trip, us | ours | Cyclone C | ratio |');
-    print('|---|---|---|---|');
+    print('| round trip, us | ours | Cyclone C | ratio | aim |');
+    print('|---|---|---|---|---|');
     for (const [index, name] of ['p50', 'p99'].entries()) {
       const [mine, theirs] = [own[index] as number, other[index] as number];
-      print(`| ${name} | ${mine.toFixed(0)} | ${theirs.toFixed(0)} | ${(mine / theirs).toFixed(2)} |`);
+      print(`| ${name} | ${mine.toFixed(0)} | ${theirs.toFixed(0)} | ${(mine / theirs).toFixed(2)} | <= 2 |`);
     }
   }
   print('');
@@ -286,5 +221,14 @@ export async function benchRtps(print: (line: string) => void, { long, only }: B
     print(`5 % loss, 1 kHz strings: ${await lossy({ ...strings, count: 5000 }, 1000)}`);
     print(`5 % loss, 20 Hz images of 1 MB: ${await lossy({ ...images, count: 100 }, 20)}`);
   }
-  if (wanted('talkers')) print(`20 talkers at 100 Hz: ${await talkers()}`);
+  if (wanted('talkers')) {
+    const seconds = long ? TALKERS_SECONDS.long : TALKERS_SECONDS.short;
+    const { received, sent, share, heap, resident } = await hearTalkers(seconds);
+    const megabytes = (bytes: readonly number[]) => bytes.map((some) => (some / 1e6).toFixed(1)).join(' -> ');
+    print(
+      `20 talkers at 100 Hz, ${seconds} s: ${received} of ${sent} received, ` +
+        `${(100 * share).toFixed(1)} % of a core (aim < 10), ` +
+        `heap ${megabytes(heap)} MB, resident ${megabytes(resident)} MB (aim: flat)`,
+    );
+  }
 }

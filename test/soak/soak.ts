@@ -5,6 +5,7 @@ import { soakDecoder, soakFuzz } from './fuzz';
 import { soakKills } from './kills';
 import { soakLoad } from './load';
 import { soakRtps } from './rtps';
+import { soakTalkers } from './talkers';
 
 /** What is looked into, and for how long. */
 export interface Soak {
@@ -23,6 +24,7 @@ const soaks: Record<string, (soak: Soak) => Promise<void>> = {
   burst: soakBurst,
   load: soakLoad,
   rtps: soakRtps,
+  talkers: soakTalkers,
   accounts: soakAccounts,
 };
 
