@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
-import { readMessage, type SubmessageHandler } from '../../src/rtps/message-reader';
+import { MessageReader, type SubmessageHandler } from '../../src/rtps/message-reader';
 import { metatrafficMulticastPort } from '../../src/rtps/port-mapping';
 import { Cast, encodeString, freshDomain, Inbox, RELIABLE, STRING } from './fixture';
 
@@ -124,8 +124,9 @@ class Listener extends EventEmitter {
       nackFrag: note('nackFrag'),
       skipped: () => assert.fail('a submessage that nobody knows'),
     };
+    const reader = new MessageReader(handler);
     this.socket.on('message', (datagram: Buffer) => {
-      assert.equal(readMessage(datagram, handler), undefined);
+      assert.equal(reader.read(datagram), undefined);
       this.emit('heard');
     });
     return this.socket.address().port;
