@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
 import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
 import type { BridgeSettings, Direction } from '../src/ros/bridge-settings';
+import type { PayloadFormat } from '../src/ros/payload-format';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
 import { RosThread } from '../src/ros/ros-thread';
 import type { BridgeStatus } from '../src/ros/ros-worker-messages';
@@ -18,7 +19,13 @@ interface Fields extends NodeDef {
   interfaces: string;
   peers: string;
   domains: Array<{ id: number | string; alias: string }>;
-  routes: Array<{ domain: number | string; rosName: string; type: string; direction: Direction }>;
+  routes: Array<{
+    domain: number | string;
+    rosName: string;
+    type: string;
+    direction: Direction;
+    format?: PayloadFormat;
+  }>;
   definitions?: string;
   wires: string[][];
 }
@@ -126,6 +133,7 @@ function bridgeSettings(
       rosName: string(`${field}: ROS name`, row.rosName),
       type: string(`${field}: type`, row.type),
       direction: row.direction,
+      format: row.format ?? 'json',
     };
   });
   const aliases = domains.filter(({ alias }) => alias !== '').map((row) => [row.alias, row.id]);

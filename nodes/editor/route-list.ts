@@ -1,4 +1,5 @@
 import { interfaceTypeFault, rosNameFault } from '../../src/ros/names';
+import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
 import { MAX_DOMAIN } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
@@ -11,6 +12,8 @@ export interface Route {
   rosName: string;
   type: string;
   direction: 'ros-to-mqtt' | 'mqtt-to-ros' | 'both';
+  /** Absent: `json`. */
+  format?: PayloadFormat;
 }
 
 const DIRECTIONS: readonly Route['direction'][] = ['ros-to-mqtt', 'mqtt-to-ros', 'both'];
@@ -102,6 +105,9 @@ export class RouteList {
     addSelect(second, 'mqttros-route-direction', text('label.direction'), DIRECTIONS, (direction) =>
       text(`direction.${direction}`),
     ).val(route.direction);
+    addSelect(second, 'mqttros-route-format', text('label.format'), PAYLOAD_FORMATS, (format) =>
+      text(`format.${format}`),
+    ).val(route.format ?? 'json');
     const domain = $('<label class="mqttros-route-domain">').text(text('label.domain')).appendTo(second);
     $('<input type="text">').val(route.domain).appendTo(domain);
     $('<span class="mqttros-route-topic">').appendTo(second);
@@ -129,12 +135,14 @@ export class RouteList {
 function routeOf(row: JQuery): Route {
   const value = (selector: string) => textIn(row, selector);
   const domain = value('.mqttros-route-domain input');
+  const format = value('.mqttros-route-format') as PayloadFormat;
   return {
     // What is no number stays NaN, which no check accepts and the flow file keeps as null.
     domain: domain === '' ? Number.NaN : Number(domain),
     rosName: value('.mqttros-route-name'),
     type: value('.mqttros-route-type'),
     direction: value('.mqttros-route-direction') as Route['direction'],
+    ...(format !== 'json' && { format }),
   };
 }
 

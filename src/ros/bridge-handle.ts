@@ -3,6 +3,7 @@ import { serialize } from 'node:v8';
 import type { MessagePort } from 'node:worker_threads';
 import { type BridgeSettings, BridgeSettingsError } from './bridge-settings';
 import { joinFrames, splitFrames } from './frames';
+import type { PayloadFormat } from './payload-format';
 import type {
   BridgeStatus,
   PublishResult,
@@ -20,7 +21,7 @@ const MAX_UNANSWERED_BYTES = 64 * 1024 * 1024;
 export interface BridgeMessage {
   /** The MQTT topic name that the ROS name maps to. */
   topic: string;
-  /** The message in the JSON form of its type. */
+  /** In the route's format: the message in the JSON form of its type, a Buffer of CDR, or text. */
   payload: unknown;
   domain: number;
   rosName: string;
@@ -157,8 +158,8 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   /**
-   * Publishes on the ROS topic that an MQTT topic name maps to: JSON text (string or bytes), or a value in the form of
-   * the route's type. Resolves when the ROS publisher has it; rejects with an Error that names the topic or the path
+   * Publishes on the ROS topic that an MQTT topic name maps to: text or bytes in the route's format, or a value in the
+   * form of the route's type. Resolves when the ROS publisher has it; rejects with an Error that names the topic or the path
    * in the payload and the fault.
    */
   async publish(topic: string, payload: unknown): Promise<void> {
@@ -262,12 +263,12 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   #emitMessage(frame: Buffer): void {
-    const { route, sequence, sourceTimestamp, json } = decodeSampleFrame(frame);
+    const { route, sequence, sourceTimestamp, format, payload } = decodeSampleFrame(frame);
     const name = this.#routes.get(route);
     if (name === undefined) return;
     this.emit('message', {
       topic: name.topic,
-      payload: JSON.parse(json),
+      payload: flowPayload(format, payload),
       domain: name.domain,
       rosName: name.rosName,
       rosType: name.type,
@@ -333,6 +334,12 @@ function serialized(topic: string, value: unknown): Buffer {
   } catch (error) {
     throw new Error(`topic "${topic}": the payload cannot be a message: ${(error as Error).message}`);
   }
+}
+
+function flowPayload(format: PayloadFormat, payload: Buffer): unknown {
+  // A view would keep the whole batch.
+  if (format === 'cdr') return Buffer.from(payload);
+  return format === 'json' ? JSON.parse(payload.toString()) : payload.toString();
 }
 
 function rosTime(nanoseconds: bigint): { sec: number; nanosec: number } {

@@ -39,8 +39,8 @@ export interface BridgeRoute {
   open(): void;
   close(): void;
   /**
-   * Takes a message of the flow for a topic of the route: JSON as text or bytes, or an already parsed value. Throws an
-   * Error that names the route and, when the payload is not of its type, the path.
+   * Takes a message of the flow for a topic of the route: text or bytes in the route's format, or an already parsed
+   * value. Throws an Error that names the route and, when the payload is not of its type, the path.
    */
   publish(topic: RosTopic, payload: unknown): void;
 }

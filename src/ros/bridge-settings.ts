@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ConnectionSettings } from '../client/connection';
 import { MAX_DOMAIN } from '../topic/ros-topic';
 import { interfaceTypeFault, rosNameFault } from './names';
+import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
 import type { DiscoveryRange } from './ros-backend';
 import { bridgeIdFault } from './via';
 
@@ -18,6 +19,8 @@ export interface RouteSettings {
   /** For example `geometry_msgs/msg/Twist`. */
   type: string;
   direction: Direction;
+  /** Of its payloads; default `json`. */
+  format?: PayloadFormat;
 }
 
 /** The bridge's own MQTT connection, plain enough to cross to the ROS worker. */
@@ -97,11 +100,12 @@ export function checkBridge(settings: BridgeSettings): void {
 
 /** Refuses a route whose own fields, or whose place among the bridge's routes, cannot work. */
 export function checkRoute(route: RouteSettings, settings: BridgeSettings): void {
-  const { domain, rosName, type, direction } = route;
+  const { domain, rosName, type, direction, format = 'json' } = route;
   if (!settings.domains.includes(domain)) refuse('domain', domain, oneOf(settings.domains));
   const fault = rosNameFault(rosName) ?? interfaceTypeFault(type);
   if (fault !== undefined) throw new BridgeSettingsError(fault);
   if (!DIRECTIONS.includes(direction)) refuse('direction', direction, oneOf(DIRECTIONS));
+  if (!PAYLOAD_FORMATS.includes(format)) refuse('payload format', format, oneOf(PAYLOAD_FORMATS));
   // MQTT 3.1.1 has neither No Local nor user properties, so nothing would tell the bridge's own messages.
   if (direction === 'both' && settings.mqtt?.protocolVersion === 4) {
     refuse('direction', direction, 'one direction, because the broker is used with MQTT 3.1.1');

@@ -96,8 +96,8 @@ export class Bridge {
   }
 
   /**
-   * Publishes a flow's message on the ROS topic of an MQTT topic name: JSON as text or bytes, or an already parsed
-   * value. Throws an Error that names the topic and the fault.
+   * Publishes a flow's message on the ROS topic of an MQTT topic name: text or bytes in the route's format, or an
+   * already parsed value. Throws an Error that names the topic and the fault.
    */
   publish(topic: string, payload: unknown): void {
     const ros = (this.#mapping as RosTopicMapping).toRos(topic);

@@ -5,6 +5,7 @@ import type { InterfaceLibrary } from './interface-library';
 import { JsonReader } from './json-reader';
 import { JsonText } from './json-text';
 import { compileDecoder, type MessageDecoder } from './message-decoder';
+import type { MessageDefinition } from './message-definition';
 import { compileEncoder, type MessageEncoder } from './message-encoder';
 import { layOut, type MessageLayout, UnknownTypeError } from './message-layout';
 import { PayloadError } from './payload-error';
@@ -62,6 +63,16 @@ export class MessageCodec {
       known.set(type, codec);
     }
     return codec;
+  }
+
+  /** The type's definition. */
+  get definition(): MessageDefinition {
+    return this.#layout.definitions.at(-1) as MessageDefinition;
+  }
+
+  /** Fewest bytes of CDR that a message takes behind the encapsulation header. */
+  get leastBytes(): number {
+    return this.#layout.leastBytes(this.type);
   }
 
   /**

@@ -1,3 +1,5 @@
+import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
+
 /** One sample on its way to the flows' thread. */
 export interface SampleFrame {
   /** The route's key. */
@@ -5,35 +7,43 @@ export interface SampleFrame {
   sequence: number | undefined;
   /** Nanoseconds since the epoch. */
   sourceTimestamp: bigint | undefined;
-  json: string;
+  format: PayloadFormat;
+  payload: Buffer;
 }
 
 const HEADER_BYTES = 24;
 const HAS_SEQUENCE = 1;
 const HAS_TIMESTAMP = 2;
+/** From this bit on the flags are the format's place among `PAYLOAD_FORMATS`. */
+const FORMAT_SHIFT = 2;
 
 /**
- * Route and flags (32 bits each), sequence (double), timestamp (64 bits), all little endian, then JSON text in UTF-8.
+ * Route and flags (32 bits each), sequence (double), timestamp (64 bits), all little endian, then the payload.
  */
-export function encodeSampleFrame({ route, sequence, sourceTimestamp, json }: SampleFrame): Buffer {
-  const frame = Buffer.allocUnsafe(HEADER_BYTES + Buffer.byteLength(json));
+export function encodeSampleFrame(sample: SampleFrame): Buffer {
+  const { route, sequence, sourceTimestamp, format, payload } = sample;
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
   const flags =
-    (sequence === undefined ? 0 : HAS_SEQUENCE) | (sourceTimestamp === undefined ? 0 : HAS_TIMESTAMP);
+    (sequence === undefined ? 0 : HAS_SEQUENCE) |
+    (sourceTimestamp === undefined ? 0 : HAS_TIMESTAMP) |
+    (PAYLOAD_FORMATS.indexOf(format) << FORMAT_SHIFT);
   frame.writeUInt32LE(route, 0);
   frame.writeUInt32LE(flags, 4);
   frame.writeDoubleLE(sequence ?? 0, 8);
   frame.writeBigInt64LE(sourceTimestamp ?? 0n, 16);
-  frame.write(json, HEADER_BYTES);
+  payload.copy(frame, HEADER_BYTES);
   return frame;
 }
 
+/** Its payload is a view into the frame. */
 export function decodeSampleFrame(frame: Buffer): SampleFrame {
   const flags = frame.readUInt32LE(4);
   return {
     route: routeOfSampleFrame(frame),
     sequence: flags & HAS_SEQUENCE ? frame.readDoubleLE(8) : undefined,
     sourceTimestamp: flags & HAS_TIMESTAMP ? frame.readBigInt64LE(16) : undefined,
-    json: frame.toString('utf8', HEADER_BYTES),
+    format: PAYLOAD_FORMATS[flags >> FORMAT_SHIFT] as PayloadFormat,
+    payload: frame.subarray(HEADER_BYTES),
   };
 }
 

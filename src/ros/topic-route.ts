@@ -4,6 +4,8 @@ import type { BridgeRoute, RouteContext } from './bridge-route';
 import type { RouteSettings } from './bridge-settings';
 import { MatchingSubscription } from './matching-subscription';
 import { MessageCodec } from './message-codec';
+import { PayloadCodec } from './payload-codec';
+import { PayloadError } from './payload-error';
 import type { RosIncompatibility, RosPublisher, RosQos, RosSample } from './ros-backend';
 import { countDrop, type DropReason, newRouteCounts } from './route-counts';
 
@@ -18,17 +20,25 @@ export class TopicRoute implements BridgeRoute {
   readonly topic: string;
   readonly counts = newRouteCounts();
   readonly #codec: MessageCodec;
+  readonly #payloads: PayloadCodec;
+  /** The user properties that are the same in each message. */
+  readonly #typeFacts: Readonly<Record<string, string>>;
   readonly #context: RouteContext;
   #publisher: RosPublisher | undefined;
   #subscription: MatchingSubscription | undefined;
   #mqttSubscription: BridgeSubscription | undefined;
   #problem: string | undefined;
 
-  /** Throws `UnknownTypeError` where the library has no definition of the type. */
+  /**
+   * Throws `UnknownTypeError` where the library has no definition of the type, and `BridgeSettingsError` where the type
+   * has no such payload format.
+   */
   constructor(settings: RouteSettings, context: RouteContext) {
     this.settings = settings;
     this.topic = context.mapping.toMqtt(settings.domain, settings.rosName);
     this.#codec = MessageCodec.for(context.library, settings.type);
+    this.#payloads = new PayloadCodec(this.#codec, settings.format ?? 'json');
+    this.#typeFacts = { 'ros-type': settings.type, 'ros-type-hash': this.#codec.typeHash };
     this.#context = context;
   }
 
@@ -76,19 +86,20 @@ export class TopicRoute implements BridgeRoute {
   publish({ kind }: RosTopic, payload: unknown): void {
     const { rosName } = this.settings;
     if (kind !== undefined) throw new Error(`${rosName}: a topic takes no messages at "@${kind}"`);
-    this.#publish(payload, [this.#context.bridgeId]);
+    this.#publish(() => this.#payloads.fromFlow(payload), [this.#context.bridgeId]);
   }
 
-  /** `via` are the ids of the bridges that carried it, this one's last. */
-  #publish(payload: unknown, via: readonly string[]): void {
+  /** `encode` makes the CDR; `via` are the ids of the bridges that carried it, this one's last. */
+  #publish(encode: () => Buffer, via: readonly string[]): void {
     if (this.#publisher === undefined) {
       throw new Error(`${this.settings.rosName}: direction ros-to-mqtt takes no messages for ROS`);
     }
     try {
-      this.#publisher.publish(this.#encode(payload), via);
+      this.#publisher.publish(encode(), via);
     } catch (error) {
       this.#drop('invalid');
-      this.#problem = `${this.settings.rosName}: ${(error as Error).message}`;
+      const about = error instanceof PayloadError ? 'payload ' : '';
+      this.#problem = `${this.settings.rosName}: ${about}${(error as Error).message}`;
       throw new Error(this.#problem, { cause: error });
     }
     this.counts.rosPublished++;
@@ -98,9 +109,9 @@ export class TopicRoute implements BridgeRoute {
   #subscribe(): void {
     const { connection, bridgeId } = this.#context;
     this.#mqttSubscription = connection?.subscribe(this.topic, {
-      message: ({ payload, via }) => {
+      message: ({ payload, via, properties }) => {
         if (via.includes(bridgeId)) this.#drop('echo');
-        else this.#publishFromMqtt(payload, [...via, bridgeId]);
+        else this.#publishFromMqtt(payload, properties?.contentType, [...via, bridgeId]);
       },
       result: (error) => {
         if (error !== undefined) this.#fail(error.message);
@@ -110,21 +121,12 @@ export class TopicRoute implements BridgeRoute {
   }
 
   /** What nobody waits for: a fault is reported, not thrown. */
-  #publishFromMqtt(payload: Buffer, via: readonly string[]): void {
+  #publishFromMqtt(payload: Buffer, contentType: string | undefined, via: readonly string[]): void {
     this.counts.mqttReceived++;
     try {
-      this.#publish(payload, via);
+      this.#publish(() => this.#payloads.fromMqtt(payload, contentType), via);
     } catch (error) {
       this.#context.report((error as Error).message);
-    }
-  }
-
-  #encode(payload: unknown): Buffer {
-    try {
-      const isText = typeof payload === 'string' || Buffer.isBuffer(payload);
-      return isText ? this.#codec.encodeFromJson(payload) : this.#codec.encode(payload);
-    } catch (error) {
-      throw new Error(`payload ${(error as Error).message}`, { cause: error });
     }
   }
 
@@ -139,36 +141,34 @@ export class TopicRoute implements BridgeRoute {
     if (connection?.connected === false) this.#drop('offline');
     // What nobody takes is not decoded.
     if (connection?.connected !== true && !this.#context.flowOutput) return;
-    let json: string;
+    let payload: Buffer;
     try {
-      json = this.#codec.decodeToJson(sample.payload);
+      payload = this.#payloads.fromRos(sample.payload);
     } catch (error) {
       this.#drop('invalid');
       this.#fail(`sample of ${sample.writerGuid ?? 'an unknown publisher'}: ${(error as Error).message}`);
       return;
     }
     this.#problem = undefined;
-    if (connection?.connected === true) this.#publishToMqtt(json, sample, reliability === 'reliable' ? 1 : 0);
+    if (connection?.connected === true)
+      this.#publishToMqtt(payload, sample, reliability === 'reliable' ? 1 : 0);
     if (!this.#context.flowOutput) return;
     const { sequence, sourceTimestamp } = sample;
     this.counts.flowPublished++;
-    this.#context.toFlow({ json, sequence, sourceTimestamp });
+    this.#context.toFlow({ format: this.#payloads.format, payload, sequence, sourceTimestamp });
   }
 
-  #publishToMqtt(json: string, { sequence, sourceTimestamp, via = [] }: RosSample, qos: 0 | 1): void {
-    const userProperties: Record<string, string | string[]> = {
-      'ros-type': this.settings.type,
-      'ros-type-hash': this.#codec.typeHash,
-    };
+  #publishToMqtt(payload: Buffer, { sequence, sourceTimestamp, via = [] }: RosSample, qos: 0 | 1): void {
+    const userProperties: Record<string, string | string[]> = { ...this.#typeFacts };
     if (sourceTimestamp !== undefined) userProperties['ros-stamp'] = String(sourceTimestamp);
     if (sequence !== undefined) userProperties['ros-seq'] = String(sequence);
     userProperties['ros-via'] = [...via, this.#context.bridgeId];
     const message: OutgoingMessage = {
       topic: this.topic,
-      payload: json,
+      payload,
       qos,
       retain: false,
-      properties: { contentType: 'application/json', payloadFormatIndicator: true, userProperties },
+      properties: { ...this.#payloads.facts, userProperties },
     };
     this.#context.connection?.publish(message, (undelivered) => {
       if (undelivered === undefined) this.counts.mqttPublished++;

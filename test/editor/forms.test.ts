@@ -370,6 +370,7 @@ inEachEditor('the forms', (session) => {
         .locator('.red-ui-autoComplete-container li', { hasText: 'sensor_msgs/msg/Imu' })
         .click();
       await added.locator('.mqttros-route-direction').selectOption('ros-to-mqtt');
+      await added.locator('.mqttros-route-format').selectOption('cdr');
       await editor.enter(added.locator('.mqttros-route-domain input'), '7');
       assert.equal(await added.locator('.mqttros-route-topic').textContent(), '→ ros/7/robot1/imu');
       await editor.done();
@@ -384,9 +385,11 @@ inEachEditor('the forms', (session) => {
         rosName: '/robot1/imu',
         type: 'sensor_msgs/msg/Imu',
         direction: 'ros-to-mqtt',
+        format: 'cdr',
       });
       await editor.openForm(id('ros-bridge'));
       assert.equal(await route(3).locator('.mqttros-route-name').inputValue(), '/robot1/imu');
+      assert.equal(await route(3).locator('.mqttros-route-format').inputValue(), 'cdr');
       assert.deepEqual(await editor.invalidNodes(), []);
     });
 

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { Connection } from '../../src/client/connection';
+import type { RouteSettings } from '../../src/ros/bridge-settings';
+import { InterfaceLibrary } from '../../src/ros/interface-library';
+import { MessageCodec } from '../../src/ros/message-codec';
+import type { PayloadFormat } from '../../src/ros/payload-format';
+import { RosThread } from '../../src/ros/ros-thread';
+import { Mosquitto } from '../client/mosquitto';
+import { connected, Inbox, settingsFor } from '../client/observed';
+import { freshDomain } from '../rtps/test-domain';
+import { RELIABLE, RosPeer, route, STRING, TestBridge } from './bridge-fixture';
+
+const IMU = 'sensor_msgs/msg/Imu';
+
+describe('payload format of a route', function () {
+  this.timeout(20_000);
+  const thread = new RosThread();
+  const codec = MessageCodec.for(InterfaceLibrary.bundled(), IMU);
+  const imu = codec.encode({ header: { frame_id: 'imu' }, angular_velocity: { z: 0.5 } });
+  const opened: Array<{ close?: () => Promise<void>; stop?: () => Promise<void> }> = [];
+  const keep = <T extends (typeof opened)[number]>(made: T): T => {
+    opened.push(made);
+    return made;
+  };
+  let mosquitto: Mosquitto;
+  let client: Connection;
+
+  before(async function () {
+    mosquitto = await Mosquitto.start(this);
+    client = new Connection(settingsFor(mosquitto.url));
+    client.open();
+    await connected(client);
+  });
+  after(async () => {
+    await client?.close();
+    await mosquitto?.stop();
+  });
+  afterEach(async () => {
+    for (const each of opened.splice(0).reverse()) await (each.close?.() ?? each.stop?.());
+  });
+
+  /** A bridge with one route, and a ROS program on both sides of its topic. */
+  const bridged = async (format: PayloadFormat, change: Partial<RouteSettings> = {}) => {
+    const domain = freshDomain();
+    const chosen = route(domain, { ...change, format });
+    const { rosName, type } = chosen;
+    const mqtt = {
+      target: { url: mosquitto.url },
+      protocolVersion: 5,
+      clientId: `bridge-${domain}`,
+      keepAlive: 60,
+    } as const;
+    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [chosen], mqtt }));
+    const peer = keep(await RosPeer.start(domain));
+    await peer.listen(rosName, type);
+    const { writer, publish } = await peer.publisher(rosName, type, RELIABLE);
+    await bridge.ready({ publishers: 1, subscriptions: 1 });
+    const topic = `ros/${domain}${rosName}`;
+    const say = (payload: string | Buffer, contentType?: string) =>
+      client.publish(topic, payload, {
+        qos: 1,
+        retain: false,
+        ...(contentType !== undefined && { properties: { contentType } }),
+      });
+    return { bridge, peer, writer, publish, topic, say, inbox: await Inbox.on(client, topic) };
+  };
+
+  it('carries CDR untouched, and says that it is CDR', async () => {
+    const { bridge, peer, writer, topic, say, inbox } = await bridged('cdr', { type: IMU });
+    writer.write(imu);
+    await inbox.until(({ messages }) => messages.length === 1);
+    const { payload, properties } = inbox.messages[0] ?? {};
+    assert.deepEqual(payload, imu);
+    assert.deepEqual(
+      [properties?.contentType, properties?.payloadFormatIndicator, properties?.userProperties?.['ros-type']],
+      ['application/cdr', undefined, IMU],
+    );
+    await bridge.until(() => bridge.messages.length === 1);
+    assert.deepEqual(bridge.messages[0]?.payload, imu);
+    await say(imu);
+    await bridge.handle.publish(topic, imu);
+    await peer.until(() => peer.heard.length === 2);
+    assert.deepEqual(peer.heard, [codec.decodeToJson(imu), codec.decodeToJson(imu)]);
+  });
+
+  it('refuses what is no CDR of the type, and carries JSON that says so', async () => {
+    const { bridge, peer, topic, say } = await bridged('cdr', { type: IMU });
+    await say(imu.subarray(0, 100));
+    await say('{}', 'application/json');
+    await peer.until(() => peer.heard.length === 1);
+    await bridge.until(() => bridge.route()?.counts?.dropped.invalid === 1);
+    const problem = '/chatter: payload has 100 bytes, fewer than CDR of sensor_msgs/msg/Imu takes (313)';
+    assert.deepEqual(bridge.problems, [problem]);
+    await assert.rejects(bridge.handle.publish(topic, imu.subarray(0, 100)), new Error(problem));
+  });
+
+  it('carries as text what DeepROS publishes as JSON of a String', async () => {
+    const rosName = '/sensor_fusion/sensor_data';
+    const { bridge, peer, publish, topic, say, inbox } = await bridged('text', { rosName, type: STRING });
+    const reading = '{"timestamp": 1756000000.5, "temperature": 21.5, "humidity": 40}';
+    await say(reading);
+    await peer.until(() => peer.heard.length === 1);
+    assert.deepEqual(JSON.parse(peer.heard[0] ?? ''), { data: reading });
+    await inbox.until(({ messages }) => messages.length === 1);
+    publish({ data: reading });
+    await inbox.until(({ messages }) => messages.length === 2);
+    const { payload, properties } = inbox.messages[1] ?? {};
+    assert.deepEqual(
+      [String(payload), properties?.contentType, properties?.payloadFormatIndicator],
+      [reading, 'text/plain', true],
+    );
+    await bridge.until(() => bridge.messages.length === 1);
+    assert.equal(bridge.messages[0]?.payload, reading);
+    await bridge.handle.publish(topic, 'from the flow');
+    await peer.until(() => peer.heard.length === 2);
+    assert.equal(peer.heard[1], '{"data":"from the flow"}');
+  });
+});
