@@ -143,7 +143,8 @@ export interface RosServiceServer {
 export type RosServiceHandler = (request: Buffer) => Promise<Buffer>;
 
 /**
- * One user's place in a ROS domain. Its subscriptions receive what others publish, never what its own publishers do.
+ * One user's place in a ROS domain. Its subscriptions receive what others publish, never what its own publishers do;
+ * its clients call what others serve, never its own servers.
  */
 export interface RosDomain {
   readonly domain: number;

@@ -74,6 +74,8 @@ class SharedParticipant {
   /** What it has warned of so far. */
   readonly warnings = new Set<string>();
   readonly subscriptions = new Set<LocalSubscription>();
+  readonly servers = new Set<LocalServer>();
+  readonly serviceClients = new Set<RtpsServiceClient>();
   readonly #users: string[] = [];
   #bridges: ReadonlySet<string> | undefined;
   #started: Promise<void> | undefined;
@@ -155,6 +157,20 @@ class SharedParticipant {
     this.#graphChanged();
   }
 
+  /** Adds a server for the clients of the same participant; returns what takes it away. */
+  addServer(server: LocalServer): () => void {
+    this.servers.add(server);
+    this.#serversChanged();
+    return () => {
+      this.servers.delete(server);
+      this.#serversChanged();
+    };
+  }
+
+  #serversChanged(): void {
+    for (const client of [...this.serviceClients]) client.serversChanged();
+  }
+
   #graphChanged(): void {
     for (const listener of [...this.graphListeners]) listener();
   }
@@ -166,6 +182,14 @@ interface LocalSubscription {
   topic: string;
   type: string;
   onSample(sample: RosSample): void;
+}
+
+/** A service, for the clients of the same participant, whose requests do not reach it over the network. */
+interface LocalServer {
+  owner: RtpsDomain;
+  rosName: string;
+  type: string;
+  handler: RosServiceHandler;
 }
 
 class RtpsDomain implements RosDomain {
@@ -252,8 +276,14 @@ class RtpsDomain implements RosDomain {
   }
 
   createServiceClient(options: RosServiceOptions, onServersChange?: () => void): RosServiceClient {
-    const client = new RtpsServiceClient(this.#shared.participant, options, onServersChange);
-    const close = this.#own(client);
+    const { participant, servers, serviceClients } = this.#shared;
+    const localServers = () =>
+      [...servers]
+        .filter((server) => server.owner !== this && isOf(options, server))
+        .map(({ handler }) => handler);
+    const client = new RtpsServiceClient(participant, options, localServers, onServersChange);
+    serviceClients.add(client);
+    const close = this.#own(client, () => serviceClients.delete(client));
     return {
       get servers() {
         return client.servers;
@@ -264,14 +294,17 @@ class RtpsDomain implements RosDomain {
   }
 
   createServiceServer(options: RosServiceOptions, handler: RosServiceHandler): RosServiceServer {
-    return { close: this.#own(new RtpsServiceServer(this.#shared.participant, options, handler)) };
+    const server = new RtpsServiceServer(this.#shared.participant, options, handler);
+    const { rosName, type } = options;
+    return { close: this.#own(server, this.#shared.addServer({ owner: this, rosName, type, handler })) };
   }
 
   /** Makes the service's endpoints our node's. */
-  #own(service: RtpsServiceClient | RtpsServiceServer): () => void {
+  #own(service: RtpsServiceClient | RtpsServiceServer, closing: () => void): () => void {
     const { endpoints } = service;
     for (const endpoint of endpoints) this.#node.add(endpoint);
     return this.#closer(() => {
+      closing();
       for (const { guid } of endpoints) this.#node.remove(guid);
       service.close();
     });
@@ -373,6 +406,10 @@ function serviceEndpoint({ guid, kind, topic, type }: RemoteEndpoint): RosServic
     rosName,
     type: requestType.slice(0, -'_Request'.length),
   };
+}
+
+function isOf(options: RosServiceOptions, { rosName, type }: LocalServer): boolean {
+  return rosName === options.rosName && type === options.type;
 }
 
 function now(): bigint {

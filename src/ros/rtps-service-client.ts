@@ -6,7 +6,7 @@ import { encodeRelatedSample } from '../rtps/sample-identity';
 import type { Writer } from '../rtps/writer';
 import { encodeUserData } from './endpoint-user-data';
 import { ddsServiceTopics, ddsTypeName } from './names';
-import type { RosServiceClient, RosServiceOptions } from './ros-backend';
+import type { RosServiceClient, RosServiceHandler, RosServiceOptions } from './ros-backend';
 import { SERVICE_QOS, ServiceError } from './ros-service';
 import { dialectFor, type ServiceDialect, splitRequestHeader, withRequestHeader } from './service-dialect';
 import { TrackedEndpoint } from './tracked-endpoint';
@@ -17,7 +17,9 @@ const MAX_CALLS = 1000;
 interface Call {
   readonly request: Buffer;
   readonly timer: NodeJS.Timeout;
-  /** By which its reply is known, once it is sent. */
+  /** Where it is, once it is sent. */
+  sentTo: 'network' | RosServiceHandler | undefined;
+  /** By which its reply is known, once it is on the network. */
   key: string | undefined;
   settle(outcome: Buffer | ServiceError): void;
 }
@@ -29,6 +31,7 @@ interface Call {
 export class RtpsServiceClient implements RosServiceClient {
   readonly #participant: Participant;
   readonly #rosName: string;
+  readonly #localServers: () => readonly RosServiceHandler[];
   readonly #onServersChange: () => void;
   readonly #requests: TrackedEndpoint<Writer>;
   readonly #replies: TrackedEndpoint<Reader>;
@@ -37,15 +40,21 @@ export class RtpsServiceClient implements RosServiceClient {
   /** The number of the last request in the dialect `header`. */
   #lastNumber = 0n;
   readonly #calls = new Set<Call>();
-  /** Those that are sent, by their keys. */
+  /** Those that are on the network, by their keys. */
   readonly #sent = new Map<string, Call>();
   #closed = false;
 
+  /**
+   * @param localServers what other users of the participant serve under that name now, which is called where nobody
+   * else serves it; `serversChanged` is to be called when that changes
+   */
   constructor(
     participant: Participant,
     { rosName, type, requestHash, responseHash }: RosServiceOptions,
+    localServers: () => readonly RosServiceHandler[],
     onServersChange: () => void = () => {},
   ) {
+    this.#localServers = localServers;
     this.#onServersChange = onServersChange;
     this.#participant = participant;
     this.#rosName = rosName;
@@ -57,7 +66,7 @@ export class RtpsServiceClient implements RosServiceClient {
       qos: SERVICE_QOS,
       userData: encodeUserData({ typehash, clientid }),
     });
-    const changed = () => this.#serversChanged();
+    const changed = () => this.serversChanged();
     this.#replies = new TrackedEndpoint(
       participant,
       () =>
@@ -78,7 +87,7 @@ export class RtpsServiceClient implements RosServiceClient {
   }
 
   get servers(): number {
-    return this.#servers.length;
+    return this.#servers.length + this.#localServers().length;
   }
 
   call(request: Buffer, timeout: number): Promise<Buffer> {
@@ -89,6 +98,7 @@ export class RtpsServiceClient implements RosServiceClient {
       const call: Call = {
         request,
         timer: setTimeout(() => this.#giveUp(call), timeout),
+        sentTo: undefined,
         key: undefined,
         settle: (outcome) => {
           clearTimeout(call.timer);
@@ -119,11 +129,30 @@ export class RtpsServiceClient implements RosServiceClient {
   }
 
   #giveUp(call: Call): void {
-    if (call.key === undefined) call.settle(this.#error('unavailable', 'no server was found in time'));
+    if (call.sentTo === undefined) call.settle(this.#error('unavailable', 'no server was found in time'));
     else call.settle(this.#error('timeout', 'the server has not replied in time'));
   }
 
   #send(call: Call): void {
+    const [local] = this.#localServers();
+    if (this.#servers.length > 0 || local === undefined) this.#sendOut(call);
+    else this.#sendTo(local, call);
+  }
+
+  #sendTo(server: RosServiceHandler, call: Call): void {
+    call.sentTo = server;
+    const serve = async () => {
+      try {
+        call.settle(await server(call.request));
+      } catch {
+        // As from the network, no reply says so.
+      }
+    };
+    // Not from within the call, as from the network.
+    setImmediate(serve);
+  }
+
+  #sendOut(call: Call): void {
     const dialects = new Set(this.#servers.map((prefix) => dialectFor(this.#participant, prefix)));
     // A server would take a request in the other dialect for a different one.
     if (dialects.size > 1) {
@@ -131,6 +160,7 @@ export class RtpsServiceClient implements RosServiceClient {
       call.settle(this.#error('unavailable', reason));
       return;
     }
+    call.sentTo = 'network';
     call.key = dialects.has('header') ? this.#sendWithHeader(call.request) : this.#sendPlain(call.request);
     this.#sent.set(call.key, call);
   }
@@ -156,13 +186,16 @@ export class RtpsServiceClient implements RosServiceClient {
     }
   }
 
-  #serversChanged(): void {
+  serversChanged(): void {
     this.#onServersChange();
-    if (this.servers > 0) {
-      for (const call of [...this.#calls]) if (call.key === undefined) this.#send(call);
-    } else {
-      const reason = 'the server has left before it replied';
-      for (const call of [...this.#sent.values()]) call.settle(this.#error('unavailable', reason));
+    const isOnNetwork = this.#servers.length > 0;
+    const local = this.#localServers();
+    for (const call of [...this.#calls]) {
+      const { sentTo } = call;
+      if (sentTo === undefined) {
+        if (this.servers > 0) this.#send(call);
+      } else if (sentTo === 'network' ? !isOnNetwork : !local.includes(sentTo))
+        call.settle(this.#error('unavailable', 'the server has left before it replied'));
     }
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import type { RosDomain, RosServiceHandler, RosServiceOptions } from '../../src/ros/ros-backend';
@@ -39,7 +40,7 @@ describe('services of ROS 2', function () {
     await Promise.all(casts.splice(0).map((cast) => cast.leave()));
   });
 
-  const open = async (): Promise<RosDomain> => {
+  const open = async (backend = new RtpsBackend()): Promise<RosDomain> => {
     const options = {
       domain,
       range: 'localhost',
@@ -48,7 +49,7 @@ describe('services of ROS 2', function () {
       nodeName: 'test',
       bridgeId: 'test',
     } as const;
-    const user = await new RtpsBackend().openDomain(options);
+    const user = await backend.openDomain(options);
     opened.push(user);
     user.onGraphChange(() => watch.changed());
     return user;
@@ -126,6 +127,47 @@ describe('services of ROS 2', function () {
     const client = (await open()).createServiceClient(service, () => watch.changed());
     const reply = await client.call(request.encode({ a: 20, b: 22 }), PATIENCE);
     assert.equal(response.decodeToJson(reply), '{"sum":42}');
+  });
+
+  it('join two users of one participant, and not the two ends of one user', async () => {
+    const backend = new RtpsBackend();
+    const [user, other] = [await open(backend), await open(backend)];
+    const client = user.createServiceClient(service, () => watch.changed());
+    const early = client.call(request.encode({ a: 1, b: 2 }), PATIENCE);
+    const own = user.createServiceServer(service, async () => assert.fail('its own'));
+    other.createServiceServer({ ...service, rosName: '/other' }, async () => assert.fail('another'));
+    assert.equal(client.servers, 0);
+    const server = other.createServiceServer(service, add);
+    assert.equal(client.servers, 1);
+    assert.equal(response.decodeToJson(await early), '{"sum":3}');
+    const numbers = Array.from({ length: 100 }, (_, index) => index);
+    const sums = await Promise.all(numbers.map((a) => client.call(request.encode({ a, b: 1 }), PATIENCE)));
+    assert.deepEqual(
+      sums.map((reply) => JSON.parse(response.decodeToJson(reply)).sum),
+      numbers.map((a) => a + 1),
+    );
+    server.close();
+    own.close();
+    assert.equal(client.servers, 0);
+  });
+
+  it('end with what they waited for when another user of the participant goes, or fails to reply', async () => {
+    const backend = new RtpsBackend();
+    const [user, other] = [await open(backend), await open(backend)];
+    const asked = new EventEmitter();
+    other.createServiceServer(service, async () => {
+      asked.emit('once');
+      throw new Error('no');
+    });
+    const client = user.createServiceClient(service);
+    await assert.rejects(client.call(request.encode({ a: 1, b: 2 }), 50), { status: 'timeout' });
+    const again = once(asked, 'once');
+    const call = client.call(request.encode({ a: 1, b: 2 }), PATIENCE);
+    await again;
+    await Promise.all([
+      assert.rejects(call, { status: 'unavailable', message: /the server has left before it replied/ }),
+      other.close(),
+    ]);
   });
 
   it('time out when the server does not reply, and take no reply that comes later for another', async () => {
