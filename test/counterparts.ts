@@ -10,8 +10,10 @@ export type CounterpartName =
   | 'dds-peer'
   | 'dds-gauge'
   | 'dds-service'
+  | 'dds-action'
   | 'fast-dds-peer'
   | 'fast-dds-service'
+  | 'fast-dds-action'
   | 'chromium'
   | 'openssl'
   | 'paho'
@@ -24,8 +26,10 @@ const places: Partial<Record<CounterpartName, string>> = {
   'dds-peer': installed('dds/peer'),
   'dds-gauge': installed('dds/gauge'),
   'dds-service': installed('dds/service-peer'),
+  'dds-action': installed('dds/action-peer'),
   'fast-dds-peer': installed('fast-dds/peer'),
   'fast-dds-service': installed('fast-dds/service-peer'),
+  'fast-dds-action': installed('fast-dds/action-peer'),
   // Of the Debian package python3-paho-mqtt, for Debian's own Python.
   paho: '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
   aedes: installed('aedes/node_modules/aedes/aedes.js'),

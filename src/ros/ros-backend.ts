@@ -139,8 +139,11 @@ export interface RosServiceServer {
   close(): void;
 }
 
-/** Answers a request: CDR with its encapsulation header there and back. Where it rejects the client gets no reply. */
-export type RosServiceHandler = (request: Buffer) => Promise<Buffer>;
+/**
+ * Answers a request: CDR with its encapsulation header there and back. Where it rejects the client gets no reply.
+ * `settled` resolves when the reply has gone out, which may have to wait for the client to be found, or never will.
+ */
+export type RosServiceHandler = (request: Buffer, settled: Promise<void>) => Promise<Buffer>;
 
 /**
  * One user's place in a ROS domain. Its subscriptions receive what others publish, never what its own publishers do;

@@ -72,13 +72,18 @@ export class RtpsServiceServer implements RosServiceServer {
     const request = this.#understand(sample);
     if (request === undefined || this.#running >= MAX_REQUESTS) return;
     this.#running++;
+    let settle = () => {};
+    const settled = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
     try {
-      const reply = await this.#handler(request.cdr);
+      const reply = await this.#handler(request.cdr, settled);
       if (await this.#foundReader(sample)) request.answer(reply);
     } catch {
       // The handler's own concern; a service has no reply that says so.
     } finally {
       this.#running--;
+      settle();
     }
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
-import type { RosDomain, RosServiceHandler, RosServiceOptions } from '../../src/ros/ros-backend';
+import type { RosDomain, RosServiceOptions } from '../../src/ros/ros-backend';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
 import { Cast, freshDomain } from '../rtps/fixture';
 import { Watch } from './bridge-fixture';
@@ -20,7 +20,7 @@ const service: RosServiceOptions = {
 /** Long enough for discovery on a busy machine: none of these is waited for to its end. */
 const PATIENCE = 15_000;
 
-const add: RosServiceHandler = async (cdr) => {
+const add = async (cdr: Buffer): Promise<Buffer> => {
   const { a, b } = JSON.parse(request.decodeToJson(cdr));
   return response.encode({ sum: a + b });
 };

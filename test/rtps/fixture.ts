@@ -100,8 +100,8 @@ export function numberedTexts(count: number): string[] {
 }
 
 const PROGRAMS = {
-  cyclone: { topic: 'dds-peer', service: 'dds-service' },
-  fast: { topic: 'fast-dds-peer', service: 'fast-dds-service' },
+  cyclone: { topic: 'dds-peer', service: 'dds-service', action: 'dds-action' },
+  fast: { topic: 'fast-dds-peer', service: 'fast-dds-service', action: 'fast-dds-action' },
 } as const;
 
 /** The participants and peers of one test, ended after it. */
@@ -122,9 +122,14 @@ export class Cast {
     return participant;
   }
 
-  peer(test: Mocha.Context, role: DdsRole, options: DdsPeerOptions): DdsPeer {
+  /** @param subject what is served and called, or talked on and listened to */
+  peer(
+    test: Mocha.Context,
+    role: DdsRole,
+    options: DdsPeerOptions,
+    subject: 'topic' | 'service' | 'action' = role === 'serve' || role === 'call' ? 'service' : 'topic',
+  ): DdsPeer {
     const { vendor = this.#vendor } = options;
-    const subject = role === 'serve' || role === 'call' ? 'service' : 'topic';
     const peer = new DdsPeer(counterpart(test, PROGRAMS[vendor][subject]), role, { ...options, vendor });
     this.#closers.push(() => peer.stop('SIGKILL'));
     return peer;

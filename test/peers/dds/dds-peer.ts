@@ -9,7 +9,7 @@ export type DdsVendor = 'cyclone' | 'fast';
 export interface DdsPeerOptions {
   /** Default: `cyclone`. */
   readonly vendor?: DdsVendor;
-  /** Options of the program without their dashes; see peer.c and service-peer.c. */
+  /** Options of the program without their dashes; see peer.c, service-peer.c and action-peer.c. */
   readonly args: Readonly<Record<string, string | number>>;
   /**
    * The profile beside the peer's source: with multicast, without, also without looking for anybody; `namespace` only
@@ -30,7 +30,7 @@ export interface DdsPeerOptions {
 
 const FOLDERS = { cyclone: 'test/peers/dds', fast: 'test/peers/fast' };
 
-/** Talker and listener of a topic, server and client of a service. */
+/** Talker and listener of a topic, server and client of a service or an action. */
 export type DdsRole = 'pub' | 'sub' | 'serve' | 'call';
 
 /** A running counterpart on Cyclone DDS or Fast DDS. Events: `message` (its fields), `exit`. */

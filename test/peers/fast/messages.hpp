@@ -12,9 +12,11 @@
 
 using Covariance = std::array<double, 9>;
 
+template <class Value> constexpr bool is_array = false;
+template <class Element, size_t length> constexpr bool is_array<std::array<Element, length>> = true;
+
 /** Whether the value is a structure of members, which it shows to a visitor. */
-template <class Value>
-constexpr bool is_structure = std::is_aggregate_v<Value> && !std::is_same_v<Value, Covariance>;
+template <class Value> constexpr bool is_structure = std::is_aggregate_v<Value> && !is_array<Value>;
 
 struct Time {
   int32_t sec = 0;
@@ -131,6 +133,11 @@ public:
     if constexpr (is_structure<Value>) value.visit(*this);
     else cdr_ << value;
   }
+  template <class Element> std::enable_if_t<is_structure<Element>> operator()(const char *, std::vector<Element> &list)
+  {
+    cdr_ << static_cast<uint32_t>(list.size());
+    for (Element &element : list) element.visit(*this);
+  }
 };
 
 class CdrReader {
@@ -142,6 +149,12 @@ public:
   {
     if constexpr (is_structure<Value>) value.visit(*this);
     else cdr_ >> value;
+  }
+  template <class Element> std::enable_if_t<is_structure<Element>> operator()(const char *, std::vector<Element> &list)
+  {
+    uint32_t length;
+    cdr_ >> length;
+    for (list.clear(); length > 0; length--) list.emplace_back().visit(*this);
   }
 };
 
@@ -168,6 +181,7 @@ public:
 
 private:
   void print(double value) { std::fprintf(out_, "%.17g", value); }
+  void print(bool value) { std::fputs(value ? "true" : "false", out_); }
   void print(int32_t value) { std::fprintf(out_, "%d", value); }
   void print(uint32_t value) { std::fprintf(out_, "%u", value); }
   void print(int64_t value) { std::fprintf(out_, "%lld", static_cast<long long>(value)); }
@@ -190,10 +204,18 @@ private:
       intact = data[at] == static_cast<uint8_t>(at * 7 + at / 251 + data[0]);
     std::fprintf(out_, "{\"bytes\":%zu,\"intact\":%s}", data.size(), intact ? "true" : "false");
   }
-  void print(const Covariance &values)
+  template <class Element> void print(std::vector<Element> &values) { list(values); }
+  template <class Element, size_t length> void print(std::array<Element, length> &values) { list(values); }
+  template <class List> void list(List &values)
   {
-    for (size_t i = 0; i < values.size(); i++) std::fprintf(out_, "%c%.17g", i == 0 ? '[' : ',', values[i]);
-    std::fputc(']', out_);
+    const char *before = "[";
+    for (auto &value : values) {
+      std::fputs(before, out_);
+      before = ",";
+      if constexpr (is_structure<std::decay_t<decltype(value)>>) structure(value);
+      else print(value);
+    }
+    std::fputs(values.empty() ? "[]" : "]", out_);
   }
 };
 

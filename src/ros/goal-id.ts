@@ -1,0 +1,26 @@
+const TEXT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** What stands for no goal in a request to cancel. */
+export const NO_GOAL = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * The `unique_identifier_msgs/msg/UUID` of a goal's id, as codecs take it.
+ * @param id a UUID in its text form; whatever else a message has in its place is refused
+ */
+export function uuidMessage(id: unknown): { uuid: Buffer } {
+  if (typeof id === 'string' && TEXT.test(id)) return { uuid: Buffer.from(id.replaceAll('-', ''), 'hex') };
+  throw new Error(
+    `goal_id: expected a UUID such as "0b8f1ec2-3c52-4a0e-9d3c-6f1f6f6b9a01", got ${shown(id)}`,
+  );
+}
+
+/** The id in a decoded `unique_identifier_msgs/msg/UUID`, in lower case. */
+export function goalIdIn({ uuid }: { uuid: string }): string {
+  const hex = Buffer.from(uuid, 'base64').toString('hex');
+  return [0, 8, 12, 16, 20].map((at, index, all) => hex.slice(at, all[index + 1])).join('-');
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
