@@ -51,6 +51,9 @@ export interface BridgeConnectionOptions {
   askPassword: () => Promise<string>;
 }
 
+/** The connection as routes have it. */
+export type RouteConnection = Pick<BridgeConnection, 'connected' | 'subscribe' | 'publish'>;
+
 /** A bridge's own MQTT connection: its presence with a will, what it subscribes, and publishing with a bound. */
 export class BridgeConnection {
   readonly #connection: Connection;
@@ -96,15 +99,20 @@ export class BridgeConnection {
   /**
    * Subscribes for what others publish while the bridge is connected: on MQTT 5 No Local keeps back its own messages,
    * and Retain Handling 2 the stored ones, because an old command must not move a robot at each reconnect.
+   * @param retained whether the stored ones are wanted, of a topic that takes no commands
    */
-  subscribe(filter: string, listener: BridgeSubscriptionListener): BridgeSubscription {
+  subscribe(
+    filter: string,
+    listener: BridgeSubscriptionListener,
+    { retained = false } = {},
+  ): BridgeSubscription {
     let granted = false;
     const stopFollowing = this.onStatus(({ state }) => {
       if (state !== 'connected') granted = false;
     });
     const subscription = this.#connection.subscribe(
       filter,
-      { qos: 1, noLocal: this.#noLocal, retainHandling: 2 },
+      { qos: 1, noLocal: this.#noLocal, retainHandling: retained ? 0 : 2 },
       {
         message: ({ topic, payload, retain, properties }) => {
           const via = properties?.userProperties?.['ros-via'] ?? [];

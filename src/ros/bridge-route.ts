@@ -1,5 +1,5 @@
 import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
-import type { BridgeConnection } from './bridge-connection';
+import type { RouteConnection } from './bridge-connection';
 import type { RouteSettings } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
 import type { RosDomain } from './ros-backend';
@@ -14,7 +14,7 @@ export interface RouteContext {
   /** The domain of the route's settings. */
   readonly domain: RosDomain;
   /** Absent for a bridge without a broker. */
-  readonly connection: BridgeConnection | undefined;
+  readonly connection: RouteConnection | undefined;
   /** Whether anybody in the flow takes messages now. */
   readonly flowOutput: boolean;
   /** Gives the flow a message of this route. */

@@ -5,6 +5,7 @@ import { MAX_DOMAIN } from '../topic/ros-topic';
 import { interfaceTypeFault, rosNameFault } from './names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
 import type { DiscoveryRange } from './ros-backend';
+import { type TypeTableRow, typeTableFault } from './type-table';
 import { bridgeIdFault } from './via';
 
 /** Which way a route carries messages; without a broker the flow stands in MQTT's place. */
@@ -16,7 +17,7 @@ export interface RouteSettings {
   domain: number;
   /** With its leading slash, for example `/robot1/cmd_vel`. */
   rosName: string;
-  /** For example `geometry_msgs/msg/Twist`. */
+  /** For example `geometry_msgs/msg/Twist`; empty: found by `RouteType`. */
   type: string;
   direction: Direction;
   /** Of its payloads; default `json`. */
@@ -58,6 +59,10 @@ export interface BridgeSettings {
   routes: RouteSettings[];
   /** Interface types that are not bundled, as text that `parseInterfaces` reads. */
   definitions?: string;
+  /** Types by the names of topics, for routes without one of which nothing else tells it. */
+  typeTable?: TypeTableRow[];
+  /** How long a message waits until the type of its route is known, in ms; default 10,000. */
+  typePatience?: number;
   /** Absent: messages travel between ROS and the flow only. */
   mqtt?: BridgeMqttSettings;
 }
@@ -75,7 +80,7 @@ const RANGES: readonly DiscoveryRange[] = ['off', 'localhost', 'subnet'];
  * first), and a route's own faults `checkRoute`'s, so that they do not stop the other routes.
  */
 export function checkBridge(settings: BridgeSettings): void {
-  const { id, domains, aliases, range, interfaces, peers } = settings;
+  const { id, domains, aliases, range, interfaces, peers, typeTable = [] } = settings;
   if (bridgeIdFault(id) !== undefined) refuse('bridge id', id, 'one topic level without wildcards');
   if (domains.length === 0) refuse('domains', domains, 'at least one ROS domain');
   for (const domain of domains) {
@@ -96,13 +101,17 @@ export function checkBridge(settings: BridgeSettings): void {
       refuse('peer', peer, 'an IPv4 address or address:port');
     }
   }
+  for (const [index, row] of typeTable.entries()) {
+    const fault = typeTableFault(row, typeTable.slice(0, index));
+    if (fault !== undefined) throw new BridgeSettingsError(`type table, row ${index + 1}: ${fault}`);
+  }
 }
 
 /** Refuses a route whose own fields, or whose place among the bridge's routes, cannot work. */
 export function checkRoute(route: RouteSettings, settings: BridgeSettings): void {
   const { domain, rosName, type, direction, format = 'json' } = route;
   if (!settings.domains.includes(domain)) refuse('domain', domain, oneOf(settings.domains));
-  const fault = rosNameFault(rosName) ?? interfaceTypeFault(type);
+  const fault = rosNameFault(rosName) ?? (type === '' ? undefined : interfaceTypeFault(type));
   if (fault !== undefined) throw new BridgeSettingsError(fault);
   if (!DIRECTIONS.includes(direction)) refuse('direction', direction, oneOf(DIRECTIONS));
   if (!PAYLOAD_FORMATS.includes(format)) refuse('payload format', format, oneOf(PAYLOAD_FORMATS));

@@ -48,6 +48,7 @@ export class Bridge {
   #flowOutput = false;
   #timer: NodeJS.Timeout | undefined;
   #statusScheduled = false;
+  #graphChanged = false;
   #carried = 0;
   #countedAt = 0;
   #messagesPerSecond = 0;
@@ -97,9 +98,9 @@ export class Bridge {
 
   /**
    * Publishes a flow's message on the ROS topic of an MQTT topic name: text or bytes in the route's format, or an
-   * already parsed value. Throws an Error that names the topic and the fault.
+   * already parsed value. Throws, or rejects with, an Error that names the topic and the fault.
    */
-  publish(topic: string, payload: unknown): void {
+  publish(topic: string, payload: unknown): Promise<string | undefined> | undefined {
     const ros = (this.#mapping as RosTopicMapping).toRos(topic);
     if (ros === undefined) {
       throw new Error(`topic "${topic}" is not below the bridge's prefix "${this.#settings.prefix}"`);
@@ -107,7 +108,7 @@ export class Bridge {
     if ('fault' in ros) throw new Error(ros.fault);
     const entry = this.#routes?.find(ros.domain, ros.rosName);
     if (entry === undefined) throw new Error(`topic "${topic}": the bridge has no route for it`);
-    entry.publish(ros, payload);
+    return entry.publish(ros, payload);
   }
 
   /** A sample that was given to `onSample` did not reach the flow. */
@@ -129,7 +130,7 @@ export class Bridge {
       });
       this.#domains.set(domain, opened);
       opened.onGraphChange(() => {
-        this.#routes?.look();
+        this.#graphChanged = true;
         this.#scheduleStatus();
       });
       opened.onWarning((warning) => this.#parts.onWarning(`domain ${domain}: ${warning}`));
@@ -189,8 +190,8 @@ export class Bridge {
   #count(): void {
     const now = performance.now();
     let carried = 0;
-    for (const { route } of this.#routes?.entries() ?? []) {
-      if (route !== undefined) carried += route.counts.rosReceived + route.counts.rosPublished;
+    for (const { counts } of this.#routes?.entries() ?? []) {
+      if (counts !== undefined) carried += counts.rosReceived + counts.rosPublished;
     }
     this.#messagesPerSecond = Math.round(((carried - this.#carried) * 1000) / (now - this.#countedAt));
     this.#carried = carried;
@@ -204,7 +205,11 @@ export class Bridge {
     this.#statusScheduled = true;
     setImmediate(() => {
       this.#statusScheduled = false;
-      if (this.#timer !== undefined) this.#sendStatus();
+      if (this.#timer === undefined) return;
+      // By now what was found is matched with what there is here.
+      if (this.#graphChanged) this.#routes?.look();
+      this.#graphChanged = false;
+      this.#sendStatus();
     });
   }
 

@@ -94,15 +94,23 @@ async function close(key: number, { bridge, opened }: HostedBridge): Promise<voi
 }
 
 function publish(key: number, bridge: Bridge, joined: ArrayBuffer): void {
-  const results = splitFrames(joined).map((frame): PublishResult => {
+  const results: PublishResult[] = [];
+  const answer = (result: PublishResult) => report({ type: 'published', bridge: key, results: [result] });
+  for (const frame of splitFrames(joined)) {
     const [id, topic, payload] = deserialize(frame) as [number, string, unknown];
     try {
-      bridge.publish(topic, payload);
-      return { id };
+      const published = bridge.publish(topic, payload);
+      if (published === undefined) results.push({ id });
+      else {
+        published.then(
+          () => answer({ id }),
+          (error: Error) => answer({ id, error: error.message }),
+        );
+      }
     } catch (error) {
-      return { id, error: (error as Error).message };
+      results.push({ id, error: (error as Error).message });
     }
-  });
+  }
   report({ type: 'published', bridge: key, results });
 }
 

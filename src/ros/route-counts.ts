@@ -1,5 +1,7 @@
 /** Why a message was not carried. */
 export type DropReason =
+  /** Nothing told the type of an automatic route in time. */
+  | 'unknown-type'
   /** Not of the route's interface type, or too large. */
   | 'invalid'
   /** The bridge's own message, come back. */
@@ -40,4 +42,12 @@ export function newRouteCounts(): RouteCounts {
 
 export function countDrop({ dropped }: RouteCounts, reason: DropReason): void {
   dropped[reason] = (dropped[reason] ?? 0) + 1;
+}
+
+/** Adds what was counted before. */
+export function addCounts(counts: RouteCounts, { dropped, ...numbers }: RouteCounts): void {
+  for (const name of Object.keys(numbers) as (keyof typeof numbers)[]) counts[name] += numbers[name];
+  for (const [reason, count] of Object.entries(dropped) as [DropReason, number][]) {
+    counts.dropped[reason] = (counts.dropped[reason] ?? 0) + count;
+  }
 }

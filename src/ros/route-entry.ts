@@ -1,19 +1,37 @@
 import type { RosTopic } from '../topic/ros-topic';
+import type { BridgeSubscriptionListener, RouteConnection } from './bridge-connection';
 import type { BridgeRoute } from './bridge-route';
 import type { RouteSettings } from './bridge-settings';
+import { EarlyMessages, type HeldMemory } from './early-messages';
 import { UnknownTypeError } from './message-codec';
 import type { MessageDefinition } from './message-definition';
 import type { RosDomain } from './ros-backend';
 import type { RouteName, RouteStatus } from './ros-worker-messages';
-import { countDrop } from './route-counts';
+import { addCounts, countDrop, newRouteCounts, type RouteCounts } from './route-counts';
+import { RouteType } from './route-type';
 import { TypeInquiry } from './type-inquiry';
+import type { TypeTable } from './type-table';
+
+/** How long a message waits for the type of its route, in ms. */
+const PATIENCE = 10_000;
+
+const NO_TYPE =
+  'its type is not known: nobody has it in ROS, and neither a message (ros-type), @meta nor the type table tells it';
 
 /** What an entry has of its table. */
 export interface RouteEntryParts {
+  bridgeId: string;
+  connection: RouteConnection | undefined;
+  typeTable: TypeTable;
+  memory: HeldMemory;
+  /** How long a message waits for the type of its route, in ms. */
+  patience: number | undefined;
   /** The domain of the route. Throws with the reason why the route cannot work. */
   domain(): RosDomain;
+  /** The MQTT topic names of the route's messages and of its description. */
+  topics(): { messages: string; meta: string };
   /** Makes what carries the messages. Throws UnknownTypeError where nobody here knows the type. */
-  make(domain: RosDomain): BridgeRoute;
+  make(settings: RouteSettings, domain: RosDomain, connection: RouteConnection | undefined): BridgeRoute;
   /** Adds what a robot has told of a type. Throws an Error that names the fault. */
   learn(definitions: MessageDefinition[]): void;
   /** The route carries messages from now on. */
@@ -22,16 +40,28 @@ export interface RouteEntryParts {
   changed(): void;
 }
 
-/** One route of a bridge from when it is asked for: while its type is asked from a robot, while it carries, or refused. */
+/**
+ * One route of a bridge from when it is asked for: while its type is looked for or asked from a robot, while it carries,
+ * or refused.
+ */
 export class RouteEntry {
   readonly key: number;
   readonly settings: RouteSettings;
   readonly #label: string;
   readonly #parts: RouteEntryParts;
   #domain: RosDomain | undefined;
+  /** The settings with the type that was found last. */
+  #typed: RouteSettings;
+  /** Of a route whose settings leave the type open. */
+  #type: RouteType | undefined;
+  #early: EarlyMessages | undefined;
   #route: BridgeRoute | undefined;
+  /** What the route has subscribed with. */
+  #mqtt: BridgeSubscriptionListener | undefined;
   /** Why there is no route. */
   #refusal: string | undefined;
+  /** Says that others have several types under the name, while they have. */
+  #ambiguity: string | undefined;
   #inquiry: TypeInquiry | undefined;
   #closed = false;
 
@@ -39,45 +69,69 @@ export class RouteEntry {
   constructor(key: number, settings: RouteSettings, label: string, parts: RouteEntryParts) {
     this.key = key;
     this.settings = settings;
+    this.#typed = settings;
     this.#label = `${label} (${settings.rosName})`;
     this.#parts = parts;
   }
 
-  /** What carries the messages, while there is one. */
-  get route(): BridgeRoute | undefined {
-    return this.#route;
+  /** What was carried and dropped; none of a refused route. */
+  get counts(): RouteCounts | undefined {
+    return this.#route?.counts ?? this.#early?.counts;
   }
 
   /** A route that cannot be opened is reported. */
   open(): void {
     try {
       this.#domain = this.#parts.domain();
-      this.#openRoute(this.#domain);
     } catch (error) {
-      const { message } = error as Error;
-      if (error instanceof UnknownTypeError && this.#domain !== undefined) {
-        this.#refuse(`${message}; a robot that has it will be asked (ROS 2 Iron or later)`);
-        this.#inquire(this.#domain);
-      } else this.#refuse(message);
+      this.#refuse((error as Error).message);
+      return;
     }
+    if (this.settings.type !== '') {
+      this.#openAs(this.settings.type, this.#domain);
+      return;
+    }
+    this.#type = new RouteType(this.settings.rosName, this.#domain, this.#parts.typeTable);
+    this.#wait(newRouteCounts());
+    this.look();
   }
 
   close(): void {
     this.#closed = true;
     this.#inquiry = undefined;
+    this.#early?.close('the route was closed');
     this.#route?.close();
     this.#route = undefined;
   }
 
-  /** The ROS graph has changed: a robot that knows the type may be there now. */
+  /** The ROS graph has changed: what tells the type may be there now, or a robot that knows it. */
   look(): void {
-    this.#inquiry?.look(this.settings.rosName, this.settings.type);
+    if (this.#closed) return;
+    if (this.#type === undefined || this.#domain === undefined) {
+      this.#inquiry?.look(this.settings.rosName, this.settings.type);
+      return;
+    }
+    const { type, ambiguous } = this.#type.find(this.#typed.type === '' ? undefined : this.#typed.type);
+    this.#ambiguity = this.#changed(this.#ambiguity, ambiguous && severalTypes(ambiguous));
+    if (type === undefined) return;
+    if (type === this.#typed.type) this.#inquiry?.look(this.settings.rosName, type);
+    else this.#openAs(type, this.#domain);
   }
 
-  /** See `BridgeRoute.publish`. Throws why there is no route. */
-  publish(topic: RosTopic, payload: unknown): void {
-    if (this.#route === undefined) throw new Error(this.#refusal);
-    this.#route.publish(topic, payload);
+  /**
+   * See `BridgeRoute.publish`. Throws why there is no route; while its type is looked for, the message waits.
+   */
+  publish(topic: RosTopic, payload: unknown): Promise<string | undefined> | undefined {
+    if (this.#route !== undefined) {
+      this.#route.publish(topic, payload);
+      return undefined;
+    }
+    if (this.#early === undefined) throw new Error(this.#refusal);
+    return this.#early.hold(topic, payload).catch((error: Error) => {
+      throw new Error(
+        `${this.#refusal ?? this.#ambiguity ?? `${this.#label}: ${NO_TYPE}`}; ${error.message}`,
+      );
+    });
   }
 
   /** A message that was given to the flow did not reach it. */
@@ -88,41 +142,124 @@ export class RouteEntry {
   }
 
   get status(): RouteStatus {
-    const { rosName, type } = this.settings;
+    const { rosName, type } = this.#typed;
     const route = this.#route;
-    const problem = route === undefined ? this.#refusal : route.problem;
+    const problem = (route === undefined ? this.#refusal : route.problem) ?? this.#ambiguity;
+    const subscribed = (route ?? this.#early)?.subscribed;
     const others = [...(this.#domain?.endpoints() ?? [])].filter(
       (other) => other.rosName === rosName && other.type === type,
     );
     return {
-      ...this.settings,
+      ...this.#typed,
       publishers: others.filter(({ kind }) => kind === 'publisher').length,
       subscriptions: others.filter(({ kind }) => kind === 'subscription').length,
       ...(problem !== undefined && { problem }),
-      ...(route !== undefined && { counts: route.counts }),
-      ...(route?.subscribed !== undefined && { subscribed: route.subscribed }),
+      ...(this.counts !== undefined && { counts: this.counts }),
+      ...(subscribed !== undefined && { subscribed }),
     };
   }
 
+  /** Opens the route with a type, in place of one that it had before. */
+  #openAs(type: string, domain: RosDomain): void {
+    this.#typed = { ...this.settings, type };
+    this.#inquiry = undefined;
+    if (this.#route !== undefined) {
+      this.#wait(this.#route.counts);
+      this.#route.close();
+      this.#route = undefined;
+    }
+    try {
+      this.#openRoute(domain);
+    } catch (error) {
+      const { message } = error as Error;
+      if (error instanceof UnknownTypeError) {
+        this.#refuse(`${message}; a robot that has it will be asked (ROS 2 Iron or later)`);
+        this.#inquire(type, domain);
+      } else this.#refuse(message);
+    }
+  }
+
   #openRoute(domain: RosDomain): void {
-    const route = this.#parts.make(domain);
+    const route = this.#parts.make(this.#typed, domain, this.#connection());
     route.open();
     this.#route = route;
     this.#refusal = undefined;
-    const { domain: id, rosName, type } = this.settings;
+    const { domain: id, rosName, type } = this.#typed;
     this.#parts.opened({ key: this.key, topic: route.topic, domain: id, rosName, type });
+    const early = this.#early;
+    this.#early = undefined;
+    if (early !== undefined) {
+      addCounts(route.counts, early.counts);
+      // The route has subscribed by now, so that nothing is missed between.
+      early.deliver(route, this.#mqtt);
+      early.close('the route was opened');
+    }
+    this.#parts.changed();
+  }
+
+  /** The connection, which notes what the route takes its messages with: one that was held is given to that. */
+  #connection(): RouteConnection | undefined {
+    const { connection } = this.#parts;
+    if (connection === undefined || this.#early === undefined) return connection;
+    const { messages } = this.#parts.topics();
+    return {
+      get connected() {
+        return connection.connected;
+      },
+      publish: (message, settled) => connection.publish(message, settled),
+      subscribe: (filter, listener, options) => {
+        if (filter === messages) this.#mqtt = listener;
+        return connection.subscribe(filter, listener, options);
+      },
+    };
+  }
+
+  /** Looks at what comes for the route, and holds it. */
+  #wait(counts: RouteCounts): void {
+    const { bridgeId, connection, memory, patience = PATIENCE } = this.#parts;
+    const topics = this.settings.direction === 'ros-to-mqtt' ? undefined : this.#parts.topics();
+    const hint = (take: () => void) => {
+      try {
+        take();
+      } catch (error) {
+        this.#parts.report(`${this.#label}: ${(error as Error).message}`);
+      }
+      // What the route subscribes meanwhile would be given the message that the connection is giving out now.
+      queueMicrotask(() => this.look());
+    };
+    this.#early = new EarlyMessages(
+      { topics, connection, bridgeId, memory, patience },
+      {
+        said: (type) => hint(() => this.#type?.say(type)),
+        described: (payload) => hint(() => this.#type?.describe(payload)),
+        dropped: () => {
+          if (this.#refusal === undefined && this.#ambiguity === undefined) this.#refuse(NO_TYPE);
+          this.#parts.changed();
+        },
+        refused: ({ message }) => this.#refuse(message),
+        changed: () => this.#parts.changed(),
+      },
+    );
+    addCounts(this.#early.counts, counts);
+    this.#early.open();
   }
 
   #refuse(reason: string): void {
-    this.#refusal = `${this.#label}: ${reason}`;
-    this.#parts.report(this.#refusal);
+    this.#refusal = this.#changed(this.#refusal, reason);
   }
 
-  /** Has the nodes of the robot asked for the route's type, now and when they appear. */
-  #inquire(domain: RosDomain): void {
-    this.#inquiry = new TypeInquiry(domain, {
+  /** The text of a fault, which is reported when it is another than before. */
+  #changed(before: string | undefined, reason: string | undefined): string | undefined {
+    const text = reason && `${this.#label}: ${reason}`;
+    if (text !== undefined && text !== before) this.#parts.report(text);
+    return text;
+  }
+
+  /** Has the nodes of the robot asked for a type, now and when they appear. */
+  #inquire(type: string, domain: RosDomain): void {
+    const inquiry = new TypeInquiry(domain, {
       found: (definitions) => {
-        if (this.#closed || this.#inquiry === undefined) return;
+        if (this.#closed || this.#inquiry !== inquiry) return;
         this.#inquiry = undefined;
         try {
           this.#parts.learn(definitions);
@@ -133,9 +270,15 @@ export class RouteEntry {
         this.#parts.changed();
       },
       failed: (reason) => {
-        if (!this.#closed) this.#refuse(`its type ${this.settings.type} was asked from the robot: ${reason}`);
+        if (this.#closed || this.#inquiry !== inquiry) return;
+        this.#refuse(`its type ${type} was asked from the robot: ${reason}`);
       },
     });
-    this.look();
+    this.#inquiry = inquiry;
+    inquiry.look(this.settings.rosName, type);
   }
+}
+
+function severalTypes(types: readonly string[]): string {
+  return `it has several types in ROS, of which the route has to name one: ${types.join(', ')}`;
 }

@@ -1,7 +1,8 @@
 import type { RosTopicMapping } from '../topic/ros-topic';
-import type { BridgeConnection } from './bridge-connection';
+import type { RouteConnection } from './bridge-connection';
 import type { RouteContext } from './bridge-route';
 import { type BridgeSettings, checkRoute, type RouteSettings } from './bridge-settings';
+import { HeldMemory } from './early-messages';
 import type { InterfaceLibrary } from './interface-library';
 import type { MessageDefinition } from './message-definition';
 import type { RosDomain } from './ros-backend';
@@ -9,6 +10,7 @@ import type { RouteName } from './ros-worker-messages';
 import { RouteEntry } from './route-entry';
 import type { SampleFrame } from './sample-frame';
 import { TopicRoute } from './topic-route';
+import { TypeTable } from './type-table';
 
 /** What the routes of a bridge have of it. */
 export interface RouteTableParts {
@@ -18,7 +20,7 @@ export interface RouteTableParts {
   /** The open domains by their numbers. */
   domains: ReadonlyMap<number, RosDomain>;
   /** Absent for a bridge without a broker. */
-  connection: BridgeConnection | undefined;
+  connection: RouteConnection | undefined;
   /** Whether anybody in the flow takes messages now. */
   flowOutput(): boolean;
   /** A message for the flow, of a route that was told of with `opened`. */
@@ -33,32 +35,48 @@ export interface RouteTableParts {
 export class RouteTable {
   readonly #parts: RouteTableParts;
   readonly #entries = new Map<number, RouteEntry>();
+  readonly #byName = new Map<string, RouteEntry>();
+  readonly #typeTable: TypeTable;
+  readonly #memory = new HeldMemory();
   #library: InterfaceLibrary;
   #nextKey = 0;
 
   constructor(parts: RouteTableParts) {
     this.#parts = parts;
     this.#library = parts.library;
+    this.#typeTable = new TypeTable(parts.settings.typeTable ?? []);
   }
 
   /** Opens a route; one that cannot work is reported, and stays in the table with the reason. */
   open(settings: RouteSettings, label: string): void {
     const key = this.#nextKey++;
+    const { settings: bridge, mapping, connection } = this.#parts;
+    const { domain: id, rosName } = settings;
     const entry = new RouteEntry(key, settings, label, {
+      bridgeId: bridge.id,
+      connection,
+      typeTable: this.#typeTable,
+      memory: this.#memory,
+      patience: bridge.typePatience,
       domain: () => this.#domainOf(settings),
-      make: (domain) => new TopicRoute(settings, this.#contextOf(key, domain)),
+      topics: () => ({ messages: mapping.toMqtt(id, rosName), meta: mapping.toMqtt(id, rosName, 'meta') }),
+      make: (typed, domain, as) => new TopicRoute(typed, this.#contextOf(key, domain, as)),
       learn: (definitions) => this.#learn(definitions),
       opened: (name) => this.#parts.opened(name),
       report: (problem) => this.#parts.report(problem),
       changed: () => this.#parts.changed(),
     });
     this.#entries.set(key, entry);
+    // The first of a name has it; others are refused.
+    const name = nameKey(id, rosName);
+    if (!this.#byName.has(name)) this.#byName.set(name, entry);
     entry.open();
   }
 
   close(): void {
     for (const entry of this.#entries.values()) entry.close();
     this.#entries.clear();
+    this.#byName.clear();
   }
 
   /** All routes, in the order in which they were opened. */
@@ -71,11 +89,7 @@ export class RouteTable {
   }
 
   find(domain: number, rosName: string): RouteEntry | undefined {
-    for (const entry of this.#entries.values()) {
-      const { settings } = entry;
-      if (settings.domain === domain && settings.rosName === rosName) return entry;
-    }
-    return undefined;
+    return this.#byName.get(nameKey(domain, rosName));
   }
 
   /** The ROS graph has changed. */
@@ -90,8 +104,8 @@ export class RouteTable {
     return domain;
   }
 
-  #contextOf(key: number, domain: RosDomain): RouteContext {
-    const { settings, mapping, connection, flowOutput, onSample, report, changed } = this.#parts;
+  #contextOf(key: number, domain: RosDomain, connection: RouteConnection | undefined): RouteContext {
+    const { settings, mapping, flowOutput, onSample, report, changed } = this.#parts;
     return {
       bridgeId: settings.id,
       mapping,
@@ -113,3 +127,5 @@ export class RouteTable {
     else this.#library.add(...definitions);
   }
 }
+
+const nameKey = (domain: number, rosName: string) => domain + rosName;

@@ -83,11 +83,11 @@ describe('a type that only the robot knows', function () {
     const description = describeType(library, name);
     return hashOf(description) === hash ? description : undefined;
   };
-  const bridgeTo = async (): Promise<TestBridge> =>
+  const bridgeTo = async (named = type): Promise<TestBridge> =>
     keep(
       await TestBridge.open(thread, {
         domains: [domain],
-        routes: [route(domain, { rosName: '/whole', type, direction: 'ros-to-mqtt' })],
+        routes: [route(domain, { rosName: '/whole', type: named, direction: 'ros-to-mqtt' })],
       }),
     );
   const whole = {
@@ -116,6 +116,15 @@ describe('a type that only the robot knows', function () {
     }
     assert.equal(bridge.messages[0]?.topic, `ros/${domain}/whole`);
     assert.deepEqual(bridge.messages[0]?.payload, whole);
+  });
+
+  it('is asked by a route that leaves it to discovery', async () => {
+    const bridge = await bridgeTo('');
+    assert.equal(bridge.route()?.problem, undefined);
+    const { asked } = await robot(honest);
+    await bridge.ready({ publishers: 1 });
+    await bridge.until(() => bridge.route()?.counts !== undefined && bridge.route()?.problem === undefined);
+    assert.deepEqual([bridge.route()?.type, asked], [type, [type]]);
   });
 
   it('is not believed when it has not the hash that discovery tells', async () => {

@@ -1,0 +1,164 @@
+import type { RosTopic } from '../topic/ros-topic';
+import type {
+  BridgeSubscription,
+  BridgeSubscriptionListener,
+  IncomingMessage,
+  RouteConnection,
+} from './bridge-connection';
+import type { BridgeRoute } from './bridge-route';
+import { countDrop, newRouteCounts } from './route-counts';
+
+/** Bytes of payloads from MQTT that the routes of a bridge hold together. */
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
+
+/** What the routes of one bridge hold together. */
+export class HeldMemory {
+  #bytes = 0;
+
+  take(bytes: number): boolean {
+    if (this.#bytes + bytes > MAX_HELD_BYTES) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
+export interface EarlyMessagesOptions {
+  /** Where the route takes messages from MQTT, and where its description is stored; absent where it takes none. */
+  topics: { messages: string; meta: string } | undefined;
+  connection: RouteConnection | undefined;
+  bridgeId: string;
+  memory: HeldMemory;
+  /** How long a message is held, in ms. */
+  patience: number;
+}
+
+export interface EarlyMessagesListener {
+  /** A message says of which type it is (user property `ros-type`). */
+  said(type: string): void;
+  /** The description that is stored at the broker, or one that has just been published. */
+  described(payload: Buffer): void;
+  /** A message from MQTT was dropped. */
+  dropped(): void;
+  refused(error: Error): void;
+  changed(): void;
+}
+
+/** A message that waits, and what becomes of it. */
+interface Held {
+  readonly bytes: number;
+  deliver(route: BridgeRoute, mqtt: BridgeSubscriptionListener | undefined): void;
+  drop(reason: string): void;
+}
+
+/**
+ * What comes for a route that cannot carry it yet, because its type is not known. The last message is held, because the
+ * newest value is what is still of use, and dropped when the type does not become known in time.
+ */
+export class EarlyMessages {
+  /** What was dropped. */
+  readonly counts = newRouteCounts();
+  readonly #options: EarlyMessagesOptions;
+  readonly #listener: EarlyMessagesListener;
+  #subscription: BridgeSubscription | undefined;
+  #metaSubscription: BridgeSubscription | undefined;
+  #held: Held | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: EarlyMessagesOptions, listener: EarlyMessagesListener) {
+    this.#options = options;
+    this.#listener = listener;
+  }
+
+  /** Whether the broker has granted the subscription; `undefined` where there is none. */
+  get subscribed(): boolean | undefined {
+    return this.#subscription?.granted;
+  }
+
+  open(): void {
+    const { connection, topics } = this.#options;
+    if (topics === undefined) return;
+    const result = (error?: Error) =>
+      error === undefined ? this.#listener.changed() : this.#listener.refused(error);
+    this.#subscription = connection?.subscribe(topics.messages, {
+      message: (message) => this.#receive(message),
+      result,
+    });
+    const message = ({ payload }: IncomingMessage) => {
+      // Empty: the description was removed.
+      if (payload.length > 0) this.#listener.described(payload);
+    };
+    this.#metaSubscription = connection?.subscribe(topics.meta, { message, result }, { retained: true });
+  }
+
+  /** Holds a message of the flow. Resolves when the route has taken it; rejects with the reason when it is dropped. */
+  hold(topic: RosTopic, payload: unknown): Promise<string | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#hold({
+        // The flows' side bounds what it waits for.
+        bytes: 0,
+        deliver: (route) => {
+          try {
+            resolve(route.publish(topic, payload) as undefined);
+          } catch (error) {
+            reject(error);
+          }
+        },
+        drop: (reason) => reject(new Error(reason)),
+      });
+    });
+  }
+
+  /** The route can carry now. `mqtt`: what it has subscribed with for the same messages. */
+  deliver(route: BridgeRoute, mqtt: BridgeSubscriptionListener | undefined): void {
+    this.#release()?.deliver(route, mqtt);
+  }
+
+  close(reason: string): void {
+    this.#subscription?.close();
+    this.#metaSubscription?.close();
+    this.#subscription = undefined;
+    this.#metaSubscription = undefined;
+    this.#release()?.drop(reason);
+  }
+
+  #receive(message: IncomingMessage): void {
+    if (message.via.includes(this.#options.bridgeId)) {
+      countDrop(this.counts, 'echo');
+      return;
+    }
+    this.#hold({
+      bytes: message.payload.length,
+      deliver: (_route, mqtt) => mqtt?.message(message),
+      drop: () => {
+        this.counts.mqttReceived++;
+        countDrop(this.counts, 'unknown-type');
+        this.#listener.dropped();
+      },
+    });
+    const said = [message.properties?.userProperties?.['ros-type'] ?? []].flat();
+    if (said[0] !== undefined) this.#listener.said(said[0]);
+  }
+
+  #hold(held: Held): void {
+    this.#release()?.drop('a newer one has come');
+    if (!this.#options.memory.take(held.bytes)) {
+      held.drop(`the messages that wait for their types have more than ${MAX_HELD_BYTES} bytes`);
+      return;
+    }
+    this.#held = held;
+    const { patience } = this.#options;
+    this.#timer = setTimeout(() => this.#release()?.drop(`it has waited ${patience / 1000} s`), patience);
+  }
+
+  #release(): Held | undefined {
+    const held = this.#held;
+    clearTimeout(this.#timer);
+    this.#held = undefined;
+    if (held !== undefined) this.#options.memory.release(held.bytes);
+    return held;
+  }
+}
