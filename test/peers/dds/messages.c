@@ -169,6 +169,39 @@ static void print_image(FILE *out, const void *message)
   fprintf(out, ",\"data\":{\"bytes\":%u,\"intact\":%s}}", m->data_._length, intact ? "true" : "false");
 }
 
+static void fill_status(void *message, long i, char *text, unsigned char *data, size_t size)
+{
+  static diagnostic_msgs_msg_dds__KeyValue_ values[] = {{"a", "1"}, {"", "two"}};
+  diagnostic_msgs_msg_dds__DiagnosticStatus_ *m = message;
+  (void)data, (void)size;
+  m->level_ = (uint8_t)i;
+  m->name_ = text;
+  m->message_ = "";
+  m->hardware_id_ = "id";
+  m->values_._buffer = values;
+  m->values_._length = m->values_._maximum = 2;
+}
+
+static void print_status(FILE *out, const void *message)
+{
+  const diagnostic_msgs_msg_dds__DiagnosticStatus_ *m = message;
+  fprintf(out, "{\"level\":%u,\"name\":", m->level_);
+  print_string(out, m->name_);
+  fputs(",\"message\":", out);
+  print_string(out, m->message_);
+  fputs(",\"hardware_id\":", out);
+  print_string(out, m->hardware_id_);
+  fputs(",\"values\":[", out);
+  for (uint32_t i = 0; i < m->values_._length; i++) {
+    fputs(i ? ",{\"key\":" : "{\"key\":", out);
+    print_string(out, m->values_._buffer[i].key_);
+    fputs(",\"value\":", out);
+    print_string(out, m->values_._buffer[i].value_);
+    fputc('}', out);
+  }
+  fputs("]}", out);
+}
+
 static void fill_graph(void *message, long i, char *text, unsigned char *data, size_t size)
 {
   (void)message, (void)i, (void)text, (void)data, (void)size;
@@ -219,6 +252,7 @@ static const struct message_type types[] = {
   {"pose", &geometry_msgs_msg_dds__PoseStamped__desc, sizeof(geometry_msgs_msg_dds__PoseStamped_), 0, fill_pose, print_pose},
   {"imu", &sensor_msgs_msg_dds__Imu__desc, sizeof(sensor_msgs_msg_dds__Imu_), 0, fill_imu, print_imu},
   {"image", &sensor_msgs_msg_dds__Image__desc, sizeof(sensor_msgs_msg_dds__Image_), 1, fill_image, print_image},
+  {"status", &diagnostic_msgs_msg_dds__DiagnosticStatus__desc, sizeof(diagnostic_msgs_msg_dds__DiagnosticStatus_), 0, fill_status, print_status},
   {"graph", &rmw_dds_common_msg_dds__ParticipantEntitiesInfo__desc, sizeof(rmw_dds_common_msg_dds__ParticipantEntitiesInfo_), 0, fill_graph, print_graph},
 };
 

@@ -1,7 +1,7 @@
 /*
  * A talker or listener on Eclipse Cyclone DDS with ROS 2's type names.
  *
- *   peer pub|sub [--type string|float64|twist|pose|imu|image] [--topic rt/chatter] [--rel r|b] [--dur v|t] [--depth N]
+ *   peer pub|sub [--type string|float64|twist|pose|imu|image|status] [--topic rt/chatter] [--rel r|b] [--dur v|t] [--depth N]
  *                [--count N] [--rate HZ] [--text T] [--size BYTES] [--domain D] [--match N] [--timeout S] [--idle S]
  *                [--print 1] [--deadline MS] [--lifespan MS] [--liveliness a|p|t] [--liveliness-lease MS] [--assert 1]
  *                [--ownership s|e] [--strength N] [--partition P] [--xcdr 1|2] [--validate 1] [--others N]

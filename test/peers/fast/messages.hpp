@@ -52,6 +52,18 @@ struct String {
   void fill(long, const std::string &text, size_t) { data = text; }
 };
 
+struct WString {
+  static constexpr const char *name = "example_interfaces::msg::dds_::WString_";
+  std::wstring data;
+  template <class Visitor> void visit(Visitor &v) { v("data", data); }
+  /** Of each plane that ROS 2 tells apart a character, as the UTF-16 code units that it writes. */
+  void fill(long, const std::string &text, size_t)
+  {
+    data.assign(text.begin(), text.end());
+    data += L" h\x00e9\x20ac\xd83d\xde00";
+  }
+};
+
 struct Float64 {
   static constexpr const char *name = "std_msgs::msg::dds_::Float64_";
   double data = 0;
@@ -194,6 +206,13 @@ private:
       else if (static_cast<unsigned char>(c) < 0x20) std::fprintf(out_, "\\u%04x", c);
       else std::fputc(c, out_);
     }
+    std::fputc('"', out_);
+  }
+  /** Code units, which together are UTF-16. */
+  void print(const std::wstring &text)
+  {
+    std::fputc('"', out_);
+    for (const wchar_t c : text) std::fprintf(out_, "\\u%04x", static_cast<unsigned>(c) & 0xffffu);
     std::fputc('"', out_);
   }
   /** Tells of an image's data whether they are as `fill` makes them, not what they are. */

@@ -1,6 +1,6 @@
 /*
  * A talker or listener on eProsima Fast DDS with ROS 2's type names, with the command line, the output and the exit
- * codes of the one on Cyclone DDS (../dds/peer.c). Types: string, float64, twist, imu, image. Also:
+ * codes of the one on Cyclone DDS (../dds/peer.c). Types: string, float64, twist, imu, image, wstring. Also:
  *
  *   --lease S   the participant's lease
  *   --loss P    percent of what it sends that is lost: data, heartbeats and discovery
@@ -79,6 +79,7 @@ static MessageType *make_type(const std::string &name)
   if (name == "twist") return new MessageTypeOf<Twist>;
   if (name == "imu") return new MessageTypeOf<Imu>;
   if (name == "image") return new MessageTypeOf<Image>;
+  if (name == "wstring") return new MessageTypeOf<WString>;
   return nullptr;
 }
 
