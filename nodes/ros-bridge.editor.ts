@@ -123,10 +123,10 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     }
 
     const prefix = $('#node-input-prefix');
-    const topicOf = (domain: number, rosName: string) => {
+    const topicOf = (domain: number, rosName: string, kind: 'req' | undefined) => {
       try {
         const aliases = aliasesOf(domainList.domains());
-        return new RosTopicMapping({ prefix: String(prefix.val()), aliases }).toMqtt(domain, rosName);
+        return new RosTopicMapping({ prefix: String(prefix.val()), aliases }).toMqtt(domain, rosName, kind);
       } catch {
         return undefined;
       }

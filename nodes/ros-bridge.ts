@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
 import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
-import type { BridgeSettings, Direction } from '../src/ros/bridge-settings';
+import type { BridgeSettings, Direction, RouteKind, RouteSettings } from '../src/ros/bridge-settings';
 import type { PayloadFormat } from '../src/ros/payload-format';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
 import { RosThread } from '../src/ros/ros-thread';
@@ -20,11 +20,15 @@ interface Fields extends NodeDef {
   peers: string;
   domains: Array<{ id: number | string; alias: string }>;
   routes: Array<{
+    /** Absent: a topic. */
+    kind?: RouteKind;
     domain: number | string;
     rosName: string;
     type: string;
     direction: Direction;
     format?: PayloadFormat;
+    /** Of a service, in seconds; absent or blank: the default. */
+    timeout?: number | string;
   }>;
   definitions?: string;
   wires: string[][];
@@ -50,10 +54,15 @@ export default function (RED: NodeAPI): void {
       this.error(error.message, {});
     };
     let bridge: BridgeHandle | undefined;
-    this.on('input', (msg, _send, done) => {
-      if (refused !== undefined || bridge === undefined) done(refused);
-      else if (typeof msg.topic === 'string') bridge.publish(msg.topic, msg.payload).then(() => done(), done);
-      else done(new Error(text('errors.topic', { value: String(JSON.stringify(msg.topic)) })));
+    this.on('input', (msg, send, done) => {
+      if (refused !== undefined || bridge === undefined) return done(refused);
+      if (typeof msg.topic !== 'string') {
+        return done(new Error(text('errors.topic', { value: String(JSON.stringify(msg.topic)) })));
+      }
+      bridge.publish(msg.topic, msg.payload).then((answer) => {
+        if (answer !== undefined) send(Object.assign(msg, { payload: answer }));
+        done();
+      }, done);
     });
 
     try {
@@ -126,15 +135,19 @@ function bridgeSettings(
     const field = text('errors.domainRow', { row: index + 1 });
     return { id: domain(field, row.id), alias: string(`${field}: alias`, row.alias).trim() };
   });
-  const routes = rows('routes', fields.routes).map((row, index) => {
+  const routes = rows('routes', fields.routes).map((row, index): RouteSettings => {
     const field = text('errors.routeRow', { row: index + 1 });
+    const { kind, direction, format, timeout = '' } = row;
+    const isSet = kind !== undefined && timeout !== '';
     return {
+      ...(kind !== undefined && { kind }),
       domain: domain(`${field}: domain`, row.domain),
       rosName: string(`${field}: ROS name`, row.rosName),
       type: string(`${field}: type`, row.type),
-      direction: row.direction,
-      format: row.format ?? 'json',
-    };
+      direction,
+      ...(format !== undefined && { format }),
+      ...(isSet && { timeout: Number(timeout) * 1000 }),
+    } as RouteSettings;
   });
   const aliases = domains.filter(({ alias }) => alias !== '').map((row) => [row.alias, row.id]);
   return {

@@ -48,6 +48,8 @@ export {
   BridgeSettingsError,
   type Direction,
   type RouteSettings,
+  type ServiceRouteSettings,
+  type TopicRouteSettings,
 } from './ros/bridge-settings';
 export { DefinitionError } from './ros/definition-error';
 export { describedTypes } from './ros/described-types';

@@ -1,4 +1,4 @@
-/** Interface types that robots commonly use, offered while one types; any other type may be entered as well. */
+/** Interface types of topics that robots commonly use, offered while one types; any other may be entered as well. */
 export const COMMON_INTERFACE_TYPES: readonly string[] = [
   'builtin_interfaces/msg/Time',
   'diagnostic_msgs/msg/DiagnosticArray',
@@ -50,4 +50,31 @@ export const COMMON_INTERFACE_TYPES: readonly string[] = [
   'trajectory_msgs/msg/JointTrajectory',
   'visualization_msgs/msg/Marker',
   'visualization_msgs/msg/MarkerArray',
+];
+
+/** The same of services. */
+export const COMMON_SERVICE_TYPES: readonly string[] = [
+  'composition_interfaces/srv/ListNodes',
+  'composition_interfaces/srv/LoadNode',
+  'composition_interfaces/srv/UnloadNode',
+  'diagnostic_msgs/srv/AddDiagnostics',
+  'diagnostic_msgs/srv/SelfTest',
+  'example_interfaces/srv/AddTwoInts',
+  'example_interfaces/srv/SetBool',
+  'example_interfaces/srv/Trigger',
+  'lifecycle_msgs/srv/ChangeState',
+  'lifecycle_msgs/srv/GetAvailableStates',
+  'lifecycle_msgs/srv/GetState',
+  'nav_msgs/srv/GetMap',
+  'nav_msgs/srv/GetPlan',
+  'nav_msgs/srv/LoadMap',
+  'nav_msgs/srv/SetMap',
+  'rcl_interfaces/srv/DescribeParameters',
+  'rcl_interfaces/srv/GetParameters',
+  'rcl_interfaces/srv/ListParameters',
+  'rcl_interfaces/srv/SetParameters',
+  'sensor_msgs/srv/SetCameraInfo',
+  'std_srvs/srv/Empty',
+  'std_srvs/srv/SetBool',
+  'std_srvs/srv/Trigger',
 ];

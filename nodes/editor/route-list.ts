@@ -1,23 +1,31 @@
-import { interfaceTypeFault, rosNameFault } from '../../src/ros/names';
+import type { Direction, RouteKind } from '../../src/ros/bridge-settings';
+import { interfaceTypeFault, rosNameFault, serviceTypeFault } from '../../src/ros/names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
 import { MAX_DOMAIN } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
-import { COMMON_INTERFACE_TYPES } from './interface-types';
+import { COMMON_INTERFACE_TYPES, COMMON_SERVICE_TYPES } from './interface-types';
 import { addSelect, rowsIn, textIn } from './list-row';
 
 /** One row of a bridge's routes, as the flow file keeps it. */
 export interface Route {
+  /** Absent: a topic. */
+  kind?: RouteKind;
   domain: number;
   rosName: string;
   type: string;
-  direction: 'ros-to-mqtt' | 'mqtt-to-ros' | 'both';
-  /** Absent: `json`. */
+  direction: Direction;
+  /** Of a topic; absent: `json`. */
   format?: PayloadFormat;
+  /** Of a service, in seconds; absent or blank: the default. */
+  timeout?: string;
 }
 
-const DIRECTIONS: readonly Route['direction'][] = ['ros-to-mqtt', 'mqtt-to-ros', 'both'];
-const ARROWS: Record<Route['direction'], string> = { 'ros-to-mqtt': '→', 'mqtt-to-ros': '←', both: '⇄' };
+/** What the user chooses among: a kind with one of its directions. */
+const WAYS = ['topic ros-to-mqtt', 'topic mqtt-to-ros', 'topic both', 'service mqtt-to-ros'] as const;
+const ARROWS: Record<Direction, string> = { 'ros-to-mqtt': '→', 'mqtt-to-ros': '←', both: '⇄' };
+/** A day, in seconds. */
+const LONGEST_TIMEOUT = 86_400;
 const NEW_ROUTE: Route = { domain: 0, rosName: '', type: '', direction: 'both' };
 
 /** Why a list of routes is refused, naming the row. */
@@ -28,12 +36,14 @@ export function routesFault(
 ): string | undefined {
   if (routes.length === 0) return node._('ros-bridge.fault.noRoute');
   const seen = new Set<string>();
-  for (const [index, { domain, rosName, type }] of routes.entries()) {
-    const name = `${domain}${rosName}`;
+  for (const [index, route] of routes.entries()) {
+    const { kind = 'topic', domain, rosName } = route;
+    const name = `${kind} ${domain}${rosName}`;
     const reason =
       domainFault(node, domain) ??
       rosNameFault(rosName) ??
-      interfaceTypeFault(type) ??
+      typeFault(route) ??
+      timeoutFault(node, route) ??
       (domains.some(({ id }) => id === domain)
         ? undefined
         : node._('ros-bridge.fault.domainMissing', { domain })) ??
@@ -44,23 +54,30 @@ export function routesFault(
   return undefined;
 }
 
+function typeFault({ kind, type }: Route): string | undefined {
+  return kind === 'service' ? serviceTypeFault(type) : interfaceTypeFault(type);
+}
+
+function timeoutFault(node: EditorNode, { timeout = '' }: Route): string | undefined {
+  const isValid = timeout === '' || (Number(timeout) > 0 && Number(timeout) <= LONGEST_TIMEOUT);
+  return isValid ? undefined : node._('ros-bridge.fault.timeout', { longest: LONGEST_TIMEOUT });
+}
+
 /** Why a domain is refused. */
 export function domainFault(node: EditorNode, domain: unknown): string | undefined {
   return isWholeNumber(domain, 0, MAX_DOMAIN) ? undefined : node._('ros-bridge.fault.domain');
 }
 
+type TopicOf = (domain: number, rosName: string, kind: 'req' | undefined) => string | undefined;
+
 /** The editable list of a bridge's routes; each row shows the topic name it stands for. */
 export class RouteList {
   readonly #list: JQuery;
   readonly #node: EditorNode;
-  readonly #topicOf: (domain: number, rosName: string) => string | undefined;
+  readonly #topicOf: TopicOf;
 
   /** `topicOf` answers the topic name, or `undefined` when there is none because something is invalid. */
-  constructor(
-    list: JQuery,
-    node: EditorNode,
-    topicOf: (domain: number, rosName: string) => string | undefined,
-  ) {
+  constructor(list: JQuery, node: EditorNode, topicOf: TopicOf) {
     this.#list = list;
     this.#node = node;
     this.#topicOf = topicOf;
@@ -102,16 +119,21 @@ export class RouteList {
       .attr({ placeholder: text('placeholder.type'), 'aria-label': text('label.type') })
       .val(route.type)
       .appendTo(first);
-    addSelect(second, 'mqttros-route-direction', text('label.direction'), DIRECTIONS, (direction) =>
-      text(`direction.${direction}`),
-    ).val(route.direction);
+    addSelect(second, 'mqttros-route-way', text('label.way'), WAYS, (way) =>
+      text(`way.${way.replace(' ', '.')}`),
+    ).val(`${route.kind ?? 'topic'} ${route.direction}`);
     addSelect(second, 'mqttros-route-format', text('label.format'), PAYLOAD_FORMATS, (format) =>
       text(`format.${format}`),
     ).val(route.format ?? 'json');
     const domain = $('<label class="mqttros-route-domain">').text(text('label.domain')).appendTo(second);
     $('<input type="text">').val(route.domain).appendTo(domain);
+    const timeout = $('<label class="mqttros-route-timeout">').text(text('label.timeout')).appendTo(second);
+    $('<input type="text">')
+      .attr({ placeholder: '5' })
+      .val(route.timeout ?? '')
+      .appendTo(timeout);
     $('<span class="mqttros-route-topic">').appendTo(second);
-    type.autoComplete({ search: matchingTypes });
+    type.autoComplete({ search: (typed: string) => matchingTypes(typed, routeOf(row).kind) });
     row.find('input, select').on('change keyup paste', () => this.#check(row));
     this.#check(row);
   }
@@ -119,12 +141,15 @@ export class RouteList {
   #check(row: JQuery): void {
     const route = routeOf(row);
     showFault(row.find('.mqttros-route-name'), rosNameFault(route.rosName));
-    showFault(row.find('.mqttros-route-type'), interfaceTypeFault(route.type));
+    showFault(row.find('.mqttros-route-type'), typeFault(route));
+    row.find('.mqttros-route-format').toggle(route.kind === undefined);
+    row.find('.mqttros-route-timeout').toggle(route.kind === 'service');
+    showFault(row.find('.mqttros-route-timeout input'), timeoutFault(this.#node, route));
     showFault(
       row.find('.mqttros-route-domain input'),
       domainFault(this.#node, row.find('.mqttros-route-domain input').val()),
     );
-    const topic = this.#topicOf(route.domain, route.rosName);
+    const topic = this.#topicOf(route.domain, route.rosName, route.kind === 'service' ? 'req' : undefined);
     row
       .find('.mqttros-route-topic')
       .text(topic === undefined ? '' : `${ARROWS[route.direction]} ${topic}`)
@@ -135,21 +160,28 @@ export class RouteList {
 function routeOf(row: JQuery): Route {
   const value = (selector: string) => textIn(row, selector);
   const domain = value('.mqttros-route-domain input');
+  const [kind, direction] = value('.mqttros-route-way').split(' ') as [RouteKind, Direction];
+  const timeout = value('.mqttros-route-timeout input');
   const format = value('.mqttros-route-format') as PayloadFormat;
   return {
+    ...(kind !== 'topic' && { kind }),
     // What is no number stays NaN, which no check accepts and the flow file keeps as null.
     domain: domain === '' ? Number.NaN : Number(domain),
     rosName: value('.mqttros-route-name'),
     type: value('.mqttros-route-type'),
-    direction: value('.mqttros-route-direction') as Route['direction'],
-    ...(format !== 'json' && { format }),
+    direction,
+    ...(kind === 'topic' && format !== 'json' && { format }),
+    ...(kind === 'service' && timeout !== '' && { timeout }),
   };
 }
 
-function matchingTypes(text: string): { value: string; label: string }[] {
+function matchingTypes(text: string, kind: RouteKind | undefined): { value: string; label: string }[] {
   const wanted = text.trim().toLowerCase();
-  return COMMON_INTERFACE_TYPES.filter((type) => type.toLowerCase().includes(wanted)).map((type) => ({
-    value: type,
-    label: type,
-  }));
+  const types = kind === 'service' ? COMMON_SERVICE_TYPES : COMMON_INTERFACE_TYPES;
+  return types
+    .filter((type) => type.toLowerCase().includes(wanted))
+    .map((type) => ({
+      value: type,
+      label: type,
+    }));
 }

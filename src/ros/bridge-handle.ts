@@ -72,7 +72,7 @@ export interface BridgeHandleOptions {
 }
 
 interface Unanswered {
-  resolve(): void;
+  resolve(answer: unknown): void;
   reject(error: Error): void;
   bytes: number;
 }
@@ -158,11 +158,11 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   /**
-   * Publishes on the ROS topic that an MQTT topic name maps to: text or bytes in the route's format, or a value in the
-   * form of the route's type. Resolves when the ROS publisher has it; rejects with an Error that names the topic or the path
-   * in the payload and the fault.
+   * Publishes on the ROS topic, or calls the ROS service, that an MQTT topic name maps to: text or bytes in the route's
+   * format, or a value in the form of the route's type. Resolves when the ROS publisher has it, with `undefined`, or with
+   * the service's response; rejects with an Error that names the topic or the path in the payload and the fault.
    */
-  async publish(topic: string, payload: unknown): Promise<void> {
+  async publish(topic: string, payload: unknown): Promise<unknown> {
     if (this.#state.state !== 'open') throw new Error(`topic "${topic}": the bridge is ${this.#state.state}`);
     const id = this.#nextId++;
     const frame = serialized(topic, [id, topic, payload]);
@@ -175,7 +175,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     if (this.#batch.length === 0) setImmediate(() => this.#postBatch());
     this.#batch.push(frame);
     this.#unansweredBytes += frame.length;
-    await new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#unanswered.set(id, { resolve, reject, bytes: frame.length });
     });
   }
@@ -249,13 +249,13 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     this.#host.post({ type: 'publish', bridge: this.key, joined }, [joined]);
   }
 
-  #answer({ id, error }: PublishResult): void {
+  #answer({ id, error, answer }: PublishResult): void {
     const unanswered = this.#unanswered.get(id);
     if (unanswered === undefined) return;
     this.#unanswered.delete(id);
     this.#unansweredBytes -= unanswered.bytes;
-    if (error === undefined) unanswered.resolve();
-    else unanswered.reject(new Error(error));
+    if (error !== undefined) unanswered.reject(new Error(error));
+    else unanswered.resolve(answer === undefined ? undefined : JSON.parse(answer));
   }
 
   #rejectUnanswered(error: string): void {

@@ -39,8 +39,9 @@ export interface BridgeRoute {
   open(): void;
   close(): void;
   /**
-   * Takes a message of the flow for a topic of the route: text or bytes in the route's format, or an already parsed
-   * value. Throws an Error that names the route and, when the payload is not of its type, the path.
+   * Takes a message of the flow for a topic of the route: text or bytes in the route's format, or an already parsed value.
+   * Throws, or rejects with, an Error that names the route and, when the payload is not of its type, the path. Where the
+   * message has an answer, resolves with its JSON text.
    */
-  publish(topic: RosTopic, payload: unknown): void;
+  publish(topic: RosTopic, payload: unknown): Promise<string> | undefined;
 }

@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { ConnectionSettings } from '../client/connection';
 import { MAX_DOMAIN } from '../topic/ros-topic';
-import { interfaceTypeFault, rosNameFault } from './names';
+import { interfaceTypeFault, rosNameFault, serviceTypeFault } from './names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
 import type { DiscoveryRange } from './ros-backend';
 import { type TypeTableRow, typeTableFault } from './type-table';
@@ -12,7 +12,13 @@ import { bridgeIdFault } from './via';
 export type Direction = 'ros-to-mqtt' | 'mqtt-to-ros' | 'both';
 
 /** One bridged name. */
-export interface RouteSettings {
+export type RouteSettings = TopicRouteSettings | ServiceRouteSettings;
+
+/** What a route's ROS name is the name of. A topic and a service may have the same. */
+export type RouteKind = 'topic' | 'service';
+
+export interface TopicRouteSettings {
+  kind?: 'topic';
   /** One of the bridge's domains. */
   domain: number;
   /** With its leading slash, for example `/robot1/cmd_vel`. */
@@ -22,6 +28,16 @@ export interface RouteSettings {
   direction: Direction;
   /** Of its payloads; default `json`. */
   format?: PayloadFormat;
+}
+
+export interface ServiceRouteSettings extends Omit<TopicRouteSettings, 'kind' | 'direction' | 'format'> {
+  kind: 'service';
+  /** For example `example_interfaces/srv/AddTwoInts`. */
+  type: string;
+  /** Which way requests go: `mqtt-to-ros` calls a service of ROS. */
+  direction: 'mqtt-to-ros';
+  /** How long a call may take, in ms; default 5000. */
+  timeout?: number;
 }
 
 /** The bridge's own MQTT connection, plain enough to cross to the ROS worker. */
@@ -72,7 +88,12 @@ export class BridgeSettingsError extends Error {
   override readonly name = 'BridgeSettingsError';
 }
 
-const DIRECTIONS: readonly Direction[] = ['ros-to-mqtt', 'mqtt-to-ros', 'both'];
+const DIRECTIONS: Record<RouteKind, readonly Direction[]> = {
+  topic: ['ros-to-mqtt', 'mqtt-to-ros', 'both'],
+  service: ['mqtt-to-ros'],
+};
+/** The longest timeout of a call, in ms: a day. */
+const MAX_TIMEOUT = 86_400_000;
 const RANGES: readonly DiscoveryRange[] = ['off', 'localhost', 'subnet'];
 
 /**
@@ -109,18 +130,36 @@ export function checkBridge(settings: BridgeSettings): void {
 
 /** Refuses a route whose own fields, or whose place among the bridge's routes, cannot work. */
 export function checkRoute(route: RouteSettings, settings: BridgeSettings): void {
-  const { domain, rosName, type, direction, format = 'json' } = route;
+  const { kind = 'topic', domain, rosName, type, direction } = route;
+  if (!Object.hasOwn(DIRECTIONS, kind)) refuse('kind', kind, oneOf(Object.keys(DIRECTIONS)));
   if (!settings.domains.includes(domain)) refuse('domain', domain, oneOf(settings.domains));
-  const fault = rosNameFault(rosName) ?? (type === '' ? undefined : interfaceTypeFault(type));
+  const fault = rosNameFault(rosName) ?? typeFault(kind, type);
   if (fault !== undefined) throw new BridgeSettingsError(fault);
-  if (!DIRECTIONS.includes(direction)) refuse('direction', direction, oneOf(DIRECTIONS));
-  if (!PAYLOAD_FORMATS.includes(format)) refuse('payload format', format, oneOf(PAYLOAD_FORMATS));
+  if (!DIRECTIONS[kind].includes(direction)) refuse('direction', direction, oneOf(DIRECTIONS[kind]));
+  if (route.kind === 'service') checkTimeout(route.timeout);
+  else checkFormat(route.format);
   // MQTT 3.1.1 has neither No Local nor user properties, so nothing would tell the bridge's own messages.
   if (direction === 'both' && settings.mqtt?.protocolVersion === 4) {
     refuse('direction', direction, 'one direction, because the broker is used with MQTT 3.1.1');
   }
-  const first = settings.routes.find((other) => other.domain === domain && other.rosName === rosName);
-  if (first !== route) refuse('ROS name', rosName, `one route for each name of domain ${domain}`);
+  const first = settings.routes.find(
+    (other) => (other.kind ?? 'topic') === kind && other.domain === domain && other.rosName === rosName,
+  );
+  if (first !== route) refuse('ROS name', rosName, `one route for each ${kind} of domain ${domain}`);
+}
+
+function typeFault(kind: RouteKind, type: string): string | undefined {
+  if (kind === 'service') return serviceTypeFault(type);
+  return type === '' ? undefined : interfaceTypeFault(type);
+}
+
+function checkFormat(format: PayloadFormat = 'json'): void {
+  if (!PAYLOAD_FORMATS.includes(format)) refuse('payload format', format, oneOf(PAYLOAD_FORMATS));
+}
+
+function checkTimeout(timeout: number | undefined): void {
+  const valid = timeout === undefined || (timeout > 0 && timeout <= MAX_TIMEOUT);
+  if (!valid) refuse('timeout', timeout, `more than 0 and at most ${MAX_TIMEOUT} ms`);
 }
 
 function refuse(field: string, value: unknown, expected: string): never {

@@ -97,8 +97,9 @@ export class Bridge {
   }
 
   /**
-   * Publishes a flow's message on the ROS topic of an MQTT topic name: text or bytes in the route's format, or an
-   * already parsed value. Throws, or rejects with, an Error that names the topic and the fault.
+   * Takes a flow's message for the ROS name of an MQTT topic name: text or bytes in the route's format, or an already
+   * parsed value. Throws, or rejects with, an Error that names the topic and the fault. Where the message has an answer,
+   * resolves with its JSON text.
    */
   publish(topic: string, payload: unknown): Promise<string | undefined> | undefined {
     const ros = (this.#mapping as RosTopicMapping).toRos(topic);
@@ -106,7 +107,7 @@ export class Bridge {
       throw new Error(`topic "${topic}" is not below the bridge's prefix "${this.#settings.prefix}"`);
     }
     if ('fault' in ros) throw new Error(ros.fault);
-    const entry = this.#routes?.find(ros.domain, ros.rosName);
+    const entry = this.#routes?.find(ros);
     if (entry === undefined) throw new Error(`topic "${topic}": the bridge has no route for it`);
     return entry.publish(ros, payload);
   }

@@ -24,6 +24,14 @@ export function interfaceTypeFault(type: string): string | undefined {
   return `"${type.slice(0, MAX_TYPE_LENGTH)}" is not an interface type like "std_msgs/msg/String"`;
 }
 
+/** Says what is wrong with the name of a service's type, for example `std_srvs/srv/Trigger`, or `undefined` when it is valid. */
+export function serviceTypeFault(type: string): string | undefined {
+  const isService = interfaceTypeFault(type) === undefined && type.includes('/srv/') && !isMessageType(type);
+  return isService
+    ? undefined
+    : `"${type.slice(0, MAX_TYPE_LENGTH)}" is not a service type like "std_srvs/srv/Trigger"`;
+}
+
 /** Says what is wrong with the name of a message's field, or `undefined` when it is valid (rosidl_adapter). */
 export function fieldNameFault(name: string): string | undefined {
   if (name.length <= MAX_TYPE_LENGTH && FIELD_NAME.test(name)) return undefined;

@@ -3,10 +3,13 @@ import type { RosQos } from './ros-backend';
 /** ROS 2's default for services. */
 export const SERVICE_QOS: RosQos = { reliability: 'reliable', durability: 'volatile', depth: 10 };
 
+/** Why a call has no reply; `bad-request` and `error` say that the request or the reply is not of the service's type. */
+export type ServiceFailure = 'unavailable' | 'timeout' | 'bad-request' | 'error';
+
 /** A call of a service that did not come to its reply. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
-  readonly status: 'unavailable' | 'timeout';
+  readonly status: ServiceFailure;
 
   constructor(rosName: string, status: ServiceError['status'], reason: string) {
     super(`service ${rosName}: ${reason}`);

@@ -1,7 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionStatus } from '../client/connection';
-import type { BridgeSettings, Direction } from './bridge-settings';
+import type { BridgeSettings, Direction, RouteKind } from './bridge-settings';
 import type { RouteCounts } from './route-counts';
+import type { RoutePeers } from './route-peers';
 
 /** What the host asks of the ROS worker; `bridge` is the host's number for a bridge. */
 export type RosWorkerRequest =
@@ -32,10 +33,12 @@ export type RosWorkerReport =
   /** One end of a new stream to the embedded broker. */
   | { type: 'broker-port'; bridge: number; port: MessagePort };
 
-/** `error` is absent when the message was handed to the ROS publisher. */
+/** `error` is absent when the message was handed to the ROS publisher, or has its answer. */
 export interface PublishResult {
   id: number;
   error?: string;
+  /** JSON text, where a message has an answer. */
+  answer?: string;
 }
 
 /** What a route's messages are named by in the flow. */
@@ -50,16 +53,14 @@ export interface RouteName {
 }
 
 /** How one bridged name fares. */
-export interface RouteStatus {
+export interface RouteStatus extends RoutePeers {
+  kind: RouteKind;
   domain: number;
   rosName: string;
   type: string;
   direction: Direction;
   /** In words; present while it is not carried, or its last message was refused. */
   problem?: string;
-  /** Publishers and subscriptions that others have on this name now, of this type. */
-  publishers: number;
-  subscriptions: number;
   /** Absent for a route that was refused. */
   counts?: RouteCounts;
   /** Whether the broker has granted its subscription; absent where it has none. */

@@ -103,7 +103,7 @@ function publish(key: number, bridge: Bridge, joined: ArrayBuffer): void {
       if (published === undefined) results.push({ id });
       else {
         published.then(
-          () => answer({ id }),
+          (text) => answer({ id, ...(text !== undefined && { answer: text }) }),
           (error: Error) => answer({ id, error: error.message }),
         );
       }

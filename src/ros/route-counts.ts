@@ -13,7 +13,13 @@ export type DropReason =
   /** The broker refused it, or the connection ended before the acknowledgement. */
   | 'unacknowledged'
   /** The flows' thread did not read in time. */
-  | 'flow';
+  | 'flow'
+  /** A request asks for its reply on a topic that the bridge does not reply to. */
+  | 'response-topic'
+  /** Nobody was there to reply, or too much was already under way. */
+  | 'unavailable'
+  /** No reply in time. */
+  | 'timeout';
 
 /** What a route carried and dropped since the bridge opened; plain enough to cross between threads. */
 export interface RouteCounts {

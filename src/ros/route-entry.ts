@@ -8,6 +8,7 @@ import type { MessageDefinition } from './message-definition';
 import type { RosDomain } from './ros-backend';
 import type { RouteName, RouteStatus } from './ros-worker-messages';
 import { addCounts, countDrop, newRouteCounts, type RouteCounts } from './route-counts';
+import { routePeers } from './route-peers';
 import { RouteType } from './route-type';
 import { TypeInquiry } from './type-inquiry';
 import type { TypeTable } from './type-table';
@@ -122,10 +123,7 @@ export class RouteEntry {
    * See `BridgeRoute.publish`. Throws why there is no route; while its type is looked for, the message waits.
    */
   publish(topic: RosTopic, payload: unknown): Promise<string | undefined> | undefined {
-    if (this.#route !== undefined) {
-      this.#route.publish(topic, payload);
-      return undefined;
-    }
+    if (this.#route !== undefined) return this.#route.publish(topic, payload);
     if (this.#early === undefined) throw new Error(this.#refusal);
     return this.#early.hold(topic, payload).catch((error: Error) => {
       throw new Error(
@@ -142,17 +140,13 @@ export class RouteEntry {
   }
 
   get status(): RouteStatus {
-    const { rosName, type } = this.#typed;
     const route = this.#route;
     const problem = (route === undefined ? this.#refusal : route.problem) ?? this.#ambiguity;
     const subscribed = (route ?? this.#early)?.subscribed;
-    const others = [...(this.#domain?.endpoints() ?? [])].filter(
-      (other) => other.rosName === rosName && other.type === type,
-    );
     return {
       ...this.#typed,
-      publishers: others.filter(({ kind }) => kind === 'publisher').length,
-      subscriptions: others.filter(({ kind }) => kind === 'subscription').length,
+      kind: this.settings.kind ?? 'topic',
+      ...routePeers(this.#typed, this.#domain),
       ...(problem !== undefined && { problem }),
       ...(this.counts !== undefined && { counts: this.counts }),
       ...(subscribed !== undefined && { subscribed }),
@@ -172,7 +166,8 @@ export class RouteEntry {
       this.#openRoute(domain);
     } catch (error) {
       const { message } = error as Error;
-      if (error instanceof UnknownTypeError) {
+      // Nodes are asked by the hash of a type, which discovery does not tell of a service.
+      if (error instanceof UnknownTypeError && this.settings.kind !== 'service') {
         this.#refuse(`${message}; a robot that has it will be asked (ROS 2 Iron or later)`);
         this.#inquire(type, domain);
       } else this.#refuse(message);

@@ -1,7 +1,7 @@
-import type { RosTopicMapping } from '../topic/ros-topic';
+import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
 import type { RouteConnection } from './bridge-connection';
-import type { RouteContext } from './bridge-route';
-import { type BridgeSettings, checkRoute, type RouteSettings } from './bridge-settings';
+import type { BridgeRoute, RouteContext } from './bridge-route';
+import { type BridgeSettings, checkRoute, type RouteKind, type RouteSettings } from './bridge-settings';
 import { HeldMemory } from './early-messages';
 import type { InterfaceLibrary } from './interface-library';
 import type { MessageDefinition } from './message-definition';
@@ -9,6 +9,7 @@ import type { RosDomain } from './ros-backend';
 import type { RouteName } from './ros-worker-messages';
 import { RouteEntry } from './route-entry';
 import type { SampleFrame } from './sample-frame';
+import { ServiceCallRoute } from './service-call-route';
 import { TopicRoute } from './topic-route';
 import { TypeTable } from './type-table';
 
@@ -60,7 +61,7 @@ export class RouteTable {
       patience: bridge.typePatience,
       domain: () => this.#domainOf(settings),
       topics: () => ({ messages: mapping.toMqtt(id, rosName), meta: mapping.toMqtt(id, rosName, 'meta') }),
-      make: (typed, domain, as) => new TopicRoute(typed, this.#contextOf(key, domain, as)),
+      make: (typed, domain, as) => makeRoute(typed, this.#contextOf(key, domain, as)),
       learn: (definitions) => this.#learn(definitions),
       opened: (name) => this.#parts.opened(name),
       report: (problem) => this.#parts.report(problem),
@@ -68,7 +69,7 @@ export class RouteTable {
     });
     this.#entries.set(key, entry);
     // The first of a name has it; others are refused.
-    const name = nameKey(id, rosName);
+    const name = nameKey(settings.kind, id, rosName);
     if (!this.#byName.has(name)) this.#byName.set(name, entry);
     entry.open();
   }
@@ -88,8 +89,12 @@ export class RouteTable {
     return this.#entries.get(key);
   }
 
-  find(domain: number, rosName: string): RouteEntry | undefined {
-    return this.#byName.get(nameKey(domain, rosName));
+  /** The route of an MQTT topic: a topic and a service may have one name, and then the kind tells them apart. */
+  find({ domain, rosName, kind }: RosTopic): RouteEntry | undefined {
+    const [topic, service] = (['topic', 'service'] as const).map((each) =>
+      this.#byName.get(nameKey(each, domain, rosName)),
+    );
+    return kind === undefined ? (topic ?? service) : (service ?? topic);
   }
 
   /** The ROS graph has changed. */
@@ -128,4 +133,12 @@ export class RouteTable {
   }
 }
 
-const nameKey = (domain: number, rosName: string) => domain + rosName;
+function nameKey(kind: RouteKind = 'topic', domain: number, rosName: string): string {
+  return `${kind} ${domain}${rosName}`;
+}
+
+function makeRoute(settings: RouteSettings, context: RouteContext): BridgeRoute {
+  return settings.kind === 'service'
+    ? new ServiceCallRoute(settings, context)
+    : new TopicRoute(settings, context);
+}

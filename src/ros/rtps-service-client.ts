@@ -142,10 +142,16 @@ export class RtpsServiceClient implements RosServiceClient {
   #sendTo(server: RosServiceHandler, call: Call): void {
     call.sentTo = server;
     const serve = async () => {
+      let settle = () => {};
+      const settled = new Promise<void>((resolve) => {
+        settle = resolve;
+      });
       try {
-        call.settle(await server(call.request));
+        call.settle(await server(call.request, settled));
       } catch {
         // As from the network, no reply says so.
+      } finally {
+        settle();
       }
     };
     // Not from within the call, as from the network.

@@ -1,7 +1,7 @@
 import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeSubscription, OutgoingMessage } from './bridge-connection';
 import type { BridgeRoute, RouteContext } from './bridge-route';
-import type { RouteSettings } from './bridge-settings';
+import type { TopicRouteSettings } from './bridge-settings';
 import { MatchingSubscription } from './matching-subscription';
 import { MessageCodec } from './message-codec';
 import { PayloadCodec } from './payload-codec';
@@ -16,7 +16,7 @@ const PUBLISHER_QOS: RosQos = { reliability: 'reliable', durability: 'volatile',
 
 /** One bridged ROS topic: its publisher and subscription, the codec of its type, and what was carried and dropped. */
 export class TopicRoute implements BridgeRoute {
-  readonly settings: RouteSettings;
+  readonly settings: TopicRouteSettings;
   readonly topic: string;
   readonly counts = newRouteCounts();
   readonly #codec: MessageCodec;
@@ -33,7 +33,7 @@ export class TopicRoute implements BridgeRoute {
    * Throws `UnknownTypeError` where the library has no definition of the type, and `BridgeSettingsError` where the type
    * has no such payload format.
    */
-  constructor(settings: RouteSettings, context: RouteContext) {
+  constructor(settings: TopicRouteSettings, context: RouteContext) {
     this.settings = settings;
     this.topic = context.mapping.toMqtt(settings.domain, settings.rosName);
     this.#codec = MessageCodec.for(context.library, settings.type);
@@ -83,7 +83,7 @@ export class TopicRoute implements BridgeRoute {
     this.#publisher?.close();
   }
 
-  publish({ kind }: RosTopic, payload: unknown): void {
+  publish({ kind }: RosTopic, payload: unknown): undefined {
     const { rosName } = this.settings;
     if (kind !== undefined) throw new Error(`${rosName}: a topic takes no messages at "@${kind}"`);
     this.#publish(() => this.#payloads.fromFlow(payload), [this.#context.bridgeId]);

@@ -369,7 +369,7 @@ inEachEditor('the forms', (session) => {
       await editor.page
         .locator('.red-ui-autoComplete-container li', { hasText: 'sensor_msgs/msg/Imu' })
         .click();
-      await added.locator('.mqttros-route-direction').selectOption('ros-to-mqtt');
+      await added.locator('.mqttros-route-way').selectOption('topic ros-to-mqtt');
       await added.locator('.mqttros-route-format').selectOption('cdr');
       await editor.enter(added.locator('.mqttros-route-domain input'), '7');
       assert.equal(await added.locator('.mqttros-route-topic').textContent(), '→ ros/7/robot1/imu');

@@ -2,10 +2,14 @@ import assert from 'node:assert/strict';
 import helper from 'node-red-node-test-helper';
 import type { BrokerConfigNode } from '../../nodes/mqtt-broker-config';
 import { Connection } from '../../src/client/connection';
+import { InterfaceLibrary } from '../../src/ros/interface-library';
+import { MessageCodec } from '../../src/ros/message-codec';
+import { RtpsBackend } from '../../src/ros/rtps-backend';
 import { Mosquitto } from '../client/mosquitto';
 import { connected, Inbox, settingsFor } from '../client/observed';
 import { freePort } from '../counterparts';
 import { RosPeer } from '../ros/bridge-fixture';
+import { freshDomain } from '../rtps/test-domain';
 import {
   bridgeForm,
   brokerForm,
@@ -146,6 +150,51 @@ describe('ros-bridge', function () {
       await inbox.until(({ texts }) => texts.includes('ros/94/chatter={"data":"back"}'));
       await client.close();
     }
+  });
+
+  it('calls a service, and sends the message on with the response, or why there is none to a catch node', async () => {
+    const service = {
+      kind: 'service',
+      rosName: '/add',
+      type: 'example_interfaces/srv/AddTwoInts',
+      direction: 'mqtt-to-ros',
+    };
+    const domain = freshDomain();
+    const routes = [
+      routeTo(domain, { ...service, timeout: '20' }),
+      routeTo(domain, { ...service, rosName: '/nobody', timeout: 0.05 }),
+    ];
+    const interfaces = ['127.0.0.1'];
+    const user = keep(
+      await new RtpsBackend().openDomain({
+        domain,
+        range: 'localhost',
+        interfaces,
+        peers: [],
+        nodeName: 'test',
+        bridgeId: 'peer',
+      }),
+    );
+    const codec = (part: string) => MessageCodec.for(InterfaceLibrary.bundled(), `${service.type}_${part}`);
+    const [requestHash, responseHash] = [codec('Request').typeHash, codec('Response').typeHash];
+    user.createServiceServer(
+      { rosName: '/add', type: service.type, requestHash, responseHash },
+      async (cdr) => {
+        const { a, b } = JSON.parse(codec('Request').decodeToJson(cdr));
+        return codec('Response').encode({ sum: a + b });
+      },
+    );
+    await start(flow({ domains: [{ id: domain, alias: '' }], routes }));
+    await statusOf('1 domain · 1 ROS node · 2 routes · ');
+    const [out, caught, completed] = [new Sink(), new Sink('caught'), new Sink('completed')];
+    const kept = { topic: `ros/${domain}/add/@req`, payload: { a: 20, b: 22 }, kept: 'by the flow' };
+    helper.getNode('bridge-1').receive(kept);
+    const [answer] = await out.until(1);
+    assert.deepEqual(answer, { ...kept, payload: { sum: 42 } });
+    await completed.until(1);
+    receive(`ros/${domain}/nobody/@req`, {});
+    const [failed] = await caught.until(1);
+    assert.equal(errorOf(failed), 'Error: service /nobody: no server was found in time');
   });
 
   it('is replaced without a word while it opens', async () => {

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { BridgeHandle, BridgeMessage, BridgeState } from '../../src/ros/bridge-handle';
-import type { BridgeSettings, RouteSettings } from '../../src/ros/bridge-settings';
+import type { BridgeSettings, TopicRouteSettings } from '../../src/ros/bridge-settings';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import { ddsTopicName, ddsTypeName } from '../../src/ros/names';
 import type { CreateBridgeOptions, RosThread } from '../../src/ros/ros-thread';
 import type { BridgeStatus, RouteStatus } from '../../src/ros/ros-worker-messages';
+import type { RoutePeers } from '../../src/ros/route-peers';
 import { Participant } from '../../src/rtps/participant';
 import type { EndpointQos } from '../../src/rtps/qos';
 import type { Writer } from '../../src/rtps/writer';
@@ -27,7 +28,7 @@ export class Watch {
   }
 }
 
-export const route = (domain: number, change: Partial<RouteSettings> = {}): RouteSettings => ({
+export const route = (domain: number, change: Partial<TopicRouteSettings> = {}): TopicRouteSettings => ({
   domain,
   rosName: '/chatter',
   type: STRING,
@@ -90,17 +91,19 @@ export class TestBridge extends Watch {
   }
 
   /** Until the broker has acknowledged the connection and the route sees that many endpoints of others. */
-  async ready(endpoints: { publishers?: number; subscriptions?: number } = {}, index = 0): Promise<void> {
-    const { publishers = 0, subscriptions = 0 } = endpoints;
+  async ready(peers: RoutePeers = {}, index = 0): Promise<void> {
+    const { publishers = 0, subscriptions = 0, servers = 0, clients = 0 } = peers;
     await this.until(() => {
       const { status } = this;
       const seen = this.route(index);
       if (status === undefined || seen === undefined) return false;
       const connected = status.mqtt === undefined || status.mqtt.state === 'connected';
       const subscribed = seen.subscribed !== false;
-      return (
-        connected && subscribed && seen.publishers === publishers && seen.subscriptions === subscriptions
-      );
+      const found =
+        seen.kind === 'service'
+          ? seen.servers === servers && seen.clients === clients
+          : seen.publishers === publishers && seen.subscriptions === subscriptions;
+      return connected && subscribed && found;
     });
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Connection } from '../../src/client/connection';
-import type { RouteSettings } from '../../src/ros/bridge-settings';
+import type { TopicRouteSettings } from '../../src/ros/bridge-settings';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import type { PayloadFormat } from '../../src/ros/payload-format';
@@ -40,7 +40,7 @@ describe('payload format of a route', function () {
   });
 
   /** A bridge with one route, and a ROS program on both sides of its topic. */
-  const bridged = async (format: PayloadFormat, change: Partial<RouteSettings> = {}) => {
+  const bridged = async (format: PayloadFormat, change: Partial<TopicRouteSettings> = {}) => {
     const domain = freshDomain();
     const chosen = route(domain, { ...change, format });
     const { rosName, type } = chosen;

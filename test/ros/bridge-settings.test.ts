@@ -5,9 +5,11 @@ import {
   checkBridge,
   checkRoute,
   type RouteSettings,
+  type ServiceRouteSettings,
+  type TopicRouteSettings,
 } from '../../src/ros/bridge-settings';
 
-const chatter: RouteSettings = {
+const chatter: TopicRouteSettings = {
   domain: 60,
   rosName: '/chatter',
   type: 'std_msgs/msg/String',
@@ -54,7 +56,7 @@ describe('bridge settings', () => {
     });
   }
 
-  const routeFaults: Array<[Partial<RouteSettings>, string]> = [
+  const routeFaults: Array<[Partial<TopicRouteSettings>, string]> = [
     [{ domain: 62 }, 'domain: expected one of 60, 61, got 62'],
     [{ rosName: 'chatter' }, 'ROS name "chatter" does not start with /'],
     [{ type: 'String' }, '"String" is not an interface type like "std_msgs/msg/String"'],
@@ -67,6 +69,46 @@ describe('bridge settings', () => {
     });
   }
 
+  const add: ServiceRouteSettings = {
+    kind: 'service',
+    domain: 60,
+    rosName: '/add',
+    type: 'example_interfaces/srv/AddTwoInts',
+    direction: 'mqtt-to-ros',
+  };
+  const serviceFaults: Array<[Record<string, unknown>, string]> = [
+    [{ kind: 'task' }, 'kind: expected one of topic, service, got "task"'],
+    [{ kind: 'toString' }, 'kind: expected one of topic, service, got "toString"'],
+    [
+      { type: 'std_msgs/msg/String' },
+      '"std_msgs/msg/String" is not a service type like "std_srvs/srv/Trigger"',
+    ],
+    [
+      { type: 'std_srvs/srv/Trigger_Request' },
+      '"std_srvs/srv/Trigger_Request" is not a service type like "std_srvs/srv/Trigger"',
+    ],
+    [{ direction: 'both' }, 'direction: expected mqtt-to-ros, got "both"'],
+    [{ timeout: 0 }, 'timeout: expected more than 0 and at most 86400000 ms, got 0'],
+    [{ timeout: Number.NaN }, 'timeout: expected more than 0 and at most 86400000 ms, got null'],
+  ];
+  for (const [change, message] of serviceFaults) {
+    it(`of a service are refused: ${message}`, () => {
+      const route = { ...add, ...change } as RouteSettings;
+      assert.throws(() => checkRoute(route, settings({ routes: [route] })), refusal(message));
+    });
+  }
+
+  it('allow a topic and a service of one name, but not two of a kind', () => {
+    const named: ServiceRouteSettings = { ...add, rosName: '/chatter', timeout: 100 };
+    const again = { ...named };
+    const all = settings({ routes: [chatter, named, again] });
+    checkRoute(named, all);
+    assert.throws(
+      () => checkRoute(again, all),
+      refusal('ROS name: expected one route for each service of domain 60, got "/chatter"'),
+    );
+  });
+
   it('refuse the second route of a name, and not the first', () => {
     const again: RouteSettings = { ...chatter, direction: 'ros-to-mqtt' };
     const elsewhere: RouteSettings = { ...chatter, domain: 61 };
@@ -75,7 +117,7 @@ describe('bridge settings', () => {
     checkRoute(elsewhere, all);
     assert.throws(
       () => checkRoute(again, all),
-      refusal('ROS name: expected one route for each name of domain 60, got "/chatter"'),
+      refusal('ROS name: expected one route for each topic of domain 60, got "/chatter"'),
     );
   });
 

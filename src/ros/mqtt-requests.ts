@@ -1,0 +1,126 @@
+import { replyTopicOf } from '../client/requester';
+import { shown, topicNameFault } from '../topic/topic-name';
+import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
+import type { RouteContext } from './bridge-route';
+import { countDrop, type RouteCounts } from './route-counts';
+
+/** What came of a request, as the user property `ros-status` of its reply says it. */
+export type ReplyStatus = 'ok' | 'timeout' | 'unavailable' | 'bad-request' | 'error';
+
+/** A request of an MQTT client. */
+export interface MqttRequest {
+  payload: Buffer;
+  /** How long the client cares for the reply, in ms, where it says so (Message Expiry Interval). */
+  patience: number | undefined;
+  /** Sends the reply, JSON text, to where the client wants it; nowhere when it wants none. */
+  reply(status: ReplyStatus, json: string): void;
+}
+
+export interface MqttRequestsOptions {
+  context: RouteContext;
+  /** Takes what is received, sent and dropped. */
+  counts: RouteCounts;
+  /** Requests of MQTT 5 come here; those of MQTT 3.1.1, whose replies have no other place, with levels below it. */
+  topic: string;
+  /** What the topic names of our own replies begin with. */
+  replyPrefix: string;
+  /** The interface type of the reply. */
+  type: string;
+  /** A fault in words that nobody else is told. */
+  fail(fault: string): void;
+}
+
+/**
+ * Requests that MQTT clients publish. MQTT 5 (section 4.10): the reply goes to the Response Topic and has the Correlation
+ * Data as it came. Otherwise a request at `<…>/@req/<id>` has its reply at `<…>/@rep/<id>`.
+ */
+export class MqttRequests {
+  readonly #options: MqttRequestsOptions;
+  readonly #handle: (request: MqttRequest) => void;
+  #subscription: BridgeSubscription | undefined;
+
+  constructor(options: MqttRequestsOptions, handle: (request: MqttRequest) => void) {
+    this.#options = options;
+    this.#handle = handle;
+  }
+
+  /** See `BridgeRoute.subscribed`. */
+  get subscribed(): boolean | undefined {
+    return this.#subscription?.granted;
+  }
+
+  open(): void {
+    const { context, topic, fail } = this.#options;
+    this.#subscription = context.connection?.subscribe(`${topic}/#`, {
+      message: (message) => this.#receive(message),
+      result: (error) => {
+        if (error !== undefined) fail(error.message);
+        context.changed();
+      },
+    });
+  }
+
+  close(): void {
+    this.#subscription?.close();
+  }
+
+  #receive({ topic, payload, via, properties = {} }: IncomingMessage): void {
+    const { context, counts, fail } = this.#options;
+    // Levels below the request's own that ask for nothing are replies, maybe ours.
+    if (topic !== this.#options.topic && replyTopicOf(topic) === undefined) return;
+    counts.mqttReceived++;
+    if (via.includes(context.bridgeId)) {
+      countDrop(counts, 'echo');
+      return;
+    }
+    const { responseTopic, correlationData, messageExpiryInterval } = properties;
+    const fault = responseTopic === undefined ? undefined : this.#responseTopicFault(responseTopic);
+    if (fault !== undefined) {
+      countDrop(counts, 'response-topic');
+      fail(`response topic "${shown(responseTopic as string)}" ${fault}`);
+      return;
+    }
+    const replyTopic = responseTopic ?? replyTopicOf(topic);
+    this.#handle({
+      payload,
+      patience: messageExpiryInterval === undefined ? undefined : messageExpiryInterval * 1000,
+      reply: (status, json) => {
+        if (replyTopic !== undefined) this.#reply(replyTopic, correlationData, status, json);
+      },
+    });
+  }
+
+  /** A client must not have the bridge publish what the client itself may not, least of all to the bridge. */
+  #responseTopicFault(topic: string): string | undefined {
+    const fault = topicNameFault(topic);
+    if (fault !== undefined) return `is not valid: ${fault}`;
+    if (topic.startsWith('$')) return 'begins with $, which is kept for brokers';
+    if (topic.startsWith(this.#options.replyPrefix)) return undefined;
+    return this.#options.context.mapping.toRos(topic) === undefined
+      ? undefined
+      : `is below the bridge's own prefix; only "${this.#options.replyPrefix}…" may be`;
+  }
+
+  #reply(topic: string, correlationData: Buffer | undefined, status: ReplyStatus, json: string): void {
+    const { context, counts, type } = this.#options;
+    const userProperties = { 'ros-status': status, 'ros-type': type, 'ros-via': context.bridgeId };
+    const properties = {
+      contentType: 'application/json',
+      payloadFormatIndicator: true,
+      userProperties,
+      ...(correlationData !== undefined && { correlationData }),
+    };
+    context.connection?.publish(
+      { topic, payload: json, qos: 1, retain: false, properties },
+      (undelivered) => {
+        if (undelivered === undefined) counts.mqttPublished++;
+        else countDrop(counts, undelivered);
+      },
+    );
+  }
+}
+
+/** What a client is told that gets no reply of ROS: its names cannot be those of a message's fields. */
+export function failedReply(status: Exclude<ReplyStatus, 'ok'>, message: string): string {
+  return JSON.stringify({ '@status': status, '@error': message });
+}
