@@ -9,6 +9,7 @@ export type CounterpartName =
   | 'mosquitto_sub'
   | 'dds-peer'
   | 'dds-gauge'
+  | 'dds-bridge'
   | 'dds-service'
   | 'dds-action'
   | 'fast-dds-peer'
@@ -25,6 +26,7 @@ const installed = (path: string) => resolve('.counterparts', path);
 const places: Partial<Record<CounterpartName, string>> = {
   'dds-peer': installed('dds/peer'),
   'dds-gauge': installed('dds/gauge'),
+  'dds-bridge': installed('dds/bridge'),
   'dds-service': installed('dds/service-peer'),
   'dds-action': installed('dds/action-peer'),
   'fast-dds-peer': installed('fast-dds/peer'),

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchBridge } from './bridge';
 import { benchBroker } from './broker';
 import { benchClient } from './client';
 import { benchCodec } from './codec';
@@ -17,6 +18,7 @@ type Bench = (print: (line: string) => void, options: BenchOptions) => void | Pr
 
 // `npm run bench [name...] [-- --long] [--only <part of a row's name>]`: every figure is a ratio to a counterpart measured in the same run.
 const benches: Record<string, Bench> = {
+  bridge: benchBridge,
   broker: benchBroker,
   client: benchClient,
   codec: benchCodec,

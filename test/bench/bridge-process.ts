@@ -1,0 +1,32 @@
+// A bridge of ours in a process of its own, as Node-RED runs it, for the bench. It gets its task as an argument, tells
+// `ready`, and answers every message with how long its flows' event loop was delayed since the one before, in ms.
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { RosThread } from '../../src/ros/ros-thread';
+import { TestBridge } from '../ros/bridge-fixture';
+import type { BridgeTask } from './bridge-task';
+
+async function main(): Promise<void> {
+  const { port, flowOutput, route } = JSON.parse(process.argv[2] as string) as BridgeTask;
+  const mqtt = {
+    target: { url: `mqtt://127.0.0.1:${port}` },
+    protocolVersion: 5,
+    clientId: 'bench',
+    keepAlive: 60,
+  } as const;
+  const bridge = await TestBridge.open(
+    new RosThread(),
+    { domains: [route.domain], routes: [route], mqtt },
+    { flowOutput },
+  );
+  await bridge.ready(route.direction === 'ros-to-mqtt' ? { publishers: 1 } : { subscriptions: 1 });
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  process.on('message', () => {
+    const counts = bridge.route()?.counts;
+    process.send?.({ p99: delay.percentile(99) / 1e6, max: delay.max / 1e6, counts });
+    delay.reset();
+  });
+  process.send?.('ready');
+}
+
+void main();

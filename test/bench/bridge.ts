@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findCounterpart } from '../counterparts';
+import type { BenchOptions } from './bench';
+import { type BridgeKind, paceFloor, paceOut, saturateFloor, saturateIn, saturateOut } from './bridge-runs';
+import { type BridgeSample, bridgeSamples } from './bridge-samples';
+import { type RunningBroker, startMosquitto, stop } from './broker-contestants';
+
+/** Multiples of mosquitto's own processor time per message; measured of the native bridge: see the issue. */
+const AIMS = {
+  out: { string: 1, imu: 1.2, scan: 8, cloud: 30, image: 20 },
+  in: { string: 0.97, imu: 0.9, scan: 3.6, cloud: undefined, image: undefined },
+} as const;
+const NAMES: Record<BridgeKind, string> = { ours: 'ours, JSON', c: 'C, CDR' };
+const PACE = 1000;
+const PACE_SECONDS = { short: 5, long: 600 };
+const CAMERA = { rate: 30, seconds: 10, flowOutput: true };
+
+/** Prints what a bridge of ours takes beside mosquitto, through which all goes, and beside a bridge in C. */
+export async function benchBridge(
+  print: (line: string) => void,
+  { long, only }: BenchOptions,
+): Promise<void> {
+  const program = findCounterpart('mosquitto');
+  if (program === undefined) throw new Error('mosquitto is missing: run "npm run test:setup"');
+  const folder = mkdtempSync(join(tmpdir(), 'bench-bridge-'));
+  const broker = await startMosquitto(program, folder, ['max_inflight_messages 0', 'max_queued_messages 0']);
+  const wanted = (name: string) => only === undefined || name.includes(only);
+  try {
+    const samples = bridgeSamples();
+    await printSaturated(print, broker, samples, wanted, long);
+    await printPaced(print, broker, samples, wanted, long);
+  } finally {
+    await stop(broker);
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function printSaturated(
+  print: (line: string) => void,
+  broker: RunningBroker,
+  samples: readonly BridgeSample[],
+  wanted: (name: string) => boolean,
+  long: boolean,
+): Promise<void> {
+  print('CPU per message, as fast as it goes, QoS 0; mosquitto: without a bridge\n');
+  print('| message | bridge | messages/s | CPU us | mosquitto us | ratio | aim | lost |');
+  print('|---|---|---|---|---|---|---|---|');
+  for (const sample of samples) {
+    const rows = (['out', 'in'] as const).flatMap((direction) =>
+      (['ours', 'c'] as const).map((kind) => {
+        const arrow = direction === 'out' ? 'ROS -> MQTT' : 'MQTT -> ROS';
+        return { direction, kind, name: `${sample.label}, ${arrow} | ${NAMES[kind]}` };
+      }),
+    );
+    if (!rows.some(({ name }) => wanted(name))) continue;
+    const floor = (await saturateFloor(broker, sample, long)).costs[0] as number;
+    for (const { direction, kind, name } of rows) {
+      if (!wanted(name)) continue;
+      const run = direction === 'out' ? saturateOut : saturateIn;
+      const { perSecond, costs, lost } = await run(broker, sample, kind, long);
+      const cost = costs[0] as number;
+      const aim = kind === 'ours' ? AIMS[direction][sample.name] : undefined;
+      const cells = [perSecond.toFixed(0), cost.toFixed(1), floor.toFixed(1), (cost / floor).toFixed(2)];
+      print(`| ${name} | ${cells.join(' | ')} | ${aim === undefined ? '' : `<= ${aim}`} | ${lost} |`);
+    }
+  }
+}
+
+async function printPaced(
+  print: (line: string) => void,
+  broker: RunningBroker,
+  samples: readonly BridgeSample[],
+  wanted: (name: string) => boolean,
+  long: boolean,
+): Promise<void> {
+  const seconds = long ? PACE_SECONDS.long : PACE_SECONDS.short;
+  const heading = `ROS -> MQTT at ${PACE} messages/s`;
+  if (wanted(heading)) {
+    const floor = await paceFloor(broker, PACE, PACE_SECONDS.short);
+    print(`\n${heading}; without a bridge p50 ${floor.p50.toFixed(3)} ms, p99 ${floor.p99.toFixed(3)} ms\n`);
+    print('| message | bridge | came | CPU us | p50 ms (aim) | p99 ms (aim) | resident MB |');
+    print('|---|---|---|---|---|---|---|');
+    for (const sample of samples.slice(0, 3)) {
+      for (const kind of ['ours', 'c'] as const) {
+        const { sent, came, cost, p50, p99, resident } = await paceOut(broker, sample, kind, {
+          rate: PACE,
+          seconds: kind === 'ours' ? seconds : PACE_SECONDS.short,
+        });
+        const times = Number.isNaN(p50)
+          ? ['', '']
+          : [`${p50.toFixed(3)} (<= ${(2 * floor.p50 + 0.1).toFixed(3)})`, `${p99.toFixed(3)} (< 1)`];
+        const memory = resident.map((bytes) => (bytes / 1e6).toFixed(0)).join(' -> ');
+        const cells = [sample.label, NAMES[kind], `${came} of ${sent}`, cost.toFixed(1), ...times, memory];
+        print(`| ${cells.join(' | ')} |`);
+      }
+    }
+  }
+  const camera = `1 MB camera at ${CAMERA.rate} Hz`;
+  if (wanted(camera)) {
+    const image = samples.at(-1) as BridgeSample;
+    const { sent, came, cost, loopDelay } = await paceOut(broker, image, 'ours', CAMERA);
+    print(
+      `\n${camera}, to MQTT and the flow: ${came} of ${sent} came, CPU ${cost.toFixed(0)} us each, ` +
+        `event loop of the flows delayed ${loopDelay.toFixed(2)} ms at p99 (aim < 5)`,
+    );
+  }
+}

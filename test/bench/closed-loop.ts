@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { processorTime } from './process-use';
+
+/** Until compilers and caches are taken to be warm, and what is measured, ms. */
+const DURATIONS = { short: { warmUp: 1500, measured: 2500 }, long: { warmUp: 3000, measured: 10_000 } };
+/** What has not come for so long is lost, ms. */
+const PATIENCE = 250;
+
+export interface LoopResult {
+  readonly perSecond: number;
+  /** Microseconds of processor time per message of each process. */
+  readonly costs: number[];
+  readonly lost: number;
+}
+
+/** Keeps so many messages under way: the next ones are sent when others have come. */
+export class ClosedLoop {
+  readonly #window: number;
+  readonly #send: (count: number) => void;
+  #underWay = 0;
+  #came = 0;
+  #lost = 0;
+  #scheduled = false;
+  #running = false;
+
+  constructor(window: number, send: (count: number) => void) {
+    this.#window = window;
+    this.#send = send;
+  }
+
+  came(count: number): void {
+    this.#came += count;
+    this.#underWay = Math.max(0, this.#underWay - count);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#refill();
+    });
+  }
+
+  /** Runs the load, and says what the processes took of it. */
+  async run(pids: readonly number[], long: boolean): Promise<LoopResult> {
+    const { warmUp, measured } = DURATIONS[long ? 'long' : 'short'];
+    this.#running = true;
+    this.#refill();
+    let before = -1;
+    const watch = setInterval(() => {
+      if (this.#came === before) {
+        this.#lost += this.#underWay;
+        this.#underWay = 0;
+        this.#refill();
+      }
+      before = this.#came;
+    }, PATIENCE);
+    await sleep(warmUp);
+    const [first, start, used] = [this.#came, performance.now(), pids.map(processorTime)];
+    this.#lost = 0;
+    await sleep(measured);
+    const count = this.#came - first;
+    const elapsed = performance.now() - start;
+    const costs = pids.map((pid, index) => (1000 * (processorTime(pid) - (used[index] as number))) / count);
+    clearInterval(watch);
+    this.#running = false;
+    return { perSecond: (1000 * count) / elapsed, costs, lost: this.#lost };
+  }
+
+  #refill(): void {
+    const room = this.#window - this.#underWay;
+    if (!this.#running || room <= 0) return;
+    this.#underWay += room;
+    this.#send(room);
+  }
+}
