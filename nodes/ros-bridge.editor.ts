@@ -3,15 +3,17 @@ import { RosTopicMapping } from '../src/topic/ros-topic';
 import { aliasesOf, type Domain, DomainList, domainsFault, withDomainsOf } from './editor/domain-list';
 import type { EditorNode } from './editor/editor-api';
 import { brokerFault, isWholeNumber, refusedBy } from './editor/form-fault';
-import { type Route, RouteList, routesFault } from './editor/route-list';
+import { type DomainId, type Route, RouteList, routesFault } from './editor/route-list';
 
 interface Fields {
   name: string;
   broker: string;
   prefix: string;
-  discoveryRange: 'localhost' | 'subnet' | 'off';
+  discoveryRange: 'localhost' | 'subnet' | 'off' | 'environment';
   interfaces: string;
   peers: string;
+  advertisedAddress: string;
+  maxMessageSize: number;
   domains: Domain[];
   routes: Route[];
   definitions: string;
@@ -87,6 +89,18 @@ RED.nodes.registerType<Fields>('ros-bridge', {
       validate: refusedBy((node, value) => addressFault(node, value, isIPv4)),
     },
     peers: { value: '', validate: refusedBy((node, value) => addressFault(node, value, isPeer)) },
+    advertisedAddress: {
+      value: '',
+      validate: refusedBy((node, value) => addressFault(node, value, isIPv4)),
+    },
+    maxMessageSize: {
+      value: 64,
+      validate: refusedBy((node, value) =>
+        value === undefined || isWholeNumber(value, 1, 128)
+          ? undefined
+          : node._('ros-bridge.fault.maxMessageSize'),
+      ),
+    },
     domains: {
       value: [{ id: 0, alias: '' }],
       validate: refusedBy((node, value) => domainsFault(node, value as Domain[])),
@@ -113,6 +127,8 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     return this._('ros-bridge.label.output');
   },
   oneditprepare() {
+    // A flow of before the field has none.
+    if (this.maxMessageSize === undefined) $('#node-input-maxMessageSize').val(64);
     const pages = $('.mqttros-bridge-pages').children();
     const tabs = RED.tabs.create({
       element: $('.mqttros-bridge-tabs'),
@@ -123,7 +139,9 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     }
 
     const prefix = $('#node-input-prefix');
-    const topicOf = (domain: number, rosName: string, kind: 'req' | undefined) => {
+    const topicOf = (domain: DomainId, rosName: string, kind: 'req' | undefined) => {
+      // Only the runtime knows its environment.
+      if (typeof domain === 'string') return undefined;
       try {
         const aliases = aliasesOf(domainList.domains());
         return new RosTopicMapping({ prefix: String(prefix.val()), aliases }).toMqtt(domain, rosName, kind);

@@ -4,6 +4,7 @@ import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
 import type { BridgeSettings, Direction, RouteKind, RouteSettings } from '../src/ros/bridge-settings';
 import type { PayloadFormat } from '../src/ros/payload-format';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
+import { ENVIRONMENT_DOMAIN, rosEnvironment } from '../src/ros/ros-environment';
 import { RosThread } from '../src/ros/ros-thread';
 import type { BridgeStatus } from '../src/ros/ros-worker-messages';
 import { MAX_DOMAIN } from '../src/topic/ros-topic';
@@ -15,9 +16,12 @@ import { type NodeText, nodeText } from './node-text';
 interface Fields extends NodeDef {
   broker: string;
   prefix: string;
-  discoveryRange: DiscoveryRange;
+  discoveryRange: DiscoveryRange | 'environment';
   interfaces: string;
   peers: string;
+  advertisedAddress?: string;
+  /** In MiB. */
+  maxMessageSize?: number | string;
   domains: Array<{ id: number | string; alias: string }>;
   routes: Array<{
     /** Absent: a topic. */
@@ -34,6 +38,9 @@ interface Fields extends NodeDef {
   wires: string[][];
 }
 
+/** In MiB, and as much as CDR may have. */
+const DEFAULT_MAX_MESSAGE_SIZE = 64;
+const MAX_MESSAGE_SIZE = 128;
 /** As much text as is of use below a node, in characters. */
 const MAX_STATUS_LENGTH = 100;
 
@@ -67,13 +74,14 @@ export default function (RED: NodeAPI): void {
 
     try {
       const broker = brokerOf(RED, fields, text);
-      bridge = RosThread.shared().createBridge(bridgeSettings(fields, bridgeId(RED, this), broker, text), {
+      const settings = bridgeSettings(fields, bridgeId(RED, this), broker, text);
+      bridge = RosThread.shared().createBridge(settings, {
         flowOutput: isWired(fields.wires),
         // Looked up at each attempt: a deploy may replace the broker under a bridge that stays.
         brokerPort: (port) => broker?.embeddedBroker().acceptPort(port),
         password: () => presentPassword(broker),
       });
-      bridge.on('status', (state) => show(nodeStatus(state, fields.discoveryRange, broker, text)));
+      bridge.on('status', (state) => show(nodeStatus(state, settings.range, broker, text)));
     } catch (error) {
       return refuse(error as Error);
     }
@@ -116,7 +124,8 @@ function bridgeSettings(
   text: NodeText,
 ): BridgeSettings {
   const domain = (field: string, value: number | string): number => {
-    const number = wholeNumber(value, 0, MAX_DOMAIN);
+    // Without the variable, programs of ROS 2 are in domain 0.
+    const number = value === ENVIRONMENT_DOMAIN ? 0 : wholeNumber(value, 0, MAX_DOMAIN);
     if (number === undefined) throw new Error(text('errors.domain', { field, value, max: MAX_DOMAIN }));
     return number;
   };
@@ -149,15 +158,26 @@ function bridgeSettings(
       ...(isSet && { timeout: Number(timeout) * 1000 }),
     } as RouteSettings;
   });
+  const discovery =
+    fields.discoveryRange === 'environment'
+      ? rosEnvironment(process.env)
+      : { range: fields.discoveryRange, peers: [] };
+  const advertisedAddress = string('advertised address', fields.advertisedAddress).trim();
+  const { maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE } = fields;
+  const mebibytes = wholeNumber(maxMessageSize, 1, MAX_MESSAGE_SIZE);
+  if (mebibytes === undefined)
+    throw new Error(text('errors.maxMessageSize', { value: maxMessageSize, max: MAX_MESSAGE_SIZE }));
   const aliases = domains.filter(({ alias }) => alias !== '').map((row) => [row.alias, row.id]);
   return {
     id,
     prefix: string('prefix', fields.prefix),
     aliases: Object.fromEntries(aliases),
     domains: domains.length === 0 ? [0] : domains.map((row) => row.id),
-    range: fields.discoveryRange,
+    range: discovery.range,
     interfaces: entries(string('interfaces', fields.interfaces)),
-    peers: entries(string('peers', fields.peers)),
+    peers: [...new Set([...entries(string('peers', fields.peers)), ...discovery.peers])],
+    ...(advertisedAddress !== '' && { advertisedAddress }),
+    maxSampleBytes: mebibytes * 1024 * 1024,
     routes,
     definitions: string('definitions', fields.definitions),
     ...(broker !== undefined && { mqtt: mqttSettings(broker, id) }),

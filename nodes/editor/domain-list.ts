@@ -2,17 +2,19 @@ import { RosTopicMapping } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
 import { rowsIn, textIn } from './list-row';
-import { domainFault, type Route } from './route-list';
+import { type DomainId, domainFault, domainIn, type Route } from './route-list';
 
 /** One row of a bridge's domains, as the flow file keeps it; an empty alias is none. */
 export interface Domain {
-  id: number;
+  id: DomainId;
   alias: string;
 }
 
 /** The aliases in the shape that the topic mapping takes. */
 export function aliasesOf(domains: readonly Domain[]): Record<string, number> {
-  return Object.fromEntries(domains.filter(({ alias }) => alias !== '').map(({ id, alias }) => [alias, id]));
+  return Object.fromEntries(
+    domains.flatMap(({ id, alias }) => (alias === '' || typeof id === 'string' ? [] : [[alias, id]])),
+  );
 }
 
 /** The domains with those that only routes name: a bridge joins each domain of its routes. */
@@ -24,7 +26,7 @@ export function withDomainsOf(routes: readonly Route[], domains: readonly Domain
 
 /** Why a list of domains is refused, naming the row. */
 export function domainsFault(node: EditorNode, domains: readonly Domain[]): string | undefined {
-  const ids = new Set<number>();
+  const ids = new Set<DomainId>();
   const aliases = new Set<string>();
   for (const [index, { id, alias }] of domains.entries()) {
     const reason =
@@ -77,7 +79,7 @@ export class DomainList {
     return rowsIn(this.#list).map((row) => domainOf(row));
   }
 
-  #addRow(row: JQuery, id: number | undefined, alias: string): void {
+  #addRow(row: JQuery, id: DomainId | undefined, alias: string): void {
     const text = (key: string) => this.#node._(`ros-bridge.${key}`);
     const line = $('<div class="mqttros-route-line">').appendTo(row);
     $('<input type="text" class="mqttros-domain-id">')
@@ -100,9 +102,8 @@ export class DomainList {
 }
 
 function domainOf(row: JQuery): Domain {
-  const id = textIn(row, '.mqttros-domain-id');
   return {
-    id: id === '' ? Number.NaN : Number(id),
+    id: domainIn(row, '.mqttros-domain-id'),
     alias: textIn(row, '.mqttros-domain-alias'),
   };
 }

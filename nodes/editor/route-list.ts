@@ -1,17 +1,21 @@
 import type { Direction, RouteKind } from '../../src/ros/bridge-settings';
 import { interfaceTypeFault, rosNameFault, serviceTypeFault } from '../../src/ros/names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
+import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
 import { MAX_DOMAIN } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
 import { COMMON_INTERFACE_TYPES, COMMON_SERVICE_TYPES } from './interface-types';
 import { addSelect, rowsIn, textIn } from './list-row';
 
+/** A number, or the domain of ROS 2 programs that are started in Node-RED's environment. */
+export type DomainId = number | typeof ENVIRONMENT_DOMAIN;
+
 /** One row of a bridge's routes, as the flow file keeps it. */
 export interface Route {
   /** Absent: a topic. */
   kind?: RouteKind;
-  domain: number;
+  domain: DomainId;
   rosName: string;
   type: string;
   direction: Direction;
@@ -32,7 +36,7 @@ const NEW_ROUTE: Route = { domain: 0, rosName: '', type: '', direction: 'both' }
 export function routesFault(
   node: EditorNode,
   routes: readonly Route[],
-  domains: readonly { id: number }[],
+  domains: readonly { id: DomainId }[],
 ): string | undefined {
   if (routes.length === 0) return node._('ros-bridge.fault.noRoute');
   const seen = new Set<string>();
@@ -65,10 +69,18 @@ function timeoutFault(node: EditorNode, { timeout = '' }: Route): string | undef
 
 /** Why a domain is refused. */
 export function domainFault(node: EditorNode, domain: unknown): string | undefined {
-  return isWholeNumber(domain, 0, MAX_DOMAIN) ? undefined : node._('ros-bridge.fault.domain');
+  const isDomain = domain === ENVIRONMENT_DOMAIN || isWholeNumber(domain, 0, MAX_DOMAIN);
+  return isDomain ? undefined : node._('ros-bridge.fault.domain');
 }
 
-type TopicOf = (domain: number, rosName: string, kind: 'req' | undefined) => string | undefined;
+/** What stands in an input; what is no number stays NaN, which no check accepts and the flow file keeps as null. */
+export function domainIn(row: JQuery, selector: string): DomainId {
+  const text = textIn(row, selector);
+  if (text === ENVIRONMENT_DOMAIN) return text;
+  return text === '' ? Number.NaN : Number(text);
+}
+
+type TopicOf = (domain: DomainId, rosName: string, kind: 'req' | undefined) => string | undefined;
 
 /** The editable list of a bridge's routes; each row shows the topic name it stands for. */
 export class RouteList {
@@ -159,14 +171,12 @@ export class RouteList {
 
 function routeOf(row: JQuery): Route {
   const value = (selector: string) => textIn(row, selector);
-  const domain = value('.mqttros-route-domain input');
   const [kind, direction] = value('.mqttros-route-way').split(' ') as [RouteKind, Direction];
   const timeout = value('.mqttros-route-timeout input');
   const format = value('.mqttros-route-format') as PayloadFormat;
   return {
     ...(kind !== 'topic' && { kind }),
-    // What is no number stays NaN, which no check accepts and the flow file keeps as null.
-    domain: domain === '' ? Number.NaN : Number(domain),
+    domain: domainIn(row, '.mqttros-route-domain input'),
     rosName: value('.mqttros-route-name'),
     type: value('.mqttros-route-type'),
     direction,

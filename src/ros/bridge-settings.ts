@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { ConnectionSettings } from '../client/connection';
 import { MAX_DOMAIN } from '../topic/ros-topic';
+import { MAX_CDR_BYTES } from './cdr-reader';
 import { interfaceTypeFault, rosNameFault, serviceTypeFault } from './names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
 import type { DiscoveryRange } from './ros-backend';
@@ -72,6 +73,10 @@ export interface BridgeSettings {
   interfaces: string[];
   /** `address` or `address:port`. */
   peers: string[];
+  /** The IPv4 address at which others reach this machine where it is none of its own, as from within a container. */
+  advertisedAddress?: string;
+  /** The largest message of ROS, in bytes; default 64 MiB. */
+  maxSampleBytes?: number;
   routes: RouteSettings[];
   /** Interface types that are not bundled, as text that `parseInterfaces` reads. */
   definitions?: string;
@@ -121,6 +126,13 @@ export function checkBridge(settings: BridgeSettings): void {
     if (!isIPv4(address) || Number(port) < 1 || Number(port) > 65535) {
       refuse('peer', peer, 'an IPv4 address or address:port');
     }
+  }
+  const { advertisedAddress, maxSampleBytes = 1 } = settings;
+  if (advertisedAddress !== undefined && !isIPv4(advertisedAddress)) {
+    refuse('advertised address', advertisedAddress, 'an IPv4 address');
+  }
+  if (!Number.isInteger(maxSampleBytes) || maxSampleBytes < 1 || maxSampleBytes > MAX_CDR_BYTES) {
+    refuse('largest message', maxSampleBytes, `an integer from 1 to ${MAX_CDR_BYTES} bytes`);
   }
   for (const [index, row] of typeTable.entries()) {
     const fault = typeTableFault(row, typeTable.slice(0, index));

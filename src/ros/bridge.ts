@@ -118,7 +118,7 @@ export class Bridge {
   }
 
   async #openDomain(domain: number): Promise<void> {
-    const { range, interfaces, peers, id } = this.#settings;
+    const { range, interfaces, peers, advertisedAddress, maxSampleBytes, id } = this.#settings;
     const nodeName = `mqtt_ros_bridge_${id.replace(/[^A-Za-z0-9]/g, '_')}`;
     try {
       const opened = await this.#parts.backend.openDomain({
@@ -126,6 +126,8 @@ export class Bridge {
         range,
         interfaces,
         peers,
+        advertisedAddress,
+        maxSampleBytes,
         nodeName,
         bridgeId: id,
       });

@@ -29,6 +29,10 @@ export interface RosDomainOptions {
   interfaces: readonly string[];
   /** Where to look besides multicast: `address` or `address:port`. */
   peers: readonly string[];
+  /** The IPv4 address at which others reach this machine where it is none of its own. */
+  advertisedAddress?: string | undefined;
+  /** The largest message, in bytes; the backend's own default where absent. */
+  maxSampleBytes?: number | undefined;
   /** The name under which ROS 2 lists the user's endpoints, without a namespace. */
   nodeName: string;
   /** The user's, by which other bridges know it in the domain. */

@@ -3,7 +3,7 @@ import type { EndpointPair } from '../rtps/matching';
 import { Participant } from '../rtps/participant';
 import type { Reader, Sample } from '../rtps/reader';
 import type { RemoteEndpoint } from '../rtps/remote-endpoint';
-import type { EndpointOptions, Writer } from '../rtps/writer';
+import { type EndpointOptions, Writer } from '../rtps/writer';
 import { encodeUserData, typeHashIn } from './endpoint-user-data';
 import { ddsTopicName, ddsTypeName, rosNameOf, rosServiceOf, rosTypeOf } from './names';
 import type {
@@ -28,7 +28,7 @@ import { RtpsServiceServer } from './rtps-service-server';
 import { decodeBridgeIds, encodeBridgeIds, type Via } from './via';
 
 /**
- * Reaches ROS 2 through our own RTPS participants: one per domain, range, interfaces and peers, which the bridges of
+ * Reaches ROS 2 through our own RTPS participants: one per domain and way of reaching others, which the bridges of
  * the runtime share and the last user closes.
  */
 export class RtpsBackend implements RosBackend {
@@ -37,8 +37,9 @@ export class RtpsBackend implements RosBackend {
   readonly #participants = new Map<string, SharedParticipant>();
 
   async openDomain(options: RosDomainOptions): Promise<RosDomain> {
-    const { domain, range, interfaces, peers, nodeName, bridgeId } = options;
-    const key = JSON.stringify([domain, range, interfaces, peers]);
+    const { nodeName, bridgeId, ...place } = options;
+    const { domain, range, interfaces, peers, advertisedAddress, maxSampleBytes } = place;
+    const key = JSON.stringify([domain, range, interfaces, peers, advertisedAddress, maxSampleBytes]);
     let shared = this.#participants.get(key);
     if (shared === undefined) {
       shared = new SharedParticipant(options);
@@ -60,6 +61,10 @@ export class RtpsBackend implements RosBackend {
   }
 }
 
+/** Different ones that are told of a participant. */
+const MAX_WARNINGS = 100;
+/** How long a subscription must have been behind for a warning, in ms. */
+const BEHIND_FOR = 1000;
 /** More would make announcements of a participant too long; the others are known by the samples that they carry alone. */
 const MAX_ANNOUNCED_BRIDGES = 256;
 
@@ -80,12 +85,14 @@ class SharedParticipant {
   #bridges: ReadonlySet<string> | undefined;
   #started: Promise<void> | undefined;
 
-  constructor({ domain, range, interfaces, peers }: RosDomainOptions) {
+  constructor({ domain, range, interfaces, peers, advertisedAddress, maxSampleBytes }: RosDomainOptions) {
     this.participant = new Participant({
       domain,
       range,
-      ...(interfaces.length > 0 && { interfaces }),
+      interfaces,
       peers,
+      ...(advertisedAddress !== undefined && { advertisedAddress }),
+      ...(maxSampleBytes !== undefined && { maxSampleBytes }),
     });
     // One listener for each endpoint of each bridge.
     this.participant.setMaxListeners(0);
@@ -143,12 +150,28 @@ class SharedParticipant {
     participant.on('endpoint-lost', ({ guid }) => {
       if (this.endpoints.delete(guid) || this.services.delete(guid)) this.#graphChanged();
     });
-    participant.on('warning', (warning) => {
-      this.warnings.add(warning);
-      for (const listener of [...this.warningListeners]) listener(warning);
+    participant.on('warning', (warning) => this.#warn(warning));
+    participant.on('behind', (pair) => {
+      // A burst is more than the history holds, and is acknowledged soon.
+      setTimeout(() => this.#checkBehind(pair), BEHIND_FOR).unref();
     });
     await participant.start();
     this.graph.open();
+  }
+
+  #checkBehind({ local, remote }: EndpointPair): void {
+    const topic = rosNameOf(local.topic);
+    if (topic === undefined || !(local instanceof Writer) || local.unacknowledged <= local.qos.depth) return;
+    const node = [...this.graph.nodes()].find(({ readers }) => readers.includes(remote.guid));
+    const of = node === undefined ? '' : ` of node ${fullName(node)}`;
+    this.#warn(`topic ${topic}: a subscription${of} does not keep up, and misses messages`);
+  }
+
+  /** Says each thing once. */
+  #warn(warning: string): void {
+    if (this.warnings.has(warning) || this.warnings.size >= MAX_WARNINGS) return;
+    this.warnings.add(warning);
+    for (const listener of [...this.warningListeners]) listener(warning);
   }
 
   #usersChanged(): void {
@@ -233,8 +256,8 @@ class RtpsDomain implements RosDomain {
   }
 
   *nodes(): Iterable<RosNode> {
-    for (const { namespace, name, readers, writers } of this.#shared.graph.nodes()) {
-      yield { name: `${namespace === '/' ? '' : namespace}/${name}`, endpoints: [...readers, ...writers] };
+    for (const node of this.#shared.graph.nodes()) {
+      yield { name: fullName(node), endpoints: [...node.readers, ...node.writers] };
     }
   }
 
@@ -406,6 +429,10 @@ function serviceEndpoint({ guid, kind, topic, type }: RemoteEndpoint): RosServic
     rosName,
     type: requestType.slice(0, -'_Request'.length),
   };
+}
+
+function fullName({ namespace, name }: { namespace: string; name: string }): string {
+  return `${namespace === '/' ? '' : namespace}/${name}`;
 }
 
 function isOf(options: RosServiceOptions, { rosName, type }: LocalServer): boolean {

@@ -120,6 +120,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   readonly #local = new Set<Writer | Reader>();
   #lastEntityKey = 0;
   #expiryTimer: NodeJS.Timeout | undefined;
+  #hasToldTooLarge = false;
   #closing: Promise<void> | undefined;
   #state: 'new' | 'started' | 'closed' = 'new';
 
@@ -241,7 +242,10 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     // Closed while the sockets were being bound.
     if ((this.#state as string) === 'closed') return;
     this.#participants.start();
-    this.#expiryTimer = setInterval(() => this.#receiver.expire(), EXPIRY_MS);
+    this.#expiryTimer = setInterval(() => {
+      this.#receiver.expire();
+      this.#tellTooLarge();
+    }, EXPIRY_MS);
   }
 
   /** What is announced with the participant from now on. */
@@ -379,6 +383,15 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     if (!this.#local.delete(endpoint)) return;
     this.#endpoints.withdraw(endpoint);
     this.#matching.removeLocal(endpoint);
+  }
+
+  #tellTooLarge(): void {
+    if (this.#hasToldTooLarge || this.#statistics.samplesTooLarge === 0) return;
+    this.#hasToldTooLarge = true;
+    this.emit(
+      'warning',
+      `samples of more than ${this.#maxSampleBytes} bytes, the largest taken, are not received`,
+    );
   }
 
   #participantFound(participant: FoundParticipant): void {

@@ -4,6 +4,7 @@ import type { BrokerConfigNode } from '../../nodes/mqtt-broker-config';
 import { Connection } from '../../src/client/connection';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
+import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
 import { Mosquitto } from '../client/mosquitto';
 import { connected, Inbox, settingsFor } from '../client/observed';
@@ -79,6 +80,46 @@ describe('ros-bridge', function () {
     await completed.until(1);
     await peer.until(() => peer.heard.length === 1);
     assert.deepEqual(peer.heard, ['{"data":"from the flow"}']);
+  });
+
+  it('goes where the environment of ROS 2 says, with the domain of it', async () => {
+    const domain = freshDomain();
+    const { env } = process;
+    const { ROS_DOMAIN_ID, ROS_AUTOMATIC_DISCOVERY_RANGE, ROS_STATIC_PEERS } = env;
+    Object.assign(env, {
+      ROS_DOMAIN_ID: String(domain),
+      ROS_AUTOMATIC_DISCOVERY_RANGE: 'LOCALHOST',
+      ROS_STATIC_PEERS: 'robot.local',
+    });
+    const id = ENVIRONMENT_DOMAIN;
+    const form = { discoveryRange: 'environment', domains: [{ id, alias: '' }], routes: [routeTo(id)] };
+    try {
+      await start(flow(form));
+      await statusOf('peer: expected an IPv4 address or address:port, got "robot.local"');
+      await stop();
+      env.ROS_STATIC_PEERS = '127.0.0.1';
+      await start(flow(form));
+      await statusOf(`no ROS 2 found on this machine, domain ${domain}`);
+      const peer = keep(await RosPeer.start(domain));
+      await peer.listen('/chatter');
+    } finally {
+      for (const [name, value] of Object.entries({
+        ROS_DOMAIN_ID,
+        ROS_AUTOMATIC_DISCOVERY_RANGE,
+        ROS_STATIC_PEERS,
+      }))
+        if (value === undefined) delete env[name];
+        else env[name] = value;
+    }
+  });
+
+  it('is in domain 0 of the form where the environment names none', async () => {
+    const settings = { discoveryRange: 'off', domains: [{ id: ENVIRONMENT_DOMAIN, alias: 'here' }] };
+    await start(flow({ ...settings, routes: [routeTo(ENVIRONMENT_DOMAIN)] }));
+    await statusOf('does not look for ROS 2');
+    const completed = new Sink('completed');
+    receive('ros/here/chatter', { data: 'nobody listens' });
+    await completed.until(1);
   });
 
   it('takes interface types from the form, and refuses definitions that are wrong', async () => {
@@ -264,6 +305,12 @@ describe('ros-bridge', function () {
     ['alias', { domains: [{ id: 0, alias: 7 }] }, 'domains, row 1: alias: expected text, got 7'],
     ['ROS name', { routes: [routeTo(0, { rosName: 7 })] }, 'routes, row 1: ROS name: expected text, got 7'],
     ['list of peers', { peers: [] }, 'peers: expected text, got []'],
+    ['own address', { advertisedAddress: 'me' }, 'advertised address: expected an IPv4 address, got "me"'],
+    [
+      'largest message',
+      { maxMessageSize: '0' },
+      'Largest message: expected a whole number of MiB from 1 to 128, got “0”',
+    ],
     ['broker', { broker: 'nowhere' }, 'The chosen broker is missing or disabled'],
     ['prefix', { prefix: '' }, 'topic prefix "" is not valid: topic name is empty'],
     [

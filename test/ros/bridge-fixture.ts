@@ -40,6 +40,7 @@ export const route = (domain: number, change: Partial<TopicRouteSettings> = {}):
 export class TestBridge extends Watch {
   readonly messages: BridgeMessage[] = [];
   readonly problems: string[] = [];
+  readonly warnings: string[] = [];
   readonly states: BridgeState['state'][] = [];
 
   private constructor(readonly handle: BridgeHandle) {
@@ -50,6 +51,10 @@ export class TestBridge extends Watch {
     });
     handle.on('problem', ({ message }) => {
       this.problems.push(message);
+      this.changed();
+    });
+    handle.on('warning', (warning) => {
+      this.warnings.push(warning);
       this.changed();
     });
     handle.on('status', ({ state }) => {

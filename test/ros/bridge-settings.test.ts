@@ -32,6 +32,7 @@ describe('bridge settings', () => {
   it('are taken when every field is of use', () => {
     const peers = ['10.0.0.2', '10.0.0.3:7410'];
     checkBridge(settings({ aliases: { car: 61 }, range: 'off', interfaces: [], peers }));
+    checkBridge(settings({ advertisedAddress: '192.0.2.1', maxSampleBytes: 2 ** 27 }));
     checkRoute(chatter, settings());
   });
 
@@ -45,6 +46,12 @@ describe('bridge settings', () => {
     [{ peers: ['robot.local'] }, 'peer: expected an IPv4 address or address:port, got "robot.local"'],
     [{ peers: ['10.0.0.2:0'] }, 'peer: expected an IPv4 address or address:port, got "10.0.0.2:0"'],
     [{ peers: ['10.0.0.2:70000'] }, 'peer: expected an IPv4 address or address:port, got "10.0.0.2:70000"'],
+    [{ advertisedAddress: 'host' }, 'advertised address: expected an IPv4 address, got "host"'],
+    [
+      { maxSampleBytes: 2 ** 27 + 1 },
+      'largest message: expected an integer from 1 to 134217728 bytes, got 134217729',
+    ],
+    [{ maxSampleBytes: 0 }, 'largest message: expected an integer from 1 to 134217728 bytes, got 0'],
     [
       { range: 'everywhere' as 'subnet' },
       'discovery range: expected one of off, localhost, subnet, got "everywhere"',
