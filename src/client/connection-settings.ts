@@ -163,6 +163,24 @@ export interface PublishOptions {
   topicAlias?: number;
 }
 
+/** A message of QoS 0 that is sent at once or not at all. */
+export interface Post {
+  topic: string;
+  /** Not to be changed any more. */
+  payload: Buffer;
+  retain: boolean;
+  /** Left out on MQTT 3.1.1. Messages that share the topic and this very object share their encoding. */
+  properties: MessageProperties;
+  /** Further user properties, of this message alone. */
+  userProperties: Readonly<Record<string, string>>;
+}
+
+/**
+ * `offline`: there is no connection. `full`: too much waits for the network. `refused`: the topic name or a property is
+ * invalid, or the broker has said that it does not take the message.
+ */
+export type PostOutcome = 'sent' | 'offline' | 'full' | 'refused';
+
 /** What is known of a message that the broker has acknowledged; empty at QoS 0. */
 export interface PublishReceipt {
   /** Packet identifier, at QoS 1 and 2. */

@@ -5,6 +5,8 @@ import {
   type ConnectionStatistics,
   type ConnectionStatus,
   furtherSession,
+  type Post,
+  type PostOutcome,
   type PublishOptions,
   type PublishReceipt,
   type QoS,
@@ -26,6 +28,8 @@ export type {
   Endpoint,
   MessageProperties,
   PasswordSource,
+  Post,
+  PostOutcome,
   ProxySettings,
   PublishOptions,
   PublishReceipt,
@@ -182,6 +186,14 @@ export class Connection {
       (topicAlias === undefined ? undefined : topicAliasFault(topicAlias));
     if (fault !== undefined) return Promise.reject(new PublishError(topic, fault));
     return this.#session(MAIN).session.publish(topic, payload, options);
+  }
+
+  /**
+   * Sends a message of QoS 0 with the next turn of the loop, or not at all: for many messages of which the newest counts
+   * more than the last one's fate. Nothing is queued but in the network's buffers, and nothing is promised.
+   */
+  post(message: Post): PostOutcome {
+    return this.#session(MAIN).session.post(message);
   }
 
   /**

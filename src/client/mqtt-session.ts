@@ -5,6 +5,8 @@ import {
   type ConnectionSettings,
   type ConnectionStatus,
   isLasting,
+  type Post,
+  type PostOutcome,
   type PublishOptions,
   type PublishReceipt,
   type SessionStatistics,
@@ -183,6 +185,11 @@ export class MqttSession {
       options,
       state === 'connected' ? undefined : (reason ?? 'the connection is being made'),
     );
+  }
+
+  /** See `Connection.post`. */
+  post(message: Post): PostOutcome {
+    return this.#connected?.post(message) ?? 'offline';
   }
 
   /** Resolves after SUBACK; rejects with SubscribeError when the broker refuses, NotConnectedError when there is no connection. */

@@ -8,13 +8,17 @@ import {
   type Packet,
   Store,
 } from 'mqtt';
+import { topicNameFault } from '../topic/topic-name';
 import { Backpressure } from './backpressure';
 import { type ConnectionEnd, EndCause } from './connection-end';
-import type { SubscribeOptions } from './connection-settings';
+import type { MessageProperties, Post, PostOutcome, SubscribeOptions } from './connection-settings';
 import { NotConnectedError } from './errors';
+import { messagePropertiesFault } from './message-properties';
 import type { OutgoingMessage } from './outgoing-message';
+import { PacketBatch } from './packet-batch';
 import type { PacketIdentifiers } from './packet-identifiers';
 import { PacketSizes } from './packet-sizes';
+import { PublishHead } from './publish-head';
 import { errorText, reasonCodeText } from './reason';
 import { SubscriptionRequests } from './subscription-requests';
 import { TopicAliases } from './topic-aliases';
@@ -24,6 +28,8 @@ const PUBREL = 0x62;
 const TOO_LARGE = Buffer.from([0xe0, 1, 0x95]);
 /** How long the broker has to close the network connection after DISCONNECT, in ms. */
 const FAREWELL_MS = 1000;
+/** What may wait in memory for the network at once of messages that are posted. */
+const MAX_POSTED_BYTES = 16 * 1024 * 1024;
 
 export type ConnackProperties = NonNullable<IConnackPacket['properties']>;
 
@@ -54,6 +60,8 @@ export class NetworkConnection {
   readonly #client: MqttClient;
   readonly #subscribing: SubscriptionRequests;
   readonly #stream: Duplex;
+  readonly #batch: PacketBatch;
+  readonly #heads = new WeakMap<MessageProperties, PublishHead>();
   readonly #identifiers: PacketIdentifiers;
   readonly #observer: NetworkConnectionObserver;
   readonly #version5: boolean;
@@ -94,6 +102,7 @@ export class NetworkConnection {
     observer: NetworkConnectionObserver,
   ) {
     this.#stream = stream;
+    this.#batch = new PacketBatch(stream);
     this.#identifiers = identifiers;
     this.#observer = observer;
     this.#useAliases = topicAliases;
@@ -200,6 +209,25 @@ export class NetworkConnection {
     );
   }
 
+  /** See `Connection.post`. */
+  post(message: Post): PostOutcome {
+    const { payload, retain, userProperties } = message;
+    const { retainAvailable, maximumPacketSize = Number.POSITIVE_INFINITY } = this.brokerProperties;
+    const head = this.#head(message);
+    if (head === undefined || (retain && retainAvailable === false)) return 'refused';
+    const propertiesBytes = head.propertiesBytes(userProperties);
+    const headBytes = head.bytes(propertiesBytes, payload.length);
+    if (headBytes + payload.length > maximumPacketSize) return 'refused';
+    const waiting = this.#stream.writableLength + this.#batch.bytes;
+    if (waiting > 0 && waiting + payload.length > MAX_POSTED_BYTES) return 'full';
+    this.#batch.add(
+      headBytes,
+      (to, at) => head.write(to, at, propertiesBytes, payload.length, retain, userProperties),
+      payload,
+    );
+    return 'sent';
+  }
+
   /**
    * Resolves after SUBACK; rejects with SubscribeError when the broker refuses or does not answer, NotConnectedError when
    * the connection ends.
@@ -240,6 +268,7 @@ export class NetworkConnection {
   async close(): Promise<void> {
     if (this.#ended) return;
     const connected = this.connected;
+    if (connected) this.#batch.flush();
     this.#left = true;
     const client = this.#client;
     // It would wait without end for what is not answered.
@@ -332,6 +361,17 @@ export class NetworkConnection {
     for (const pinger of this.#pingers.splice(0)) pinger();
     this.#observer.ended(this.#cause.end);
     for (const leaver of this.#leavers) leaver();
+  }
+
+  /** `undefined` where topic or properties are at fault. */
+  #head({ topic, properties }: Post): PublishHead | undefined {
+    const known = this.#heads.get(properties);
+    if (known?.topic === topic) return known;
+    if (topicNameFault(topic) !== undefined || messagePropertiesFault(properties) !== undefined)
+      return undefined;
+    const head = new PublishHead(topic, this.#version5 ? properties : undefined);
+    this.#heads.set(properties, head);
+    return head;
   }
 
   // An alias makes a packet longer at first; one that is asked for was counted.

@@ -4,6 +4,7 @@ import {
   type ConnectionSettings,
   type ConnectionStatus,
   type MessageProperties,
+  type PostOutcome,
   type ReceivedMessage,
 } from '../client/connection';
 import type { BridgeMqttSettings } from './bridge-settings';
@@ -15,12 +16,22 @@ const MAX_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 /** A message that the broker is not asked to take, or did not take. */
 export type Undelivered = 'offline' | 'in-flight' | 'unacknowledged';
 
+const UNDELIVERED: Record<PostOutcome, Undelivered | undefined> = {
+  sent: undefined,
+  offline: 'offline',
+  full: 'in-flight',
+  refused: 'unacknowledged',
+};
+
 export interface OutgoingMessage {
   topic: string;
   payload: string | Buffer;
   qos: 0 | 1;
   retain: boolean;
+  /** Messages of one topic that share this very object take less time. */
   properties: MessageProperties;
+  /** Further user properties, of this message alone. */
+  userProperties?: Readonly<Record<string, string>>;
 }
 
 export interface IncomingMessage
@@ -138,7 +149,11 @@ export class BridgeConnection {
 
   /** Publishes; `settled` is told, at once or later, why the broker does not have the message, or nothing. */
   publish(message: OutgoingMessage, settled: (undelivered?: Undelivered) => void): void {
-    const { topic, payload, qos, retain, properties } = message;
+    const { topic, payload, qos, retain, properties, userProperties = {} } = message;
+    if (qos === 0 && Buffer.isBuffer(payload)) {
+      settled(UNDELIVERED[this.#connection.post({ topic, payload, retain, properties, userProperties })]);
+      return;
+    }
     const bytes = payload.length;
     if (!this.connected) {
       settled('offline');
@@ -152,7 +167,11 @@ export class BridgeConnection {
     this.#inFlight++;
     this.#inFlightBytes += bytes;
     void this.#connection
-      .publish(topic, payload, { qos, retain, properties })
+      .publish(topic, payload, {
+        qos,
+        retain,
+        properties: { ...properties, userProperties: { ...properties.userProperties, ...userProperties } },
+      })
       .then(
         () => undefined,
         () => 'unacknowledged' as const,

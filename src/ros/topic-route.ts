@@ -1,3 +1,4 @@
+import type { MessageProperties } from '../client/connection';
 import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeSubscription, OutgoingMessage } from './bridge-connection';
 import type { BridgeRoute, RouteContext } from './bridge-route';
@@ -21,8 +22,8 @@ export class TopicRoute implements BridgeRoute {
   readonly counts = newRouteCounts();
   readonly #codec: MessageCodec;
   readonly #payloads: PayloadCodec;
-  /** The user properties that are the same in each message. */
-  readonly #typeFacts: Readonly<Record<string, string>>;
+  /** Of every message that no other bridge has carried. */
+  readonly #properties: MessageProperties;
   readonly #context: RouteContext;
   #publisher: RosPublisher | undefined;
   #subscription: MatchingSubscription | undefined;
@@ -38,8 +39,8 @@ export class TopicRoute implements BridgeRoute {
     this.topic = context.mapping.toMqtt(settings.domain, settings.rosName);
     this.#codec = MessageCodec.for(context.library, settings.type);
     this.#payloads = new PayloadCodec(this.#codec, settings.format ?? 'json');
-    this.#typeFacts = { 'ros-type': settings.type, 'ros-type-hash': this.#codec.typeHash };
     this.#context = context;
+    this.#properties = this.#propertiesVia([]);
   }
 
   /** The last fault of this route, until a message is carried again. */
@@ -159,21 +160,30 @@ export class TopicRoute implements BridgeRoute {
   }
 
   #publishToMqtt(payload: Buffer, { sequence, sourceTimestamp, via = [] }: RosSample, qos: 0 | 1): void {
-    const userProperties: Record<string, string | string[]> = { ...this.#typeFacts };
+    const userProperties: Record<string, string> = {};
     if (sourceTimestamp !== undefined) userProperties['ros-stamp'] = String(sourceTimestamp);
     if (sequence !== undefined) userProperties['ros-seq'] = String(sequence);
-    userProperties['ros-via'] = [...via, this.#context.bridgeId];
     const message: OutgoingMessage = {
       topic: this.topic,
       payload,
       qos,
       retain: false,
-      properties: { ...this.#payloads.facts, userProperties },
+      properties: via.length === 0 ? this.#properties : this.#propertiesVia(via),
+      userProperties,
     };
     this.#context.connection?.publish(message, (undelivered) => {
       if (undelivered === undefined) this.counts.mqttPublished++;
       else this.#drop(undelivered);
     });
+  }
+
+  #propertiesVia(via: readonly string[]): MessageProperties {
+    const userProperties = {
+      'ros-type': this.settings.type,
+      'ros-type-hash': this.#codec.typeHash,
+      'ros-via': [...via, this.#context.bridgeId],
+    };
+    return { ...this.#payloads.facts, userProperties };
   }
 
   #reportIncompatible({ remote, policy }: RosIncompatibility): void {

@@ -1,0 +1,75 @@
+import type { Writable } from 'node:stream';
+
+const BUFFER_BYTES = 64 * 1024;
+/** What is larger is not copied. */
+const COPIED_BYTES = 16 * 1024;
+
+/** Has the packets of one turn of the loop go out together: a system call costs more than a small packet does. */
+export class PacketBatch {
+  readonly #stream: Writable;
+  #buffer: Buffer = Buffer.alloc(0);
+  /** Of the buffer: what was written before, and what waits behind it. */
+  #start = 0;
+  #end = 0;
+  /** Bytes that wait before those. */
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #scheduled = false;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+  }
+
+  /** Bytes that wait for the end of the turn. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Adds a packet.
+   * @param headBytes how many bytes before the payload it has
+   * @param writeHead writes these into the buffer at the offset, and returns where they end
+   * @param payload not to be changed any more
+   */
+  add(headBytes: number, writeHead: (to: Buffer, at: number) => number, payload: Buffer): void {
+    const isCopied = payload.length <= COPIED_BYTES;
+    const needed = headBytes + (isCopied ? payload.length : 0);
+    if (this.#end + needed > this.#buffer.length) {
+      this.#cut();
+      this.#buffer = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, needed));
+      this.#start = this.#end = 0;
+    }
+    const before = this.#end;
+    this.#end = writeHead(this.#buffer, this.#end);
+    if (isCopied) this.#end += payload.copy(this.#buffer, this.#end);
+    this.#bytes += this.#end - before;
+    if (!isCopied) {
+      this.#cut();
+      this.#chunks.push(payload);
+      this.#bytes += payload.length;
+    }
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Writes what waits now. */
+  flush(): void {
+    this.#cut();
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#bytes = 0;
+    if (this.#stream.destroyed) return;
+    this.#stream.cork();
+    for (const chunk of chunks) this.#stream.write(chunk);
+    this.#stream.uncork();
+  }
+
+  #cut(): void {
+    if (this.#end > this.#start) this.#chunks.push(this.#buffer.subarray(this.#start, this.#end));
+    this.#start = this.#end;
+  }
+}
