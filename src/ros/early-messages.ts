@@ -27,8 +27,8 @@ export class HeldMemory {
 }
 
 export interface EarlyMessagesOptions {
-  /** Where the route takes messages from MQTT, and where its description is stored; absent where it takes none. */
-  topics: { messages: string; meta: string } | undefined;
+  /** Where the route takes messages from MQTT; absent where it takes none. */
+  topic: string | undefined;
   connection: RouteConnection | undefined;
   bridgeId: string;
   memory: HeldMemory;
@@ -39,8 +39,6 @@ export interface EarlyMessagesOptions {
 export interface EarlyMessagesListener {
   /** A message says of which type it is (user property `ros-type`). */
   said(type: string): void;
-  /** The description that is stored at the broker, or one that has just been published. */
-  described(payload: Buffer): void;
   /** A message from MQTT was dropped. */
   dropped(): void;
   refused(error: Error): void;
@@ -64,7 +62,6 @@ export class EarlyMessages {
   readonly #options: EarlyMessagesOptions;
   readonly #listener: EarlyMessagesListener;
   #subscription: BridgeSubscription | undefined;
-  #metaSubscription: BridgeSubscription | undefined;
   #held: Held | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -79,19 +76,12 @@ export class EarlyMessages {
   }
 
   open(): void {
-    const { connection, topics } = this.#options;
-    if (topics === undefined) return;
-    const result = (error?: Error) =>
-      error === undefined ? this.#listener.changed() : this.#listener.refused(error);
-    this.#subscription = connection?.subscribe(topics.messages, {
+    const { connection, topic } = this.#options;
+    if (topic === undefined) return;
+    this.#subscription = connection?.subscribe(topic, {
       message: (message) => this.#receive(message),
-      result,
+      result: (error) => (error === undefined ? this.#listener.changed() : this.#listener.refused(error)),
     });
-    const message = ({ payload }: IncomingMessage) => {
-      // Empty: the description was removed.
-      if (payload.length > 0) this.#listener.described(payload);
-    };
-    this.#metaSubscription = connection?.subscribe(topics.meta, { message, result }, { retained: true });
   }
 
   /** Holds a message of the flow. Resolves when the route has taken it; rejects with the reason when it is dropped. */
@@ -119,9 +109,7 @@ export class EarlyMessages {
 
   close(reason: string): void {
     this.#subscription?.close();
-    this.#metaSubscription?.close();
     this.#subscription = undefined;
-    this.#metaSubscription = undefined;
     this.#release()?.drop(reason);
   }
 

@@ -1,5 +1,5 @@
 import type { RosTopic } from '../topic/ros-topic';
-import type { BridgeSubscriptionListener, RouteConnection } from './bridge-connection';
+import type { BridgeSubscription, BridgeSubscriptionListener, RouteConnection } from './bridge-connection';
 import type { BridgeRoute } from './bridge-route';
 import type { RouteSettings } from './bridge-settings';
 import { EarlyMessages, type HeldMemory } from './early-messages';
@@ -7,7 +7,7 @@ import { UnknownTypeError } from './message-codec';
 import type { MessageDefinition } from './message-definition';
 import type { RosDomain } from './ros-backend';
 import type { RouteName, RouteStatus } from './ros-worker-messages';
-import { addCounts, countDrop, newRouteCounts, type RouteCounts } from './route-counts';
+import { addCounts, countDrop, type RouteCounts } from './route-counts';
 import { routePeers } from './route-peers';
 import { RouteType } from './route-type';
 import { TypeInquiry } from './type-inquiry';
@@ -55,6 +55,7 @@ export class RouteEntry {
   #typed: RouteSettings;
   /** Of a route whose settings leave the type open. */
   #type: RouteType | undefined;
+  #meta: BridgeSubscription | undefined;
   #early: EarlyMessages | undefined;
   #route: BridgeRoute | undefined;
   /** What the route has subscribed with. */
@@ -88,18 +89,21 @@ export class RouteEntry {
       this.#refuse((error as Error).message);
       return;
     }
-    if (this.settings.type !== '') {
-      this.#openAs(this.settings.type, this.#domain);
+    const { type, rosName } = this.settings;
+    if (type !== '') {
+      this.#openAs(type, this.#domain);
       return;
     }
-    this.#type = new RouteType(this.settings.rosName, this.#domain, this.#parts.typeTable);
-    this.#wait(newRouteCounts());
+    this.#type = new RouteType(rosName, this.#domain, this.#parts.typeTable);
     this.look();
+    if (this.#route === undefined) this.#wait();
+    if (!this.#type.isTold) this.#followMeta(this.#type);
   }
 
   close(): void {
     this.#closed = true;
     this.#inquiry = undefined;
+    this.#forgetMeta();
     this.#early?.close('the route was closed');
     this.#route?.close();
     this.#route = undefined;
@@ -107,13 +111,14 @@ export class RouteEntry {
 
   /** The ROS graph has changed: what tells the type may be there now, or a robot that knows it. */
   look(): void {
-    if (this.#closed) return;
-    if (this.#type === undefined || this.#domain === undefined) {
+    if (this.#closed || this.#domain === undefined) return;
+    if (this.#type === undefined) {
       this.#inquiry?.look(this.settings.rosName, this.settings.type);
       return;
     }
-    const { type, ambiguous } = this.#type.find(this.#typed.type === '' ? undefined : this.#typed.type);
+    const { type, ambiguous } = this.#type.find();
     this.#ambiguity = this.#changed(this.#ambiguity, ambiguous && severalTypes(ambiguous));
+    if (this.#type.isTold) this.#forgetMeta();
     if (type === undefined) return;
     if (type === this.#typed.type) this.#inquiry?.look(this.settings.rosName, type);
     else this.#openAs(type, this.#domain);
@@ -157,15 +162,11 @@ export class RouteEntry {
   #openAs(type: string, domain: RosDomain): void {
     this.#typed = { ...this.settings, type };
     this.#inquiry = undefined;
-    if (this.#route !== undefined) {
-      this.#wait(this.#route.counts);
-      this.#route.close();
-      this.#route = undefined;
-    }
     try {
       this.#openRoute(domain);
     } catch (error) {
       const { message } = error as Error;
+      this.#replace(undefined);
       // Nodes are asked by the hash of a type, which discovery does not tell of a service.
       if (error instanceof UnknownTypeError && this.settings.kind !== 'service') {
         this.#refuse(`${message}; a robot that has it will be asked (ROS 2 Iron or later)`);
@@ -177,19 +178,29 @@ export class RouteEntry {
   #openRoute(domain: RosDomain): void {
     const route = this.#parts.make(this.#typed, domain, this.#connection());
     route.open();
-    this.#route = route;
+    this.#replace(route);
     this.#refusal = undefined;
     const { domain: id, rosName, type } = this.#typed;
     this.#parts.opened({ key: this.key, topic: route.topic, domain: id, rosName, type });
-    const early = this.#early;
-    this.#early = undefined;
-    if (early !== undefined) {
-      addCounts(route.counts, early.counts);
-      // The route has subscribed by now, so that nothing is missed between.
-      early.deliver(route, this.#mqtt);
-      early.close('the route was opened');
-    }
     this.#parts.changed();
+  }
+
+  /** Puts a route, or the wait for one, in the place of what there was. It has subscribed by now: nothing is missed. */
+  #replace(route: BridgeRoute | undefined): void {
+    const { counts } = this;
+    const before = this.#route;
+    const early = this.#early;
+    this.#route = route;
+    if (route === undefined) {
+      if (this.#type !== undefined) this.#wait();
+    } else {
+      this.#early = undefined;
+      early?.deliver(route, this.#mqtt);
+      early?.close('the route was opened');
+    }
+    before?.close();
+    if (counts !== undefined && this.counts !== undefined && counts !== this.counts)
+      addCounts(this.counts, counts);
   }
 
   /** The connection, which notes what the route takes its messages with: one that was held is given to that. */
@@ -210,23 +221,14 @@ export class RouteEntry {
   }
 
   /** Looks at what comes for the route, and holds it. */
-  #wait(counts: RouteCounts): void {
+  #wait(): void {
+    if (this.#early !== undefined) return;
     const { bridgeId, connection, memory, patience = PATIENCE } = this.#parts;
-    const topics = this.settings.direction === 'ros-to-mqtt' ? undefined : this.#parts.topics();
-    const hint = (take: () => void) => {
-      try {
-        take();
-      } catch (error) {
-        this.#parts.report(`${this.#label}: ${(error as Error).message}`);
-      }
-      // What the route subscribes meanwhile would be given the message that the connection is giving out now.
-      queueMicrotask(() => this.look());
-    };
+    const topic = this.#takesFromMqtt ? this.#parts.topics().messages : undefined;
     this.#early = new EarlyMessages(
-      { topics, connection, bridgeId, memory, patience },
+      { topic, connection, bridgeId, memory, patience },
       {
-        said: (type) => hint(() => this.#type?.say(type)),
-        described: (payload) => hint(() => this.#type?.describe(payload)),
+        said: (type) => this.#hint(() => this.#type?.say(type)),
         dropped: () => {
           if (this.#refusal === undefined && this.#ambiguity === undefined) this.#refuse(NO_TYPE);
           this.#parts.changed();
@@ -235,8 +237,45 @@ export class RouteEntry {
         changed: () => this.#parts.changed(),
       },
     );
-    addCounts(this.#early.counts, counts);
     this.#early.open();
+  }
+
+  /** Reads the description that is stored at the broker, and each that is published. */
+  #followMeta(type: RouteType): void {
+    if (!this.#takesFromMqtt) return;
+    this.#meta = this.#parts.connection?.subscribe(
+      this.#parts.topics().meta,
+      {
+        message: ({ payload }) => {
+          // Empty: it was removed.
+          if (payload.length > 0) this.#hint(() => type.describe(payload));
+        },
+        result: (error) => {
+          if (error !== undefined) this.#parts.report(`${this.#label}: ${error.message}`);
+        },
+      },
+      { retained: true },
+    );
+  }
+
+  #forgetMeta(): void {
+    this.#meta?.close();
+    this.#meta = undefined;
+  }
+
+  get #takesFromMqtt(): boolean {
+    return this.settings.direction !== 'ros-to-mqtt';
+  }
+
+  /** Takes what may tell the type, from the network. */
+  #hint(take: () => void): void {
+    try {
+      take();
+    } catch (error) {
+      this.#parts.report(`${this.#label}: ${(error as Error).message}`);
+    }
+    // What the route subscribes meanwhile would be given the message that the connection is giving out now.
+    queueMicrotask(() => this.look());
   }
 
   #refuse(reason: string): void {

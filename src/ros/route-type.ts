@@ -14,7 +14,10 @@ export class RouteType {
   readonly #domain: RosDomain;
   readonly #table: TypeTable;
   #said: string | undefined;
-  #meta: string | undefined;
+  /** What others in ROS had when they last had one type. */
+  #discovered: string | undefined;
+  #described: string | undefined;
+  #found: string | undefined;
 
   constructor(rosName: string, domain: RosDomain, table: TypeTable) {
     this.#rosName = rosName;
@@ -36,23 +39,30 @@ export class RouteType {
       throw new Error('@meta: expected JSON such as {"type":"std_msgs/msg/String"}');
     const fault = messageTypeFault(type);
     if (fault !== undefined) throw new Error(`@meta: ${fault}`);
-    this.#meta = type;
+    this.#described = type;
+  }
+
+  /** Whether what `@meta` says does not matter. */
+  get isTold(): boolean {
+    return this.#said !== undefined || this.#discovered !== undefined;
   }
 
   /**
-   * The type by what is known now; none while nothing tells. What the route has by now stays while others have it too or
-   * have none. Where others have several types under the name, which are `ambiguous` then, none is guessed.
+   * The type by what is known now; none while nothing tells. Where others have several types under the name, which are
+   * `ambiguous` then, what was found before stays, and otherwise none is guessed.
    */
-  find(present: string | undefined): { type?: string; ambiguous?: string[] } {
+  find(): { type?: string; ambiguous?: string[] } {
     const types = new Set<string>();
     for (const { rosName, type } of this.#domain.endpoints()) if (rosName === this.#rosName) types.add(type);
-    const stays = present !== undefined && (types.size !== 1 || types.has(present));
-    const [only] = types.size === 1 ? types : [];
-    const type =
-      this.#said ??
-      (stays ? present : only) ??
-      (types.size === 0 ? (this.#meta ?? this.#table.typeOf(this.#rosName)) : undefined);
-    return { ...(type !== undefined && { type }), ...(types.size > 1 && { ambiguous: [...types].sort() }) };
+    if (types.size === 1) [this.#discovered] = types;
+    if (this.#said !== undefined) this.#found = this.#said;
+    else if (types.size <= 1) {
+      this.#found = this.#discovered ?? this.#described ?? this.#table.typeOf(this.#rosName);
+    }
+    return {
+      ...(this.#found !== undefined && { type: this.#found }),
+      ...(types.size > 1 && { ambiguous: [...types].sort() }),
+    };
   }
 }
 
