@@ -199,6 +199,9 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
       case 'route-opened':
         this.#routes.set(report.name.key, report.name);
         break;
+      case 'route-closed':
+        this.#routes.delete(report.key);
+        break;
       case 'samples':
         for (const frame of splitFrames(report.joined)) this.#emitMessage(frame);
         this.#host.post({ type: 'read', bridge: this.key });

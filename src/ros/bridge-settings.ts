@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ConnectionSettings } from '../client/connection';
 import { MAX_DOMAIN } from '../topic/ros-topic';
 import { MAX_CDR_BYTES } from './cdr-reader';
+import { PATTERN_ACTIONS, type PatternSettings, patternFault } from './name-patterns';
 import { interfaceTypeFault, rosNameFault, serviceTypeFault } from './names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
 import type { DiscoveryRange } from './ros-backend';
@@ -82,6 +83,12 @@ export interface BridgeSettings {
   definitions?: string;
   /** Types by the names of topics, for routes without one of which nothing else tells it. */
   typeTable?: TypeTableRow[];
+  /** Topics that are bridged without a route of their own. */
+  patterns?: PatternSettings[];
+  /** Routes that patterns may open, at most; default 500. */
+  maxPatternRoutes?: number;
+  /** How long a route that a pattern opened stays while it carries nothing, in ms; default 60,000. */
+  idleTimeout?: number;
   /** How long a message waits until the type of its route is known, in ms; default 10,000. */
   typePatience?: number;
   /** Absent: messages travel between ROS and the flow only. */
@@ -138,9 +145,34 @@ export function checkBridge(settings: BridgeSettings): void {
     const fault = typeTableFault(row, typeTable.slice(0, index));
     if (fault !== undefined) throw new BridgeSettingsError(`type table, row ${index + 1}: ${fault}`);
   }
+  checkPatterns(settings);
 }
 
-/** Refuses a route whose own fields, or whose place among the bridge's routes, cannot work. */
+function checkPatterns({ patterns = [], domains, mqtt, maxPatternRoutes = 1 }: BridgeSettings): void {
+  if (!Number.isInteger(maxPatternRoutes) || maxPatternRoutes < 1) {
+    refuse('routes by patterns', maxPatternRoutes, 'an integer of at least 1');
+  }
+  for (const [index, { action, pattern, direction, domain, format }] of patterns.entries()) {
+    const row = `patterns, row ${index + 1}`;
+    const fault = patternFault(pattern);
+    if (fault !== undefined) throw new BridgeSettingsError(`${row}: ${fault}`);
+    if (!PATTERN_ACTIONS.includes(action)) refuse(`${row}: action`, action, oneOf(PATTERN_ACTIONS));
+    if (!DIRECTIONS.topic.includes(direction))
+      refuse(`${row}: direction`, direction, oneOf(DIRECTIONS.topic));
+    if (domain !== undefined && !domains.includes(domain)) refuse(`${row}: domain`, domain, oneOf(domains));
+    checkFormat(format);
+  }
+  // See `checkRoute`: two patterns of different directions may allow one topic.
+  const allowed = new Set(
+    patterns.filter(({ action }) => action === 'allow').map(({ direction }) => direction),
+  );
+  if (mqtt?.protocolVersion === 4 && (allowed.has('both') || allowed.size > 1)) {
+    const expected = 'one direction in all that allow, because the broker is used with MQTT 3.1.1';
+    refuse('directions of patterns', [...allowed], expected);
+  }
+}
+
+/** Refuses a route whose own fields cannot work. */
 export function checkRoute(route: RouteSettings, settings: BridgeSettings): void {
   const { kind = 'topic', domain, rosName, type, direction } = route;
   if (!Object.hasOwn(DIRECTIONS, kind)) refuse('kind', kind, oneOf(Object.keys(DIRECTIONS)));
@@ -154,10 +186,6 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
   if (direction === 'both' && settings.mqtt?.protocolVersion === 4) {
     refuse('direction', direction, 'one direction, because the broker is used with MQTT 3.1.1');
   }
-  const first = settings.routes.find(
-    (other) => (other.kind ?? 'topic') === kind && other.domain === domain && other.rosName === rosName,
-  );
-  if (first !== route) refuse('ROS name', rosName, `one route for each ${kind} of domain ${domain}`);
 }
 
 function typeFault(kind: RouteKind, type: string): string | undefined {

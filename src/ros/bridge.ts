@@ -4,6 +4,7 @@ import { BridgeConnection } from './bridge-connection';
 import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
+import { PatternRoutes } from './pattern-routes';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend, RosDomain } from './ros-backend';
 import type { BridgeStatus, DomainStatus, RouteName } from './ros-worker-messages';
@@ -25,6 +26,7 @@ export interface BridgeParts {
   onSample(sample: SampleFrame): void;
   /** Comes before the first message of the route. */
   onRouteOpened(name: RouteName): void;
+  onRouteClosed(key: number): void;
   onStatus(status: BridgeStatus): void;
   /** What the user of the machine can repair, in words. */
   onWarning(message: string): void;
@@ -43,6 +45,7 @@ export class Bridge {
   readonly #domains = new Map<number, RosDomain>();
   readonly #domainProblems = new Map<number, string>();
   #routes: RouteTable | undefined;
+  #patterns: PatternRoutes | undefined;
   #mapping: RosTopicMapping | undefined;
   #connection: BridgeConnection | undefined;
   #flowOutput = false;
@@ -75,6 +78,8 @@ export class Bridge {
     routes.forEach((route, index) => {
       table.open(route, `route ${index + 1}`);
     });
+    this.#patterns = this.#makePatterns(this.#mapping, table);
+    this.#patterns?.open();
     this.#connection?.open();
     this.#countedAt = performance.now();
     this.#timer = setInterval(() => this.#count(), STATUS_INTERVAL);
@@ -85,6 +90,7 @@ export class Bridge {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#problems.close();
+    this.#patterns?.close();
     this.#routes?.close();
     await this.#connection?.close();
     await Promise.all([...this.#domains.values()].map((domain) => domain.close()));
@@ -107,7 +113,7 @@ export class Bridge {
       throw new Error(`topic "${topic}" is not below the bridge's prefix "${this.#settings.prefix}"`);
     }
     if ('fault' in ros) throw new Error(ros.fault);
-    const entry = this.#routes?.find(ros);
+    const entry = this.#routes?.find(ros) ?? this.#patterns?.find(ros);
     if (entry === undefined) throw new Error(`topic "${topic}": the bridge has no route for it`);
     return entry.publish(ros, payload);
   }
@@ -154,6 +160,21 @@ export class Bridge {
       flowOutput: () => this.#flowOutput,
       onSample: (sample) => this.#parts.onSample(sample),
       opened: (name) => this.#parts.onRouteOpened(name),
+      closed: (key) => this.#parts.onRouteClosed(key),
+      report: (problem) => this.#report(problem),
+      changed: () => this.#scheduleStatus(),
+    });
+  }
+
+  #makePatterns(mapping: RosTopicMapping, table: RouteTable): PatternRoutes | undefined {
+    const { patterns = [] } = this.#settings;
+    if (patterns.length === 0) return undefined;
+    return new PatternRoutes({
+      settings: this.#settings,
+      mapping,
+      table,
+      domains: this.#domains,
+      connection: this.#connection,
       report: (problem) => this.#report(problem),
       changed: () => this.#scheduleStatus(),
     });
@@ -192,10 +213,7 @@ export class Bridge {
 
   #count(): void {
     const now = performance.now();
-    let carried = 0;
-    for (const { counts } of this.#routes?.entries() ?? []) {
-      if (counts !== undefined) carried += counts.rosReceived + counts.rosPublished;
-    }
+    const carried = this.#routes?.carried ?? 0;
     this.#messagesPerSecond = Math.round(((carried - this.#carried) * 1000) / (now - this.#countedAt));
     this.#carried = carried;
     this.#countedAt = now;
@@ -210,7 +228,10 @@ export class Bridge {
       this.#statusScheduled = false;
       if (this.#timer === undefined) return;
       // By now what was found is matched with what there is here.
-      if (this.#graphChanged) this.#routes?.look();
+      if (this.#graphChanged) {
+        this.#routes?.look();
+        this.#patterns?.look();
+      }
       this.#graphChanged = false;
       this.#sendStatus();
     });
@@ -221,7 +242,8 @@ export class Bridge {
       backend: this.#parts.backend.name,
       ...(this.#connection && { mqtt: this.#connection.status }),
       domains: this.#settings.domains.map((domain) => this.#domainStatus(domain)),
-      routes: [...(this.#routes?.entries() ?? [])].map(({ status }) => status),
+      routes: this.#routes?.status() ?? [],
+      ...(this.#patterns && { patterns: this.#patterns.status }),
       messagesPerSecond: this.#messagesPerSecond,
     };
     const text = JSON.stringify(status);

@@ -25,6 +25,8 @@ export type RosWorkerReport =
   | { type: 'published'; bridge: number; results: PublishResult[] }
   /** Comes before the first sample of the route. */
   | { type: 'route-opened'; bridge: number; name: RouteName }
+  /** Nothing comes of it any more. */
+  | { type: 'route-closed'; bridge: number; key: number }
   /** `joined`: sample frames. */
   | { type: 'samples'; bridge: number; joined: ArrayBuffer }
   | { type: 'status'; bridge: number; status: BridgeStatus }
@@ -67,6 +69,20 @@ export interface RouteStatus extends RoutePeers {
   subscribed?: boolean;
 }
 
+/** How the routes fare that patterns have opened. */
+export interface PatternStatus {
+  /** How many there are now. */
+  routes: number;
+  /** Topics with publishers in ROS that patterns allow and for which there is no room. */
+  left: number;
+  /** Messages from MQTT for which there was no room, or whose topic names stand for no ROS name. */
+  dropped: number;
+  /** Whether the broker has granted what brings them messages; absent where nothing does. */
+  subscribed?: boolean;
+  /** In words: why topics are not carried that patterns allow. */
+  problem?: string;
+}
+
 export interface DomainStatus {
   domain: number;
   /** Other participants that are known now. */
@@ -83,7 +99,10 @@ export interface BridgeStatus {
   /** Absent without a broker. */
   mqtt?: ConnectionStatus;
   domains: DomainStatus[];
+  /** Those that the settings list. */
   routes: RouteStatus[];
+  /** Absent without patterns. */
+  patterns?: PatternStatus;
   /** Carried in either direction. */
   messagesPerSecond: number;
 }

@@ -67,6 +67,7 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
     askPassword: () => passwords.ask(),
     onSample: (sample) => flow.push(encodeSampleFrame(sample)),
     onRouteOpened: (name) => report({ type: 'route-opened', bridge: key, name }),
+    onRouteClosed: (routeKey) => report({ type: 'route-closed', bridge: key, key: routeKey }),
     onStatus: (status) => report({ type: 'status', bridge: key, status }),
     onWarning: (message) => report({ type: 'warning', bridge: key, message }),
     onProblem: (message) => report({ type: 'problem', bridge: key, message }),

@@ -81,6 +81,11 @@ export class RouteEntry {
     return this.#route?.counts ?? this.#early?.counts;
   }
 
+  /** Messages that were carried, either way. */
+  get carried(): number {
+    return this.counts === undefined ? 0 : this.counts.rosReceived + this.counts.rosPublished;
+  }
+
   /** A route that cannot be opened is reported. */
   open(): void {
     try {
@@ -144,9 +149,14 @@ export class RouteEntry {
     countDrop(this.#route.counts, 'flow');
   }
 
+  /** In words, while something keeps it from carrying, or its last message was refused. */
+  get problem(): string | undefined {
+    return (this.#route === undefined ? this.#refusal : this.#route.problem) ?? this.#ambiguity;
+  }
+
   get status(): RouteStatus {
     const route = this.#route;
-    const problem = (route === undefined ? this.#refusal : route.problem) ?? this.#ambiguity;
+    const { problem } = this;
     const subscribed = (route ?? this.#early)?.subscribed;
     return {
       ...this.#typed,

@@ -6,7 +6,7 @@ import { HeldMemory } from './early-messages';
 import type { InterfaceLibrary } from './interface-library';
 import type { MessageDefinition } from './message-definition';
 import type { RosDomain } from './ros-backend';
-import type { RouteName } from './ros-worker-messages';
+import type { RouteName, RouteStatus } from './ros-worker-messages';
 import { RouteEntry } from './route-entry';
 import type { SampleFrame } from './sample-frame';
 import { ServiceCallRoute } from './service-call-route';
@@ -27,6 +27,7 @@ export interface RouteTableParts {
   /** A message for the flow, of a route that was told of with `opened`. */
   onSample(sample: SampleFrame): void;
   opened(name: RouteName): void;
+  closed(key: number): void;
   report(problem: string): void;
   /** Something that the status shows has changed. */
   changed(): void;
@@ -36,11 +37,14 @@ export interface RouteTableParts {
 export class RouteTable {
   readonly #parts: RouteTableParts;
   readonly #entries = new Map<number, RouteEntry>();
-  readonly #byName = new Map<string, RouteEntry>();
+  /** Those that are listed, by kind, domain and name. */
+  readonly #listed = new Map<string, RouteEntry>();
+  readonly #byPattern = new Set<RouteEntry>();
   readonly #typeTable: TypeTable;
   readonly #memory = new HeldMemory();
   #library: InterfaceLibrary;
   #nextKey = 0;
+  #carriedBefore = 0;
 
   constructor(parts: RouteTableParts) {
     this.#parts = parts;
@@ -50,39 +54,57 @@ export class RouteTable {
 
   /** Opens a route; one that cannot work is reported, and stays in the table with the reason. */
   open(settings: RouteSettings, label: string): void {
-    const key = this.#nextKey++;
-    const { settings: bridge, mapping, connection } = this.#parts;
-    const { domain: id, rosName } = settings;
-    const entry = new RouteEntry(key, settings, label, {
-      bridgeId: bridge.id,
-      connection,
-      typeTable: this.#typeTable,
-      memory: this.#memory,
-      patience: bridge.typePatience,
-      domain: () => this.#domainOf(settings),
-      topics: () => ({ messages: mapping.toMqtt(id, rosName), meta: mapping.toMqtt(id, rosName, 'meta') }),
-      make: (typed, domain, as) => makeRoute(typed, this.#contextOf(key, domain, as)),
-      learn: (definitions) => this.#learn(definitions),
-      opened: (name) => this.#parts.opened(name),
-      report: (problem) => this.#parts.report(problem),
-      changed: () => this.#parts.changed(),
+    const { kind, domain, rosName } = settings;
+    const name = nameKey(kind, domain, rosName);
+    const isTaken = this.#listed.has(name);
+    const entry = this.#make(settings, label, this.#parts.connection, () => {
+      if (!isTaken) return;
+      throw new Error(
+        `ROS name: expected one route for each ${kind ?? 'topic'} of domain ${domain}, got "${rosName}"`,
+      );
     });
-    this.#entries.set(key, entry);
     // The first of a name has it; others are refused.
-    const name = nameKey(settings.kind, id, rosName);
-    if (!this.#byName.has(name)) this.#byName.set(name, entry);
+    if (!isTaken) this.#listed.set(name, entry);
     entry.open();
+  }
+
+  /**
+   * Opens a route that nobody has listed: it may share its name with others.
+   * @param filter what brings its messages from MQTT, where it is to take any
+   */
+  openByPattern(settings: RouteSettings, filter: RouteConnection | undefined): RouteEntry {
+    const entry = this.#make(settings, 'route by pattern', filter ?? this.#parts.connection);
+    this.#byPattern.add(entry);
+    entry.open();
+    return entry;
+  }
+
+  remove(entry: RouteEntry): void {
+    this.#entries.delete(entry.key);
+    this.#byPattern.delete(entry);
+    this.#carriedBefore += entry.carried;
+    entry.close();
+    this.#parts.closed(entry.key);
   }
 
   close(): void {
     for (const entry of this.#entries.values()) entry.close();
     this.#entries.clear();
-    this.#byName.clear();
+    this.#listed.clear();
   }
 
-  /** All routes, in the order in which they were opened. */
-  entries(): Iterable<RouteEntry> {
-    return this.#entries.values();
+  /** How the listed routes fare, in the order in which they were opened. */
+  status(): RouteStatus[] {
+    return [...this.#entries.values()]
+      .filter((entry) => !this.#byPattern.has(entry))
+      .map(({ status }) => status);
+  }
+
+  /** Messages that were carried, either way, since the bridge opened. */
+  get carried(): number {
+    let carried = this.#carriedBefore;
+    for (const entry of this.#entries.values()) carried += entry.carried;
+    return carried;
   }
 
   get(key: number): RouteEntry | undefined {
@@ -92,14 +114,50 @@ export class RouteTable {
   /** The route of an MQTT topic: a topic and a service may have one name, and then the kind tells them apart. */
   find({ domain, rosName, kind }: RosTopic): RouteEntry | undefined {
     const [topic, service] = (['topic', 'service'] as const).map((each) =>
-      this.#byName.get(nameKey(each, domain, rosName)),
+      this.#listed.get(nameKey(each, domain, rosName)),
     );
     return kind === undefined ? (topic ?? service) : (service ?? topic);
+  }
+
+  /** Whether a topic has a route of its own. */
+  lists(domain: number, rosName: string): boolean {
+    return this.#listed.has(nameKey('topic', domain, rosName));
   }
 
   /** The ROS graph has changed. */
   look(): void {
     for (const entry of this.#entries.values()) entry.look();
+  }
+
+  #make(
+    settings: RouteSettings,
+    label: string,
+    connection: RouteConnection | undefined,
+    check: () => void = () => {},
+  ): RouteEntry {
+    const key = this.#nextKey++;
+    const { settings: bridge, mapping, opened, report, changed } = this.#parts;
+    const { domain: id, rosName } = settings;
+    const entry = new RouteEntry(key, settings, label, {
+      bridgeId: bridge.id,
+      connection,
+      typeTable: this.#typeTable,
+      memory: this.#memory,
+      patience: bridge.typePatience,
+      domain: () => {
+        const domain = this.#domainOf(settings);
+        check();
+        return domain;
+      },
+      topics: () => ({ messages: mapping.toMqtt(id, rosName), meta: mapping.toMqtt(id, rosName, 'meta') }),
+      make: (typed, domain, as) => makeRoute(typed, this.#contextOf(key, domain, as)),
+      learn: (definitions) => this.#learn(definitions),
+      opened,
+      report,
+      changed,
+    });
+    this.#entries.set(key, entry);
+    return entry;
   }
 
   #domainOf(route: RouteSettings): RosDomain {

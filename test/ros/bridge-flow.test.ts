@@ -211,18 +211,20 @@ describe('bridge between ROS and a flow', function () {
       route(66, { rosName: '/imu', type: 'acme_msgs/msg/Unknown' }),
       route(67),
       route(66),
+      route(66),
     ];
     const bridge = keep(await TestBridge.open(thread, { domains: [66], routes }));
-    await bridge.until(() => bridge.problems.length === 3);
+    await bridge.until(() => bridge.problems.length === 4);
     assert.deepEqual(bridge.problems, [
       'route 1 (no_slash): ROS name "no_slash" does not start with /',
       'route 2 (/imu): no definition of type acme_msgs/msg/Unknown; a robot that has it will be asked (ROS 2 Iron or later)',
       'route 3 (/chatter): domain: expected 66, got 67',
+      'route 5 (/chatter): ROS name: expected one route for each topic of domain 66, got "/chatter"',
     ]);
     await bridge.until(() => bridge.status !== undefined);
     assert.deepEqual(
       bridge.status?.routes.map(({ problem }) => problem),
-      [...bridge.problems, undefined],
+      [...bridge.problems.slice(0, 3), undefined, bridge.problems[3]],
     );
     const peer = keep(await RosPeer.start(66));
     await peer.listen('/chatter');

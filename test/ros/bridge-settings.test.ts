@@ -105,26 +105,47 @@ describe('bridge settings', () => {
     });
   }
 
-  it('allow a topic and a service of one name, but not two of a kind', () => {
-    const named: ServiceRouteSettings = { ...add, rosName: '/chatter', timeout: 100 };
-    const again = { ...named };
-    const all = settings({ routes: [chatter, named, again] });
-    checkRoute(named, all);
+  it('of patterns are refused with the row', () => {
+    const pattern = { action: 'allow', pattern: '/**', direction: 'both' } as const;
+    const check = (change: object, mqtt?: BridgeSettings['mqtt']) => () =>
+      checkBridge(settings({ patterns: [pattern, { ...pattern, ...change }], ...(mqtt && { mqtt }) }));
+    check({})();
+    assert.throws(check({ pattern: 'x' }), refusal('patterns, row 2: pattern "x" does not start with /'));
     assert.throws(
-      () => checkRoute(again, all),
-      refusal('ROS name: expected one route for each service of domain 60, got "/chatter"'),
+      check({ action: 'maybe' }),
+      refusal('patterns, row 2: action: expected one of allow, deny, got "maybe"'),
+    );
+    assert.throws(check({ domain: 62 }), refusal('patterns, row 2: domain: expected one of 60, 61, got 62'));
+    assert.throws(
+      check({ direction: 'in' }),
+      refusal('patterns, row 2: direction: expected one of ros-to-mqtt, mqtt-to-ros, both, got "in"'),
+    );
+    const mqtt = { target: 'embedded', protocolVersion: 4, clientId: 'b', keepAlive: 60 } as const;
+    assert.throws(
+      check({}, mqtt),
+      refusal(
+        'directions of patterns: expected one direction in all that allow, because the broker is used with MQTT 3.1.1, got ["both"]',
+      ),
     );
   });
 
-  it('refuse the second route of a name, and not the first', () => {
-    const again: RouteSettings = { ...chatter, direction: 'ros-to-mqtt' };
-    const elsewhere: RouteSettings = { ...chatter, domain: 61 };
-    const all = settings({ routes: [chatter, again, elsewhere] });
-    checkRoute(chatter, all);
-    checkRoute(elsewhere, all);
+  it('of the type table are refused with the row', () => {
+    const check =
+      (...typeTable: Array<{ name: string; type: string }>) =>
+      () =>
+        checkBridge(settings({ typeTable }));
+    const row = { name: 'sensor_data', type: 'std_msgs/msg/String' };
+    check(row, { ...row, name: '/a/sensor_data' })();
+    assert.throws(check(row, row), refusal('type table, row 2: "sensor_data" stands in the table twice'));
     assert.throws(
-      () => checkRoute(again, all),
-      refusal('ROS name: expected one route for each topic of domain 60, got "/chatter"'),
+      check({ ...row, name: 'a/b' }),
+      refusal(
+        'type table, row 1: "a/b" is neither a whole ROS name, which starts with /, nor the last part of one',
+      ),
+    );
+    assert.throws(
+      check({ ...row, type: 'std_srvs/srv/Trigger' }),
+      refusal('type table, row 1: "std_srvs/srv/Trigger" is a service or an action, not a message'),
     );
   });
 

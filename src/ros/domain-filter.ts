@@ -1,0 +1,87 @@
+import type {
+  BridgeSubscription,
+  BridgeSubscriptionListener,
+  IncomingMessage,
+  OutgoingMessage,
+  RouteConnection,
+  Undelivered,
+} from './bridge-connection';
+
+export interface DomainFilterListener {
+  /** A message of whose topic nobody has subscribed; who subscribes within the call gets it. */
+  unclaimed(message: IncomingMessage): void;
+  /** At each connect: the broker has granted the filter, or why it refused. */
+  result(error?: Error): void;
+}
+
+/**
+ * One subscription for all topics of a domain, and the connection for the routes that take their messages from it: they
+ * come and go without a packet, and between two of them no message comes twice or not at all.
+ */
+export class DomainFilter implements RouteConnection {
+  readonly #connection: RouteConnection;
+  readonly #listener: DomainFilterListener;
+  /** By topic name. */
+  readonly #listeners = new Map<string, Set<BridgeSubscriptionListener>>();
+  #subscription: BridgeSubscription | undefined;
+
+  constructor(connection: RouteConnection, listener: DomainFilterListener) {
+    this.#connection = connection;
+    this.#listener = listener;
+  }
+
+  open(filter: string): void {
+    this.#subscription = this.#connection.subscribe(filter, {
+      message: (message) => this.#receive(message),
+      result: (error) => {
+        this.#listener.result(error);
+        for (const listeners of [...this.#listeners.values()]) {
+          for (const { result } of [...listeners]) result(error);
+        }
+      },
+    });
+  }
+
+  close(): void {
+    this.#subscription?.close();
+  }
+
+  get granted(): boolean {
+    return this.#subscription?.granted === true;
+  }
+
+  get connected(): boolean {
+    return this.#connection.connected;
+  }
+
+  publish(message: OutgoingMessage, settled: (undelivered?: Undelivered) => void): void {
+    this.#connection.publish(message, settled);
+  }
+
+  /** Takes a topic's messages from the filter; stored ones, which it does not bring, from the broker. */
+  subscribe(
+    topic: string,
+    listener: BridgeSubscriptionListener,
+    options: { retained?: boolean } = {},
+  ): BridgeSubscription {
+    if (options.retained) return this.#connection.subscribe(topic, listener, options);
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    listeners.add(listener);
+    this.#listeners.set(topic, listeners);
+    const filter = this;
+    return {
+      get granted() {
+        return filter.granted;
+      },
+      close: () => {
+        listeners.delete(listener);
+        if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic);
+      },
+    };
+  }
+
+  #receive(message: IncomingMessage): void {
+    if (!this.#listeners.has(message.topic)) this.#listener.unclaimed(message);
+    for (const listener of [...(this.#listeners.get(message.topic) ?? [])]) listener.message(message);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Direction } from './bridge-settings';
+import type { PayloadFormat } from './payload-format';
+
+export type PatternAction = 'allow' | 'deny';
+export const PATTERN_ACTIONS: readonly PatternAction[] = ['allow', 'deny'];
+
+/** Lets topics pass, or keeps them back, whose ROS names match. */
+export interface PatternSettings {
+  action: PatternAction;
+  /** A ROS name in which a part may be `*`, one part, or `**`, any number of parts, also none. */
+  pattern: string;
+  direction: Direction;
+  /** Absent: of all domains of the bridge. */
+  domain?: number;
+  /** Of the payloads of what it allows; default `json`. */
+  format?: PayloadFormat;
+}
+
+/** A way in which messages of a topic may go. */
+export type Way = Exclude<Direction, 'both'>;
+
+/** What ROS 2 itself has in every domain; only a pattern without wildcards allows it. */
+const OF_ROS_ITSELF: ReadonlySet<string> = new Set(['/rosout', '/parameter_events']);
+
+const MAX_LENGTH = 247;
+
+/** Says what is wrong with a pattern, or `undefined` when it is valid. */
+export function patternFault(pattern: string): string | undefined {
+  const named = `pattern "${pattern.slice(0, 60)}"`;
+  if (pattern.length > MAX_LENGTH)
+    return `${named} has ${pattern.length} characters; at most ${MAX_LENGTH} are allowed`;
+  if (!pattern.startsWith('/')) return `${named} does not start with /`;
+  const part = pattern
+    .slice(1)
+    .split('/')
+    .find((text) => !/^(?:\*{1,2}|[A-Za-z_][A-Za-z0-9_]*)$/.test(text));
+  if (part !== undefined) return `${named}: "${part}" is neither part of a ROS name nor * or **`;
+  if (/\*\*\/\*\*/.test(pattern)) return `${named} has ** twice in a row`;
+  return undefined;
+}
+
+interface Compiled extends PatternSettings {
+  expression: RegExp;
+}
+
+/**
+ * Which topics are bridged without a route of their own: those that a pattern allows and none denies. Wildcards do not
+ * allow hidden names (with a part that starts with `_`) nor what ROS 2 itself has in every domain.
+ */
+export class NamePatterns {
+  readonly #patterns: readonly Compiled[];
+
+  /** The patterns must be valid (see `patternFault`). */
+  constructor(patterns: readonly PatternSettings[]) {
+    this.#patterns = patterns.map((pattern) => ({ ...pattern, expression: expressionOf(pattern) }));
+  }
+
+  /** The pattern by which messages of a topic may go that way; `undefined` where they may not. */
+  allowing(domain: number, rosName: string, way: Way): PatternSettings | undefined {
+    let allowing: PatternSettings | undefined;
+    for (const pattern of this.#patterns) {
+      if (pattern.domain !== undefined && pattern.domain !== domain) continue;
+      if (pattern.direction !== 'both' && pattern.direction !== way) continue;
+      if (!pattern.expression.test(rosName)) continue;
+      if (pattern.action === 'deny') return undefined;
+      if (!OF_ROS_ITSELF.has(rosName) || pattern.pattern === rosName) allowing ??= pattern;
+    }
+    return allowing;
+  }
+
+  /** Whether messages of any topic of a domain may go that way. */
+  any(domain: number, way: Way): boolean {
+    return this.#patterns.some(
+      (pattern) =>
+        pattern.action === 'allow' &&
+        (pattern.domain ?? domain) === domain &&
+        (pattern.direction === 'both' || pattern.direction === way),
+    );
+  }
+}
+
+function expressionOf({ action, pattern }: PatternSettings): RegExp {
+  const part = action === 'allow' ? '/[^_/][^/]*' : '/[^/]+';
+  const parts = pattern
+    .slice(1)
+    .split('/')
+    .map((text) => (text === '**' ? `(?:${part})*` : text === '*' ? part : `/${text}`));
+  return new RegExp(`^${parts.join('')}$`);
+}

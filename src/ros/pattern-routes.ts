@@ -1,0 +1,209 @@
+import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
+import type { IncomingMessage, RouteConnection } from './bridge-connection';
+import type { BridgeSettings } from './bridge-settings';
+import { DomainFilter } from './domain-filter';
+import { NamePatterns, type Way } from './name-patterns';
+import type { RosDomain } from './ros-backend';
+import type { PatternStatus } from './ros-worker-messages';
+import type { RouteEntry } from './route-entry';
+import type { RouteTable } from './route-table';
+
+/** Routes that patterns may open. */
+const MAX_ROUTES = 500;
+/** How long a route stays that carries nothing, in ms. */
+const IDLE_TIMEOUT = 60_000;
+
+export interface PatternRoutesParts {
+  settings: BridgeSettings;
+  mapping: RosTopicMapping;
+  /** The open domains by their numbers. */
+  domains: ReadonlyMap<number, RosDomain>;
+  connection: RouteConnection | undefined;
+  table: RouteTable;
+  report(problem: string): void;
+  changed(): void;
+}
+
+interface PatternRoute {
+  readonly entry: RouteEntry;
+  /** How much it had carried and dropped when it was last looked at, and since when that is so (`performance.now()`). */
+  carried: number;
+  since: number;
+}
+
+/**
+ * The routes that patterns allow: one for each way of a topic, opened when a ROS publisher appears or a message comes from
+ * MQTT or the flow, and closed when it has carried nothing for a while and no publisher is there. A topic that has a route
+ * of its own is left to that.
+ */
+export class PatternRoutes {
+  readonly #parts: PatternRoutesParts;
+  readonly #patterns: NamePatterns;
+  readonly #limit: number;
+  readonly #idleTimeout: number;
+  readonly #routes = new Map<string, PatternRoute>();
+  readonly #filters = new Map<number, DomainFilter>();
+  #timer: NodeJS.Timeout | undefined;
+  #dropped = 0;
+  /** Topics with publishers in ROS for which there is no room. */
+  #left = 0;
+  /** The first topic for which there was no room, until there is. */
+  #first: string | undefined;
+  /** Why the broker brings nothing for the patterns. */
+  #refusal: string | undefined;
+  /** What was reported last, of topic names and of room. */
+  #fault: string | undefined;
+  #reported: string | undefined;
+
+  constructor(parts: PatternRoutesParts) {
+    this.#parts = parts;
+    const { patterns = [], maxPatternRoutes = MAX_ROUTES, idleTimeout = IDLE_TIMEOUT } = parts.settings;
+    this.#patterns = new NamePatterns(patterns);
+    this.#limit = maxPatternRoutes;
+    this.#idleTimeout = idleTimeout;
+  }
+
+  get status(): PatternStatus {
+    const { problem } = this;
+    return {
+      routes: this.#routes.size,
+      left: this.#left,
+      dropped: this.#dropped,
+      ...(this.#filters.size > 0 && {
+        subscribed: [...this.#filters.values()].every(({ granted }) => granted),
+      }),
+      ...(problem !== undefined && { problem }),
+    };
+  }
+
+  /** The first thing in words that keeps a topic from being carried that patterns allow. */
+  get problem(): string | undefined {
+    if (this.#refusal !== undefined) return this.#refusal;
+    if (this.#first !== undefined) {
+      return `patterns: ${this.#limit} routes are open, which is the most; ${this.#first} is the first topic that is left`;
+    }
+    for (const { entry } of this.#routes.values()) if (entry.problem !== undefined) return entry.problem;
+    return undefined;
+  }
+
+  open(): void {
+    const { domains, connection, mapping, report, changed } = this.#parts;
+    for (const domain of domains.keys()) {
+      if (connection === undefined || !this.#patterns.any(domain, 'mqtt-to-ros')) continue;
+      const filter = new DomainFilter(connection, {
+        unclaimed: (message) => this.#receive(message),
+        result: (error) => {
+          this.#refusal = error && `patterns: ${error.message}`;
+          if (this.#refusal !== undefined) report(this.#refusal);
+          changed();
+        },
+      });
+      this.#filters.set(domain, filter);
+      filter.open(mapping.filterFor(domain));
+    }
+    this.#timer = setInterval(() => this.#closeIdle(), this.#idleTimeout / 4);
+    this.look();
+  }
+
+  /** The routes themselves are the table's to close. */
+  close(): void {
+    clearInterval(this.#timer);
+    for (const filter of this.#filters.values()) filter.close();
+  }
+
+  /** The ROS graph has changed: publishers may have appeared. */
+  look(): void {
+    const left = new Set<string>();
+    // What had to wait, and closed or left, waits no more.
+    this.#first = undefined;
+    for (const [domain, rosName] of this.#published()) {
+      if (this.#find(domain, rosName, 'ros-to-mqtt') === 'full') left.add(`${domain}${rosName}`);
+    }
+    this.#left = left.size;
+  }
+
+  /** The route for a message of the flow; `undefined` where no pattern allows it, or there is no room for more. */
+  find({ domain, rosName, kind }: RosTopic): RouteEntry | undefined {
+    const found = kind === undefined ? this.#find(domain, rosName, 'mqtt-to-ros') : undefined;
+    return found === 'full' ? undefined : found;
+  }
+
+  #receive({ topic }: IncomingMessage): void {
+    const ros = this.#parts.mapping.toRos(topic);
+    if (ros === undefined) return;
+    if ('fault' in ros) {
+      this.#dropped++;
+      // Whoever publishes there does so again and again.
+      if (ros.fault !== this.#fault) this.#parts.report(ros.fault);
+      this.#fault = ros.fault;
+    } else if (ros.kind === undefined && this.#find(ros.domain, ros.rosName, 'mqtt-to-ros') === 'full') {
+      this.#dropped++;
+    }
+    this.#parts.changed();
+  }
+
+  *#published(): Iterable<[domain: number, rosName: string]> {
+    for (const [domain, ros] of this.#parts.domains) {
+      for (const { kind, rosName } of ros.endpoints()) if (kind === 'publisher') yield [domain, rosName];
+    }
+  }
+
+  /** The route of one way of a topic, opened now where there was none; `undefined` where no pattern allows it. */
+  #find(domain: number, rosName: string, way: Way): RouteEntry | 'full' | undefined {
+    const { table } = this.#parts;
+    const key = keyOf(domain, rosName, way);
+    const present = this.#routes.get(key);
+    if (present !== undefined) return present.entry;
+    if (table.lists(domain, rosName)) return undefined;
+    const pattern = this.#patterns.allowing(domain, rosName, way);
+    if (pattern === undefined) return undefined;
+    if (this.#routes.size >= this.#limit) {
+      this.#leave(rosName);
+      return 'full';
+    }
+    const settings = {
+      domain,
+      rosName,
+      type: '',
+      direction: way,
+      ...(pattern.format && { format: pattern.format }),
+    };
+    const entry = table.openByPattern(settings, this.#filters.get(domain));
+    this.#routes.set(key, { entry, carried: 0, since: performance.now() });
+    return entry;
+  }
+
+  #closeIdle(): void {
+    const now = performance.now();
+    const published = new Set(
+      [...this.#published()].map(([domain, rosName]) => keyOf(domain, rosName, 'ros-to-mqtt')),
+    );
+    for (const [key, route] of this.#routes) {
+      const { carried } = route.entry;
+      if (carried !== route.carried || published.has(key)) {
+        route.carried = carried;
+        route.since = now;
+      } else if (now - route.since >= this.#idleTimeout) this.#close(key);
+    }
+    // There may be room now.
+    this.look();
+    this.#parts.changed();
+  }
+
+  #close(key: string): void {
+    const route = this.#routes.get(key);
+    if (route === undefined) return;
+    this.#routes.delete(key);
+    this.#parts.table.remove(route.entry);
+  }
+
+  #leave(rosName: string): void {
+    if (this.#first !== undefined) return;
+    this.#first = rosName;
+    const problem = this.problem as string;
+    if (problem !== this.#reported) this.#parts.report(problem);
+    this.#reported = problem;
+  }
+}
+
+const keyOf = (domain: number, rosName: string, way: Way) => `${way} ${domain}${rosName}`;

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import type { BridgeSettings } from '../../src/ros/bridge-settings';
+import type { PatternSettings } from '../../src/ros/name-patterns';
+import { Inbox } from '../client/observed';
+import { RELIABLE, route, STRING, type TestBridge } from './bridge-fixture';
+import { MqttBridges } from './mqtt-bridges';
+
+const ALL: PatternSettings = { action: 'allow', pattern: '/**', direction: 'both' };
+
+describe('routes by patterns', function () {
+  this.timeout(20_000);
+  const bridges = MqttBridges.forSuite();
+  const open = async (change: Partial<BridgeSettings> = {}, protocolVersion: 4 | 5 = 5) => {
+    const bridge = await bridges.open({ routes: [], patterns: [ALL], ...change }, { protocolVersion });
+    await bridge.until(
+      () => bridge.status?.mqtt?.state === 'connected' && bridge.status.patterns?.subscribed !== false,
+    );
+    return bridge;
+  };
+  const topic = (name: string) => `ros/${bridges.domain}/${name}`;
+  const routes = (bridge: TestBridge, count: number) =>
+    bridge.until(() => bridge.status?.patterns?.routes === count);
+
+  it('carry what publishers say that appear, but what is denied, hidden or of ROS itself', async () => {
+    const patterns: PatternSettings[] = [ALL, { action: 'deny', pattern: '/camera/**', direction: 'both' }];
+    const bridge = await open({ patterns });
+    const inbox = await Inbox.on(bridges.client, topic('#'));
+    const peer = await bridges.peer();
+    for (const name of ['/camera/image', '/_hidden', '/rosout']) {
+      await peer.publisher(name, STRING, RELIABLE, 0);
+    }
+    const { publish } = await peer.publisher('/robot/chatter');
+    publish({ data: 'hello' });
+    await inbox.until(({ texts }) => texts.some((text) => text.startsWith(topic('robot/chatter'))));
+    assert.deepEqual(
+      inbox.texts.filter((text) => !text.includes('/@')),
+      [`${topic('robot/chatter')}={"data":"hello"}`],
+    );
+    await routes(bridge, 1);
+    await bridge.until(() => bridge.messages.length === 1);
+    const { topic: from, rosName, rosType } = bridge.messages[0] ?? {};
+    assert.deepEqual([from, rosName, rosType], [topic('robot/chatter'), '/robot/chatter', STRING]);
+    assert.deepEqual(bridge.problems, []);
+  });
+
+  it('carry the first message already, each once, and none back', async () => {
+    const bridge = await open();
+    const peer = await bridges.peer();
+    await peer.listen('/chatter', STRING, RELIABLE, 0);
+    await bridge.until(() => bridge.status?.domains[0]?.participants === 1);
+    const inbox = await Inbox.on(bridges.client, topic('chatter'));
+    for (const text of ['first', 'second', 'third']) {
+      await bridges.say(topic('chatter'), `{"data":"${text}"}`, { 'ros-type': STRING });
+    }
+    await peer.until(() => peer.heard.length === 3);
+    assert.deepEqual(peer.heard, ['{"data":"first"}', '{"data":"second"}', '{"data":"third"}']);
+    await routes(bridge, 1);
+    const { publish } = await peer.publisher('/chatter');
+    publish({ data: 'from ROS' });
+    await inbox.until(({ texts }) => texts.length === 4);
+    await routes(bridge, 2);
+    assert.equal(peer.heard.length, 3);
+  });
+
+  for (const protocolVersion of [5, 4] as const) {
+    it(`leave listed topics to their routes, so that nothing comes twice over MQTT ${protocolVersion}`, async () => {
+      const { domain } = bridges;
+      const direction = 'mqtt-to-ros' as const;
+      const bridge = await open(
+        { routes: [route(domain, { direction })], patterns: [{ ...ALL, direction }] },
+        protocolVersion,
+      );
+      const peer = await bridges.peer();
+      await peer.listen('/chatter');
+      await bridge.ready({ subscriptions: 1 });
+      await bridges.say(topic('chatter'), '{"data":"one"}');
+      await bridges.say(topic('other'), '{"data":"by pattern"}', { 'ros-type': STRING });
+      await bridges.say(topic('chatter'), '{"data":"two"}');
+      await peer.until(() => peer.heard.length === 2);
+      await bridge.until(() => bridge.route()?.counts?.rosPublished === 2);
+      await routes(bridge, protocolVersion === 5 ? 1 : (bridge.status?.patterns?.routes ?? 0));
+      assert.deepEqual(peer.heard, ['{"data":"one"}', '{"data":"two"}']);
+    });
+  }
+
+  it('are closed when they have carried nothing for a while and no publisher is there, and opened again', async () => {
+    const bridge = await open({ idleTimeout: 200, typeTable: [{ name: 'chatter', type: STRING }] });
+    const peer = await bridges.peer();
+    const { writer } = await peer.publisher('/talk', STRING);
+    await bridges.say(topic('chatter'), '{"data":"one"}');
+    await routes(bridge, 2);
+    await routes(bridge, 1);
+    writer.close();
+    await routes(bridge, 0);
+    // The peer may take the reader that was closed for there still.
+    const { publish } = await peer.publisher('/talk', STRING, RELIABLE, 0);
+    const repeat = setInterval(() => publish({ data: 'again' }), 50);
+    await bridge.until(() => bridge.messages.length > 0).finally(() => clearInterval(repeat));
+    await bridges.say(topic('chatter'), '{"data":"two"}');
+    await routes(bridge, 2);
+    await routes(bridge, 1);
+    assert.deepEqual(bridge.problems, []);
+  });
+
+  it('are bounded in number, what is beyond is counted and named, and has its turn later', async () => {
+    const bridge = await open({ maxPatternRoutes: 1, idleTimeout: 200 });
+    const peer = await bridges.peer();
+    const { writer } = await peer.publisher('/first', STRING);
+    await peer.publisher('/second', STRING, RELIABLE, 0);
+    await peer.publisher('/third', STRING, RELIABLE, 0);
+    await bridges.say(topic('fourth'), '{}', { 'ros-type': STRING });
+    const problem = 'patterns: 1 routes are open, which is the most; ';
+    await bridge.until(() => bridge.status?.patterns?.dropped === 1 && bridge.status.patterns.left === 2);
+    assert.match(
+      bridge.status?.patterns?.problem ?? '',
+      /^patterns: 1 routes are open, which is the most; \/\w+ is the first topic that is left$/,
+    );
+    assert.ok(bridge.problems.every((each) => each.startsWith(problem)));
+    const first = bridge.messages.length;
+    writer.close();
+    const { publish } = await peer.publisher('/second', STRING, RELIABLE, 0);
+    const { publish: other } = await peer.publisher('/third', STRING, RELIABLE, 0);
+    const repeat = setInterval(() => {
+      publish({ data: 'second' });
+      other({ data: 'third' });
+    }, 50);
+    await bridge.until(() => bridge.messages.length > first).finally(() => clearInterval(repeat));
+    assert.equal(bridge.status?.patterns?.routes, 1);
+  });
+
+  it('take messages of the flow, and refuse what no pattern allows', async () => {
+    const bridge = await open({ patterns: [{ ...ALL, pattern: '/robot/**', direction: 'mqtt-to-ros' }] });
+    const peer = await bridges.peer();
+    await peer.listen('/robot/say', STRING, RELIABLE, 0);
+    await peer.publisher('/robot/hear', STRING, RELIABLE, 0);
+    await bridge.handle.publish(topic('robot/say'), { data: 'hello' });
+    await peer.until(() => peer.heard.length === 1);
+    await assert.rejects(bridge.handle.publish(topic('other'), {}), {
+      message: `topic "${topic('other')}": the bridge has no route for it`,
+    });
+    await routes(bridge, 1);
+  });
+
+  it('count and tell topic names that stand for no ROS name, once each', async () => {
+    const bridge = await open();
+    for (const name of ['9lives', '9lives', 'no-name', '@nothing']) await bridges.say(topic(name), '{}');
+    await bridges.say(topic('chatter/@meta'), '{}');
+    await bridge.until(() => bridge.status?.patterns?.dropped === 4);
+    assert.deepEqual(
+      bridge.problems.map((problem) => problem.slice(0, `topic "${topic('9lives')}"`.length)),
+      ['9lives', 'no-name', '@nothing'].map((name) =>
+        `topic "${topic(name)}": `.slice(0, `topic "${topic('9lives')}"`.length),
+      ),
+    );
+    assert.equal(bridge.status?.patterns?.routes, 0);
+  });
+});
