@@ -10,6 +10,8 @@ interface Fields {
   broker: string;
   prefix: string;
   discoveryRange: 'localhost' | 'subnet' | 'off' | 'environment';
+  backend: 'auto' | 'rtps' | 'rclnodejs';
+  setupFile: string;
   interfaces: string;
   peers: string;
   advertisedAddress: string;
@@ -57,6 +59,11 @@ function addressFault(
   return entry === undefined ? undefined : node._('ros-bridge.fault.address', { entry });
 }
 
+function setupFileFault(node: EditorNode, path: unknown): string | undefined {
+  const given = String(path ?? '').trim();
+  return given === '' || given.startsWith('/') ? undefined : node._('ros-bridge.fault.setupFile');
+}
+
 function definitionsFault(node: EditorNode, text: unknown): string | undefined {
   try {
     parseInterfaces(String(text ?? ''), node._('ros-bridge.tab.types'));
@@ -83,6 +90,8 @@ RED.nodes.registerType<Fields>('ros-bridge', {
       ),
     },
     prefix: { value: 'ros', validate: refusedBy((_node, value) => prefixFault(String(value))) },
+    backend: { value: 'auto' },
+    setupFile: { value: '', validate: refusedBy((node, value) => setupFileFault(node, value)) },
     discoveryRange: { value: 'localhost' },
     interfaces: {
       value: '',
@@ -137,6 +146,12 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     for (const page of ['routes', 'discovery', 'types']) {
       tabs.addTab({ id: `mqttros-bridge-${page}`, label: this._(`ros-bridge.tab.${page}`) });
     }
+
+    const backend = $('#node-input-backend');
+    // A node of before the field was there has no value for it.
+    if (!this.backend) backend.val('auto');
+    const setupFile = $('#node-input-setupFile').closest('.form-row');
+    backend.on('change', () => setupFile.toggle(backend.val() !== 'rtps')).trigger('change');
 
     const prefix = $('#node-input-prefix');
     const topicOf = (domain: DomainId, rosName: string, kind: 'req' | undefined) => {

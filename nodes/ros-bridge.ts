@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
 import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
-import type { BridgeSettings, Direction, RouteKind, RouteSettings } from '../src/ros/bridge-settings';
+import type {
+  BackendChoice,
+  BridgeSettings,
+  Direction,
+  RouteKind,
+  RouteSettings,
+} from '../src/ros/bridge-settings';
 import type { PayloadFormat } from '../src/ros/payload-format';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
 import { ENVIRONMENT_DOMAIN, rosEnvironment } from '../src/ros/ros-environment';
@@ -17,6 +23,8 @@ interface Fields extends NodeDef {
   broker: string;
   prefix: string;
   discoveryRange: DiscoveryRange | 'environment';
+  backend?: BackendChoice;
+  setupFile?: string;
   interfaces: string;
   peers: string;
   advertisedAddress?: string;
@@ -174,6 +182,8 @@ function bridgeSettings(
     aliases: Object.fromEntries(aliases),
     domains: domains.length === 0 ? [0] : domains.map((row) => row.id),
     range: discovery.range,
+    backend: fields.backend ?? 'auto',
+    setupFile: string('setup file', fields.setupFile).trim(),
     interfaces: entries(string('interfaces', fields.interfaces)),
     peers: [...new Set([...entries(string('peers', fields.peers)), ...discovery.peers])],
     ...(advertisedAddress !== '' && { advertisedAddress }),
@@ -249,6 +259,7 @@ function nodeStatus(
     text(nodes === 1 ? 'status.node' : 'status.nodes', { nodes }),
     text(routes.length === 1 ? 'status.route' : 'status.routes', { routes: routes.length }),
     text('status.rate', { rate: state.messagesPerSecond }),
+    state.backend,
   ];
   return { fill: 'green', shape: 'dot', text: summary.join(' · ') };
 }

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { isAbsolute } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
 import type { ConnectionSettings } from '../client/connection';
 import { MAX_DOMAIN } from '../topic/ros-topic';
@@ -42,6 +43,9 @@ export interface ServiceRouteSettings extends Omit<TopicRouteSettings, 'kind' | 
   timeout?: number;
 }
 
+/** How a bridge reaches ROS 2. */
+export type BackendChoice = 'auto' | 'rtps' | 'rclnodejs';
+
 /** The bridge's own MQTT connection, plain enough to cross to the ROS worker. */
 export interface BridgeMqttSettings
   extends Pick<
@@ -69,6 +73,10 @@ export interface BridgeSettings {
   /** Alias -> domain. */
   aliases: Record<string, number>;
   domains: number[];
+  /** Default `auto`: `rclnodejs` where it can be used, otherwise `rtps`. */
+  backend?: BackendChoice;
+  /** The file that sets up ROS 2 for rclnodejs, an absolute path; default '': the environment as it is. */
+  setupFile?: string;
   range: DiscoveryRange;
   /** IPv4 addresses of this machine; empty: all. */
   interfaces: string[];
@@ -106,6 +114,7 @@ const DIRECTIONS: Record<RouteKind, readonly Direction[]> = {
 };
 /** The longest timeout of a call, in ms: a day. */
 const MAX_TIMEOUT = 86_400_000;
+const BACKENDS: readonly BackendChoice[] = ['auto', 'rtps', 'rclnodejs'];
 const RANGES: readonly DiscoveryRange[] = ['off', 'localhost', 'subnet'];
 
 /**
@@ -114,6 +123,7 @@ const RANGES: readonly DiscoveryRange[] = ['off', 'localhost', 'subnet'];
  */
 export function checkBridge(settings: BridgeSettings): void {
   const { id, domains, aliases, range, interfaces, peers, typeTable = [] } = settings;
+  const { backend = 'auto', setupFile = '' } = settings;
   if (bridgeIdFault(id) !== undefined) refuse('bridge id', id, 'one topic level without wildcards');
   if (domains.length === 0) refuse('domains', domains, 'at least one ROS domain');
   for (const domain of domains) {
@@ -123,6 +133,10 @@ export function checkBridge(settings: BridgeSettings): void {
   if (new Set(domains).size < domains.length) refuse('domains', domains, 'each domain once');
   for (const [alias, domain] of Object.entries(aliases)) {
     if (!domains.includes(domain)) refuse(`domain of alias "${alias}"`, domain, oneOf(domains));
+  }
+  if (!BACKENDS.includes(backend)) refuse('backend', backend, oneOf(BACKENDS));
+  if ((setupFile !== '' && !isAbsolute(setupFile)) || setupFile.includes('\0')) {
+    refuse('setup file', setupFile, 'an absolute path such as /opt/ros/jazzy/setup.bash');
   }
   if (!RANGES.includes(range)) refuse('discovery range', range, oneOf(RANGES));
   for (const address of interfaces) {

@@ -253,8 +253,9 @@ export class Bridge {
   }
 
   #domainStatus(domain: number): DomainStatus {
-    const problem = this.#domainProblems.get(domain);
     const opened = this.#domains.get(domain);
+    const lost = opened?.problem === undefined ? undefined : `domain ${domain}: ${opened.problem}`;
+    const problem = this.#domainProblems.get(domain) ?? lost;
     return {
       domain,
       participants: opened?.participants ?? 0,

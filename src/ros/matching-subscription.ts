@@ -38,6 +38,7 @@ export class MatchingSubscription {
   readonly #typeHash: string;
   readonly #onSample: (sample: RosSample, qos: RosQos, lost: number) => void;
   readonly #onIncompatible: (incompatibility: RosIncompatibility) => void;
+  readonly #onProblem: (reason: string) => void;
   /** Last sequence number by writer: two subscriptions overlap, and a transient-local one is sent old samples. */
   readonly #received = new Map<string, number>();
   #qos = DEFAULT_QOS;
@@ -56,6 +57,7 @@ export class MatchingSubscription {
     name: { rosName: string; type: string; typeHash: string },
     onSample: (sample: RosSample, qos: RosQos, lost: number) => void,
     onIncompatible: (incompatibility: RosIncompatibility) => void,
+    onProblem: (reason: string) => void,
   ) {
     this.#domain = domain;
     this.#rosName = name.rosName;
@@ -63,6 +65,7 @@ export class MatchingSubscription {
     this.#typeHash = name.typeHash;
     this.#onSample = onSample;
     this.#onIncompatible = onIncompatible;
+    this.#onProblem = onProblem;
   }
 
   open(): void {
@@ -96,7 +99,14 @@ export class MatchingSubscription {
       if (generation === this.#generation) this.#onIncompatible(incompatibility);
     };
     this.#subscription = this.#domain.createSubscription(
-      { rosName: this.#rosName, type: this.#type, typeHash: this.#typeHash, qos, onIncompatible },
+      {
+        rosName: this.#rosName,
+        type: this.#type,
+        typeHash: this.#typeHash,
+        qos,
+        onIncompatible,
+        onProblem: this.#onProblem,
+      },
       (sample) => this.#receive(sample, generation),
     );
   }

@@ -102,6 +102,8 @@ export interface RosEndpointOptions {
   typeHash: string;
   qos: RosQos;
   onIncompatible: (incompatibility: RosIncompatibility) => void;
+  /** Told why it could not be made, by a backend that finds out later; otherwise a warning of the domain says it. */
+  onProblem?: (reason: string) => void;
 }
 
 export interface RosPublisher {
@@ -125,6 +127,8 @@ export interface RosServiceOptions {
   /** `RIHS01_…` of its request and of its response. */
   requestHash: string;
   responseHash: string;
+  /** As for publishers and subscriptions. */
+  onProblem?: (reason: string) => void;
 }
 
 export interface RosServiceClient {
@@ -155,6 +159,8 @@ export type RosServiceHandler = (request: Buffer, settled: Promise<void>) => Pro
  */
 export interface RosDomain {
   readonly domain: number;
+  /** Why nothing can be carried now, in words; it is being repaired. */
+  readonly problem?: string | undefined;
   /** How many other participants are known now. */
   readonly participants: number;
   /** The ids of the other bridges that are in this domain now and tell them; of all others see `nodes`. */

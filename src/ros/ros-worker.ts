@@ -7,8 +7,8 @@ import { FlowQueue } from './flow-queue';
 import { splitFrames } from './frames';
 import { InterfaceLibrary } from './interface-library';
 import { PasswordRequests } from './password-requests';
+import { RosBackends } from './ros-backends';
 import type { PublishResult, RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
-import { RtpsBackend } from './rtps-backend';
 import { encodeSampleFrame, routeOfSampleFrame } from './sample-frame';
 
 // The ROS worker's entry: runs the bridges of one Node-RED runtime for their host, `RosThread`.
@@ -22,7 +22,7 @@ interface HostedBridge {
 }
 
 const host = parentPort as MessagePort;
-const backend = new RtpsBackend();
+const backends = new RosBackends();
 const library = InterfaceLibrary.installed();
 const bridges = new Map<number, HostedBridge>();
 
@@ -56,8 +56,9 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
     (frame) => bridge.droppedFlowSample(routeOfSampleFrame(frame)),
   );
   const passwords = new PasswordRequests((id) => report({ type: 'password-wanted', bridge: key, id }));
+  const onWarning = (message: string) => report({ type: 'warning', bridge: key, message });
   const bridge = new Bridge(settings, {
-    backend,
+    backend: backends.for(settings, onWarning),
     library,
     openBrokerStream: () => {
       const { port1, port2 } = new MessageChannel();
@@ -69,7 +70,7 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
     onRouteOpened: (name) => report({ type: 'route-opened', bridge: key, name }),
     onRouteClosed: (routeKey) => report({ type: 'route-closed', bridge: key, key: routeKey }),
     onStatus: (status) => report({ type: 'status', bridge: key, status }),
-    onWarning: (message) => report({ type: 'warning', bridge: key, message }),
+    onWarning,
     onProblem: (message) => report({ type: 'problem', bridge: key, message }),
   });
   bridge.flowOutput = flowOutput;

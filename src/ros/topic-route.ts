@@ -57,6 +57,7 @@ export class TopicRoute implements BridgeRoute {
     const { typeHash } = this.#codec;
     const { domain } = this.#context;
     const onIncompatible = (incompatibility: RosIncompatibility) => this.#reportIncompatible(incompatibility);
+    const onProblem = (reason: string) => this.#fail(reason);
     if (direction !== 'ros-to-mqtt') {
       this.#publisher = domain.createPublisher({
         rosName,
@@ -64,6 +65,7 @@ export class TopicRoute implements BridgeRoute {
         typeHash,
         qos: PUBLISHER_QOS,
         onIncompatible,
+        onProblem,
       });
       this.#subscribe();
     }
@@ -73,6 +75,7 @@ export class TopicRoute implements BridgeRoute {
         { rosName, type, typeHash },
         (sample, qos, lost) => this.#receive(sample, qos, lost),
         onIncompatible,
+        onProblem,
       );
       this.#subscription.open();
     }

@@ -112,6 +112,8 @@ export const bridgeForm = (fields: Partial<FlowNode>): FlowNode => ({
   name: '',
   broker: '',
   prefix: 'ros',
+  backend: 'auto',
+  setupFile: '',
   discoveryRange: 'localhost',
   interfaces: '127.0.0.1',
   peers: '',

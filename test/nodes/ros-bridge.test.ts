@@ -311,6 +311,11 @@ describe('ros-bridge', function () {
       { maxMessageSize: '0' },
       'Largest message: expected a whole number of MiB from 1 to 128, got “0”',
     ],
+    [
+      'setup file',
+      { setupFile: 'setup.bash' },
+      'setup file: expected an absolute path such as /opt/ros/jazzy/setup.bash, got "setup.bash"',
+    ],
     ['broker', { broker: 'nowhere' }, 'The chosen broker is missing or disabled'],
     ['prefix', { prefix: '' }, 'topic prefix "" is not valid: topic name is empty'],
     [
@@ -334,6 +339,12 @@ describe('ros-bridge', function () {
     });
   }
 
+  it('says why rclnodejs cannot be used', async () => {
+    await start(flow({ backend: 'rclnodejs', setupFile: '/nowhere/setup.bash' }));
+    const problem = 'domain 0: setup file /nowhere/setup.bash: there is no such file';
+    await statusText('bridge-1', (text) => text === problem);
+  });
+
   it('sends nothing to the flow while its output is not wired, and does after it was', async () => {
     const fields = { domains: [{ id: 96, alias: '' }], routes: [routeTo(96)] };
     await start(flow({ ...fields, wires: [[]] }));
@@ -342,7 +353,7 @@ describe('ros-bridge', function () {
     await statusOf('1 domain · 0 ROS nodes · 1 route · ');
     const node = helper.getNode('bridge-1');
     publish({ data: 'nobody hears' });
-    await statusOf('1 domain · 0 ROS nodes · 1 route · 1 msg/s');
+    await statusOf('1 domain · 0 ROS nodes · 1 route · 1 msg/s · rtps');
     await deploy(flow(fields));
     assert.equal(helper.getNode('bridge-1'), node);
     const out = new Sink();

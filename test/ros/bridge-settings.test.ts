@@ -52,6 +52,11 @@ describe('bridge settings', () => {
       'largest message: expected an integer from 1 to 134217728 bytes, got 134217729',
     ],
     [{ maxSampleBytes: 0 }, 'largest message: expected an integer from 1 to 134217728 bytes, got 0'],
+    [{ backend: 'dds' as 'rtps' }, 'backend: expected one of auto, rtps, rclnodejs, got "dds"'],
+    [
+      { setupFile: 'setup.bash' },
+      'setup file: expected an absolute path such as /opt/ros/jazzy/setup.bash, got "setup.bash"',
+    ],
     [
       { range: 'everywhere' as 'subnet' },
       'discovery range: expected one of off, localhost, subnet, got "everywhere"',

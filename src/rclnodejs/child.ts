@@ -1,0 +1,156 @@
+import { Socket } from 'node:net';
+import { checkEnvironment, forbidBuilding } from './environment';
+import { FrameStream, MAX_WAITING_BYTES } from './frame-stream';
+import type { RclLibrary } from './library';
+import {
+  messageFrame,
+  type NodeOptions,
+  type Payload,
+  type ProcessReport,
+  type ProcessRequest,
+  payloadFrame,
+  readFrame,
+} from './process-messages';
+import { RosContexts } from './ros-context';
+import { RosNode } from './ros-node';
+
+// The child process's entry: the one place where rclnodejs is loaded. Its parent is at the other end of descriptor 3.
+
+/** How often drops are told at most, and how soon the first, in ms. */
+const DROPS_INTERVAL = 10_000;
+const FIRST_DROPS = 500;
+
+const socket = new Socket({ fd: 3, readable: true, writable: true });
+const stream = new FrameStream(socket, (frame) => receive(frame));
+const nodes = new Map<number, { node: Promise<RosNode>; release(): void }>();
+const opened = new Map<number, RosNode>();
+const dropped = new Map<number, number>();
+let dropsToldAt = Number.NEGATIVE_INFINITY;
+let contexts: RosContexts | undefined;
+let library: RclLibrary | undefined;
+
+function report(message: ProcessReport): void {
+  stream.send(...messageFrame(message));
+}
+
+report({ type: 'started' });
+// Ctrl-C goes to all processes of a terminal; the parent decides when this one ends.
+process.on('SIGINT', () => {});
+socket.on('close', () => leave());
+socket.on('error', () => leave());
+process.on('unhandledRejection', (error) => {
+  for (const node of nodes.keys()) report({ type: 'warning', node, warning: `rclnodejs: ${String(error)}` });
+});
+// The library may end the process at once, and the parent must know by then that the setup file did not.
+setImmediate(load);
+
+function load(): void {
+  try {
+    checkEnvironment();
+    forbidBuilding();
+    library = require('rclnodejs') as RclLibrary;
+    library.removeSignalHandlers();
+    contexts = new RosContexts(library);
+    report({ type: 'ready' });
+  } catch (error) {
+    const { message, cause } = error as Error;
+    const reason = cause instanceof Error ? cause.message : message;
+    report({ type: 'unavailable', reason });
+    socket.end();
+  }
+}
+
+/** Leaves the domains in order, so that others see the nodes go. */
+function leave(): void {
+  try {
+    library?.shutdownAll();
+  } finally {
+    process.exit();
+  }
+}
+
+function receive(frame: Buffer): void {
+  const read = readFrame<ProcessRequest>(frame);
+  if ('payload' in read) {
+    opened.get(read.payload.node)?.take(read.payload);
+    return;
+  }
+  const { message } = read;
+  switch (message.type) {
+    case 'open':
+      open(message);
+      break;
+    case 'close':
+      close(message.node);
+      break;
+    case 'create':
+      opened.get(message.options.node)?.create(message.options);
+      break;
+    case 'destroy':
+      opened.get(message.node)?.destroy(message.endpoint);
+  }
+}
+
+function open(options: NodeOptions): void {
+  let release = () => {};
+  const made = (async () => {
+    const acquired = await (contexts as RosContexts).acquire(options);
+    release = acquired.release;
+    const node = new RosNode(library as RclLibrary, acquired.context, options, {
+      report,
+      payload: (payload) => send(payload, options.maxBytes),
+    });
+    node.open();
+    return node;
+  })();
+  nodes.set(options.node, { node: made, release: () => release() });
+  made.then(
+    (node) => {
+      opened.set(options.node, node);
+      report({ type: 'opened', node: options.node });
+    },
+    (error: Error) => {
+      nodes.delete(options.node);
+      release();
+      report({ type: 'refused', node: options.node, reason: error.message });
+    },
+  );
+}
+
+function close(number: number): void {
+  const entry = nodes.get(number);
+  nodes.delete(number);
+  entry?.node.then(
+    (node) => {
+      opened.delete(number);
+      node.close(entry.release);
+    },
+    () => {},
+  );
+}
+
+/** To the parent; samples that it does not keep up with are dropped and counted. */
+function send(payload: Payload, maxBytes: number): void {
+  const { node, cdr } = payload;
+  if (cdr.length > maxBytes) {
+    const warning = `a message of ${cdr.length} bytes was dropped; the largest may have ${maxBytes}`;
+    report({ type: 'warning', node, warning });
+  } else if (payload.kind === 'sample' && stream.waiting > MAX_WAITING_BYTES) {
+    if (dropped.size === 0) {
+      const rest = dropsToldAt + DROPS_INTERVAL - performance.now();
+      setTimeout(tellDrops, Math.max(rest, FIRST_DROPS));
+    }
+    dropped.set(node, (dropped.get(node) ?? 0) + 1);
+  } else {
+    stream.send(...payloadFrame(payload));
+  }
+}
+
+function tellDrops(): void {
+  for (const [node, count] of dropped) {
+    const warning = `${count} messages were dropped between rclnodejs and the bridge, which did not keep up`;
+    report({ type: 'warning', node, warning });
+  }
+  dropped.clear();
+  dropsToldAt = performance.now();
+}

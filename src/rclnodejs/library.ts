@@ -1,0 +1,123 @@
+/** What is used of rclnodejs 2.x, as measured and read in 2.2.0; its own declarations describe more, and some of it wrongly. */
+export interface RclLibrary {
+  Context: new (domain: bigint) => RclContext;
+  Node: new (name: string, namespace: string, context: RclContext, options: RclNodeOptions) => RclNode;
+  QoS: new (history: number, depth: number, reliability: number, durability: number) => object;
+  /** The first call may generate the classes of the installed interface types, which takes seconds. */
+  init(context: RclContext, argv: string[]): Promise<void>;
+  /** The class of an interface type; throws when it is not installed. */
+  require(type: string): unknown;
+  serializeMessage(message: object, messageClass: MessageClass): Buffer;
+  /** Fewer than 4 bytes kill the process or give a message of defaults. */
+  deserializeMessage(cdr: Buffer, messageClass: MessageClass): Message;
+  removeSignalHandlers(): void;
+  shutdownAll(): void;
+}
+
+export interface RclContext {
+  shutdown(): void;
+}
+
+export interface RclNodeOptions {
+  startParameterServices: boolean;
+  enableRosout: boolean;
+  startTypeDescriptionService: boolean;
+}
+
+/** A C structure that JavaScript holds. */
+export interface RefObject {
+  ref(): Buffer;
+}
+
+/** A message as a C structure. */
+export interface Message {
+  /** Initialises the structure, to be filled from C, and points to it. */
+  toRawROS(): Buffer;
+  readonly refObject: RefObject;
+}
+
+/** The generated class of a message. */
+export interface MessageClass {
+  new (): Message;
+  type(): object;
+  /** Frees what C allocated in the structure. */
+  destroyRawROS(message: Message): void;
+}
+
+/** The generated class of a service. */
+export interface ServiceClass {
+  type(): object;
+  readonly Request: MessageClass;
+  readonly Response: MessageClass;
+}
+
+export interface RclPublisher {
+  publish(cdr: Buffer): void;
+}
+
+export interface RclClient {
+  isServiceServerAvailable(): boolean;
+  /** `request` is an instance of the request class that the client was made with. */
+  sendRequestAsync(request: object, options: { timeout: number }): Promise<unknown>;
+}
+
+export interface RclResponse {
+  /** What the response class that the service was made with is constructed from. */
+  send(response: unknown): void;
+}
+
+export interface NamesAndTypes {
+  name: string;
+  types: string[];
+}
+
+export interface EndpointInfo {
+  node_name: string;
+  node_namespace: string;
+  topic_type: string;
+  /** Version 0 is none. Absent in ROS 2 Humble. */
+  topic_type_hash?: { version: number; value: Uint8Array };
+  endpoint_gid: readonly number[];
+  qos_profile: { depth: number; reliability: number; durability: number };
+}
+
+export interface RclNode {
+  /** Called from C with what is ready; a throw out of it kills the process. */
+  execute(handles: unknown[]): void;
+  /** @param timeout of a wait in ms, for which creating and destroying block */
+  spin(timeout: number): void;
+  /** Runs the event loop inside itself. */
+  stop(): void;
+  destroy(): void;
+  createPublisher(type: string, topic: string, options: { qos: object }): RclPublisher;
+  createSubscription(
+    type: string,
+    topic: string,
+    options: { qos: object; isRaw: true },
+    callback: (cdr: Buffer) => void,
+  ): object;
+  createClient(type: ServiceClass, service: string, options: { qos: object }): RclClient;
+  createService(
+    type: ServiceClass,
+    service: string,
+    options: { qos: object },
+    callback: (request: unknown, response: RclResponse) => void,
+  ): object;
+  destroyPublisher(publisher: object): void;
+  destroySubscription(subscription: object): void;
+  destroyClient(client: object): void;
+  destroyService(service: object): void;
+  getTopicNamesAndTypes(): NamesAndTypes[];
+  getPublishersInfoByTopic(topic: string, noDemangle: boolean): EndpointInfo[];
+  getSubscriptionsInfoByTopic(topic: string, noDemangle: boolean): EndpointInfo[];
+  getNodeNamesAndNamespaces(): Array<{ name: string; namespace: string }>;
+  getServiceNamesAndTypesByNode(name: string, namespace: string): NamesAndTypes[];
+  getClientNamesAndTypesByNode(name: string, namespace: string): NamesAndTypes[];
+}
+
+/** rmw's enumerations. */
+export const KEEP_LAST = 1;
+export const RELIABLE = 1;
+export const BEST_EFFORT = 2;
+export const TRANSIENT_LOCAL = 1;
+export const VOLATILE = 2;

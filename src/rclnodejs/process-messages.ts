@@ -1,0 +1,137 @@
+/** ROS 2's own words for how far discovery reaches. */
+export type Range = 'off' | 'localhost' | 'subnet';
+
+export interface Qos {
+  reliability: 'reliable' | 'best-effort';
+  durability: 'volatile' | 'transient-local';
+  depth: number;
+}
+
+/** A node to be made; `node` is the parent's number for it. */
+export interface NodeOptions {
+  node: number;
+  domain: number;
+  range: Range;
+  /** Addresses, without ports. */
+  peers: readonly string[];
+  name: string;
+  /** The largest message it receives, in bytes, at most 128 MiB. */
+  maxBytes: number;
+}
+
+/** A publisher, subscription, client or server to be made; `endpoint` is the parent's number for it. */
+export interface EndpointOptions {
+  node: number;
+  endpoint: number;
+  kind: 'publisher' | 'subscription' | 'client' | 'server';
+  rosName: string;
+  type: string;
+  qos: Qos;
+}
+
+/** What the parent asks of the child process. */
+export type ProcessRequest =
+  | ({ type: 'open' } & NodeOptions)
+  | { type: 'close'; node: number }
+  | { type: 'create'; options: EndpointOptions }
+  | { type: 'destroy'; node: number; endpoint: number };
+
+/** A publisher or subscription of another process. */
+export interface FoundEndpoint {
+  guid: string;
+  kind: 'publisher' | 'subscription';
+  rosName: string;
+  type: string;
+  typeHash?: string;
+  qos: Qos;
+  /** The name of its node, with the namespace. */
+  node: string;
+}
+
+/** A server or client of another node; the library gives them no GUIDs, so `guid` is made of node, kind and name. */
+export interface FoundService {
+  guid: string;
+  kind: 'server' | 'client';
+  rosName: string;
+  type: string;
+  node: string;
+}
+
+/** What changed in the ROS graph since the last time. */
+export interface GraphChange {
+  foundEndpoints: FoundEndpoint[];
+  foundServices: FoundService[];
+  /** GUIDs. */
+  lost: string[];
+  /** All nodes of others there are now; absent when they have not changed. */
+  nodes?: string[];
+}
+
+/** What the child process reports. */
+export type ProcessReport =
+  /** The child runs: the setup file has done its work. */
+  | { type: 'started' }
+  /** The library is loaded. */
+  | { type: 'ready' }
+  /** It cannot be loaded; the child ends. */
+  | { type: 'unavailable'; reason: string }
+  | { type: 'opened'; node: number }
+  | { type: 'refused'; node: number; reason: string }
+  /** An endpoint could not be made. */
+  | { type: 'failed'; node: number; endpoint: number; reason: string }
+  | { type: 'graph'; node: number; change: GraphChange }
+  | { type: 'warning'; node: number; warning: string }
+  /** A call got no reply. */
+  | { type: 'unanswered'; node: number; call: number; status: 'unavailable' | 'timeout'; reason: string };
+
+/** CDR that crosses, with what it belongs to. */
+export interface Payload {
+  kind: 'sample' | 'call' | 'response' | 'request' | 'reply';
+  node: number;
+  endpoint: number;
+  /** Tells calls and requests apart; 0 for a sample. */
+  number: number;
+  /** A sample's `via`, or a call's timeout in ms. */
+  notes?: readonly string[] | number;
+  cdr: Buffer;
+}
+
+const KINDS: ReadonlyArray<Payload['kind']> = ['sample', 'call', 'response', 'request', 'reply'];
+const MESSAGE = 0xff;
+const HEADER_BYTES = 15;
+
+/** The frame of a request or report. */
+export function messageFrame(message: ProcessRequest | ProcessReport): Buffer[] {
+  return [Buffer.of(MESSAGE), Buffer.from(JSON.stringify(message))];
+}
+
+/** The frame of a payload. */
+export function payloadFrame({ kind, node, endpoint, number, notes, cdr }: Payload): Buffer[] {
+  const text = notes === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(notes));
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt8(KINDS.indexOf(kind), 0);
+  header.writeUInt32LE(node, 1);
+  header.writeUInt32LE(endpoint, 5);
+  header.writeUInt32LE(number, 9);
+  header.writeUInt16LE(text.length, 13);
+  return [header, text, cdr];
+}
+
+/** Reads a frame of `messageFrame` or `payloadFrame`. */
+export function readFrame<Message extends ProcessRequest | ProcessReport>(
+  frame: Buffer,
+): { message: Message } | { payload: Payload } {
+  const kind = frame.readUInt8(0);
+  if (kind === MESSAGE) return { message: JSON.parse(frame.toString('utf8', 1)) as Message };
+  const end = HEADER_BYTES + frame.readUInt16LE(13);
+  return {
+    payload: {
+      kind: KINDS[kind] as Payload['kind'],
+      node: frame.readUInt32LE(1),
+      endpoint: frame.readUInt32LE(5),
+      number: frame.readUInt32LE(9),
+      ...(end > HEADER_BYTES && { notes: JSON.parse(frame.toString('utf8', HEADER_BYTES, end)) }),
+      cdr: frame.subarray(end),
+    },
+  };
+}

@@ -1,0 +1,340 @@
+import { EndpointFailure } from './endpoint-failure';
+import { fullName, GraphWatch } from './graph-watch';
+import {
+  BEST_EFFORT,
+  KEEP_LAST,
+  type RclClient,
+  type RclLibrary,
+  type RclNode,
+  type RclPublisher,
+  type RclResponse,
+  RELIABLE,
+  type ServiceClass,
+  TRANSIENT_LOCAL,
+  VOLATILE,
+} from './library';
+import type { LocalPublisher } from './local-samples';
+import type { EndpointOptions, NodeOptions, Payload, ProcessReport, Qos } from './process-messages';
+import { MIN_CDR_BYTES, type RawMessage, type RawServiceClass, rawServiceClass } from './raw-class';
+import type { RosContext } from './ros-context';
+
+/** Of a wait, in ms; creating and destroying block for as long unless the spin is stopped. */
+const SPIN_TIMEOUT = 10;
+/** Requests of others that may wait for our replies in one server. */
+const MAX_REQUESTS = 1000;
+/** Between two looks whether a server has appeared, in ms. */
+const SERVER_INTERVAL = 20;
+/** Different warnings that one node gives. */
+const MAX_WARNINGS = 100;
+
+type Endpoint =
+  | { kind: 'publisher'; publisher: RclPublisher; local: LocalPublisher }
+  | { kind: 'subscription'; destroy(): void }
+  | { kind: 'client'; rosName: string; client: RclClient; raw: RawServiceClass; destroy(): void }
+  | {
+      kind: 'server';
+      rosName: string;
+      requests: Map<number, RclResponse>;
+      raw: RawServiceClass;
+      destroy(): void;
+    };
+
+export interface RosNodeListener {
+  report(report: ProcessReport): void;
+  payload(payload: Payload): void;
+}
+
+/** One user's node: its publishers, subscriptions, clients and servers, by the parent's numbers. */
+export class RosNode {
+  readonly #library: RclLibrary;
+  readonly #context: RosContext;
+  readonly #options: NodeOptions;
+  readonly #listener: RosNodeListener;
+  readonly #node: RclNode;
+  readonly #fullName: string;
+  readonly #graph: GraphWatch;
+  readonly #endpoints = new Map<number, Endpoint>();
+  readonly #warned = new Set<string>();
+  /** What is done while the spin is stopped. */
+  readonly #changes: Array<() => void> = [];
+  #changing = false;
+  #closed = false;
+  #nextRequest = 0;
+
+  constructor(library: RclLibrary, context: RosContext, options: NodeOptions, listener: RosNodeListener) {
+    this.#library = library;
+    this.#context = context;
+    this.#options = options;
+    this.#listener = listener;
+    this.#fullName = fullName(options.name, '/');
+    this.#node = new library.Node(options.name, '', context.context, {
+      startParameterServices: false,
+      enableRosout: false,
+      startTypeDescriptionService: false,
+    });
+    const execute = this.#node.execute;
+    this.#node.execute = (handles) =>
+      this.#guarded('what was received', () => execute.call(this.#node, handles));
+    context.nodes.add(this.#fullName);
+    this.#graph = new GraphWatch(
+      this.#node,
+      (name) => context.nodes.has(name),
+      (change) => listener.report({ type: 'graph', node: options.node, change }),
+      (fault) => this.#warn(`the ROS graph: ${text(fault)}`),
+    );
+  }
+
+  open(): void {
+    this.#node.spin(SPIN_TIMEOUT);
+    this.#graph.start();
+  }
+
+  /** Calls back when it is done, which may be later. */
+  close(done: () => void): void {
+    this.#graph.stop();
+    this.#change(() => {
+      this.#closed = true;
+      this.#context.nodes.delete(this.#fullName);
+      for (const [number, endpoint] of this.#endpoints) this.#destroy(number, endpoint);
+      this.#guarded('the node', () => this.#node.destroy());
+      done();
+    });
+  }
+
+  create(options: EndpointOptions): void {
+    const make = () => {
+      if (this.#closed) return;
+      try {
+        this.#endpoints.set(options.endpoint, this.#make(options));
+      } catch (error) {
+        const { node, endpoint } = options;
+        const { message } = new EndpointFailure(options, error);
+        this.#listener.report({ type: 'failed', node, endpoint, reason: message });
+      }
+    };
+    // What is published at once must find it.
+    if (options.kind === 'publisher') make();
+    else this.#change(make);
+  }
+
+  destroy(number: number): void {
+    const destroy = () => {
+      const endpoint = this.#endpoints.get(number);
+      if (endpoint !== undefined) this.#destroy(number, endpoint);
+    };
+    if (this.#endpoints.get(number)?.kind === 'publisher') destroy();
+    else this.#change(destroy);
+  }
+
+  take(payload: Payload): void {
+    switch (payload.kind) {
+      case 'sample':
+        this.#publish(payload);
+        break;
+      case 'call':
+        // Its client may be about to be made.
+        if (this.#changing) this.#change(() => this.#call(payload));
+        else this.#call(payload);
+        break;
+      case 'reply':
+        this.#reply(payload);
+    }
+  }
+
+  /**
+   * Stops the spin, does what came until then, and spins on. Stopping runs the event loop inside itself, so more may
+   * come meanwhile.
+   */
+  #change(change: () => void): void {
+    this.#changes.push(change);
+    if (this.#changing) return;
+    this.#changing = true;
+    setImmediate(() => {
+      if (!this.#closed) this.#guarded('the spin', () => this.#node.stop());
+      for (let next = this.#changes.shift(); next !== undefined; next = this.#changes.shift()) next();
+      if (!this.#closed) this.#guarded('the spin', () => this.#node.spin(SPIN_TIMEOUT));
+      this.#changing = false;
+    });
+  }
+
+  #make(options: EndpointOptions): Endpoint {
+    const { node, endpoint, rosName, type } = options;
+    const library = this.#library;
+    const qos = qosOf(library, options.qos);
+    if ((options.kind === 'client' || options.kind === 'server') && type.includes('/action/')) {
+      throw new Error(`rclnodejs has ${type} in its own actions alone: use the backend rtps for actions`);
+    }
+    const found = library.require(type);
+    const local = { owner: this, topic: rosName, type, qos: options.qos };
+    const { samples } = this.#context;
+    switch (options.kind) {
+      case 'publisher': {
+        const publisher = this.#node.createPublisher(type, rosName, { qos });
+        samples.addPublisher(local);
+        return { kind: 'publisher', publisher, local };
+      }
+      case 'subscription': {
+        const receive = (cdr: Buffer) => {
+          const own = samples.received(local, cdr);
+          if (own?.publisher.owner === this) return;
+          const notes = own?.via;
+          this.#listener.payload({
+            kind: 'sample',
+            node,
+            endpoint,
+            number: 0,
+            ...(notes && { notes }),
+            cdr,
+          });
+        };
+        samples.addSubscription(local);
+        try {
+          const subscription = this.#node.createSubscription(type, rosName, { qos, isRaw: true }, (cdr) =>
+            this.#guarded(rosName, () => receive(cdr)),
+          );
+          const destroy = () => {
+            samples.removeSubscription(local);
+            this.#node.destroySubscription(subscription);
+          };
+          return { kind: 'subscription', destroy };
+        } catch (error) {
+          samples.removeSubscription(local);
+          throw error;
+        }
+      }
+      case 'client': {
+        const raw = rawServiceClass(library, found as ServiceClass);
+        const client = this.#node.createClient(raw.service, rosName, { qos });
+        return { kind: 'client', rosName, client, raw, destroy: () => this.#node.destroyClient(client) };
+      }
+      case 'server': {
+        const raw = rawServiceClass(library, found as ServiceClass);
+        const requests = new Map<number, RclResponse>();
+        const server = this.#node.createService(raw.service, rosName, { qos }, (request, response) =>
+          this.#guarded(rosName, () => {
+            const { cdr } = request as RawMessage;
+            if (cdr === undefined) throw new Error('a request cannot be serialized');
+            if (requests.size >= MAX_REQUESTS) throw new Error(`${MAX_REQUESTS} requests wait for replies`);
+            const number = this.#nextRequest++ >>> 0;
+            requests.set(number, response);
+            this.#listener.payload({ kind: 'request', node, endpoint, number, cdr });
+          }),
+        );
+        return { kind: 'server', rosName, requests, raw, destroy: () => this.#node.destroyService(server) };
+      }
+    }
+  }
+
+  #destroy(number: number, endpoint: Endpoint): void {
+    this.#endpoints.delete(number);
+    this.#guarded('an endpoint', () => {
+      if (endpoint.kind === 'publisher') {
+        this.#context.samples.removePublisher(endpoint.local);
+        this.#node.destroyPublisher(endpoint.publisher);
+      } else {
+        endpoint.destroy();
+      }
+    });
+  }
+
+  #publish({ endpoint: number, cdr, notes }: Payload): void {
+    const endpoint = this.#endpoints.get(number);
+    if (endpoint?.kind !== 'publisher') return;
+    const via = Array.isArray(notes) ? (notes as string[]) : [];
+    this.#guarded(endpoint.local.topic, () => {
+      this.#context.samples.published(endpoint.local, cdr, via);
+      endpoint.publisher.publish(cdr);
+    });
+  }
+
+  #call({ endpoint: number, number: call, notes, cdr }: Payload): void {
+    const endpoint = this.#endpoints.get(number);
+    const { node } = this.#options;
+    const unanswered = (status: 'unavailable' | 'timeout', reason: string) =>
+      this.#listener.report({ type: 'unanswered', node, call, status, reason });
+    if (endpoint?.kind !== 'client') {
+      unanswered('unavailable', 'the client could not be made');
+      return;
+    }
+    const deadline = performance.now() + Number(notes);
+    const { client, raw, rosName } = endpoint;
+    const look = () => {
+      if (this.#endpoints.get(number) !== endpoint) return unanswered('unavailable', 'the client was closed');
+      try {
+        const left = deadline - performance.now();
+        // A request goes to all servers, so that there is no calling others beside one of our own.
+        if (!this.#serves(rosName) && client.isServiceServerAvailable())
+          void send(Math.max(1, Math.round(left)));
+        else if (left <= 0) unanswered('unavailable', 'no server was found in time');
+        else setTimeout(look, Math.min(SERVER_INTERVAL, left));
+      } catch (error) {
+        unanswered('unavailable', text(error));
+      }
+    };
+    const send = async (timeout: number) => {
+      let request: RawMessage | undefined;
+      try {
+        request = new raw.Request(cdr);
+        const reply = client.sendRequestAsync(request, { timeout });
+        request.free();
+        const response = ((await reply) as RawMessage).cdr;
+        if (response === undefined) return unanswered('unavailable', 'the reply cannot be serialized');
+        this.#listener.payload({ kind: 'response', node, endpoint: number, number: call, cdr: response });
+      } catch (error) {
+        if ((error as Error).name === 'TimeoutError')
+          unanswered('timeout', 'the server has not replied in time');
+        else unanswered('unavailable', text(error));
+      }
+    };
+    look();
+  }
+
+  #serves(rosName: string): boolean {
+    const endpoints = [...this.#endpoints.values()];
+    return endpoints.some((endpoint) => endpoint.kind === 'server' && endpoint.rosName === rosName);
+  }
+
+  /** Without content: the request gets no reply. */
+  #reply({ endpoint: number, number: request, cdr }: Payload): void {
+    const endpoint = this.#endpoints.get(number);
+    if (endpoint?.kind !== 'server') return;
+    const response = endpoint.requests.get(request);
+    if (!endpoint.requests.delete(request) || response === undefined || cdr.length < MIN_CDR_BYTES) return;
+    this.#guarded('a reply', () => {
+      const reply = new endpoint.raw.Response(cdr);
+      try {
+        response.send(reply);
+      } finally {
+        reply.free();
+      }
+    });
+  }
+
+  /** A throw out of a callback of the library would abort the process. */
+  #guarded(what: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#warn(`${what}: ${text(error)}`);
+    }
+  }
+
+  #warn(warning: string): void {
+    if (this.#warned.has(warning) || this.#warned.size >= MAX_WARNINGS) return;
+    this.#warned.add(warning);
+    this.#listener.report({ type: 'warning', node: this.#options.node, warning });
+  }
+}
+
+function qosOf(library: RclLibrary, { depth, reliability, durability }: Qos): object {
+  return new library.QoS(
+    KEEP_LAST,
+    depth,
+    reliability === 'reliable' ? RELIABLE : BEST_EFFORT,
+    durability === 'transient-local' ? TRANSIENT_LOCAL : VOLATILE,
+  );
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

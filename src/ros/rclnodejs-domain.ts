@@ -1,0 +1,361 @@
+import type {
+  EndpointOptions,
+  FoundEndpoint,
+  FoundService,
+  GraphChange,
+  Payload,
+  ProcessReport,
+} from '../rclnodejs/process-messages';
+import type { RclnodejsProcess } from '../rclnodejs/rclnodejs-process';
+import { QosComparison } from './qos-comparison';
+import { type NodeLink, RclnodejsPublisher } from './rclnodejs-publisher';
+import { RclnodejsServiceClient, RclnodejsServiceServer } from './rclnodejs-service';
+import type {
+  RosDomain,
+  RosDomainOptions,
+  RosEndpoint,
+  RosEndpointOptions,
+  RosNode,
+  RosPublisher,
+  RosSample,
+  RosServiceClient,
+  RosServiceEndpoint,
+  RosServiceHandler,
+  RosServiceOptions,
+  RosServiceServer,
+  RosSubscription,
+} from './ros-backend';
+import { SERVICE_QOS } from './ros-service';
+
+/** The largest message unless the options say another, in bytes. */
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+/** Warnings that a late listener is told. */
+const MAX_WARNINGS = 20;
+
+/** Something of ours in the child process, which is made anew when that was started again. */
+interface LocalEndpoint {
+  options: EndpointOptions;
+  /** It is made in another process than before. */
+  madeAgain?(): void;
+  payload?(payload: Payload): void;
+  unanswered?(report: ProcessReport & { type: 'unanswered' }): void;
+  /** Its process has ended. */
+  lost?(reason: string): void;
+  /** The graph has changed. */
+  graphChanged?(): void;
+  onProblem: ((reason: string) => void) | undefined;
+}
+
+export interface DomainHost {
+  /** The ids of the other bridges in this domain that use the same process. */
+  bridges(): ReadonlySet<string>;
+  /** The domain was closed. */
+  left(): Promise<void>;
+}
+
+/** One user's node in the child process. */
+export class RclnodejsDomain implements RosDomain {
+  readonly domain: number;
+  readonly bridgeId: string;
+  readonly #number: number;
+  readonly #options: RosDomainOptions;
+  readonly #host: DomainHost;
+  readonly #link: NodeLink;
+  readonly #locals = new Map<number, LocalEndpoint>();
+  readonly #endpoints = new Map<string, FoundEndpoint>();
+  readonly #services = new Map<string, FoundService>();
+  #nodes: readonly string[] = [];
+  readonly #graphListeners = new Set<() => void>();
+  readonly #warningListeners = new Set<(warning: string) => void>();
+  readonly #warnings = new Set<string>();
+  #process: RclnodejsProcess | undefined;
+  #problem: string | undefined;
+  #nextEndpoint = 0;
+  #settle: ((error?: Error) => void) | undefined;
+  #closed = false;
+
+  constructor(number: number, options: RosDomainOptions, host: DomainHost) {
+    this.domain = options.domain;
+    this.bridgeId = options.bridgeId;
+    this.#number = number;
+    this.#options = options;
+    this.#host = host;
+    this.#link = {
+      maxBytes: options.maxSampleBytes ?? DEFAULT_MAX_BYTES,
+      send: (payload) => {
+        if (this.#problem !== undefined) throw new Error(`it is being started again: ${this.#problem}`);
+        this.#process?.sendPayload({ ...payload, node: number });
+      },
+    };
+    for (const warning of unusedSettings(options)) this.#warnings.add(warning);
+  }
+
+  /** Joins the domain. Rejects when the library cannot. */
+  open(process: RclnodejsProcess): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#settle = (error) => (error === undefined ? resolve() : reject(error));
+      this.processStarted(process);
+    });
+  }
+
+  /** A process has taken the place of the one that ended. */
+  processStarted(process: RclnodejsProcess): void {
+    this.#process = process;
+    const { domain, range, peers, nodeName } = this.#options;
+    process.send({
+      type: 'open',
+      node: this.#number,
+      domain,
+      range,
+      peers: peers.map((peer) => peer.replace(/:\d+$/, '')),
+      name: nodeName,
+      maxBytes: this.#link.maxBytes,
+    });
+  }
+
+  processEnded(reason: string): void {
+    this.#process = undefined;
+    this.#problem = reason;
+    // No warning to keep: `problem` says it as long as it is so.
+    for (const listener of [...this.#warningListeners]) listener(`${reason}; it is started again`);
+    this.#settle?.(new Error(reason));
+    this.#settle = undefined;
+    for (const local of [...this.#locals.values()]) local.lost?.(reason);
+    this.#endpoints.clear();
+    this.#services.clear();
+    this.#nodes = [];
+    this.#graphChanged();
+  }
+
+  report(report: ProcessReport): void {
+    switch (report.type) {
+      case 'opened':
+        this.#problem = undefined;
+        for (const local of this.#locals.values()) this.#make(local);
+        this.#settle?.();
+        this.#settle = undefined;
+        this.#graphChanged();
+        break;
+      case 'refused':
+        this.#problem = report.reason;
+        this.#settle?.(new Error(report.reason));
+        this.#settle = undefined;
+        this.#graphChanged();
+        break;
+      case 'failed': {
+        const local = this.#locals.get(report.endpoint);
+        const onProblem = local?.onProblem;
+        if (onProblem !== undefined) onProblem(report.reason);
+        else this.#warn(`${local?.options.rosName}: ${report.reason}`);
+        break;
+      }
+      case 'graph':
+        this.#change(report.change);
+        break;
+      case 'warning':
+        this.#warn(report.warning);
+        break;
+      case 'unanswered':
+        for (const local of this.#locals.values()) local.unanswered?.(report);
+    }
+  }
+
+  payload(payload: Payload): void {
+    this.#locals.get(payload.endpoint)?.payload?.(payload);
+  }
+
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** The library knows no participants: those that have nodes are counted by them. */
+  get participants(): number {
+    return this.#nodes.length;
+  }
+
+  bridges(): ReadonlySet<string> {
+    return this.#host.bridges();
+  }
+
+  endpoints(): Iterable<RosEndpoint> {
+    return this.#endpoints.values();
+  }
+
+  services(): Iterable<RosServiceEndpoint> {
+    return this.#services.values();
+  }
+
+  *nodes(): Iterable<RosNode> {
+    const endpoints = new Map(this.#nodes.map((name) => [name, [] as string[]]));
+    for (const found of [this.#endpoints, this.#services]) {
+      for (const { guid, node } of found.values()) endpoints.get(node)?.push(guid);
+    }
+    for (const [name, guids] of endpoints) yield { name, endpoints: guids };
+  }
+
+  onGraphChange(listener: () => void): () => void {
+    this.#graphListeners.add(listener);
+    return () => this.#graphListeners.delete(listener);
+  }
+
+  onWarning(listener: (warning: string) => void): () => void {
+    for (const warning of this.#warnings) listener(warning);
+    this.#warningListeners.add(listener);
+    return () => this.#warningListeners.delete(listener);
+  }
+
+  createPublisher(options: RosEndpointOptions): RosPublisher {
+    const comparison = new QosComparison('publisher', options, this);
+    const [number, close] = this.#add('publisher', options, {
+      onProblem: options.onProblem,
+      madeAgain: () => publisher.publishKept(),
+      graphChanged: () => comparison.run(),
+    });
+    const publisher: RclnodejsPublisher = new RclnodejsPublisher(number, options.qos, this.#link);
+    comparison.run();
+    return { publish: (cdr, via) => publisher.publish(cdr, via), close };
+  }
+
+  createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription {
+    const comparison = new QosComparison('subscription', options, this);
+    const [, close] = this.#add('subscription', options, {
+      onProblem: options.onProblem,
+      payload: ({ cdr, notes }) =>
+        onSample({
+          payload: cdr,
+          writerGuid: undefined,
+          sequence: undefined,
+          sourceTimestamp: undefined,
+          ...(Array.isArray(notes) && { via: notes as readonly string[] }),
+        }),
+      graphChanged: () => comparison.run(),
+    });
+    comparison.run();
+    return { close };
+  }
+
+  createServiceClient(options: RosServiceOptions, onServersChange?: () => void): RosServiceClient {
+    const servers = () =>
+      [...this.#services.values()].filter(
+        ({ kind, rosName, type }) =>
+          kind === 'server' && rosName === options.rosName && type === options.type,
+      ).length;
+    let known = servers();
+    const [number, close] = this.#add(
+      'client',
+      { ...options, qos: SERVICE_QOS },
+      {
+        onProblem: options.onProblem,
+        payload: ({ number: call, cdr }) => client.answer(call, cdr),
+        unanswered: ({ call, status, reason }) => client.unanswered(call, status, reason),
+        lost: (reason) => client.lost(reason),
+        graphChanged: () => {
+          if (servers() === known) return;
+          known = servers();
+          onServersChange?.();
+        },
+      },
+    );
+    const client: RclnodejsServiceClient = new RclnodejsServiceClient(number, options.rosName, this.#link);
+    return {
+      get servers() {
+        return servers();
+      },
+      call: (request, timeout) => client.call(request, timeout),
+      close: () => {
+        close();
+        client.lost('the client was closed');
+      },
+    };
+  }
+
+  createServiceServer(options: RosServiceOptions, handler: RosServiceHandler): RosServiceServer {
+    const [number, close] = this.#add(
+      'server',
+      { ...options, qos: SERVICE_QOS },
+      {
+        onProblem: options.onProblem,
+        payload: ({ number: request, cdr }) => void server.answer(request, cdr),
+        lost: () => server.lost(),
+      },
+    );
+    const server: RclnodejsServiceServer = new RclnodejsServiceServer(number, handler, this.#link);
+    return { close };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const local of [...this.#locals.values()]) local.lost?.('the domain was closed');
+    this.#locals.clear();
+    this.#graphListeners.clear();
+    this.#warningListeners.clear();
+    this.#process?.send({ type: 'close', node: this.#number });
+    this.#process = undefined;
+    await this.#host.left();
+  }
+
+  #add(
+    kind: EndpointOptions['kind'],
+    { rosName, type, qos }: Pick<RosEndpointOptions, 'rosName' | 'type' | 'qos'>,
+    local: Omit<LocalEndpoint, 'options'>,
+  ): [number: number, close: () => void] {
+    const endpoint = this.#nextEndpoint++;
+    const { reliability, durability, depth } = qos;
+    const made = {
+      ...local,
+      options: {
+        node: this.#number,
+        endpoint,
+        kind,
+        rosName,
+        type,
+        qos: { reliability, durability, depth },
+      },
+    };
+    this.#locals.set(endpoint, made);
+    if (this.#problem === undefined) this.#process?.send({ type: 'create', options: made.options });
+    const close = () => {
+      if (this.#locals.delete(endpoint))
+        this.#process?.send({ type: 'destroy', node: this.#number, endpoint });
+    };
+    return [endpoint, close];
+  }
+
+  #make(local: LocalEndpoint): void {
+    this.#process?.send({ type: 'create', options: local.options });
+    local.madeAgain?.();
+  }
+
+  #change({ foundEndpoints, foundServices, lost, nodes }: GraphChange): void {
+    for (const guid of lost) {
+      this.#endpoints.delete(guid);
+      this.#services.delete(guid);
+    }
+    for (const endpoint of foundEndpoints) this.#endpoints.set(endpoint.guid, endpoint);
+    for (const service of foundServices) this.#services.set(service.guid, service);
+    if (nodes !== undefined) this.#nodes = nodes;
+    this.#graphChanged();
+  }
+
+  #graphChanged(): void {
+    for (const local of [...this.#locals.values()]) local.graphChanged?.();
+    for (const listener of [...this.#graphListeners]) listener();
+  }
+
+  #warn(warning: string): void {
+    if (this.#warnings.size < MAX_WARNINGS) this.#warnings.add(warning);
+    for (const listener of [...this.#warningListeners]) listener(warning);
+  }
+}
+
+/** What the library has no words for, and the user of the machine sets elsewhere. */
+function unusedSettings({ interfaces, peers, advertisedAddress }: RosDomainOptions): string[] {
+  const warnings: string[] = [];
+  if (interfaces.length > 0 || advertisedAddress !== undefined) {
+    warnings.push('with rclnodejs the addresses of this machine are set in the RMW implementation alone');
+  }
+  const port = peers.find((peer) => peer.includes(':'));
+  if (port !== undefined) warnings.push(`with rclnodejs a peer has no port: that of ${port} is not used`);
+  return warnings;
+}

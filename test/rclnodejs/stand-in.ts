@@ -1,0 +1,360 @@
+import { execSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/**
+ * Stands in for the library rclnodejs, which needs a ROS 2 installation, where only the process around it is tested:
+ * its starting, framing, backpressure and ends. It carries messages within one process, with one node of somebody else
+ * in each domain, and is as unforgiving as the library: a throw out of a callback aborts the process, and so does
+ * CDR under 4 bytes. What it does with messages proves nothing about ROS 2; the contract suite does that.
+ */
+
+/** Faults while it loads, by `STAND_IN`. */
+switch (process.env.STAND_IN) {
+  case 'rebuild':
+    execSync('npm run rebuild');
+    break;
+  case 'rmw':
+    console.error('Expected RMW implementation identifier of one, but found another, exiting with 102.');
+    process.exit(102);
+    break;
+  case 'throw':
+    throw new Error('the stand-in does not load');
+}
+
+interface Endpoint {
+  node: Node;
+  topic: string;
+  qos: QoS;
+  type: string;
+  callback?: (cdr: Buffer) => void;
+  queue: Buffer[];
+}
+
+interface Bus {
+  publishers: Set<Endpoint & { kept: Buffer[] }>;
+  subscriptions: Set<Endpoint>;
+  nodes: Set<Node>;
+  services: Map<string, (request: Buffer) => Promise<Buffer>>;
+}
+
+const buses = new Map<bigint, Bus>();
+
+class QoS {
+  constructor(
+    readonly history: number,
+    readonly depth: number,
+    readonly reliability: number,
+    readonly durability: number,
+  ) {}
+}
+
+class Context {
+  readonly bus: Bus;
+
+  constructor(readonly domain: bigint) {
+    if (typeof domain !== 'bigint') throw new TypeError('the domain is not a BigInt');
+    const bus = { publishers: new Set(), subscriptions: new Set(), nodes: new Set(), services: new Map() };
+    this.bus = buses.get(domain) ?? (bus as Bus);
+    buses.set(domain, this.bus);
+  }
+
+  shutdown(): void {
+    buses.delete(this.domain);
+  }
+}
+
+class Node {
+  spinning = false;
+  readonly endpoints = new Set<Endpoint>();
+
+  constructor(
+    readonly name: string,
+    readonly namespace: string,
+    readonly context: Context,
+    options: Record<string, boolean>,
+  ) {
+    for (const name of ['startParameterServices', 'enableRosout', 'startTypeDescriptionService']) {
+      if (options[name] !== false) throw new Error(`${name} is not switched off`);
+    }
+    context.bus.nodes.add(this);
+  }
+
+  spin(): void {
+    this.spinning = true;
+    this.wake();
+  }
+
+  stop(): void {
+    this.spinning = false;
+  }
+
+  destroy(): void {
+    this.stop();
+    this.context.bus.nodes.delete(this);
+  }
+
+  wake(): void {
+    setImmediate(() => {
+      if (!this.spinning) return;
+      const ready = [...this.endpoints].filter(({ queue }) => queue.length > 0);
+      if (ready.length === 0) return;
+      try {
+        this.execute(ready);
+      } catch (error) {
+        console.error(error);
+        process.abort();
+      }
+      this.wake();
+    });
+  }
+
+  execute(ready: Endpoint[]): void {
+    for (const { queue, callback } of ready) {
+      const cdr = queue.shift() as Buffer;
+      if (textOf(cdr) === 'throw') throw new Error('taking failed');
+      callback?.(cdr);
+    }
+  }
+
+  createPublisher(type: string, topic: string, { qos }: { qos: QoS }) {
+    const { bus } = this.context;
+    const made = { node: this, topic, qos, type, queue: [], kept: [] as Buffer[] };
+    bus.publishers.add(made);
+    return {
+      made,
+      publish: (cdr: Buffer) => {
+        if (cdr.length < 4) process.abort();
+        if (topic === '/stand_in') command(this.context, textOf(cdr));
+        if (qos.durability === 1) made.kept.push(cdr);
+        deliver(bus, topic, cdr);
+      },
+    };
+  }
+
+  createSubscription(
+    type: string,
+    topic: string,
+    { qos, isRaw }: { qos: QoS; isRaw: boolean },
+    callback: (cdr: Buffer) => void,
+  ) {
+    this.#mustNotSpin();
+    if (!isRaw) throw new Error('the subscription is not raw');
+    const { bus } = this.context;
+    const made: Endpoint = { node: this, topic, qos, type, callback, queue: [] };
+    this.endpoints.add(made);
+    bus.subscriptions.add(made);
+    if (qos.durability === 1) {
+      for (const publisher of bus.publishers)
+        if (publisher.topic === topic) made.queue.push(...publisher.kept);
+    }
+    return { made };
+  }
+
+  createClient(type: { Response: new () => Filled }, service: string) {
+    this.#mustNotSpin();
+    const { services } = this.context.bus;
+    return {
+      isServiceServerAvailable: () => services.has(service),
+      sendRequestAsync: async (request: { serialize(): Buffer }, { timeout }: { timeout: number }) => {
+        const answer = services.get(service)?.(contentOf(request.serialize()));
+        const expired = new Promise<never>((_, reject) => {
+          const error = Object.assign(new Error('no reply'), { name: 'TimeoutError' });
+          setTimeout(() => reject(error), timeout).unref();
+        });
+        return filled(type.Response, await Promise.race([answer as Promise<Buffer>, expired]));
+      },
+    };
+  }
+
+  createService(
+    type: { Request: new () => Filled; Response: new (content: unknown) => { serialize(): Buffer } },
+    service: string,
+    _options: object,
+    callback: (request: unknown, response: { send(content: unknown): void }) => void,
+  ) {
+    this.#mustNotSpin();
+    this.context.bus.services.set(
+      service,
+      (request) =>
+        new Promise((resolve) => {
+          const send = (content: unknown) => resolve(contentOf(new type.Response(content).serialize()));
+          callback(filled(type.Request, request), { send });
+        }),
+    );
+    return { service };
+  }
+
+  destroyPublisher({ made }: { made: Endpoint & { kept: Buffer[] } }): void {
+    this.context.bus.publishers.delete(made);
+  }
+
+  destroySubscription({ made }: { made: Endpoint }): void {
+    this.#mustNotSpin();
+    this.endpoints.delete(made);
+    this.context.bus.subscriptions.delete(made);
+  }
+
+  destroyClient(): void {
+    this.#mustNotSpin();
+  }
+
+  destroyService({ service }: { service: string }): void {
+    this.#mustNotSpin();
+    this.context.bus.services.delete(service);
+  }
+
+  getTopicNamesAndTypes() {
+    const { publishers, subscriptions } = this.context.bus;
+    const names = new Set([...publishers, ...subscriptions].map(({ topic }) => topic));
+    return [...names, '/found'].map((name) => ({ name, types: ['std_msgs/msg/String'] }));
+  }
+
+  getPublishersInfoByTopic(topic: string) {
+    const qos_profile = { depth: 1, reliability: 2, durability: 2 };
+    const found = { node_name: theirName(), node_namespace: '/', topic_type: 'std_msgs/msg/String' };
+    return topic === '/found' ? [{ ...found, endpoint_gid: Array(16).fill(7), qos_profile }] : [];
+  }
+
+  getSubscriptionsInfoByTopic() {
+    return [];
+  }
+
+  getNodeNamesAndNamespaces() {
+    const ours = [...this.context.bus.nodes].map(({ name }) => ({ name, namespace: '/' }));
+    return [...ours, { name: theirName(), namespace: '/' }];
+  }
+
+  getServiceNamesAndTypesByNode(name: string) {
+    const service = { name: '/double', types: ['example_interfaces/srv/AddTwoInts'] };
+    return name === theirName() ? [service] : [];
+  }
+
+  getClientNamesAndTypesByNode() {
+    return [];
+  }
+
+  /** With the library it would block the event loop. */
+  #mustNotSpin(): void {
+    if (this.spinning) throw new Error('the node spins');
+  }
+}
+
+/** The name of somebody else's node tells what the environment of the process is. */
+const theirName = () => `peer_${process.env.ROS_AUTOMATIC_DISCOVERY_RANGE}`;
+
+function deliver(bus: Bus, topic: string, cdr: Buffer): void {
+  for (const subscription of bus.subscriptions) {
+    if (subscription.topic !== topic) continue;
+    subscription.queue.push(Buffer.from(cdr));
+    subscription.node.wake();
+  }
+}
+
+/** What a test makes it do, by publishing on `/stand_in`. */
+function command({ bus }: Context, text: string): void {
+  const [verb, ...words] = text.split(' ');
+  switch (verb) {
+    case 'abort':
+      process.abort();
+      break;
+    case 'wait-for-file':
+      while (!existsSync(words[0] as string)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      break;
+    // Somebody else publishes.
+    case 'publish':
+      deliver(bus, words[0] as string, stringCdr(words.slice(1).join(' ')));
+      break;
+    case 'flood': {
+      const cdr = Buffer.alloc(Number(words[2]));
+      for (let count = Number(words[1]); count > 0; count--) {
+        for (const { topic, callback } of bus.subscriptions) if (topic === words[0]) callback?.(cdr);
+      }
+      break;
+    }
+    case 'serve':
+      bus.services.set('/double', async (request) => Buffer.concat([request, request.subarray(4)]));
+  }
+}
+
+/** CDR of `std_msgs/msg/String`. */
+function stringCdr(text: string): Buffer {
+  const bytes = Buffer.from(`${text}\0`);
+  const cdr = Buffer.alloc(8 + bytes.length);
+  cdr[1] = 1;
+  cdr.writeUInt32LE(bytes.length, 4);
+  bytes.copy(cdr, 8);
+  return cdr;
+}
+
+function textOf(cdr: Buffer): string {
+  return cdr.toString('utf8', 8, cdr.length - 1);
+}
+
+// A message's C structure is a pointer, a Buffer here, to its content.
+
+interface Filled {
+  toRawROS(): Buffer;
+  readonly refObject: { ref(): Buffer };
+  deserialize(filled: { ref(): Buffer }): void;
+  toPlainObject(): unknown;
+}
+
+const contents = new WeakMap<Buffer, Buffer>();
+const contentOf = (structure: Buffer) => contents.get(structure) as Buffer;
+
+/** As the library takes what it has received. */
+function filled(Class: new () => Filled, content: Buffer): unknown {
+  const message = new Class();
+  contents.set(message.toRawROS(), content);
+  const result = new Class();
+  result.deserialize(message.refObject);
+  (Class as unknown as { destroyRawROS(message: Filled): void }).destroyRawROS(message);
+  return result.toPlainObject();
+}
+
+class Message {
+  readonly #structure = Buffer.alloc(1);
+  readonly refObject = { ref: () => this.#structure };
+
+  static type(): object {
+    return {};
+  }
+
+  static destroyRawROS({ refObject }: Message): void {
+    if (!contents.delete(refObject.ref())) throw new Error('a structure was freed twice');
+  }
+
+  toRawROS(): Buffer {
+    return this.#structure;
+  }
+
+  serialize(): Buffer {
+    throw new Error('a message went through an object of JavaScript');
+  }
+}
+
+const Service = { Request: Message, Response: Message, type: () => ({}) };
+
+module.exports = {
+  Context,
+  Node,
+  QoS,
+  init: async () => {},
+  require: (type: string) => {
+    if (type.startsWith('acme_'))
+      throw Object.assign(new Error('no such type'), { code: 'MESSAGE_NOT_FOUND' });
+    return Service;
+  },
+  serializeMessage: (message: { serialize(): Buffer }, Class: unknown) => {
+    if (!(message instanceof (Class as new () => object))) throw new Error('not of the class');
+    return contentOf(message.serialize());
+  },
+  deserializeMessage: (cdr: Buffer, Class: new () => Message) => {
+    if (cdr.length < 4) process.abort();
+    const message = new Class();
+    contents.set(message.toRawROS(), cdr);
+    return message;
+  },
+  removeSignalHandlers: () => {},
+  shutdownAll: () => {},
+};
