@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
+import type { Node, NodeAPI, NodeDef, NodeMessage, NodeStatus } from 'node-red';
 import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
 import type {
   BackendChoice,
@@ -74,7 +74,7 @@ export default function (RED: NodeAPI): void {
       if (typeof msg.topic !== 'string') {
         return done(new Error(text('errors.topic', { value: String(JSON.stringify(msg.topic)) })));
       }
-      bridge.publish(msg.topic, msg.payload).then((answer) => {
+      bridge.publish(msg.topic, msg.payload, requestOf(msg)).then((answer) => {
         if (answer !== undefined) send(Object.assign(msg, { payload: answer }));
         done();
       }, done);
@@ -114,6 +114,11 @@ export default function (RED: NodeAPI): void {
   }
 
   RED.nodes.registerType('ros-bridge', RosBridge);
+}
+
+/** By which a flow answers the request of a ROS client, where the message has it. */
+function requestOf(msg: NodeMessage & { rosRequest?: unknown }): number | undefined {
+  return typeof msg.rosRequest === 'number' ? msg.rosRequest : undefined;
 }
 
 /** The chosen broker's configuration; none when the bridge is for the flow alone. */

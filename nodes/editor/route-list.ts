@@ -26,7 +26,13 @@ export interface Route {
 }
 
 /** What the user chooses among: a kind with one of its directions. */
-const WAYS = ['topic ros-to-mqtt', 'topic mqtt-to-ros', 'topic both', 'service mqtt-to-ros'] as const;
+const WAYS = [
+  'topic ros-to-mqtt',
+  'topic mqtt-to-ros',
+  'topic both',
+  'service mqtt-to-ros',
+  'service ros-to-mqtt',
+] as const;
 const ARROWS: Record<Direction, string> = { 'ros-to-mqtt': '→', 'mqtt-to-ros': '←', both: '⇄' };
 /** A day, in seconds. */
 const LONGEST_TIMEOUT = 86_400;

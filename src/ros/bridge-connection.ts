@@ -13,6 +13,9 @@ import type { BridgeMqttSettings } from './bridge-settings';
 const MAX_IN_FLIGHT = 1000;
 const MAX_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 
+/** MQTT 5.0, 3.4.2.1. */
+const NO_MATCHING_SUBSCRIBERS = 0x10;
+
 /** A message that the broker is not asked to take, or did not take. */
 export type Undelivered = 'offline' | 'in-flight' | 'unacknowledged';
 
@@ -67,9 +70,9 @@ export type RouteConnection = Pick<BridgeConnection, 'connected' | 'subscribe' |
 
 /** A bridge's own MQTT connection: its presence with a will, what it subscribes, and publishing with a bound. */
 export class BridgeConnection {
+  readonly #noLocal: boolean;
   readonly #connection: Connection;
   readonly #presence: BridgeConnectionOptions['presence'];
-  readonly #noLocal: boolean;
   #inFlight = 0;
   #inFlightBytes = 0;
   #stopAnnouncing: (() => void) | undefined;
@@ -147,8 +150,11 @@ export class BridgeConnection {
     };
   }
 
-  /** Publishes; `settled` is told, at once or later, why the broker does not have the message, or nothing. */
-  publish(message: OutgoingMessage, settled: (undelivered?: Undelivered) => void): void {
+  /**
+   * Publishes; `settled` is told, at once or later, why the broker does not have the message, or nothing, and then
+   * whether the broker has said that nobody has subscribed (MQTT 5, QoS 1).
+   */
+  publish(message: OutgoingMessage, settled: (undelivered?: Undelivered, unheard?: boolean) => void): void {
     const { topic, payload, qos, retain, properties, userProperties = {} } = message;
     if (qos === 0 && Buffer.isBuffer(payload)) {
       settled(UNDELIVERED[this.#connection.post({ topic, payload, retain, properties, userProperties })]);
@@ -173,13 +179,13 @@ export class BridgeConnection {
         properties: { ...properties, userProperties: { ...properties.userProperties, ...userProperties } },
       })
       .then(
-        () => undefined,
-        () => 'unacknowledged' as const,
+        ({ reasonCode }) => ({ undelivered: undefined, unheard: reasonCode === NO_MATCHING_SUBSCRIBERS }),
+        () => ({ undelivered: 'unacknowledged' as const, unheard: false }),
       )
-      .then((undelivered) => {
+      .then(({ undelivered, unheard }) => {
         this.#inFlight--;
         this.#inFlightBytes -= bytes;
-        settled(undelivered);
+        settled(undelivered, unheard);
       });
   }
 

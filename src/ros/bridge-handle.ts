@@ -29,6 +29,8 @@ export interface BridgeMessage {
   /** When the publisher wrote it. */
   stamp?: { sec: number; nanosec: number };
   sequence?: number;
+  /** Of the request of a ROS client: by which it is answered. */
+  rosRequest?: number;
 }
 
 export type BridgeState =
@@ -161,11 +163,12 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
    * Publishes on the ROS topic, or calls the ROS service, that an MQTT topic name maps to: text or bytes in the route's
    * format, or a value in the form of the route's type. Resolves when the ROS publisher has it, with `undefined`, or with
    * the service's response; rejects with an Error that names the topic or the path in the payload and the fault.
+   * @param request the `rosRequest` of the message that this one answers
    */
-  async publish(topic: string, payload: unknown): Promise<unknown> {
+  async publish(topic: string, payload: unknown, request?: number): Promise<unknown> {
     if (this.#state.state !== 'open') throw new Error(`topic "${topic}": the bridge is ${this.#state.state}`);
     const id = this.#nextId++;
-    const frame = serialized(topic, [id, topic, payload]);
+    const frame = serialized(topic, [id, topic, payload, request]);
     if (
       this.#unanswered.size >= MAX_UNANSWERED ||
       (this.#unanswered.size > 0 && this.#unansweredBytes + frame.length > MAX_UNANSWERED_BYTES)
@@ -266,7 +269,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   #emitMessage(frame: Buffer): void {
-    const { route, sequence, sourceTimestamp, format, payload } = decodeSampleFrame(frame);
+    const { route, sequence, sourceTimestamp, request, format, payload } = decodeSampleFrame(frame);
     const name = this.#routes.get(route);
     if (name === undefined) return;
     this.emit('message', {
@@ -277,6 +280,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
       rosType: name.type,
       ...(sourceTimestamp !== undefined && { stamp: rosTime(sourceTimestamp) }),
       ...(sequence !== undefined && { sequence }),
+      ...(request !== undefined && { rosRequest: request }),
     });
   }
 

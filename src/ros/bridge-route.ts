@@ -15,6 +15,8 @@ export interface RouteContext {
   readonly domain: RosDomain;
   /** Absent for a bridge without a broker. */
   readonly connection: RouteConnection | undefined;
+  /** Of the connection: 4 is MQTT 3.1.1. */
+  readonly mqttVersion: 4 | 5 | undefined;
   /** Whether anybody in the flow takes messages now. */
   readonly flowOutput: boolean;
   /** Gives the flow a message of this route. */
@@ -42,6 +44,7 @@ export interface BridgeRoute {
    * Takes a message of the flow for a topic of the route: text or bytes in the route's format, or an already parsed value.
    * Throws, or rejects with, an Error that names the route and, when the payload is not of its type, the path. Where the
    * message has an answer, resolves with its JSON text.
+   * @param request of the route, which the message answers; see `SampleFrame`
    */
-  publish(topic: RosTopic, payload: unknown): Promise<string> | undefined;
+  publish(topic: RosTopic, payload: unknown, request?: number): Promise<string> | undefined;
 }

@@ -37,9 +37,9 @@ export interface ServiceRouteSettings extends Omit<TopicRouteSettings, 'kind' | 
   kind: 'service';
   /** For example `example_interfaces/srv/AddTwoInts`. */
   type: string;
-  /** Which way requests go: `mqtt-to-ros` calls a service of ROS. */
-  direction: 'mqtt-to-ros';
-  /** How long a call may take, in ms; default 5000. */
+  /** Which way requests go: `mqtt-to-ros` calls a service of ROS, `ros-to-mqtt` serves one. */
+  direction: 'mqtt-to-ros' | 'ros-to-mqtt';
+  /** How long an answer may take, in ms; default 5000. */
   timeout?: number;
 }
 
@@ -110,7 +110,7 @@ export class BridgeSettingsError extends Error {
 
 const DIRECTIONS: Record<RouteKind, readonly Direction[]> = {
   topic: ['ros-to-mqtt', 'mqtt-to-ros', 'both'],
-  service: ['mqtt-to-ros'],
+  service: ['mqtt-to-ros', 'ros-to-mqtt'],
 };
 /** The longest timeout of a call, in ms: a day. */
 const MAX_TIMEOUT = 86_400_000;

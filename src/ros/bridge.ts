@@ -106,8 +106,9 @@ export class Bridge {
    * Takes a flow's message for the ROS name of an MQTT topic name: text or bytes in the route's format, or an already
    * parsed value. Throws, or rejects with, an Error that names the topic and the fault. Where the message has an answer,
    * resolves with its JSON text.
+   * @param request which the message answers; see `SampleFrame`
    */
-  publish(topic: string, payload: unknown): Promise<string | undefined> | undefined {
+  publish(topic: string, payload: unknown, request?: number): Promise<string | undefined> | undefined {
     const ros = (this.#mapping as RosTopicMapping).toRos(topic);
     if (ros === undefined) {
       throw new Error(`topic "${topic}" is not below the bridge's prefix "${this.#settings.prefix}"`);
@@ -115,7 +116,7 @@ export class Bridge {
     if ('fault' in ros) throw new Error(ros.fault);
     const entry = this.#routes?.find(ros) ?? this.#patterns?.find(ros);
     if (entry === undefined) throw new Error(`topic "${topic}": the bridge has no route for it`);
-    return entry.publish(ros, payload);
+    return entry.publish(ros, payload, request);
   }
 
   /** A sample that was given to `onSample` did not reach the flow. */

@@ -69,7 +69,9 @@ export class MqttRequests {
     // Levels below the request's own that ask for nothing are replies, maybe ours.
     if (topic !== this.#options.topic && replyTopicOf(topic) === undefined) return;
     counts.mqttReceived++;
-    if (via.includes(context.bridgeId)) {
+    // What a bridge of this domain has asked came from here: asked here again it would go round for ever.
+    const bridges = context.domain.bridges();
+    if (via.some((id) => id === context.bridgeId || bridges.has(id))) {
       countDrop(counts, 'echo');
       return;
     }

@@ -8,7 +8,7 @@ import type { RoutePeers } from './route-peers';
 export type RosWorkerRequest =
   | { type: 'open'; bridge: number; settings: BridgeSettings; flowOutput: boolean }
   | { type: 'close'; bridge: number }
-  /** `joined`: frames of `v8.serialize([id, topic, payload])`. */
+  /** `joined`: frames of `v8.serialize([id, topic, payload, request])`. */
   | { type: 'publish'; bridge: number; joined: ArrayBuffer }
   | { type: 'flow-output'; bridge: number; wanted: boolean }
   /** One `samples` message has been read. */

@@ -99,9 +99,9 @@ function publish(key: number, bridge: Bridge, joined: ArrayBuffer): void {
   const results: PublishResult[] = [];
   const answer = (result: PublishResult) => report({ type: 'published', bridge: key, results: [result] });
   for (const frame of splitFrames(joined)) {
-    const [id, topic, payload] = deserialize(frame) as [number, string, unknown];
+    const [id, topic, payload, request] = deserialize(frame) as [number, string, unknown, number | undefined];
     try {
-      const published = bridge.publish(topic, payload);
+      const published = bridge.publish(topic, payload, request);
       if (published === undefined) results.push({ id });
       else {
         published.then(

@@ -132,8 +132,8 @@ export class RouteEntry {
   /**
    * See `BridgeRoute.publish`. Throws why there is no route; while its type is looked for, the message waits.
    */
-  publish(topic: RosTopic, payload: unknown): Promise<string | undefined> | undefined {
-    if (this.#route !== undefined) return this.#route.publish(topic, payload);
+  publish(topic: RosTopic, payload: unknown, request?: number): Promise<string | undefined> | undefined {
+    if (this.#route !== undefined) return this.#route.publish(topic, payload, request);
     if (this.#early === undefined) throw new Error(this.#refusal);
     return this.#early.hold(topic, payload).catch((error: Error) => {
       throw new Error(

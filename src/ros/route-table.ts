@@ -10,6 +10,7 @@ import type { RouteName, RouteStatus } from './ros-worker-messages';
 import { RouteEntry } from './route-entry';
 import type { SampleFrame } from './sample-frame';
 import { ServiceCallRoute } from './service-call-route';
+import { ServiceServeRoute } from './service-serve-route';
 import { TopicRoute } from './topic-route';
 import { TypeTable } from './type-table';
 
@@ -175,6 +176,7 @@ export class RouteTable {
       library: this.#library,
       domain,
       connection,
+      mqttVersion: settings.mqtt?.protocolVersion,
       get flowOutput() {
         return flowOutput();
       },
@@ -196,7 +198,8 @@ function nameKey(kind: RouteKind = 'topic', domain: number, rosName: string): st
 }
 
 function makeRoute(settings: RouteSettings, context: RouteContext): BridgeRoute {
-  return settings.kind === 'service'
+  if (settings.kind !== 'service') return new TopicRoute(settings, context);
+  return settings.direction === 'mqtt-to-ros'
     ? new ServiceCallRoute(settings, context)
-    : new TopicRoute(settings, context);
+    : new ServiceServeRoute(settings, context);
 }

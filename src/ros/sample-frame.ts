@@ -1,27 +1,30 @@
 import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
 
-/** One sample on its way to the flows' thread. */
+/** One sample, or request of a ROS client, on its way to the flows' thread. */
 export interface SampleFrame {
   /** The route's key. */
   route: number;
   sequence: number | undefined;
   /** Nanoseconds since the epoch. */
   sourceTimestamp: bigint | undefined;
+  /** The number by which the flow answers it, where it is a request; from 1 up. */
+  request?: number | undefined;
   format: PayloadFormat;
   payload: Buffer;
 }
 
-const HEADER_BYTES = 24;
+const HEADER_BYTES = 32;
 const HAS_SEQUENCE = 1;
 const HAS_TIMESTAMP = 2;
 /** From this bit on the flags are the format's place among `PAYLOAD_FORMATS`. */
 const FORMAT_SHIFT = 2;
 
 /**
- * Route and flags (32 bits each), sequence (double), timestamp (64 bits), all little endian, then the payload.
+ * Route and flags (32 bits each), sequence (double), timestamp (64 bits), request (double, 0 for none), all little
+ * endian, then the payload.
  */
 export function encodeSampleFrame(sample: SampleFrame): Buffer {
-  const { route, sequence, sourceTimestamp, format, payload } = sample;
+  const { route, sequence, sourceTimestamp, request = 0, format, payload } = sample;
   const frame = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
   const flags =
     (sequence === undefined ? 0 : HAS_SEQUENCE) |
@@ -31,6 +34,7 @@ export function encodeSampleFrame(sample: SampleFrame): Buffer {
   frame.writeUInt32LE(flags, 4);
   frame.writeDoubleLE(sequence ?? 0, 8);
   frame.writeBigInt64LE(sourceTimestamp ?? 0n, 16);
+  frame.writeDoubleLE(request, 24);
   payload.copy(frame, HEADER_BYTES);
   return frame;
 }
@@ -42,6 +46,7 @@ export function decodeSampleFrame(frame: Buffer): SampleFrame {
     route: routeOfSampleFrame(frame),
     sequence: flags & HAS_SEQUENCE ? frame.readDoubleLE(8) : undefined,
     sourceTimestamp: flags & HAS_TIMESTAMP ? frame.readBigInt64LE(16) : undefined,
+    request: frame.readDoubleLE(24) || undefined,
     format: PAYLOAD_FORMATS[flags >> FORMAT_SHIFT] as PayloadFormat,
     payload: frame.subarray(HEADER_BYTES),
   };

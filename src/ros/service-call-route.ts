@@ -1,23 +1,14 @@
 import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeRoute, RouteContext } from './bridge-route';
 import type { ServiceRouteSettings } from './bridge-settings';
-import { MessageCodec } from './message-codec';
 import { failedReply, type MqttRequest, MqttRequests } from './mqtt-requests';
 import type { RosServiceClient } from './ros-backend';
-import { ServiceError, type ServiceFailure } from './ros-service';
-import { countDrop, type DropReason, newRouteCounts } from './route-counts';
+import { ServiceError } from './ros-service';
+import { countDrop, newRouteCounts } from './route-counts';
+import { DEFAULT_TIMEOUT, DROP_REASON, ServiceCodec } from './service-codec';
 
 /** Calls of one route that wait for their replies; what comes above that is refused as `unavailable`. */
 const MAX_CALLS = 100;
-/** How long a call may take, in ms, where its route does not say. */
-const DEFAULT_TIMEOUT = 5000;
-
-const DROP_REASON: Record<ServiceFailure, DropReason> = {
-  unavailable: 'unavailable',
-  timeout: 'timeout',
-  'bad-request': 'invalid',
-  error: 'invalid',
-};
 
 /** One service of ROS that MQTT clients and the flow call. */
 export class ServiceCallRoute implements BridgeRoute {
@@ -25,8 +16,7 @@ export class ServiceCallRoute implements BridgeRoute {
   readonly topic: string;
   readonly counts = newRouteCounts();
   readonly #context: RouteContext;
-  readonly #request: MessageCodec;
-  readonly #response: MessageCodec;
+  readonly #codec: ServiceCodec;
   readonly #requests: MqttRequests;
   #client: RosServiceClient | undefined;
   #calls = 0;
@@ -38,8 +28,7 @@ export class ServiceCallRoute implements BridgeRoute {
     this.settings = settings;
     this.topic = context.mapping.toMqtt(domain, rosName, 'req');
     this.#context = context;
-    this.#request = MessageCodec.for(context.library, `${type}_Request`);
-    this.#response = MessageCodec.for(context.library, `${type}_Response`);
+    this.#codec = new ServiceCodec(context.library, rosName, type);
     const { topic, counts } = this;
     const replyPrefix = `${context.mapping.toMqtt(domain, rosName, 'rep')}/`;
     this.#requests = new MqttRequests(
@@ -58,10 +47,8 @@ export class ServiceCallRoute implements BridgeRoute {
   }
 
   open(): void {
-    const { rosName, type } = this.settings;
-    this.#client = this.#context.domain.createServiceClient(
-      { rosName, type, requestHash: this.#request.typeHash, responseHash: this.#response.typeHash },
-      () => this.#context.changed(),
+    this.#client = this.#context.domain.createServiceClient(this.#codec.service, () =>
+      this.#context.changed(),
     );
     this.#requests.open();
   }
@@ -92,10 +79,10 @@ export class ServiceCallRoute implements BridgeRoute {
   /** The response's JSON text. Rejects with ServiceError. */
   async #call(payload: unknown, patience = Number.POSITIVE_INFINITY): Promise<string> {
     try {
-      const request = this.#encode(payload);
+      const request = this.#codec.encodeRequest(payload);
       const reply = await this.#send(request, Math.min(patience, this.settings.timeout ?? DEFAULT_TIMEOUT));
       this.counts.rosReceived++;
-      const json = this.#decode(reply);
+      const json = this.#codec.decodeResponse(reply);
       this.#problem = undefined;
       return json;
     } catch (error) {
@@ -108,8 +95,13 @@ export class ServiceCallRoute implements BridgeRoute {
   }
 
   async #send(request: Buffer, timeout: number): Promise<Buffer> {
-    if (this.#calls >= MAX_CALLS)
-      throw this.#error('unavailable', `${MAX_CALLS} calls wait for their replies`);
+    if (this.#calls >= MAX_CALLS) {
+      throw new ServiceError(
+        this.settings.rosName,
+        'unavailable',
+        `${MAX_CALLS} calls wait for their replies`,
+      );
+    }
     this.#calls++;
     this.counts.rosPublished++;
     try {
@@ -117,29 +109,6 @@ export class ServiceCallRoute implements BridgeRoute {
     } finally {
       this.#calls--;
     }
-  }
-
-  #encode(payload: unknown): Buffer {
-    const isText = typeof payload === 'string' || Buffer.isBuffer(payload);
-    try {
-      // Many requests have no fields, and clients nothing to say.
-      if (payload === undefined || (isText && payload.length === 0)) return this.#request.encode({});
-      return isText ? this.#request.encodeFromJson(payload) : this.#request.encode(payload);
-    } catch (error) {
-      throw this.#error('bad-request', `request ${(error as Error).message}`);
-    }
-  }
-
-  #decode(reply: Buffer): string {
-    try {
-      return this.#response.decodeToJson(reply);
-    } catch (error) {
-      throw this.#error('error', `response ${(error as Error).message}`);
-    }
-  }
-
-  #error(status: ServiceFailure, reason: string): ServiceError {
-    return new ServiceError(this.settings.rosName, status, reason);
   }
 
   #fail(problem: string): void {

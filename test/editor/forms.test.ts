@@ -393,6 +393,35 @@ inEachEditor('the forms', (session) => {
       assert.deepEqual(await editor.invalidNodes(), []);
     });
 
+    it('makes a route one of a service, with its types and a timeout', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await editor.enter(route(0).locator('.mqttros-route-name'), '/add');
+      await route(0).locator('.mqttros-route-way').selectOption('service mqtt-to-ros');
+      await editor.seesReason(route(0).locator('.mqttros-route-type'), /not a service type/);
+      await editor.enter(route(0).locator('.mqttros-route-type'), '');
+      await route(0).locator('.mqttros-route-type').pressSequentially('addtwo');
+      await editor.page
+        .locator('.red-ui-autoComplete-container li', { hasText: 'example_interfaces/srv/AddTwoInts' })
+        .click();
+      const timeout = route(0).locator('.mqttros-route-timeout input');
+      await editor.enter(timeout, '-1');
+      await editor.seesReason(timeout, /more than 0/);
+      await editor.enter(timeout, '2.5');
+      assert.equal(await route(0).locator('.mqttros-route-topic').textContent(), '← ros/46/add/@req');
+      await editor.done();
+      const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
+      assert.deepEqual(routes[0], {
+        kind: 'service',
+        domain: 46,
+        rosName: '/add',
+        type: 'example_interfaces/srv/AddTwoInts',
+        direction: 'mqtt-to-ros',
+        timeout: '2.5',
+      });
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+
     it('changes nothing by being opened and closed', async () => {
       const { editor } = session;
       const before = await saved(id('ros-bridge'));

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import type { NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
 import type { BrokerConfigNode } from '../../nodes/mqtt-broker-config';
 import { Connection } from '../../src/client/connection';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
-import { MessageCodec } from '../../src/ros/message-codec';
 import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
+import { ServiceCodec } from '../../src/ros/service-codec';
 import { Mosquitto } from '../client/mosquitto';
 import { connected, Inbox, settingsFor } from '../client/observed';
 import { freePort } from '../counterparts';
@@ -35,6 +36,16 @@ const routeTo = (domain: number | string, change: object = {}) => ({
   direction: 'both',
   ...change,
 });
+/** A ROS program of the test's own. */
+const rosUser = (domain: number) =>
+  new RtpsBackend().openDomain({
+    domain,
+    range: 'localhost',
+    interfaces: ['127.0.0.1'],
+    peers: [],
+    nodeName: 'test',
+    bridgeId: 'peer',
+  });
 const statusOf = (start: string) => statusText('bridge-1', (text) => text.startsWith(start));
 const receive = (topic: unknown, payload: unknown) =>
   helper.getNode('bridge-1').receive({ topic: topic as string, payload });
@@ -205,26 +216,12 @@ describe('ros-bridge', function () {
       routeTo(domain, { ...service, timeout: '20' }),
       routeTo(domain, { ...service, rosName: '/nobody', timeout: 0.05 }),
     ];
-    const interfaces = ['127.0.0.1'];
-    const user = keep(
-      await new RtpsBackend().openDomain({
-        domain,
-        range: 'localhost',
-        interfaces,
-        peers: [],
-        nodeName: 'test',
-        bridgeId: 'peer',
-      }),
-    );
-    const codec = (part: string) => MessageCodec.for(InterfaceLibrary.bundled(), `${service.type}_${part}`);
-    const [requestHash, responseHash] = [codec('Request').typeHash, codec('Response').typeHash];
-    user.createServiceServer(
-      { rosName: '/add', type: service.type, requestHash, responseHash },
-      async (cdr) => {
-        const { a, b } = JSON.parse(codec('Request').decodeToJson(cdr));
-        return codec('Response').encode({ sum: a + b });
-      },
-    );
+    const user = keep(await rosUser(domain));
+    const codec = new ServiceCodec(InterfaceLibrary.bundled(), '/add', service.type);
+    user.createServiceServer(codec.service, async (cdr) => {
+      const { a, b } = JSON.parse(codec.decodeRequest(cdr));
+      return codec.encodeResponse({ sum: a + b });
+    });
     await start(flow({ domains: [{ id: domain, alias: '' }], routes }));
     await statusOf('1 domain · 1 ROS node · 2 routes · ');
     const [out, caught, completed] = [new Sink(), new Sink('caught'), new Sink('completed')];
@@ -236,6 +233,23 @@ describe('ros-bridge', function () {
     receive(`ros/${domain}/nobody/@req`, {});
     const [failed] = await caught.until(1);
     assert.equal(errorOf(failed), 'Error: service /nobody: no server was found in time');
+  });
+
+  it('sends on what a ROS node asks, and takes the answer back', async () => {
+    const type = 'std_srvs/srv/SetBool';
+    const domain = freshDomain();
+    const service = { kind: 'service', rosName: '/lamp', type, direction: 'ros-to-mqtt' };
+    await start(flow({ domains: [{ id: domain, alias: '' }], routes: [routeTo(domain, service)] }));
+    const user = keep(await rosUser(domain));
+    const codec = new ServiceCodec(InterfaceLibrary.bundled(), '/lamp', type);
+    const out = new Sink();
+    const response = user
+      .createServiceClient(codec.service)
+      .call(codec.encodeRequest({ data: true }), 20_000);
+    const [request] = (await out.until(1)) as [NodeMessage];
+    assert.deepEqual([request.topic, request.payload], [`ros/${domain}/lamp/@req`, { data: true }]);
+    helper.getNode('bridge-1').receive({ ...request, payload: { success: true, message: 'on' } });
+    assert.equal(codec.decodeResponse(await response), '{"success":true,"message":"on"}');
   });
 
   it('is replaced without a word while it opens', async () => {

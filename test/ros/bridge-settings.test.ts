@@ -99,7 +99,7 @@ describe('bridge settings', () => {
       { type: 'std_srvs/srv/Trigger_Request' },
       '"std_srvs/srv/Trigger_Request" is not a service type like "std_srvs/srv/Trigger"',
     ],
-    [{ direction: 'both' }, 'direction: expected mqtt-to-ros, got "both"'],
+    [{ direction: 'both' }, 'direction: expected one of mqtt-to-ros, ros-to-mqtt, got "both"'],
     [{ timeout: 0 }, 'timeout: expected more than 0 and at most 86400000 ms, got 0'],
     [{ timeout: Number.NaN }, 'timeout: expected more than 0 and at most 86400000 ms, got null'],
   ];

@@ -12,15 +12,30 @@ describe('frames', () => {
   });
 
   const samples: SampleFrame[] = [
-    { route: 0, sequence: 1, sourceTimestamp: 0n, format: 'json', payload: Buffer.from('{}') },
+    {
+      route: 0,
+      sequence: 1,
+      sourceTimestamp: 0n,
+      request: undefined,
+      format: 'json',
+      payload: Buffer.from('{}'),
+    },
     {
       route: 4_000_000_000,
       sequence: Number.MAX_SAFE_INTEGER,
       sourceTimestamp: -1n,
+      request: 2 ** 48,
       format: 'text',
       payload: Buffer.from('안녕'),
     },
-    { route: 3, sequence: undefined, sourceTimestamp: undefined, format: 'cdr', payload: Buffer.alloc(0) },
+    {
+      route: 3,
+      sequence: undefined,
+      sourceTimestamp: undefined,
+      request: undefined,
+      format: 'cdr',
+      payload: Buffer.alloc(0),
+    },
   ];
   for (const sample of samples) {
     it(`keep the sample ${sample.payload.length > 0 ? sample.payload : 'without facts'}`, () => {

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { Connection, type MessageProperties } from '../../src/client/connection';
-import { Requester } from '../../src/client/requester';
+import { Connection, type MessageProperties, type ReceivedMessage } from '../../src/client/connection';
+import { Requester, replyTopicOf } from '../../src/client/requester';
 import type { BridgeMqttSettings, BridgeSettings, ServiceRouteSettings } from '../../src/ros/bridge-settings';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
-import type { RosDomain, RosServiceHandler } from '../../src/ros/ros-backend';
+import type { RosDomain, RosServiceClient, RosServiceHandler } from '../../src/ros/ros-backend';
 import { RosThread } from '../../src/ros/ros-thread';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
 import { Mosquitto } from '../client/mosquitto';
 import { connected, Inbox, settingsFor } from '../client/observed';
 import { Cast, freshDomain } from '../rtps/fixture';
-import { TestBridge } from './bridge-fixture';
+import { TestBridge, Watch } from './bridge-fixture';
 
 const TYPE = 'example_interfaces/srv/AddTwoInts';
 const NAME = '/robot1/add_two_ints';
@@ -240,5 +240,184 @@ describe('routes of services', function () {
       bridge.route()?.problem,
       `route 1 (${NAME}): no definition of type acme_msgs/srv/Charge_Request`,
     );
+  });
+
+  describe('that the bridge serves', () => {
+    const serves = (change: Partial<ServiceRouteSettings> = {}) =>
+      calls({ direction: 'ros-to-mqtt', ...change });
+    const caller = async () => (await ros()).createServiceClient(SERVICE);
+    const sumOf = async (client: RosServiceClient, a: number, b: number) =>
+      JSON.parse(response.decodeToJson(await client.call(request.encode({ a, b }), 20_000))).sum;
+    /** Answers what comes on a filter. */
+    const responder = async (
+      version: 4 | 5,
+      answer: (request: { a: number; b: number }, connection: Connection, message: ReceivedMessage) => void,
+    ) => {
+      const connection = await client(version);
+      const granted = new Watch();
+      let subscribed = false;
+      connection.subscribe(
+        `${topic()}/#`,
+        { qos: 1 },
+        {
+          message: (message) => answer(JSON.parse(String(message.payload)), connection, message),
+          result: () => {
+            subscribed = true;
+            granted.changed();
+          },
+        },
+      );
+      await granted.until(() => subscribed);
+    };
+    const adder = (version: 4 | 5) =>
+      responder(version, ({ a, b }, connection, { topic: asked, properties }) => {
+        const place = version === 5 ? properties?.responseTopic : replyTopicOf(asked);
+        const options = { qos: 1, retain: false } as const;
+        void connection.publish(place as string, JSON.stringify({ sum: a + b }), options);
+      });
+
+    for (const name of ['cyclone', 'fast'] as const) {
+      for (const version of [5, 4] as const) {
+        it(`to ${name}, with an answer of MQTT ${version === 5 ? '5' : '3.1.1'}`, async function () {
+          await adder(version);
+          const bridge = await open({ routes: [serves()], mqtt: mqtt(version) });
+          await bridge.ready();
+          const args = { service: NAME, domain, timeout: 20, count: 3, a: 10, b: -4 };
+          const peer = vendor(name).peer(this, 'call', { args });
+          assert.equal(await peer.exited(), 0);
+          assert.deepEqual(peer.messages, [{ sum: 7 }, { sum: 8 }, { sum: 9 }]);
+          await bridge.until(() => bridge.route()?.counts?.mqttPublished === 3);
+          const { rosReceived, mqttReceived, rosPublished } = bridge.route()?.counts ?? {};
+          assert.deepEqual([rosReceived, mqttReceived, rosPublished, dropped(bridge)], [3, 3, 3, {}]);
+        });
+      }
+    }
+
+    it('asks with the facts as properties', async () => {
+      const asked: ReceivedMessage[] = [];
+      await responder(5, (_request, connection, message) => {
+        asked.push(message);
+        void connection.publish(message.properties?.responseTopic as string, '{}', { qos: 1, retain: false });
+      });
+      const bridge = await open({ id: 'b1', routes: [serves()], mqtt: mqtt() });
+      await bridge.ready();
+      assert.equal(await sumOf(await caller(), 1, 2), 0);
+      const [{ payload, qos, properties }] = asked as [ReceivedMessage];
+      assert.deepEqual(
+        [String(payload), qos, properties?.contentType],
+        ['{"a":1,"b":2}', 1, 'application/json'],
+      );
+      assert.equal(properties?.responseTopic, `ros/${domain}${NAME}/@rep/${properties?.correlationData}`);
+      assert.ok((properties?.messageExpiryInterval ?? 0) > 0);
+      assert.deepEqual({ ...properties?.userProperties }, { 'ros-type': TYPE, 'ros-via': 'b1' });
+    });
+
+    it('leaves the client without a response, and says why', async () => {
+      const bridge = await open({ routes: [serves()], mqtt: mqtt() });
+      await bridge.ready();
+      const client = await caller();
+      const fails = async (a: number, reason: string) => {
+        const count = bridge.problems.length;
+        const call = client.call(request.encode({ a, b: 0 }), 20_000);
+        call.catch(() => {});
+        await bridge.until(() => bridge.problems.length > count);
+        const problem = `service ${NAME}: ${reason}; its client gets no response`;
+        assert.equal(bridge.problems.at(-1), problem);
+        await bridge.until(() => bridge.route()?.problem === problem);
+      };
+      await fails(0, `nobody has subscribed to ${topic()}`);
+      await responder(5, ({ a }, connection, { properties }) => {
+        const place = properties?.responseTopic as string;
+        const say = (payload: string, userProperties: Record<string, string>) =>
+          void connection.publish(place, payload, { qos: 1, retain: false, properties: { userProperties } });
+        if (a === 1) say('{}', { 'ros-status': 'busy' });
+        if (a === 2) say('{"total":7}', { 'ros-status': 'ok' });
+      });
+      await fails(1, 'its answer has the ros-status "busy"');
+      await fails(2, 'response unknown field "total"; known are sum');
+      await bridge.until(() => dropped(bridge)?.invalid === 2);
+      assert.deepEqual(dropped(bridge), { unavailable: 1, invalid: 2 });
+    });
+
+    it('waits for an answer as long as its timeout says, and takes none to another request', async () => {
+      await responder(5, (_request, connection, { properties }) => {
+        const place = `${properties?.responseTopic}0`;
+        void connection.publish(place, '{"sum":7}', { qos: 1, retain: false });
+      });
+      const bridge = await open({ routes: [serves({ timeout: 100 })], mqtt: mqtt() });
+      await bridge.ready();
+      (await caller()).call(request.encode({}), 20_000).catch(() => {});
+      await bridge.until(() => dropped(bridge)?.timeout === 1);
+      const problem = `service ${NAME}: nobody has answered in time; its client gets no response`;
+      assert.deepEqual(bridge.problems, [problem]);
+    });
+
+    it('is answered by the flow, which sends the number of the request back', async () => {
+      const bridge = await open({ routes: [serves()] });
+      const client = await caller();
+      const first = sumOf(client, 20, 22);
+      const second = sumOf(client, 1, 1);
+      await bridge.until(() => bridge.messages.length === 2);
+      assert.deepEqual(
+        bridge.messages.map((message) => [message.topic, message.payload, message.rosType]),
+        [
+          [topic(), { a: 20, b: 22 }, TYPE],
+          [topic(), { a: 1, b: 1 }, TYPE],
+        ],
+      );
+      const [one, two] = bridge.messages.map(({ rosRequest }) => rosRequest);
+      const { handle } = bridge;
+      await assert.rejects(handle.publish(topic(), { total: 2 }, two), {
+        message: `service ${NAME}: response unknown field "total"; known are sum`,
+      });
+      assert.equal(await handle.publish(topic(), { sum: 2 }, two), undefined);
+      await handle.publish(topic(), { sum: 42 }, one);
+      assert.deepEqual(await Promise.all([first, second]), [42, 2]);
+      await assert.rejects(handle.publish(topic(), {}, one), {
+        message: `${NAME}: no request ${one} waits for its answer`,
+      });
+      await assert.rejects(handle.publish(topic(), {}), {
+        message: `${NAME}: the bridge serves it: expected an answer, with topic and rosRequest of the request`,
+      });
+    });
+
+    it('says that nobody can answer where the output is not wired', async () => {
+      const bridge = TestBridge.create(
+        thread,
+        { domains: [domain], routes: [serves()] },
+        { flowOutput: false },
+      );
+      opened.push(() => bridge.close());
+      await bridge.handle.open();
+      (await caller()).call(request.encode({}), 20_000).catch(() => {});
+      await bridge.until(() => bridge.problems.length > 0);
+      assert.match(bridge.problems[0] ?? '', /nothing is wired to the output/);
+    });
+
+    it('gets no more requests to answer than it may have waiting', async () => {
+      const bridge = await open({ routes: [serves()] });
+      const client = await caller();
+      const call = () => void client.call(request.encode({}), 20_000).catch(() => {});
+      // As many at once as the history of a service holds.
+      for (let asked = 10; asked <= 100; asked += 10) {
+        for (let count = 0; count < 10; count++) call();
+        await bridge.until(() => bridge.messages.length === asked);
+      }
+      call();
+      await bridge.until(() => bridge.problems.length > 0);
+      assert.match(bridge.problems[0] ?? '', /100 requests wait for their answers/);
+      assert.equal(bridge.messages.length, 100);
+    });
+
+    it('is not called by another bridge of the domain that hears its request', async () => {
+      const served = await open({ routes: [serves({ timeout: 500 })], mqtt: mqtt() });
+      const called = await open({ routes: [calls()], mqtt: mqtt() });
+      await Promise.all([served.ready(), called.ready()]);
+      const client = await caller();
+      client.call(request.encode({}), 20_000).catch(() => {});
+      await called.until(() => dropped(called)?.echo === 1);
+      await served.until(() => dropped(served)?.timeout === 1);
+      assert.equal(called.route()?.counts?.rosPublished, 0);
+    });
   });
 });
