@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import mqtt, { type IConnackPacket } from 'mqtt';
+import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
 import type { FlowNode } from './editor-page';
 import { inEachEditor, nodeOf, readFlow } from './editor-session';
 
@@ -463,6 +464,30 @@ inEachEditor('the forms', (session) => {
       assert.equal(await route(0).locator('.mqttros-route-topic').textContent(), '⇄ ros/warehouse/chatter');
       await editor.done();
       assert.deepEqual((await saved(id('ros-bridge')))?.domains, [{ id: 46, alias: 'warehouse' }]);
+    });
+
+    it('takes the domain and the range of the environment, and how the bridge is reached', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await editor.enter(route(0).locator('.mqttros-route-domain input'), ENVIRONMENT_DOMAIN);
+      await editor.showTab('Discovery');
+      await editor.page.locator('#node-input-discoveryRange').selectOption('environment');
+      await editor.enter('#node-input-advertisedAddress', '192.168.1.300');
+      await editor.seesReason('#node-input-advertisedAddress', /192\.168\.1\.300.* is not an address/);
+      await editor.enter('#node-input-advertisedAddress', '192.168.1.30');
+      await editor.enter('#node-input-maxMessageSize', '129');
+      await editor.seesReason('#node-input-maxMessageSize', /from 1 to 128/);
+      await editor.enter('#node-input-maxMessageSize', '128');
+      await editor.done();
+      const bridge = await saved(id('ros-bridge'));
+      assert.equal(bridge?.discoveryRange, 'environment');
+      assert.equal(bridge?.advertisedAddress, '192.168.1.30');
+      assert.equal(bridge?.maxMessageSize, '128');
+      assert.deepEqual(bridge?.domains, [
+        { id: 46, alias: '' },
+        { id: ENVIRONMENT_DOMAIN, alias: '' },
+      ]);
+      assert.deepEqual(await editor.invalidNodes(), []);
     });
 
     it('takes definitions of interface types, and says what is wrong with one', async () => {
