@@ -238,10 +238,8 @@ function receivedMessage(packet: IPublishPacket, qos: QoS): ReceivedMessage {
 
 /** Without what is about the way of a message, not about the message. */
 function withoutDelivery(properties: NonNullable<IPublishPacket['properties']>): MessageProperties {
-  const rest: typeof properties = {};
-  for (const name in properties) {
-    if (name !== 'subscriptionIdentifier' && name !== 'topicAlias')
-      Object.assign(rest, { [name]: properties[name as keyof typeof properties] });
-  }
+  const rest: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(properties))
+    if (name !== 'subscriptionIdentifier' && name !== 'topicAlias') rest[name] = value;
   return rest;
 }

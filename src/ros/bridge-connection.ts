@@ -40,8 +40,10 @@ export interface OutgoingMessage {
 export interface IncomingMessage
   extends Pick<ReceivedMessage, 'topic' | 'payload' | 'retain' | 'properties'> {
   /** The ids of the bridges that carried it, the last one's last. */
-  via: string[];
+  via: readonly string[];
 }
+
+const NOBODY: readonly string[] = [];
 
 export interface BridgeSubscriptionListener {
   message(message: IncomingMessage): void;
@@ -129,9 +131,11 @@ export class BridgeConnection {
       { qos: 1, noLocal: this.#noLocal, retainHandling: retained ? 0 : 2 },
       {
         message: ({ topic, payload, retain, properties }) => {
-          const via = properties?.userProperties?.['ros-via'] ?? [];
-          const message = { topic, payload, retain, via: Array.isArray(via) ? via : [via] };
-          listener.message({ ...message, ...(properties && { properties }) });
+          const named = properties?.userProperties?.['ros-via'] ?? NOBODY;
+          const via = typeof named === 'string' ? [named] : named;
+          const message: IncomingMessage = { topic, payload, retain, via };
+          if (properties !== undefined) message.properties = properties;
+          listener.message(message);
         },
         result: (error) => {
           granted = error === undefined;

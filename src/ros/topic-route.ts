@@ -25,6 +25,8 @@ export class TopicRoute implements BridgeRoute {
   /** Of every message that no other bridge has carried. */
   readonly #properties: MessageProperties;
   readonly #context: RouteContext;
+  /** The bridges that carried what no other has; always the same array, of which the backend makes an annotation once. */
+  readonly #own: readonly string[];
   #publisher: RosPublisher | undefined;
   #subscription: MatchingSubscription | undefined;
   #mqttSubscription: BridgeSubscription | undefined;
@@ -40,6 +42,7 @@ export class TopicRoute implements BridgeRoute {
     this.#codec = MessageCodec.for(context.library, settings.type);
     this.#payloads = new PayloadCodec(this.#codec, settings.format ?? 'json');
     this.#context = context;
+    this.#own = [context.bridgeId];
     this.#properties = this.#propertiesVia([]);
   }
 
@@ -90,7 +93,7 @@ export class TopicRoute implements BridgeRoute {
   publish({ kind }: RosTopic, payload: unknown): undefined {
     const { rosName } = this.settings;
     if (kind !== undefined) throw new Error(`${rosName}: a topic takes no messages at "@${kind}"`);
-    this.#publish(() => this.#payloads.fromFlow(payload), [this.#context.bridgeId]);
+    this.#publish(() => this.#payloads.fromFlow(payload), this.#own);
   }
 
   /** `encode` makes the CDR; `via` are the ids of the bridges that carried it, this one's last. */
@@ -115,7 +118,10 @@ export class TopicRoute implements BridgeRoute {
     this.#mqttSubscription = connection?.subscribe(this.topic, {
       message: ({ payload, via, properties }) => {
         if (via.includes(bridgeId)) this.#drop('echo');
-        else this.#publishFromMqtt(payload, properties?.contentType, [...via, bridgeId]);
+        else {
+          const all = via.length === 0 ? this.#own : [...via, bridgeId];
+          this.#publishFromMqtt(payload, properties?.contentType, all);
+        }
       },
       result: (error) => {
         if (error !== undefined) this.#fail(error.message);

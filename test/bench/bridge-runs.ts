@@ -17,8 +17,8 @@ import { ClosedLoop, type LoopResult } from './closed-loop';
 import { countMessages } from './packet-count';
 import { processorTime, residentMemory } from './process-use';
 
-/** Ours with its payloads in JSON, or the C bridge, which passes CDR on. */
-export type BridgeKind = 'ours' | 'c';
+/** Ours with its payloads in JSON or CDR, or the C bridge, which passes CDR on. */
+export type BridgeKind = 'json' | 'cdr' | 'c';
 
 /** Milliseconds. */
 export interface Delays {
@@ -32,7 +32,7 @@ export interface PacedBridge extends Delays {
   readonly came: number;
   /** Microseconds of the bridge's processor time per message. */
   readonly cost: number;
-  /** Of ours: how long the event loop of the flows was delayed. */
+  /** Of ours with an output to the flow: how long its event loop was delayed at p99, ms. */
   readonly loopDelay: number;
   /** Bytes that the bridge held after a fifth of the time, and at the end. */
   readonly resident: readonly [number, number];
@@ -40,7 +40,6 @@ export interface PacedBridge extends Delays {
 
 const ROS_NAME = '/bench';
 const MQTT_VERSION = 4;
-const STAMP_AT = { ours: STAMP.json, c: STAMP.cdr };
 /** For what is still under way, ms. */
 const SETTLING = 300;
 
@@ -65,7 +64,7 @@ class BridgeRun {
   }
 
   get payload(): Buffer {
-    return this.#kind === 'c' ? this.#sample.cdr : this.#sample.json;
+    return this.#kind === 'json' ? this.#sample.json : this.#sample.cdr;
   }
 
   talker(args: Record<string, string | number> = {}): BridgePeer {
@@ -88,18 +87,18 @@ class BridgeRun {
       return peer.pid;
     }
     const { type } = this.#sample;
-    const route = { domain: this.#domain, rosName: ROS_NAME, type, direction };
+    const route = { domain: this.#domain, rosName: ROS_NAME, type, direction, format: this.#kind };
     const task: BridgeTask = { port, flowOutput, route };
     this.#ours = fork(require.resolve('./bridge-process'), [JSON.stringify(task)], { execArgv: [] });
     await once(this.#ours, 'message');
     return this.#ours.pid as number;
   }
 
-  /** How long the event loop of the flows was delayed at p99 since the last time this was asked, ms; 0 for the C bridge. */
+  /** How long the event loop of the flows was delayed at p99 since this was asked last, ms; 0 for the C bridge. */
   async loopDelay(): Promise<number> {
     if (this.#ours === undefined) return 0;
     this.#ours.send('delay');
-    const [{ p99 }] = await once(this.#ours, 'message');
+    const [p99] = await once(this.#ours, 'message');
     return p99;
   }
 
@@ -207,7 +206,7 @@ export async function paceOut(
         came += count;
       });
     } else {
-      const at = STAMP_AT[kind] + 2 + run.mqttTopic.length;
+      const at = (kind === 'json' ? STAMP.json : STAMP.cdr) + 2 + run.mqttTopic.length;
       eachPacket(subscriber, (_header, bytes, body) => {
         came++;
         delays.push(
