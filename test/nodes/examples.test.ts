@@ -5,14 +5,15 @@ import type { NodeInitializer, NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
 import { CertificateAuthority } from '../certificates';
 import { counterpart, freePort } from '../counterparts';
-import { connectedStatus, type FlowNode, Sink, sink, start, stop } from './flow';
+import { freshDomain } from '../rtps/test-domain';
+import { connectedStatus, errorOf, type FlowNode, Sink, sink, start, statusText, stop } from './flow';
 
 /** The nodes of Node-RED that the examples use, besides its catch node, which the helper loads itself. */
 const CORE = ['common/20-inject', 'common/21-debug', 'common/90-comment', 'function/10-function'].map(
   (name) => require(`@node-red/nodes/core/${name}`) as NodeInitializer,
 );
 
-describe('the examples of MQTT clients', function () {
+describe('the examples', function () {
   this.timeout(20_000);
   afterEach(stop);
 
@@ -39,7 +40,7 @@ describe('the examples of MQTT clients', function () {
     const brokers = flow.filter(({ type }) => type === 'embedded-broker');
     for (const broker of brokers) broker.wires = [['events-1']];
     const users = flow.filter(({ type }) => type === 'mqtt-sub' || type === 'mqtt-pub');
-    await start([...flow, { ...sink('events-1'), z: brokers[0]?.z }], {}, CORE);
+    await start([...flow, { ...sink('events-1'), z: flow.find(({ type }) => type === 'tab')?.id }], {}, CORE);
     const events = new Sink('events-1');
     await Promise.all(users.map(({ id }) => connectedStatus(id)));
     const missing = () => {
@@ -204,5 +205,28 @@ describe('the examples of MQTT clients', function () {
     } finally {
       authority.remove();
     }
+  });
+
+  it('ROS 2 service call', async () => {
+    const domain = freshDomain();
+    await open('ROS 2 service call', (nodes) => {
+      for (const node of nodes) {
+        if (node.type === 'ros-bridge') {
+          const routes = (node.routes as object[]).map((route) => ({ ...route, domain }));
+          Object.assign(node, { domains: [{ id: domain, alias: '' }], routes, interfaces: '127.0.0.1' });
+        }
+        if (node.type === 'inject') node.topic = `ros/${domain}/add_two_ints/@req`;
+      }
+    });
+    await Promise.all(
+      ['call', 'serve'].map((name) =>
+        statusText(nodeOf(name).id, (text) => text.startsWith('no ROS 2 found')),
+      ),
+    );
+    const [sum, refused] = [at('sum'), at('why there is no response')];
+    press('20 + 22');
+    assert.deepEqual((await sum.until(1))[0]?.payload, { sum: 42 });
+    press('a wrong request');
+    assert.match(errorOf((await refused.until(1))[0]), /request a: expected an integer/);
   });
 });
