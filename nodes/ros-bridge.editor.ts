@@ -1,9 +1,12 @@
 import { parseInterfaces } from '../src/ros/interface-text';
+import type { TypeTableRow } from '../src/ros/type-table';
 import { RosTopicMapping } from '../src/topic/ros-topic';
 import { aliasesOf, type Domain, DomainList, domainsFault, withDomainsOf } from './editor/domain-list';
 import type { EditorNode } from './editor/editor-api';
 import { brokerFault, isWholeNumber, refusedBy } from './editor/form-fault';
+import { type Pattern, PatternList, patternsFault } from './editor/pattern-list';
 import { type DomainId, type Route, RouteList, routesFault } from './editor/route-list';
+import { TypeTableList, typesFault } from './editor/type-table-list';
 
 interface Fields {
   name: string;
@@ -19,6 +22,8 @@ interface Fields {
   domains: Domain[];
   routes: Route[];
   definitions: string;
+  patterns?: Pattern[];
+  typeTable?: TypeTableRow[];
 }
 
 const isIPv4 = (text: string) =>
@@ -76,6 +81,8 @@ function definitionsFault(node: EditorNode, text: unknown): string | undefined {
 // One form is open at a time: the lists of the open one.
 let routeList: RouteList | undefined;
 let domainList: DomainList;
+let patternList: PatternList;
+let typeTableList: TypeTableList;
 
 RED.nodes.registerType<Fields>('ros-bridge', {
   category: 'MQTT ROS',
@@ -116,7 +123,18 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     },
     routes: {
       value: [{ domain: 0, rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' }],
-      validate: refusedBy((node, value) => routesFault(node, value as Route[], node.domains)),
+      validate: refusedBy((node, value) =>
+        routesFault(node, value as Route[], node.domains, node.patterns ?? []),
+      ),
+    },
+    // Flows of before these fields have none.
+    patterns: {
+      value: [],
+      validate: refusedBy((node, value) => patternsFault(node, (value ?? []) as Pattern[], node.domains)),
+    },
+    typeTable: {
+      value: [],
+      validate: refusedBy((node, value) => typesFault(node, (value ?? []) as TypeTableRow[])),
     },
     definitions: { value: '', validate: refusedBy((node, value) => definitionsFault(node, value)) },
   },
@@ -143,7 +161,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
       element: $('.mqttros-bridge-tabs'),
       onchange: ({ id }) => pages.hide().filter(`#${id}`).show(),
     });
-    for (const page of ['routes', 'discovery', 'types']) {
+    for (const page of ['routes', 'patterns', 'discovery', 'types']) {
       tabs.addTab({ id: `mqttros-bridge-${page}`, label: this._(`ros-bridge.tab.${page}`) });
     }
 
@@ -170,12 +188,20 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     domainList.open(this.domains);
     routeList = new RouteList($('#mqttros-bridge-route-list'), this, topicOf);
     routeList.open(this.routes);
+    patternList = new PatternList($('#mqttros-bridge-pattern-list'), this);
+    patternList.open(this.patterns ?? []);
+    typeTableList = new TypeTableList($('#mqttros-bridge-type-list'), this);
+    typeTableList.open(this.typeTable ?? []);
     prefix.on('change keyup paste', refresh);
   },
   oneditsave() {
     if (!routeList) return;
     this.routes = routeList.routes();
     this.domains = withDomainsOf(this.routes, domainList.domains());
+    const patterns = patternList.patterns();
+    if (patterns.length > 0 || this.patterns !== undefined) this.patterns = patterns;
+    const table = typeTableList.table();
+    if (table.length > 0 || this.typeTable !== undefined) this.typeTable = table;
   },
   oneditresize({ height }) {
     const above = $('.mqttros-bridge-above').toArray();

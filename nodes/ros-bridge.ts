@@ -8,6 +8,7 @@ import type {
   RouteKind,
   RouteSettings,
 } from '../src/ros/bridge-settings';
+import type { PatternAction, PatternSettings } from '../src/ros/name-patterns';
 import type { PayloadFormat } from '../src/ros/payload-format';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
 import { ENVIRONMENT_DOMAIN, rosEnvironment } from '../src/ros/ros-environment';
@@ -43,6 +44,15 @@ interface Fields extends NodeDef {
     timeout?: number | string;
   }>;
   definitions?: string;
+  patterns?: Array<{
+    action: PatternAction;
+    pattern: string;
+    direction: Direction;
+    /** Absent or blank: all domains of the bridge. */
+    domain?: number | string;
+    format?: PayloadFormat;
+  }>;
+  typeTable?: Array<{ name: string; type: string }>;
   wires: string[][];
 }
 
@@ -171,6 +181,22 @@ function bridgeSettings(
       ...(isSet && { timeout: Number(timeout) * 1000 }),
     } as RouteSettings;
   });
+  const patterns = rows('patterns', fields.patterns).map((row, index): PatternSettings => {
+    const field = text('errors.patternRow', { row: index + 1 });
+    const { action, direction, format } = row;
+    return {
+      action,
+      pattern: string(`${field}: pattern`, row.pattern),
+      direction,
+      ...(row.domain !== undefined &&
+        row.domain !== '' && { domain: domain(`${field}: domain`, row.domain) }),
+      ...(format !== undefined && { format }),
+    };
+  });
+  const typeTable = rows('type table', fields.typeTable).map((row, index) => {
+    const field = text('errors.typeRow', { row: index + 1 });
+    return { name: string(`${field}: name`, row.name), type: string(`${field}: type`, row.type) };
+  });
   const discovery =
     fields.discoveryRange === 'environment'
       ? rosEnvironment(process.env)
@@ -194,6 +220,8 @@ function bridgeSettings(
     ...(advertisedAddress !== '' && { advertisedAddress }),
     maxSampleBytes: mebibytes * 1024 * 1024,
     routes,
+    patterns,
+    typeTable,
     definitions: string('definitions', fields.definitions),
     ...(broker !== undefined && { mqtt: mqttSettings(broker, id) }),
   };
@@ -250,7 +278,7 @@ function nodeStatus(
     case 'closed':
       return {};
   }
-  const { mqtt, domains, routes } = state;
+  const { mqtt, domains, routes, patterns } = state;
   if (mqtt !== undefined && mqtt.state !== 'connected' && broker !== undefined) return broker.describe(mqtt);
   const problem = firstProblem(state);
   if (problem !== undefined) return { fill: 'red', shape: 'dot', text: shortened(problem) };
@@ -263,14 +291,17 @@ function nodeStatus(
     text(domains.length === 1 ? 'status.domain' : 'status.domains', { domains: domains.length }),
     text(nodes === 1 ? 'status.node' : 'status.nodes', { nodes }),
     text(routes.length === 1 ? 'status.route' : 'status.routes', { routes: routes.length }),
+    ...(patterns === undefined ? [] : [text('status.byPatterns', { routes: patterns.routes })]),
     text('status.rate', { rate: state.messagesPerSecond }),
     state.backend,
   ];
   return { fill: 'green', shape: 'dot', text: summary.join(' · ') };
 }
 
-function firstProblem({ domains, routes }: BridgeStatus): string | undefined {
-  return [...domains, ...routes].find(({ problem }) => problem !== undefined)?.problem;
+function firstProblem({ domains, routes, patterns }: BridgeStatus): string | undefined {
+  return [...domains, ...routes, ...(patterns === undefined ? [] : [patterns])].find(
+    ({ problem }) => problem !== undefined,
+  )?.problem;
 }
 
 function shortened(message: string): string {

@@ -24,3 +24,11 @@ export function addSelect<T extends string>(
   for (const value of values) $('<option>').val(value).text(textOf(value)).appendTo(select);
   return select;
 }
+
+/** What contains the text that is being typed, for an input that completes it. */
+export function completeFrom(known: readonly string[], text: string): { value: string; label: string }[] {
+  const wanted = text.trim().toLowerCase();
+  return known
+    .filter((entry) => entry.toLowerCase().includes(wanted))
+    .map((entry) => ({ value: entry, label: entry }));
+}

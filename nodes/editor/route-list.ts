@@ -6,7 +6,7 @@ import { MAX_DOMAIN } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
 import { COMMON_INTERFACE_TYPES, COMMON_SERVICE_TYPES } from './interface-types';
-import { addSelect, rowsIn, textIn } from './list-row';
+import { addSelect, completeFrom, rowsIn, textIn } from './list-row';
 
 /** A number, or the domain of ROS 2 programs that are started in Node-RED's environment. */
 export type DomainId = number | typeof ENVIRONMENT_DOMAIN;
@@ -17,6 +17,7 @@ export interface Route {
   kind?: RouteKind;
   domain: DomainId;
   rosName: string;
+  /** Blank, of a topic: found by itself. */
   type: string;
   direction: Direction;
   /** Of a topic; absent: `json`. */
@@ -43,8 +44,9 @@ export function routesFault(
   node: EditorNode,
   routes: readonly Route[],
   domains: readonly { id: DomainId }[],
+  patterns: readonly unknown[],
 ): string | undefined {
-  if (routes.length === 0) return node._('ros-bridge.fault.noRoute');
+  if (routes.length === 0 && patterns.length === 0) return node._('ros-bridge.fault.noRoute');
   const seen = new Set<string>();
   for (const [index, route] of routes.entries()) {
     const { kind = 'topic', domain, rosName } = route;
@@ -65,7 +67,8 @@ export function routesFault(
 }
 
 function typeFault({ kind, type }: Route): string | undefined {
-  return kind === 'service' ? serviceTypeFault(type) : interfaceTypeFault(type);
+  if (kind === 'service') return serviceTypeFault(type);
+  return type === '' ? undefined : interfaceTypeFault(type);
 }
 
 function timeoutFault(node: EditorNode, { timeout = '' }: Route): string | undefined {
@@ -134,7 +137,7 @@ export class RouteList {
       .val(route.rosName)
       .appendTo(first);
     const type = $('<input type="text" class="mqttros-route-type">')
-      .attr({ placeholder: text('placeholder.type'), 'aria-label': text('label.type') })
+      .attr({ 'aria-label': text('label.type') })
       .val(route.type)
       .appendTo(first);
     addSelect(second, 'mqttros-route-way', text('label.way'), WAYS, (way) =>
@@ -151,7 +154,10 @@ export class RouteList {
       .val(route.timeout ?? '')
       .appendTo(timeout);
     $('<span class="mqttros-route-topic">').appendTo(second);
-    type.autoComplete({ search: (typed: string) => matchingTypes(typed, routeOf(row).kind) });
+    type.autoComplete({
+      search: (typed: string) =>
+        completeFrom(routeOf(row).kind === 'service' ? COMMON_SERVICE_TYPES : COMMON_INTERFACE_TYPES, typed),
+    });
     row.find('input, select').on('change keyup paste', () => this.#check(row));
     this.#check(row);
   }
@@ -159,6 +165,10 @@ export class RouteList {
   #check(row: JQuery): void {
     const route = routeOf(row);
     showFault(row.find('.mqttros-route-name'), rosNameFault(route.rosName));
+    const placeholder = route.kind === 'service' ? 'serviceType' : 'type';
+    row
+      .find('.mqttros-route-type')
+      .attr('placeholder', this.#node._(`ros-bridge.placeholder.${placeholder}`));
     showFault(row.find('.mqttros-route-type'), typeFault(route));
     row.find('.mqttros-route-format').toggle(route.kind === undefined);
     row.find('.mqttros-route-timeout').toggle(route.kind === 'service');
@@ -189,15 +199,4 @@ function routeOf(row: JQuery): Route {
     ...(kind === 'topic' && format !== 'json' && { format }),
     ...(kind === 'service' && timeout !== '' && { timeout }),
   };
-}
-
-function matchingTypes(text: string, kind: RouteKind | undefined): { value: string; label: string }[] {
-  const wanted = text.trim().toLowerCase();
-  const types = kind === 'service' ? COMMON_SERVICE_TYPES : COMMON_INTERFACE_TYPES;
-  return types
-    .filter((type) => type.toLowerCase().includes(wanted))
-    .map((type) => ({
-      value: type,
-      label: type,
-    }));
 }

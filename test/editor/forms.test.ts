@@ -452,7 +452,34 @@ inEachEditor('the forms', (session) => {
         await route(rows - 1).waitFor({ state: 'detached' });
       }
       await editor.done();
-      assert.match((await editor.invalidNodes()).join(), /Add at least one route/);
+      assert.match((await editor.invalidNodes()).join(), /Add at least one route or pattern/);
+    });
+
+    it('keeps patterns in place of routes, a type for a name, and a route whose type is left open', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await editor.enter(route(0).locator('.mqttros-route-type'), '');
+      await editor.showTab('Patterns');
+      await editor.page.locator('#mqttros-bridge-patterns .red-ui-editableList-addButton').click();
+      const pattern = editor.page.locator('#mqttros-bridge-pattern-list > li');
+      await editor.enter(pattern.locator('.mqttros-pattern-name'), '/robot*/**');
+      await editor.seesReason(pattern.locator('.mqttros-pattern-name'), /"robot\*" is neither part/);
+      await editor.enter(pattern.locator('.mqttros-pattern-name'), '/robot1/**');
+      await pattern.locator('.mqttros-pattern-direction').selectOption('ros-to-mqtt');
+      await editor.showTab('Types');
+      await editor.page.locator('#mqttros-bridge-types .red-ui-editableList-addButton').click();
+      const type = editor.page.locator('#mqttros-bridge-type-list > li');
+      await editor.enter(type.locator('.mqttros-route-name'), 'sensor_data');
+      await editor.enter(type.locator('.mqttros-route-type'), 'std_msgs/msg/String');
+      await editor.done();
+      const bridge = await saved(id('ros-bridge'));
+      const [first] = (bridge?.routes ?? []) as { type: string }[];
+      assert.equal(first?.type, '');
+      assert.deepEqual(bridge?.patterns, [
+        { action: 'allow', pattern: '/robot1/**', direction: 'ros-to-mqtt' },
+      ]);
+      assert.deepEqual(bridge?.typeTable, [{ name: 'sensor_data', type: 'std_msgs/msg/String' }]);
+      assert.deepEqual(await editor.invalidNodes(), []);
     });
 
     it('spells a domain by its alias', async () => {

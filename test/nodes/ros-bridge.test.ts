@@ -133,6 +133,39 @@ describe('ros-bridge', function () {
     await completed.until(1);
   });
 
+  it('carries text that is JSON of its own, as DeepROS sends it, in a String of ROS', async function () {
+    const { url } = keep(await Mosquitto.start(this));
+    const topic = 'ros/autonomous_vehicle/sensor_fusion/sensor_data';
+    await start(
+      flow(
+        {
+          broker: 'broker-1',
+          domains: [{ id: '92', alias: 'autonomous_vehicle' }],
+          routes: [],
+          patterns: [{ action: 'allow', pattern: '/sensor_fusion/*', direction: 'both', format: 'text' }],
+          typeTable: [{ name: 'sensor_data', type: 'std_msgs/msg/String' }],
+        },
+        brokerForm({ url }),
+      ),
+    );
+    const peer = keep(await RosPeer.start(92));
+    await peer.listen('/sensor_fusion/sensor_data', undefined, undefined, 0);
+    await statusOf('1 domain · 0 ROS nodes · 0 routes · 0 by patterns · ');
+    const client = keep(new Connection(settingsFor(url, 4)));
+    client.open();
+    await connected(client);
+    const reading = '{"timestamp": 1755500000.25, "temperature": 21.5, "humidity": 40}';
+    await client.publish(topic, reading, { qos: 1, retain: false });
+    await peer.until(() => peer.heard.length === 1);
+    assert.deepEqual(peer.heard, [JSON.stringify({ data: reading })]);
+    const inbox = await Inbox.on(client, topic);
+    const { publish } = await peer.publisher('/sensor_fusion/sensor_data');
+    publish({ data: reading });
+    await inbox.until(({ texts }) => texts.length === 1);
+    assert.deepEqual(inbox.texts, [`${topic}=${reading}`]);
+    await statusOf('1 domain · 0 ROS nodes · 0 routes · 2 by patterns · ');
+  });
+
   it('takes interface types from the form, and refuses definitions that are wrong', async () => {
     const definitions = 'MSG: my_msgs/Spot\nfloat32 level';
     const routes = [routeTo(93, { type: 'my_msgs/msg/Spot' })];
@@ -313,6 +346,21 @@ describe('ros-bridge', function () {
       'domain',
       { domains: [{ id: 'car', alias: '' }] },
       'domains, row 1: expected a whole number from 0 to 232, got “car”',
+    ],
+    [
+      'domain of a pattern',
+      { patterns: [{ action: 'allow', pattern: '/**', direction: 'both', domain: 'x' }] },
+      'patterns, row 1: domain: expected a whole number from 0 to 232, got “x”',
+    ],
+    [
+      'pattern',
+      { patterns: [{ action: 'allow', pattern: 'chatter', direction: 'both', domain: '' }] },
+      'patterns, row 1: pattern "chatter" does not start with /',
+    ],
+    [
+      'type of a name',
+      { typeTable: [{ name: 'sensor_data', type: 'String' }] },
+      'type table, row 1: "String" is not an interface type like "std_msgs/msg/String"',
     ],
     ['list of routes', { routes: [null] }, 'routes: expected a list of rows, got [null]'],
     ['list of domains', { domains: 'all' }, 'domains: expected a list of rows, got "all"'],
