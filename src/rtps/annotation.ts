@@ -17,7 +17,7 @@ export function encodeAnnotation(octets: Buffer): Buffer {
 }
 
 /** A copy of what a writer added; nothing where that is too long. */
-export function annotationIn(inlineQos: ParameterList | undefined): Buffer | undefined {
-  const octets = inlineQos?.bytes(Pid.annotation, 0);
+export function annotationIn(inlineQos: ParameterList): Buffer | undefined {
+  const octets = inlineQos.bytes(Pid.annotation, 0);
   return octets === undefined || octets.length > MAX_ANNOTATION_BYTES ? undefined : Buffer.from(octets);
 }

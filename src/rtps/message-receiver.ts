@@ -119,9 +119,9 @@ export class MessageReceiver implements SubmessageHandler {
   data(context: MessageContext, data: DataSubmessage): void {
     if (!this.#isForUs(context)) return;
     const { inlineQos, readerId, writerId } = data;
-    const { timestamp, status, keyHash, related } = sampleInfo(context, inlineQos);
+    const { timestamp, status, keyHash, related, annotation } = sampleInfo(context, inlineQos);
     const { sequence, payload } = data;
-    const change: ReceivedChange = { timestamp, status, keyHash, related, sequence, payload };
+    const change: ReceivedChange = { timestamp, status, keyHash, related, annotation, sequence, payload };
     if (writerId === EntityId.participantWriter) {
       this.#discovery.participantData(change);
       return;
@@ -202,7 +202,8 @@ export class MessageReceiver implements SubmessageHandler {
 }
 
 function sampleInfo({ timestamp }: MessageContext, inlineQos: ParameterList | undefined): SampleInfo {
-  if (inlineQos === undefined) return { timestamp, status: 0, keyHash: undefined, related: undefined };
+  if (inlineQos === undefined)
+    return { timestamp, status: 0, keyHash: undefined, related: undefined, annotation: undefined };
   return {
     timestamp,
     // An array of octets, not a number in the byte order of the submessage (RTPS 9.6.4.9).

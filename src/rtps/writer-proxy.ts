@@ -24,7 +24,7 @@ export interface SampleInfo {
   readonly keyHash: string | undefined;
   /** The request that this one answers, say. */
   readonly related: SampleIdentity | undefined;
-  readonly annotation?: Buffer | undefined;
+  readonly annotation: Buffer | undefined;
 }
 
 /** A sample as it came from the wire. */

@@ -9,6 +9,7 @@ const change = (sequence: number, bytes: number) => ({
   status: 0,
   keyHash: undefined,
   related: undefined,
+  annotation: undefined,
 });
 
 describe('what writers send before they are discovered', () => {

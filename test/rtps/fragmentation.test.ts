@@ -270,6 +270,7 @@ describe('a sample of which some fragments have come', () => {
       status: 0,
       keyHash: undefined,
       related: undefined,
+      annotation: undefined,
     });
     for (const number of numbers) sample.add(part(number));
     return sample;

@@ -55,6 +55,7 @@ class Audience extends EventEmitter {
       status: 0,
       keyHash: undefined,
       related: undefined,
+      annotation: undefined,
     };
     return this.reception.accept(target, change) !== undefined;
   }
@@ -78,6 +79,7 @@ describe('what a reader makes of samples', () => {
       status: 0,
       keyHash: undefined,
       related: undefined,
+      annotation: undefined,
     };
     assert.ok(audience.reception.accept(fleeting, timeless));
     audience.change(fleeting, {});

@@ -216,7 +216,7 @@ private:
     std::fputc('"', out_);
   }
   /** Tells of an image's data whether they are as `fill` makes them, not what they are. */
-  void print(const std::vector<uint8_t> &data)
+  void print(std::vector<uint8_t> &data)
   {
     bool intact = true;
     for (size_t at = 0; at < data.size() && intact; at++)
