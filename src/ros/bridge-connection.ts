@@ -5,6 +5,7 @@ import {
   type ConnectionStatus,
   type MessageProperties,
   type PostOutcome,
+  type QoS,
   type ReceivedMessage,
 } from '../client/connection';
 import type { BridgeMqttSettings } from './bridge-settings';
@@ -29,7 +30,7 @@ const UNDELIVERED: Record<PostOutcome, Undelivered | undefined> = {
 export interface OutgoingMessage {
   topic: string;
   payload: string | Buffer;
-  qos: 0 | 1;
+  qos: QoS;
   retain: boolean;
   /** Messages of one topic that share this very object take less time. */
   properties: MessageProperties;
@@ -68,7 +69,7 @@ export interface BridgeConnectionOptions {
 }
 
 /** The connection as routes have it. */
-export type RouteConnection = Pick<BridgeConnection, 'connected' | 'subscribe' | 'publish'>;
+export type RouteConnection = Pick<BridgeConnection, 'connected' | 'onStatus' | 'subscribe' | 'publish'>;
 
 /** A bridge's own MQTT connection: its presence with a will, what it subscribes, and publishing with a bound. */
 export class BridgeConnection {
@@ -115,12 +116,12 @@ export class BridgeConnection {
   /**
    * Subscribes for what others publish while the bridge is connected: on MQTT 5 No Local keeps back its own messages,
    * and Retain Handling 2 the stored ones, because an old command must not move a robot at each reconnect.
-   * @param retained whether the stored ones are wanted, of a topic that takes no commands
+   * @param options `retained`: whether the stored ones are wanted, of a topic that takes no commands
    */
   subscribe(
     filter: string,
     listener: BridgeSubscriptionListener,
-    { retained = false } = {},
+    { retained = false, qos = 1 }: { retained?: boolean; qos?: QoS } = {},
   ): BridgeSubscription {
     let granted = false;
     const stopFollowing = this.onStatus(({ state }) => {
@@ -128,7 +129,7 @@ export class BridgeConnection {
     });
     const subscription = this.#connection.subscribe(
       filter,
-      { qos: 1, noLocal: this.#noLocal, retainHandling: retained ? 0 : 2 },
+      { qos, noLocal: this.#noLocal, retainHandling: retained ? 0 : 2 },
       {
         message: ({ topic, payload, retain, properties }) => {
           const named = properties?.userProperties?.['ros-via'] ?? NOBODY;

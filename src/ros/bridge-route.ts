@@ -3,6 +3,7 @@ import type { RouteConnection } from './bridge-connection';
 import type { RouteSettings } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
 import type { RosDomain } from './ros-backend';
+import type { RouteDetails } from './ros-worker-messages';
 import type { RouteCounts } from './route-counts';
 import type { SampleFrame } from './sample-frame';
 
@@ -37,6 +38,8 @@ export interface BridgeRoute {
   readonly problem: string | undefined;
   /** Whether the broker has granted what the route subscribes, now; `undefined` where it takes nothing from MQTT. */
   readonly subscribed: boolean | undefined;
+  /** More for the status. */
+  readonly details?: RouteDetails;
   /** Creates what the route is made of, in ROS and at the broker. Called once. */
   open(): void;
   close(): void;

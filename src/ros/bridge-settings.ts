@@ -8,6 +8,7 @@ import { PATTERN_ACTIONS, type PatternSettings, patternFault } from './name-patt
 import { interfaceTypeFault, rosNameFault, serviceTypeFault } from './names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
 import type { DiscoveryRange } from './ros-backend';
+import { type RouteQosSettings, routeQosFault } from './route-qos';
 import { type TypeTableRow, typeTableFault } from './type-table';
 import { bridgeIdFault } from './via';
 
@@ -31,9 +32,11 @@ export interface TopicRouteSettings {
   direction: Direction;
   /** Of its payloads; default `json`. */
   format?: PayloadFormat;
+  qos?: RouteQosSettings;
 }
 
-export interface ServiceRouteSettings extends Omit<TopicRouteSettings, 'kind' | 'direction' | 'format'> {
+export interface ServiceRouteSettings
+  extends Omit<TopicRouteSettings, 'kind' | 'direction' | 'format' | 'qos'> {
   kind: 'service';
   /** For example `example_interfaces/srv/AddTwoInts`. */
   type: string;
@@ -195,7 +198,7 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
   if (fault !== undefined) throw new BridgeSettingsError(fault);
   if (!DIRECTIONS[kind].includes(direction)) refuse('direction', direction, oneOf(DIRECTIONS[kind]));
   if (route.kind === 'service') checkTimeout(route.timeout);
-  else checkFormat(route.format);
+  else checkTopicRoute(route);
   // MQTT 3.1.1 has neither No Local nor user properties, so nothing would tell the bridge's own messages.
   if (direction === 'both' && settings.mqtt?.protocolVersion === 4) {
     refuse('direction', direction, 'one direction, because the broker is used with MQTT 3.1.1');
@@ -209,6 +212,12 @@ function typeFault(kind: RouteKind, type: string): string | undefined {
 
 function checkFormat(format: PayloadFormat = 'json'): void {
   if (!PAYLOAD_FORMATS.includes(format)) refuse('payload format', format, oneOf(PAYLOAD_FORMATS));
+}
+
+function checkTopicRoute({ format, qos = {} }: TopicRouteSettings): void {
+  checkFormat(format);
+  const fault = routeQosFault(qos);
+  if (fault !== undefined) throw new BridgeSettingsError(fault);
 }
 
 function checkTimeout(timeout: number | undefined): void {

@@ -1,3 +1,4 @@
+import type { ConnectionStatus } from '../client/connection';
 import type {
   BridgeSubscription,
   BridgeSubscriptionListener,
@@ -52,6 +53,10 @@ export class DomainFilter implements RouteConnection {
 
   get connected(): boolean {
     return this.#connection.connected;
+  }
+
+  onStatus(listener: (status: ConnectionStatus) => void): () => void {
+    return this.#connection.onStatus(listener);
   }
 
   publish(message: OutgoingMessage, settled: (undelivered?: Undelivered) => void): void {

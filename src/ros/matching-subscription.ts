@@ -6,26 +6,40 @@ import type {
   RosSample,
   RosSubscription,
 } from './ros-backend';
-
-/** What a subscription asks for while no publisher is known: the default of ROS 2's publishers. */
-const DEFAULT_QOS: RosQos = { reliability: 'reliable', durability: 'volatile', depth: 10 };
-
-/**
- * The strongest QoS that still matches every given publisher: a subscription may ask for no more than the weakest of
- * them offers (DDS 1.4, 2.2.3, "requested / offered"), and asking for less would lose samples that were to be had.
- */
-export function strongestMatchingQos(publishers: readonly RosEndpoint[]): RosQos {
-  if (publishers.length === 0) return DEFAULT_QOS;
-  const every = (offers: (qos: RosQos) => boolean) => publishers.every(({ qos }) => offers(qos));
-  return {
-    reliability: every((qos) => qos.reliability === 'reliable') ? 'reliable' : 'best-effort',
-    durability: every((qos) => qos.durability === 'transient-local') ? 'transient-local' : 'volatile',
-    depth: DEFAULT_QOS.depth,
-  };
-}
+import { isSameQos, type RouteQosSettings, subscriptionQos } from './route-qos';
 
 /** How long a subscription goes on after its successor was made, which the publishers have yet to discover, in ms. */
 const OVERLAP = 1000;
+
+/** What comes with a sample. */
+export interface Reception {
+  /** Asked for by the subscription that is in force. */
+  qos: RosQos;
+  /** How many of its publisher's samples since the last one never came. */
+  lost: number;
+  /** How long its publisher says that it is of use, in ms; `Infinity` without an end. */
+  lifespan: number;
+}
+
+export interface MatchingSubscriptionOptions {
+  rosName: string;
+  type: string;
+  typeHash: string;
+  chosen: RouteQosSettings;
+  /** Told each sample once. */
+  onSample(sample: RosSample, reception: Reception): void;
+  onIncompatible(incompatibility: RosIncompatibility, own: RosQos): void;
+  /** It could not be made; told by a backend that finds out later. */
+  onProblem(reason: string): void;
+  /** Nothing came for as long as the deadline that is asked for. */
+  onDeadlineMissed(): void;
+}
+
+interface Publisher {
+  /** Sequence number: two subscriptions overlap, and a transient-local one is sent old samples. */
+  last: number | undefined;
+  lifespan: number;
+}
 
 /**
  * A ROS subscription that follows the publishers: QoS cannot change while a subscription exists, so it is created anew
@@ -33,39 +47,25 @@ const OVERLAP = 1000;
  */
 export class MatchingSubscription {
   readonly #domain: RosDomain;
-  readonly #rosName: string;
-  readonly #type: string;
-  readonly #typeHash: string;
-  readonly #onSample: (sample: RosSample, qos: RosQos, lost: number) => void;
-  readonly #onIncompatible: (incompatibility: RosIncompatibility) => void;
-  readonly #onProblem: (reason: string) => void;
-  /** Last sequence number by writer: two subscriptions overlap, and a transient-local one is sent old samples. */
-  readonly #received = new Map<string, number>();
-  #qos = DEFAULT_QOS;
+  readonly #options: MatchingSubscriptionOptions;
+  /** By GUID. */
+  readonly #publishers = new Map<string, Publisher>();
+  #qos: RosQos;
   #generation = 0;
   #subscription: RosSubscription | undefined;
   #predecessor: RosSubscription | undefined;
   #overlap: NodeJS.Timeout | undefined;
   #stopFollowing: (() => void) | undefined;
 
-  /**
-   * `onSample` is told each sample once, with the QoS in force and how many of its writer's samples since the last
-   * one never came.
-   */
-  constructor(
-    domain: RosDomain,
-    name: { rosName: string; type: string; typeHash: string },
-    onSample: (sample: RosSample, qos: RosQos, lost: number) => void,
-    onIncompatible: (incompatibility: RosIncompatibility) => void,
-    onProblem: (reason: string) => void,
-  ) {
+  constructor(domain: RosDomain, options: MatchingSubscriptionOptions) {
     this.#domain = domain;
-    this.#rosName = name.rosName;
-    this.#type = name.type;
-    this.#typeHash = name.typeHash;
-    this.#onSample = onSample;
-    this.#onIncompatible = onIncompatible;
-    this.#onProblem = onProblem;
+    this.#options = options;
+    this.#qos = subscriptionQos(options.chosen, []);
+  }
+
+  /** What is asked for now. */
+  get qos(): RosQos {
+    return this.#qos;
   }
 
   open(): void {
@@ -81,34 +81,45 @@ export class MatchingSubscription {
   }
 
   #follow(): void {
+    const { rosName, type, typeHash, chosen } = this.#options;
     const publishers = [...this.#domain.endpoints()].filter(
-      ({ kind, rosName, type }) => kind === 'publisher' && rosName === this.#rosName && type === this.#type,
+      (other) => other.kind === 'publisher' && other.rosName === rosName && other.type === type,
     );
-    for (const guid of this.#received.keys()) {
-      if (!publishers.some((publisher) => publisher.guid === guid)) this.#received.delete(guid);
-    }
-    const qos = strongestMatchingQos(publishers);
-    const same = qos.reliability === this.#qos.reliability && qos.durability === this.#qos.durability;
-    if (this.#subscription !== undefined && same) return;
+    this.#know(publishers);
+    const qos = subscriptionQos(chosen, publishers);
+    if (this.#subscription !== undefined && isSameQos(qos, this.#qos)) return;
     this.#closePredecessor();
     this.#predecessor = this.#subscription;
     if (this.#predecessor !== undefined) this.#overlap = setTimeout(() => this.#closePredecessor(), OVERLAP);
     this.#qos = qos;
     const generation = ++this.#generation;
-    const onIncompatible = (incompatibility: RosIncompatibility) => {
-      if (generation === this.#generation) this.#onIncompatible(incompatibility);
-    };
     this.#subscription = this.#domain.createSubscription(
       {
-        rosName: this.#rosName,
-        type: this.#type,
-        typeHash: this.#typeHash,
+        rosName,
+        type,
+        typeHash,
         qos,
-        onIncompatible,
-        onProblem: this.#onProblem,
+        onIncompatible: (incompatibility) => {
+          if (generation === this.#generation) this.#options.onIncompatible(incompatibility, qos);
+        },
+        onProblem: (reason) => {
+          if (generation === this.#generation) this.#options.onProblem(reason);
+        },
+        onDeadlineMissed: () => {
+          if (generation === this.#generation) this.#options.onDeadlineMissed();
+        },
       },
       (sample) => this.#receive(sample, generation),
     );
+  }
+
+  #know(publishers: readonly RosEndpoint[]): void {
+    const present = new Set(publishers.map(({ guid }) => guid));
+    for (const guid of this.#publishers.keys()) if (!present.has(guid)) this.#publishers.delete(guid);
+    for (const { guid, qos } of publishers) {
+      const { lifespan = Number.POSITIVE_INFINITY } = qos;
+      this.#publishers.set(guid, { last: this.#publishers.get(guid)?.last, lifespan });
+    }
   }
 
   #closePredecessor(): void {
@@ -120,15 +131,22 @@ export class MatchingSubscription {
   #receive(sample: RosSample, generation: number): void {
     const { writerGuid, sequence } = sample;
     let lost = 0;
+    let lifespan = Number.POSITIVE_INFINITY;
     if (writerGuid !== undefined && sequence !== undefined) {
-      const last = this.#received.get(writerGuid) ?? sequence - 1;
+      let publisher = this.#publishers.get(writerGuid);
+      if (publisher === undefined) {
+        publisher = { last: undefined, lifespan };
+        this.#publishers.set(writerGuid, publisher);
+      }
+      const last = publisher.last ?? sequence - 1;
       if (sequence <= last) return;
       lost = sequence - last - 1;
-      this.#received.set(writerGuid, sequence);
+      publisher.last = sequence;
+      lifespan = publisher.lifespan;
     } else if (generation !== this.#generation) {
       // Nothing would tell it from its successor's copy.
       return;
     }
-    this.#onSample(sample, this.#qos, lost);
+    this.#options.onSample(sample, { qos: this.#qos, lost, lifespan });
   }
 }

@@ -47,11 +47,21 @@ export interface RosNode {
   endpoints: readonly string[];
 }
 
-/** The QoS policies that a route chooses. */
+/** The QoS policies of ROS 2. Spans in milliseconds; what is left out, and `Infinity`, means no limit. */
 export interface RosQos {
-  reliability: 'reliable' | 'best-effort';
-  durability: 'volatile' | 'transient-local';
-  depth: number;
+  readonly reliability: 'reliable' | 'best-effort';
+  readonly durability: 'volatile' | 'transient-local';
+  /** Of a remote endpoint 0 where it is not known or unlimited. */
+  readonly depth: number;
+  /** A sample is published, or expected, at least this often. */
+  readonly deadline?: number;
+  /** Of a publisher: its samples are worth nothing when they are older than this. */
+  readonly lifespan?: number;
+  /** How a publisher shows that it is alive; default `automatic`. */
+  readonly liveliness?: 'automatic' | 'manual-by-participant' | 'manual-by-topic';
+  readonly livelinessLease?: number;
+  /** `exclusive`: of several publishers only the strongest one is heard; default `shared`. */
+  readonly ownership?: 'shared' | 'exclusive';
 }
 
 /** A publisher or subscription of somebody else, as discovered. */
@@ -104,6 +114,8 @@ export interface RosEndpointOptions {
   onIncompatible: (incompatibility: RosIncompatibility) => void;
   /** Told why it could not be made, by a backend that finds out later; otherwise a warning of the domain says it. */
   onProblem?: (reason: string) => void;
+  /** The deadline of `qos` has passed without a sample; each time. */
+  onDeadlineMissed?: () => void;
 }
 
 export interface RosPublisher {
@@ -112,6 +124,8 @@ export interface RosPublisher {
    * @param via the bridges that carried it, the publisher's last; without a `viaFault`
    */
   publish(cdr: Buffer, via: Via): void;
+  /** Forgets what it keeps for later subscriptions; absent where the backend cannot. */
+  forget?(): void;
   close(): void;
 }
 

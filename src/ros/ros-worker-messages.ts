@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionStatus } from '../client/connection';
 import type { BridgeSettings, Direction, RouteKind } from './bridge-settings';
+import type { RosQos } from './ros-backend';
 import type { RouteCounts } from './route-counts';
 import type { RoutePeers } from './route-peers';
 
@@ -54,8 +55,19 @@ export interface RouteName {
   type: string;
 }
 
+/** What a kind of route tells of itself beside what all do. */
+export interface RouteDetails {
+  /** All that is wrong, in words, the oldest first; absent where nothing is. */
+  problems?: string[];
+  /** QoS that its ROS publisher offers, and that its ROS subscription requests. */
+  offered?: RosQos;
+  requested?: RosQos;
+  /** What cannot be carried over as it is in ROS, in words. */
+  note?: string;
+}
+
 /** How one bridged name fares. */
-export interface RouteStatus extends RoutePeers {
+export interface RouteStatus extends RoutePeers, RouteDetails {
   kind: RouteKind;
   domain: number;
   rosName: string;

@@ -26,6 +26,8 @@ export interface RouteCounts {
   rosReceived: number;
   /** What publishers sent and never came, by their sequence numbers. */
   rosLost: number;
+  /** Times that a deadline passed without a message, asked for or offered. */
+  deadlinesMissed: number;
   rosPublished: number;
   mqttReceived: number;
   mqttPublished: number;
@@ -38,6 +40,7 @@ export function newRouteCounts(): RouteCounts {
   return {
     rosReceived: 0,
     rosLost: 0,
+    deadlinesMissed: 0,
     rosPublished: 0,
     mqttReceived: 0,
     mqttPublished: 0,

@@ -163,6 +163,7 @@ export class RouteEntry {
       kind: this.settings.kind ?? 'topic',
       ...routePeers(this.#typed, this.#domain),
       ...(problem !== undefined && { problem }),
+      ...route?.details,
       ...(this.counts !== undefined && { counts: this.counts }),
       ...(subscribed !== undefined && { subscribed }),
     };
@@ -222,6 +223,7 @@ export class RouteEntry {
       get connected() {
         return connection.connected;
       },
+      onStatus: (listener) => connection.onStatus(listener),
       publish: (message, settled) => connection.publish(message, settled),
       subscribe: (filter, listener, options) => {
         if (filter === messages) this.#mqtt = listener;

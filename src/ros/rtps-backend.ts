@@ -280,7 +280,7 @@ class RtpsDomain implements RosDomain {
       const sequence = writer.write(cdr, last.annotation);
       this.#deliver(writer, { payload: cdr, writerGuid: writer.guid, sequence, sourceTimestamp: now(), via });
     };
-    return { publish, close };
+    return { publish, close, forget: () => writer.forget() };
   }
 
   createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription {
@@ -341,7 +341,7 @@ class RtpsDomain implements RosDomain {
 
   /** Makes a writer or reader, and reports with which others it does not match, from the first moment on. */
   #create<Endpoint extends Writer | Reader>(
-    { rosName, type, typeHash, qos, onIncompatible }: RosEndpointOptions,
+    { rosName, type, typeHash, qos, onIncompatible, onDeadlineMissed }: RosEndpointOptions,
     make: (dds: EndpointOptions) => Endpoint,
   ): [Endpoint, () => void] {
     const { participant } = this.#shared;
@@ -359,8 +359,12 @@ class RtpsDomain implements RosDomain {
       const found = typeHashIn(pair.remote.userData);
       if (found !== undefined && found !== typeHash) report({ ...pair, policy: 'type hash' });
     };
-    const stopListening = () => participant.off('incompatible', report).off('matched', compareHash);
-    participant.on('incompatible', report).on('matched', compareHash);
+    const missed = ({ local }: { local: Writer | Reader }) => {
+      if (local === endpoint) onDeadlineMissed?.();
+    };
+    const stopListening = () =>
+      participant.off('incompatible', report).off('matched', compareHash).off('deadline-missed', missed);
+    participant.on('incompatible', report).on('matched', compareHash).on('deadline-missed', missed);
     try {
       const userData = encodeUserData({ typehash: typeHash });
       endpoint = make({ topic: ddsTopicName(rosName), type: ddsTypeName(type), qos, userData });

@@ -94,6 +94,11 @@ export class Writer extends EventEmitter {
     return sequence;
   }
 
+  /** Forgets what is kept of what was written, also what some reader has yet to receive. */
+  forget(): void {
+    this.#protocol.expire(0);
+  }
+
   /** Withdraws the writer; its readers are told. */
   close(): void {
     if (this.#closed) return;

@@ -1,68 +1,33 @@
 import assert from 'node:assert/strict';
-import { Connection } from '../../src/client/connection';
 import type { TopicRouteSettings } from '../../src/ros/bridge-settings';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import type { PayloadFormat } from '../../src/ros/payload-format';
-import { RosThread } from '../../src/ros/ros-thread';
-import { Mosquitto } from '../client/mosquitto';
-import { connected, Inbox, settingsFor } from '../client/observed';
-import { freshDomain } from '../rtps/test-domain';
-import { RELIABLE, RosPeer, route, STRING, TestBridge } from './bridge-fixture';
+import { Inbox } from '../client/observed';
+import { RELIABLE, STRING } from './bridge-fixture';
+import { MosquittoSite } from './mosquitto-site';
 
 const IMU = 'sensor_msgs/msg/Imu';
 
 describe('payload format of a route', function () {
   this.timeout(20_000);
-  const thread = new RosThread();
+  const site = new MosquittoSite();
   const codec = MessageCodec.for(InterfaceLibrary.bundled(), IMU);
   const imu = codec.encode({ header: { frame_id: 'imu' }, angular_velocity: { z: 0.5 } });
-  const opened: Array<{ close?: () => Promise<void>; stop?: () => Promise<void> }> = [];
-  const keep = <T extends (typeof opened)[number]>(made: T): T => {
-    opened.push(made);
-    return made;
-  };
-  let mosquitto: Mosquitto;
-  let client: Connection;
-
-  before(async function () {
-    mosquitto = await Mosquitto.start(this);
-    client = new Connection(settingsFor(mosquitto.url));
-    client.open();
-    await connected(client);
-  });
-  after(async () => {
-    await client?.close();
-    await mosquitto?.stop();
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0).reverse()) await (each.close?.() ?? each.stop?.());
-  });
-
   /** A bridge with one route, and a ROS program on both sides of its topic. */
   const bridged = async (format: PayloadFormat, change: Partial<TopicRouteSettings> = {}) => {
-    const domain = freshDomain();
-    const chosen = route(domain, { ...change, format });
-    const { rosName, type } = chosen;
-    const mqtt = {
-      target: { url: mosquitto.url },
-      protocolVersion: 5,
-      clientId: `bridge-${domain}`,
-      keepAlive: 60,
-    } as const;
-    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [chosen], mqtt }));
-    const peer = keep(await RosPeer.start(domain));
+    const { rosName = '/chatter', type = STRING } = change;
+    const { bridge, peer, topic } = await site.bridged({ ...change, format });
     await peer.listen(rosName, type);
     const { writer, publish } = await peer.publisher(rosName, type, RELIABLE);
     await bridge.ready({ publishers: 1, subscriptions: 1 });
-    const topic = `ros/${domain}${rosName}`;
     const say = (payload: string | Buffer, contentType?: string) =>
-      client.publish(topic, payload, {
+      site.client.publish(topic, payload, {
         qos: 1,
         retain: false,
         ...(contentType !== undefined && { properties: { contentType } }),
       });
-    return { bridge, peer, writer, publish, topic, say, inbox: await Inbox.on(client, topic) };
+    return { bridge, peer, writer, publish, topic, say, inbox: await Inbox.on(site.client, topic) };
   };
 
   it('carries CDR untouched, and says that it is CDR', async () => {

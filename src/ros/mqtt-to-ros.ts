@@ -1,0 +1,147 @@
+import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
+import { incompatibilityWords } from './incompatibility-words';
+import { MatchingPublisher } from './matching-publisher';
+import { PayloadError } from './payload-error';
+import type { RosQos } from './ros-backend';
+import { countDrop } from './route-counts';
+import type { TopicParts } from './topic-parts';
+import { TRANSFORMS_TYPE, TransformUnion } from './transform-union';
+import type { Via } from './via';
+
+/** Carries what the broker and the flow say to a ROS topic. */
+export class MqttToRos {
+  readonly #parts: TopicParts;
+  readonly #publisher: MatchingPublisher;
+  /** For a type of which one kept message can stand for several. */
+  readonly #union: TransformUnion | undefined;
+  /** The bridges that carried what no other has; always the same array, of which the backend makes an annotation once. */
+  readonly #own: Via;
+  #subscription: BridgeSubscription | undefined;
+  /** Whether what the broker has stored was asked for. */
+  #takesStored = false;
+
+  constructor(parts: TopicParts) {
+    const { settings, codec, faults, context } = parts;
+    const { rosName, type, qos: chosen = {} } = settings;
+    const { typeHash } = codec;
+    this.#parts = parts;
+    this.#own = [context.bridgeId];
+    this.#union = type === TRANSFORMS_TYPE ? new TransformUnion(codec) : undefined;
+    this.#publisher = new MatchingPublisher(context.domain, {
+      rosName,
+      type,
+      typeHash,
+      chosen,
+      onIncompatible: (incompatibility, qos) => {
+        const words = incompatibilityWords(incompatibility, { type, typeHash, qos });
+        faults.report(incompatibility.remote.guid, words);
+      },
+      onProblem: (reason) => faults.report('publisher', reason),
+      onDeadlineMissed: () => {
+        parts.counts.deadlinesMissed++;
+        faults.report(
+          'deadline to ROS',
+          `nothing was published within the deadline of ${this.qos.deadline} ms`,
+        );
+      },
+      onQosChange: () => {
+        this.#followStored();
+        context.changed();
+      },
+    });
+  }
+
+  /** What the publisher offers now. */
+  get qos(): RosQos {
+    return this.#publisher.qos;
+  }
+
+  /** Whether the broker has granted the subscription; `undefined` without a broker. */
+  get subscribed(): boolean | undefined {
+    return this.#subscription?.granted;
+  }
+
+  open(): void {
+    this.#publisher.open();
+    this.#subscribe();
+  }
+
+  close(): void {
+    this.#subscription?.close();
+    this.#publisher.close();
+  }
+
+  /** Throws an Error that names the route and, when the payload is not of its type, the path. */
+  publishFromFlow(payload: unknown): void {
+    this.#publish(() => this.#parts.payloads.fromFlow(payload), this.#own);
+  }
+
+  /** An old command must not move a robot: what the broker has stored is for those who ask for old samples. */
+  get #wantsStored(): boolean {
+    return this.#parts.settings.qos?.retain ?? this.qos.durability === 'transient-local';
+  }
+
+  #followStored(): void {
+    if (this.#wantsStored === this.#takesStored) return;
+    // A broker sends what it has stored in answer to a subscription.
+    this.#subscription?.close();
+    this.#subscribe();
+  }
+
+  #subscribe(): void {
+    const { topic, settings, faults, context } = this.#parts;
+    this.#takesStored = this.#wantsStored;
+    this.#subscription = context.connection?.subscribe(
+      topic,
+      {
+        message: (message) => this.#receive(message),
+        result: (error) => {
+          if (error === undefined) faults.clear('MQTT');
+          else faults.report('MQTT', error.message);
+          context.changed();
+        },
+      },
+      { retained: this.#takesStored, qos: settings.qos?.mqtt ?? 1 },
+    );
+  }
+
+  /** Nobody waits for the outcome: a fault is reported, not thrown. */
+  #receive({ payload, via, properties }: IncomingMessage): void {
+    const { payloads, counts, context } = this.#parts;
+    if (via.includes(context.bridgeId)) {
+      countDrop(counts, 'echo');
+      return;
+    }
+    counts.mqttReceived++;
+    try {
+      this.#publish(
+        () => payloads.fromMqtt(payload, properties?.contentType),
+        via.length === 0 ? this.#own : [...via, context.bridgeId],
+        properties?.messageExpiryInterval,
+      );
+    } catch (error) {
+      context.report((error as Error).message);
+    }
+  }
+
+  /**
+   * @param encode makes the CDR
+   * @param via the bridges that carried it, this one last
+   */
+  #publish(encode: () => Buffer, via: Via, expiry?: number): void {
+    const { counts, faults } = this.#parts;
+    try {
+      const cdr = encode();
+      const merged = this.#takesStored && this.#union !== undefined ? this.#union.add(cdr) : cdr;
+      this.#publisher.publish(merged, via, expiry);
+    } catch (error) {
+      countDrop(counts, 'invalid');
+      const about = error instanceof PayloadError ? 'payload ' : '';
+      const fault = faults.set('message', `${about}${(error as Error).message}`);
+      throw new Error(fault, { cause: error });
+    }
+    counts.rosPublished++;
+    faults.clear('message');
+    faults.clear('deadline to ROS');
+  }
+}

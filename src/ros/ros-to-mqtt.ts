@@ -1,0 +1,190 @@
+import type { MessageProperties } from '../client/connection';
+import type { OutgoingMessage } from './bridge-connection';
+import { incompatibilityWords } from './incompatibility-words';
+import { MatchingSubscription, type Reception } from './matching-subscription';
+import type { RosEndpoint, RosQos, RosSample } from './ros-backend';
+import { countDrop, type DropReason } from './route-counts';
+import type { TopicParts } from './topic-parts';
+import { TRANSFORMS_TYPE, TransformUnion } from './transform-union';
+import type { Via } from './via';
+
+/** Carries what ROS says on a topic to the broker and to the flow. */
+export class RosToMqtt {
+  readonly #parts: TopicParts;
+  readonly #subscription: MatchingSubscription;
+  /** Of messages that no other bridge has carried, of the last lifespan. */
+  #properties: { lifespan: number; properties: MessageProperties } | undefined;
+  /** For a type of which one stored message can stand for several publishers. */
+  readonly #union: TransformUnion | undefined;
+  /** What the broker is to have stored, and whether it has yet to be told. */
+  #state: { message: OutgoingMessage; waits: boolean } | undefined;
+  #stopFollowing: (() => void) | undefined;
+
+  constructor(parts: TopicParts) {
+    const { settings, codec, faults, context } = parts;
+    const { rosName, type, qos: chosen = {} } = settings;
+    const { typeHash } = codec;
+    this.#parts = parts;
+    this.#union = type === TRANSFORMS_TYPE ? new TransformUnion(codec) : undefined;
+    this.#subscription = new MatchingSubscription(context.domain, {
+      rosName,
+      type,
+      typeHash,
+      chosen,
+      onSample: (sample, reception) => this.#receive(sample, reception),
+      onIncompatible: (incompatibility, qos) => {
+        const words = incompatibilityWords(incompatibility, { type, typeHash, qos });
+        faults.report(incompatibility.remote.guid, words);
+      },
+      onProblem: (reason) => faults.report('subscription', reason),
+      onDeadlineMissed: () => {
+        parts.counts.deadlinesMissed++;
+        faults.report('deadline from ROS', `no publisher has kept the deadline of ${this.qos.deadline} ms`);
+      },
+    });
+  }
+
+  /** What the subscription asks for now. */
+  get qos(): RosQos {
+    return this.#subscription.qos;
+  }
+
+  /** What of the publishers' QoS one stored message cannot represent, in words. */
+  get note(): string | undefined {
+    if (!this.#stores || this.#union !== undefined) return undefined;
+    const latched = [...this.#parts.context.domain.endpoints()].filter((other) => this.#isLatched(other));
+    if (latched.length > 1) {
+      return `${latched.length} publishers are transient local, the broker stores the last message of any`;
+    }
+    const depth = latched[0]?.qos.depth ?? 0;
+    return depth > 1 ? `the publisher keeps its last ${depth} messages, the broker stores one` : undefined;
+  }
+
+  open(): void {
+    this.#stopFollowing = this.#parts.context.connection?.onStatus(({ state }) => {
+      if (state === 'connected') this.#publishState();
+    });
+    this.#subscription.open();
+  }
+
+  close(): void {
+    this.#stopFollowing?.();
+    this.#subscription.close();
+  }
+
+  /** Whether the broker is asked to store the messages. */
+  get #stores(): boolean {
+    return this.#parts.settings.qos?.retain ?? this.qos.durability === 'transient-local';
+  }
+
+  #isLatched({ kind, rosName, type, qos }: RosEndpoint): boolean {
+    const { settings } = this.#parts;
+    const isOurs = rosName === settings.rosName && type === settings.type;
+    return kind === 'publisher' && isOurs && qos.durability === 'transient-local';
+  }
+
+  #receive(sample: RosSample, reception: Reception): void {
+    const { counts, context, faults, payloads } = this.#parts;
+    const { connection } = context;
+    counts.rosLost += reception.lost;
+    counts.rosReceived++;
+    faults.clear('deadline from ROS');
+    if (sample.via?.includes(context.bridgeId)) {
+      this.#drop('echo');
+      return;
+    }
+    const retain = this.#stores;
+    const isForBroker = connection !== undefined && (connection.connected || retain);
+    if (connection !== undefined && !isForBroker) this.#drop('offline');
+    // What nobody takes is not decoded.
+    if (!isForBroker && !context.flowOutput) return;
+    let payload: Buffer;
+    let toMqtt: Buffer;
+    try {
+      payload = payloads.fromRos(sample.payload);
+      toMqtt =
+        retain && this.#union !== undefined ? payloads.fromRos(this.#union.add(sample.payload)) : payload;
+    } catch (error) {
+      this.#drop('invalid');
+      const publisher = sample.writerGuid ?? 'an unknown publisher';
+      faults.report('message', `sample of ${publisher}: ${(error as Error).message}`);
+      return;
+    }
+    faults.clear('message');
+    if (isForBroker) this.#publish(this.#messageOf(toMqtt, sample, reception, retain));
+    if (!context.flowOutput) return;
+    const { sequence, sourceTimestamp } = sample;
+    counts.flowPublished++;
+    context.toFlow({ format: payloads.format, payload, sequence, sourceTimestamp });
+  }
+
+  #publish(message: OutgoingMessage): void {
+    const { connected } = this.#parts.context.connection ?? {};
+    if (message.retain) {
+      if (this.#state?.waits) this.#drop('offline');
+      this.#state = { message, waits: !connected };
+    }
+    if (connected) this.#send(message);
+  }
+
+  /** A broker may have lost what it had stored, and did not hear what was said while it was away. */
+  #publishState(): void {
+    if (this.#state === undefined) return;
+    this.#state.waits = false;
+    this.#send(this.#state.message);
+  }
+
+  #send(message: OutgoingMessage): void {
+    const { counts, context } = this.#parts;
+    context.connection?.publish(message, (undelivered) => {
+      if (undelivered === undefined) counts.mqttPublished++;
+      else this.#drop(undelivered);
+    });
+  }
+
+  #messageOf(
+    payload: Buffer,
+    { sequence, sourceTimestamp, via = [] }: RosSample,
+    { qos, lifespan }: Reception,
+    retain: boolean,
+  ): OutgoingMessage {
+    const { topic, settings } = this.#parts;
+    const userProperties: Record<string, string> = {};
+    if (sourceTimestamp !== undefined) userProperties['ros-stamp'] = String(sourceTimestamp);
+    if (sequence !== undefined) userProperties['ros-seq'] = String(sequence);
+    return {
+      topic,
+      payload,
+      qos: settings.qos?.mqtt ?? (qos.reliability === 'reliable' ? 1 : 0),
+      retain,
+      properties: via.length === 0 ? this.#commonProperties(lifespan) : this.#propertiesOf(via, lifespan),
+      userProperties,
+    };
+  }
+
+  /** The same object for the same lifespan, which is what the connection encodes once. */
+  #commonProperties(lifespan: number): MessageProperties {
+    if (this.#properties?.lifespan !== lifespan) {
+      this.#properties = { lifespan, properties: this.#propertiesOf([], lifespan) };
+    }
+    return this.#properties.properties;
+  }
+
+  #propertiesOf(via: Via, lifespan: number): MessageProperties {
+    const { settings, codec, payloads, context } = this.#parts;
+    return {
+      ...payloads.facts,
+      // MQTT counts in whole seconds, and 0 would be over at once.
+      ...(Number.isFinite(lifespan) && { messageExpiryInterval: Math.ceil(lifespan / 1000) }),
+      userProperties: {
+        'ros-type': settings.type,
+        'ros-type-hash': codec.typeHash,
+        'ros-via': [...via, context.bridgeId],
+      },
+    };
+  }
+
+  #drop(reason: DropReason): void {
+    countDrop(this.#parts.counts, reason);
+  }
+}

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { Connection } from '../../src/client/connection';
+import type { EndpointQos } from '../../src/rtps/qos';
+import { Mosquitto } from '../client/mosquitto';
+import { Inbox, settingsFor } from '../client/observed';
+import { BEST_EFFORT, RELIABLE, RosPeer, STRING } from './bridge-fixture';
+import { MosquittoSite } from './mosquitto-site';
+
+const LATCHED: EndpointQos = { ...RELIABLE, durability: 'transient-local' };
+const TRANSFORMS = 'tf2_msgs/msg/TFMessage';
+
+describe('QoS of a route', function () {
+  this.timeout(20_000);
+  const site = new MosquittoSite();
+  const store = (topic: string, payload: string, messageExpiryInterval?: number) =>
+    site.client.publish(topic, payload, {
+      qos: 1,
+      retain: true,
+      ...(messageExpiryInterval !== undefined && { properties: { messageExpiryInterval } }),
+    });
+  const transforms = (...frames: string[]) => ({
+    transforms: frames.map((frame) => ({ child_frame_id: frame })),
+  });
+  const framesIn = (json: string | Buffer | undefined) =>
+    (JSON.parse(String(json)) as { transforms: Array<{ child_frame_id: string }> }).transforms.map(
+      (transform) => transform.child_frame_id,
+    );
+
+  it('has the broker store what a transient-local publisher says', async () => {
+    const { peer, topic } = await site.bridged({ rosName: '/map' });
+    const { publish } = await peer.publisher('/map', STRING, LATCHED);
+    publish({ data: 'the map' });
+    const stored = await Inbox.on(site.client, topic);
+    await stored.until(({ messages }) => messages.length > 0);
+    const late = await Inbox.on(site.keep(await site.connect()), topic);
+    await late.until(({ messages }) => messages.length === 1);
+    assert.deepEqual([late.messages[0]?.retain, late.texts], [true, [`${topic}={"data":"the map"}`]]);
+    await store(topic, '');
+  });
+
+  it('does not have the broker store it where the route says so, and has it store what is volatile', async () => {
+    for (const [retain, qos] of [
+      [false, LATCHED],
+      [true, RELIABLE],
+    ] as const) {
+      const { bridge, peer, topic } = await site.bridged({ qos: { retain, mqtt: 2 } });
+      const inbox = await Inbox.on(site.client, topic, 2, { retainAsPublished: true });
+      const { publish } = await peer.publisher('/chatter', STRING, qos);
+      await bridge.ready({ publishers: 1 });
+      publish({ data: 'hello' });
+      await inbox.until(({ messages }) => messages.length === 1);
+      assert.deepEqual([inbox.messages[0]?.retain, inbox.messages[0]?.qos], [retain, 2]);
+      inbox.close();
+      if (retain) await store(topic, '');
+    }
+  });
+
+  it('serves a transient-local subscription what the broker has stored, once somebody asks', async () => {
+    const { bridge, peer, topic, domain } = await site.bridged({ direction: 'mqtt-to-ros' });
+    await store(topic, '{"data":"stored"}');
+    await peer.listen('/chatter');
+    await bridge.ready({ subscriptions: 1 });
+    await site.client.publish(topic, '{"data":"live"}', { qos: 1, retain: false });
+    await peer.until(() => peer.heard.length === 1);
+    assert.deepEqual(peer.heard, ['{"data":"live"}']);
+    const late = site.keep(await RosPeer.start(domain));
+    await late.listen('/chatter', STRING, LATCHED);
+    await late.until(() => late.heard.length > 0);
+    assert.deepEqual(late.heard, ['{"data":"stored"}']);
+    // Nobody lost anything while the publisher was made anew, and what comes is heard once.
+    await site.client.publish(topic, '{"data":"to both"}', { qos: 1, retain: false });
+    await peer.until(() => peer.heard.includes('{"data":"to both"}'));
+    await late.until(() => late.heard.includes('{"data":"to both"}'));
+    assert.equal(late.heard.length, 2);
+    await store(topic, '');
+  });
+
+  it('has a broker that comes back store again what it has lost', async function () {
+    const mosquitto = await Mosquitto.start(this);
+    site.keep(mosquitto);
+    const mqtt = {
+      target: { url: mosquitto.url },
+      protocolVersion: 5,
+      clientId: 'b',
+      keepAlive: 60,
+    } as const;
+    const { bridge, peer, topic } = await site.bridged(
+      { rosName: '/map' },
+      { mqtt: { ...mqtt, reconnect: { first: 50, longest: 100 } } },
+    );
+    const { publish } = await peer.publisher('/map', STRING, LATCHED);
+    await bridge.ready({ publishers: 1 });
+    await mosquitto.kill();
+    await bridge.until(() => bridge.status?.mqtt?.state !== 'connected');
+    publish({ data: 'first' });
+    publish({ data: 'the map' });
+    await bridge.until(() => bridge.messages.length === 2);
+    await mosquitto.run();
+    await bridge.until(() => bridge.route()?.counts?.mqttPublished === 1);
+    const client = site.keep(new Connection(settingsFor(mosquitto.url)));
+    client.open();
+    const late = await Inbox.on(client, topic);
+    await late.until(({ messages }) => messages.length === 1);
+    assert.deepEqual(late.texts, [`${topic}={"data":"the map"}`]);
+    assert.deepEqual(bridge.route()?.counts?.dropped, { offline: 1 });
+  });
+
+  it('tells MQTT how long a message is of use', async () => {
+    const { bridge, peer, topic } = await site.bridged();
+    const inbox = await Inbox.on(site.client, topic);
+    const { publish } = await peer.publisher('/chatter', STRING, { ...RELIABLE, lifespan: 30_500 });
+    await bridge.ready({ publishers: 1 });
+    publish({ data: 'hello' });
+    await inbox.until(({ messages }) => messages.length === 1);
+    assert.equal(inbox.messages[0]?.properties?.messageExpiryInterval, 31);
+  });
+
+  it('has one stored message stand for the static transforms of all publishers', async () => {
+    const { bridge, peer, topic, domain } = await site.bridged({ rosName: '/tf_static', type: TRANSFORMS });
+    const other = site.keep(await RosPeer.start(domain));
+    const first = await peer.publisher('/tf_static', TRANSFORMS, LATCHED);
+    const second = await other.publisher('/tf_static', TRANSFORMS, LATCHED);
+    first.publish(transforms('lidar', 'camera'));
+    second.publish(transforms('imu'));
+    await bridge.until(() => bridge.route()?.counts?.mqttPublished === 2);
+    const late = await Inbox.on(site.client, topic);
+    await late.until(({ messages }) => messages.length === 1);
+    assert.deepEqual(framesIn(late.messages[0]?.payload).sort(), ['camera', 'imu', 'lidar']);
+    assert.equal(bridge.route()?.note, undefined);
+    assert.deepEqual(
+      bridge.messages.map(({ payload }) => framesIn(JSON.stringify(payload)).length).sort(),
+      [1, 2],
+    );
+    await store(topic, '');
+  });
+
+  it('keeps for ROS the static transforms of all MQTT clients', async () => {
+    const { bridge, peer, topic } = await site.bridged({
+      rosName: '/tf_static',
+      type: TRANSFORMS,
+      direction: 'mqtt-to-ros',
+      qos: { durability: 'transient-local' },
+    });
+    await bridge.ready();
+    for (const frame of ['lidar', 'imu']) {
+      await site.client.publish(topic, JSON.stringify(transforms(frame)), { qos: 1, retain: false });
+    }
+    await bridge.until(() => bridge.route()?.counts?.rosPublished === 2);
+    await peer.listen('/tf_static', TRANSFORMS, LATCHED);
+    await peer.until(() => peer.heard.length > 0);
+    assert.deepEqual(framesIn(peer.heard.at(-1)), ['lidar', 'imu']);
+  });
+
+  it('says what one stored message cannot represent', async () => {
+    const { bridge, peer } = await site.bridged({ rosName: '/map' });
+    await peer.publisher('/map', STRING, LATCHED);
+    await peer.publisher('/map', STRING, LATCHED);
+    await bridge.until(() => bridge.route()?.note !== undefined);
+    assert.equal(
+      bridge.route()?.note,
+      '2 publishers are transient local, the broker stores the last message of any',
+    );
+  });
+
+  it('names the policy by which an endpoint does not match, until it has gone', async () => {
+    const { bridge, peer } = await site.bridged({ rosName: '/scan', qos: { reliability: 'reliable' } });
+    const { writer } = await peer.publisher('/scan', STRING, BEST_EFFORT, 0);
+    const words = '/scan: publisher is best effort, route wants reliable';
+    await bridge.until(() => bridge.route()?.problem === words);
+    assert.deepEqual(bridge.route()?.problems, [words]);
+    assert.deepEqual(bridge.problems, [words]);
+    writer.close();
+    await bridge.until(() => bridge.route()?.publishers === 0 && bridge.route()?.problem === undefined);
+  });
+
+  it('names the policy by which a subscription does not match', async () => {
+    const { bridge, peer } = await site.bridged({ rosName: '/cmd', qos: { reliability: 'best-effort' } });
+    await peer.listen('/cmd', STRING, RELIABLE, 0);
+    const words = '/cmd: subscription wants reliable, route is best effort';
+    await bridge.until(() => bridge.route()?.problem === words);
+  });
+
+  it('keeps the deadline that a subscription asks for in mind, and tells when it has passed', async () => {
+    const { bridge, peer, topic } = await site.bridged({ direction: 'mqtt-to-ros' });
+    await peer.listen('/chatter', STRING, { ...RELIABLE, deadline: 50 }, 0);
+    await bridge.until(() => bridge.route()?.offered?.deadline === 50);
+    await site.client.publish(topic, '{"data":"one"}', { qos: 1, retain: false });
+    await peer.until(() => peer.heard.length === 1);
+    const words = '/chatter: nothing was published within the deadline of 50 ms';
+    await bridge.until(() => bridge.route()?.problem === words);
+    assert.ok((bridge.route()?.counts?.deadlinesMissed ?? 0) > 0);
+  });
+
+  it('tells when publishers do not keep the deadline that they offer', async () => {
+    const { bridge, peer } = await site.bridged({ direction: 'ros-to-mqtt' });
+    const { publish } = await peer.publisher('/chatter', STRING, { ...RELIABLE, deadline: 50 });
+    await bridge.ready({ publishers: 1 });
+    publish({ data: 'one' });
+    const words = '/chatter: no publisher has kept the deadline of 50 ms';
+    await bridge.until(() => bridge.route()?.problem === words);
+  });
+});

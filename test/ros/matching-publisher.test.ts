@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { InterfaceLibrary } from '../../src/ros/interface-library';
+import { MatchingPublisher, type PublishingDomain } from '../../src/ros/matching-publisher';
+import { MessageCodec } from '../../src/ros/message-codec';
+import { RtpsBackend } from '../../src/ros/rtps-backend';
+import { freshDomain } from '../rtps/test-domain';
+import { RELIABLE, RosPeer, STRING, Watch } from './bridge-fixture';
+
+describe('MatchingPublisher', function () {
+  this.timeout(20_000);
+  const codec = MessageCodec.for(InterfaceLibrary.bundled(), STRING);
+
+  it('keeps nothing for later subscriptions that has expired', async () => {
+    const place = {
+      domain: freshDomain(),
+      range: 'localhost',
+      interfaces: ['127.0.0.1'],
+      peers: [],
+    } as const;
+    const domain = await new RtpsBackend().openDomain({ ...place, nodeName: 'node', bridgeId: 'b1' });
+    const watch = new Watch();
+    let forgotten = 0;
+    const watched: PublishingDomain = {
+      endpoints: () => domain.endpoints(),
+      onGraphChange: (listener) => domain.onGraphChange(listener),
+      createPublisher: (options) => {
+        const made = domain.createPublisher(options);
+        const forget = () => {
+          made.forget?.();
+          forgotten++;
+          watch.changed();
+        };
+        return { ...made, forget };
+      },
+    };
+    const publisher = new MatchingPublisher(watched, {
+      rosName: '/chatter',
+      type: STRING,
+      typeHash: codec.typeHash,
+      chosen: { durability: 'transient-local', depth: 10 },
+      onIncompatible: () => undefined,
+      onProblem: () => undefined,
+      onDeadlineMissed: () => undefined,
+      onQosChange: () => undefined,
+    });
+    publisher.open();
+    publisher.publish(codec.encode({ data: 'old' }), ['b1'], 0.001);
+    await watch.until(() => forgotten === 1);
+    publisher.publish(codec.encode({ data: 'new' }), ['b1']);
+    const peer = await RosPeer.start(place.domain);
+    await peer.listen('/chatter', STRING, { ...RELIABLE, durability: 'transient-local' });
+    await peer.until(() => peer.heard.length > 0);
+    assert.deepEqual(peer.heard, ['{"data":"new"}']);
+    publisher.close();
+    await peer.stop();
+    await domain.close();
+  });
+});
