@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { serialize } from 'node:v8';
 import type { MessagePort } from 'node:worker_threads';
@@ -346,7 +347,9 @@ function serialized(topic: string, value: unknown): Buffer {
 function flowPayload(format: PayloadFormat, payload: Buffer): unknown {
   // A view would keep the whole batch.
   if (format === 'cdr') return Buffer.from(payload);
-  return format === 'json' ? JSON.parse(payload.toString()) : payload.toString();
+  if (format === 'text') return payload.toString();
+  // Large ones are mostly base64, and Latin-1 is read twice as fast.
+  return JSON.parse(payload.toString(isAscii(payload) ? 'latin1' : 'utf8'));
 }
 
 function rosTime(nanoseconds: bigint): { sec: number; nanosec: number } {
