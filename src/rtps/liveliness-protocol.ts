@@ -9,11 +9,11 @@ import { StatefulReader } from './stateful-reader';
 import { StatefulWriter } from './stateful-writer';
 import { Statistics } from './statistics';
 
-/** Only the last word counts. */
+/** Only the last word of each kind counts. */
 const PROTOCOL = {
   reliable: true,
   transientLocal: true,
-  history: { depth: 1, bytes: Number.POSITIVE_INFINITY },
+  history: { depth: 2, bytes: Number.POSITIVE_INFINITY },
 };
 /** ParticipantMessageData::kind (RTPS 9.6.2.1). */
 const AUTOMATIC_UPDATE = 1;
@@ -86,6 +86,11 @@ export class LivelinessProtocol {
     this.#assertRegularly();
   }
 
+  /** Says once that those of our writers are alive whose user has to say so for all of the participant's. */
+  assertManually(): void {
+    this.#writer.write(this.#message(MANUAL_UPDATE));
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#writer.close();
@@ -96,13 +101,18 @@ export class LivelinessProtocol {
     clearInterval(this.#timer);
     const lease = Math.min(...this.#leases);
     if (lease === Number.POSITIVE_INFINITY) return;
-    const message = Buffer.alloc(MESSAGE_BYTES);
-    message[1] = 1; // CDR, little endian
-    message.write(this.#prefix, PREFIX_AT, 'hex');
-    message.writeUInt32BE(AUTOMATIC_UPDATE, KIND_AT);
+    const message = this.#message(AUTOMATIC_UPDATE);
     this.#writer.write(message);
     const period = Math.min(lease / WORDS_PER_LEASE, MAX_TIMER_MS);
     this.#timer = setInterval(() => this.#writer.write(message), period);
+  }
+
+  #message(kind: number): Buffer {
+    const message = Buffer.alloc(MESSAGE_BYTES);
+    message[1] = 1; // CDR, little endian
+    message.write(this.#prefix, PREFIX_AT, 'hex');
+    message.writeUInt32BE(kind, KIND_AT);
+    return message;
   }
 
   #receive(message: Buffer): void {

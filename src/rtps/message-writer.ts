@@ -144,7 +144,7 @@ export class MessageWriter {
     bytes.fill(0, payloadAt + fragment, at + length);
   }
 
-  /** HEARTBEAT (RTPS 9.4.5.7): the writer has `first`..`last`. */
+  /** HEARTBEAT (RTPS 9.4.5.7): the writer has `first`..`last`; with `liveliness` it says that it is alive. */
   heartbeat(
     readerId: number,
     writerId: number,
@@ -152,8 +152,10 @@ export class MessageWriter {
     last: number,
     count: number,
     final: boolean,
+    liveliness = false,
   ): void {
-    const at = this.#header(SubmessageId.heartbeat, final ? Flag.final : 0, 28);
+    const flags = (final ? Flag.final : 0) | (liveliness ? Flag.liveliness : 0);
+    const at = this.#header(SubmessageId.heartbeat, flags, 28);
     this.#bytes.writeUInt32BE(readerId, at);
     this.#bytes.writeUInt32BE(writerId, at + 4);
     this.#sequence(at + 8, first);

@@ -99,8 +99,10 @@ export class Outbox {
     last: number,
     count: number,
     final: boolean,
+    liveliness = false,
   ): void {
-    this.#message(to, HEARTBEAT_BYTES).heartbeat(readerId, writerId, first, last, count, final);
+    const message = this.#message(to, HEARTBEAT_BYTES);
+    message.heartbeat(readerId, writerId, first, last, count, final, liveliness);
   }
 
   /** `start`..`end - 1` will not come. */

@@ -18,7 +18,7 @@ import { Outbox } from './outbox';
 import type { ParticipantData } from './participant-data';
 import { type FoundParticipant, ParticipantDiscovery } from './participant-discovery';
 import { MAX_DOMAIN } from './port-mapping';
-import { checkQos, type PolicyName, policiesOf, QosError } from './qos';
+import { checkQos, type PolicyName, policiesOf } from './qos';
 import { Reader, type Sample } from './reader';
 import { ReceiveMemory } from './receive-memory';
 import { Reception } from './reception';
@@ -277,8 +277,8 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   createWriter(options: EndpointOptions): Writer {
     this.#checkEndpoint(options);
     const { liveliness = 'automatic', livelinessLease = Number.POSITIVE_INFINITY } = options.qos;
-    if (liveliness !== 'automatic')
-      throw new QosError(`qos.liveliness: writers show it automatically, not "${liveliness}"`);
+    // The others have to say it themselves.
+    const automaticLease = liveliness === 'automatic' ? livelinessLease : Number.POSITIVE_INFINITY;
     const entityId = this.#newEntityId(WRITER_KIND_NO_KEY);
     const { reliability, durability, depth } = options.qos;
     const protocol = new StatefulWriter(
@@ -301,15 +301,19 @@ export class Participant extends EventEmitter<ParticipantEvents> {
       this.#maxSampleBytes,
       protocol,
       () => {
+        if (liveliness === 'manual-by-participant') this.#liveliness.assertManually();
+        else protocol.assertLiveliness();
+      },
+      () => {
         this.#remove(writer);
         this.#receiver.removeWriter(protocol);
         protocol.close();
-        this.#liveliness.withdraw(livelinessLease);
+        this.#liveliness.withdraw(automaticLease);
       },
     );
     writer.on('deadline-missed', (total) => this.emit('deadline-missed', { local: writer, total }));
     this.#receiver.addWriter(protocol);
-    this.#liveliness.offer(livelinessLease);
+    this.#liveliness.offer(automaticLease);
     this.#add(writer);
     this.#matching.addLocal({ endpoint: writer, protocol });
     return writer;

@@ -126,6 +126,15 @@ export class StatefulWriter {
     return undefined;
   }
 
+  /** Tells all readers that the writer is alive, by a HEARTBEAT that asks for no answer (RTPS 8.3.8.6.2). */
+  assertLiveliness(): void {
+    for (const [key, group] of this.#groups) {
+      const count = this.#nextHeartbeatCount();
+      const last = this.#lastSent(key);
+      this.#outbox.heartbeat(group, group.readerId, this.entityId, this.first, last, count, true, true);
+    }
+  }
+
   matchReader(target: ReaderTarget): void {
     const historical = this.#protocol.transientLocal && target.transientLocal;
     const reliable = this.#protocol.reliable && target.reliable;
@@ -282,8 +291,12 @@ export class StatefulWriter {
   }
 
   #heartbeat(to: Destination, readerId: number, first: number, last: number): void {
+    this.#outbox.heartbeat(to, readerId, this.entityId, first, last, this.#nextHeartbeatCount(), false);
+  }
+
+  #nextHeartbeatCount(): number {
     this.#heartbeatCount = (this.#heartbeatCount + 1) >>> 0;
-    this.#outbox.heartbeat(to, readerId, this.entityId, first, last, this.#heartbeatCount, false);
+    return this.#heartbeatCount;
   }
 
   #heartbeatGroups(): void {

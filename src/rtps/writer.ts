@@ -37,6 +37,7 @@ export class Writer extends EventEmitter {
   readonly userData: Buffer | undefined;
   readonly #maxSampleBytes: number;
   readonly #protocol: StatefulWriter;
+  readonly #assertLiveliness: () => void;
   readonly #close: (writer: Writer) => void;
   readonly #deadline: Deadline | undefined;
   #missed = 0;
@@ -48,6 +49,7 @@ export class Writer extends EventEmitter {
     options: EndpointOptions,
     maxSampleBytes: number,
     protocol: StatefulWriter,
+    assertLiveliness: () => void,
     close: (writer: Writer) => void,
   ) {
     super();
@@ -58,6 +60,7 @@ export class Writer extends EventEmitter {
     this.userData = options.userData;
     this.#maxSampleBytes = maxSampleBytes;
     this.#protocol = protocol;
+    this.#assertLiveliness = assertLiveliness;
     this.#close = close;
     const { deadline = Number.POSITIVE_INFINITY } = options.qos;
     if (deadline < Number.POSITIVE_INFINITY)
@@ -97,6 +100,15 @@ export class Writer extends EventEmitter {
   /** Forgets what is kept of what was written, also what some reader has yet to receive. */
   forget(): void {
     this.#protocol.expire(0);
+  }
+
+  /**
+   * Says that the writer is alive, as its user has to within each lease where its liveliness is not automatic: of all
+   * writers of the participant that are `manual-by-participant`, or of this one that is `manual-by-topic`. A sample
+   * says it, too.
+   */
+  assertLiveliness(): void {
+    if (!this.#closed) this.#assertLiveliness();
   }
 
   /** Withdraws the writer; its readers are told. */

@@ -9,7 +9,7 @@ import { MessageWriter } from '../../src/rtps/message-writer';
 import type { Participant } from '../../src/rtps/participant';
 import { ALL_BUILTIN_ENDPOINTS, encodeParticipantData } from '../../src/rtps/participant-data';
 import { metatrafficMulticastPort } from '../../src/rtps/port-mapping';
-import { type EndpointQos, QosError } from '../../src/rtps/qos';
+import type { EndpointQos } from '../../src/rtps/qos';
 import {
   Cast,
   encodeString,
@@ -99,14 +99,6 @@ describe('the policies of participants among themselves', function () {
     weak.write(encodeString('weak 2'));
     await inbox.until(2);
     assert.deepEqual(inbox.texts, ['strong 1', 'weak 2']);
-  });
-
-  it('are refused where a writer cannot keep them', async () => {
-    const [a] = (await participants(1)) as [Participant];
-    assert.throws(
-      () => a.createWriter({ topic: 'a', type: STRING, qos: { ...RELIABLE, liveliness: 'manual-by-topic' } }),
-      QosError,
-    );
   });
 });
 
