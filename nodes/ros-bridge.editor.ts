@@ -172,7 +172,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     backend.on('change', () => setupFile.toggle(backend.val() !== 'rtps')).trigger('change');
 
     const prefix = $('#node-input-prefix');
-    const topicOf = (domain: DomainId, rosName: string, kind: 'req' | undefined) => {
+    const topicOf = (domain: DomainId, rosName: string, kind: 'req' | 'action' | undefined) => {
       // Only the runtime knows its environment.
       if (typeof domain === 'string') return undefined;
       try {

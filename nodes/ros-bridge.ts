@@ -40,8 +40,10 @@ interface Fields extends NodeDef {
     type: string;
     direction: Direction;
     format?: PayloadFormat;
-    /** Of a service, in seconds; absent or blank: the default. */
+    /** Of a service or an action, in seconds; absent or blank: the default. */
     timeout?: number | string;
+    /** Of an action, likewise: how long a goal may take. */
+    resultTimeout?: number | string;
   }>;
   definitions?: string;
   patterns?: Array<{
@@ -169,8 +171,7 @@ function bridgeSettings(
   });
   const routes = rows('routes', fields.routes).map((row, index): RouteSettings => {
     const field = text('errors.routeRow', { row: index + 1 });
-    const { kind, direction, format, timeout = '' } = row;
-    const isSet = kind !== undefined && timeout !== '';
+    const { kind, direction, format } = row;
     return {
       ...(kind !== undefined && { kind }),
       domain: domain(`${field}: domain`, row.domain),
@@ -178,7 +179,7 @@ function bridgeSettings(
       type: string(`${field}: type`, row.type),
       direction,
       ...(format !== undefined && { format }),
-      ...(isSet && { timeout: Number(timeout) * 1000 }),
+      ...timeoutsOf(row),
     } as RouteSettings;
   });
   const patterns = rows('patterns', fields.patterns).map((row, index): PatternSettings => {
@@ -246,6 +247,14 @@ function bridgeId(RED: NodeAPI, node: Node): string {
   const settings = RED.settings as unknown as { available(): boolean; get(name: string): unknown };
   const instance = settings.available() ? String(settings.get('instanceId')) : '';
   return `${node.id}-${createHash('sha256').update(instance).digest('hex').slice(0, 8)}`;
+}
+
+/** What a route that waits for answers has for its timeouts, in ms; a blank field leaves the default. */
+function timeoutsOf({ kind, timeout = '', resultTimeout = '' }: Fields['routes'][number]) {
+  return {
+    ...(kind !== undefined && timeout !== '' && { timeout: Number(timeout) * 1000 }),
+    ...(kind === 'action' && resultTimeout !== '' && { resultTimeout: Number(resultTimeout) * 1000 }),
+  };
 }
 
 /** The entries of a comma-separated list. */

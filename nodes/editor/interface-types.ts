@@ -78,3 +78,12 @@ export const COMMON_SERVICE_TYPES: readonly string[] = [
   'std_srvs/srv/SetBool',
   'std_srvs/srv/Trigger',
 ];
+
+/** The same of actions. */
+export const COMMON_ACTION_TYPES: readonly string[] = [
+  'action_tutorials_interfaces/action/Fibonacci',
+  'example_interfaces/action/Fibonacci',
+  'tf2_msgs/action/LookupTransform',
+  'turtlesim/action/RotateAbsolute',
+  'turtlesim_msgs/action/RotateAbsolute',
+];

@@ -1,11 +1,11 @@
 import type { Direction, RouteKind } from '../../src/ros/bridge-settings';
-import { interfaceTypeFault, rosNameFault, serviceTypeFault } from '../../src/ros/names';
+import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } from '../../src/ros/names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
 import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
 import { MAX_DOMAIN } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
-import { COMMON_INTERFACE_TYPES, COMMON_SERVICE_TYPES } from './interface-types';
+import { COMMON_ACTION_TYPES, COMMON_INTERFACE_TYPES, COMMON_SERVICE_TYPES } from './interface-types';
 import { addSelect, completeFrom, rowsIn, textIn } from './list-row';
 
 /** A number, or the domain of ROS 2 programs that are started in Node-RED's environment. */
@@ -22,8 +22,10 @@ export interface Route {
   direction: Direction;
   /** Of a topic; absent: `json`. */
   format?: PayloadFormat;
-  /** Of a service, in seconds; absent or blank: the default. */
+  /** Of a service or an action, in seconds; absent or blank: the default. */
   timeout?: string;
+  /** Of an action, likewise: how long a goal may take. */
+  resultTimeout?: string;
 }
 
 /** What the user chooses among: a kind with one of its directions. */
@@ -33,8 +35,24 @@ const WAYS = [
   'topic both',
   'service mqtt-to-ros',
   'service ros-to-mqtt',
+  'action mqtt-to-ros',
+  'action ros-to-mqtt',
 ] as const;
+/** The level by which the MQTT topic tells a kind. */
+const LEVELS = { topic: undefined, service: 'req', action: 'action' } as const;
+const TYPES: Record<RouteKind, readonly string[]> = {
+  topic: COMMON_INTERFACE_TYPES,
+  service: COMMON_SERVICE_TYPES,
+  action: COMMON_ACTION_TYPES,
+};
+const TYPE_FAULTS: Record<RouteKind, (type: string) => string | undefined> = {
+  topic: (type) => (type === '' ? undefined : interfaceTypeFault(type)),
+  service: serviceTypeFault,
+  action: actionTypeFault,
+};
 const ARROWS: Record<Direction, string> = { 'ros-to-mqtt': '→', 'mqtt-to-ros': '←', both: '⇄' };
+/** The fields for them, and their defaults in seconds. */
+const TIMEOUTS = { timeout: '5', resultTimeout: '3600' } as const;
 /** A day, in seconds. */
 const LONGEST_TIMEOUT = 86_400;
 const NEW_ROUTE: Route = { domain: 0, rosName: '', type: '', direction: 'both' };
@@ -55,7 +73,8 @@ export function routesFault(
       domainFault(node, domain) ??
       rosNameFault(rosName) ??
       typeFault(route) ??
-      timeoutFault(node, route) ??
+      timeoutFault(node, route.timeout) ??
+      timeoutFault(node, route.resultTimeout) ??
       (domains.some(({ id }) => id === domain)
         ? undefined
         : node._('ros-bridge.fault.domainMissing', { domain })) ??
@@ -66,12 +85,11 @@ export function routesFault(
   return undefined;
 }
 
-function typeFault({ kind, type }: Route): string | undefined {
-  if (kind === 'service') return serviceTypeFault(type);
-  return type === '' ? undefined : interfaceTypeFault(type);
+function typeFault({ kind = 'topic', type }: Route): string | undefined {
+  return TYPE_FAULTS[kind](type);
 }
 
-function timeoutFault(node: EditorNode, { timeout = '' }: Route): string | undefined {
+function timeoutFault(node: EditorNode, timeout = ''): string | undefined {
   const isValid = timeout === '' || (Number(timeout) > 0 && Number(timeout) <= LONGEST_TIMEOUT);
   return isValid ? undefined : node._('ros-bridge.fault.timeout', { longest: LONGEST_TIMEOUT });
 }
@@ -89,7 +107,7 @@ export function domainIn(row: JQuery, selector: string): DomainId {
   return text === '' ? Number.NaN : Number(text);
 }
 
-type TopicOf = (domain: DomainId, rosName: string, kind: 'req' | undefined) => string | undefined;
+type TopicOf = (domain: DomainId, rosName: string, kind: (typeof LEVELS)[RouteKind]) => string | undefined;
 
 /** The editable list of a bridge's routes; each row shows the topic name it stands for. */
 export class RouteList {
@@ -148,15 +166,17 @@ export class RouteList {
     ).val(route.format ?? 'json');
     const domain = $('<label class="mqttros-route-domain">').text(text('label.domain')).appendTo(second);
     $('<input type="text">').val(route.domain).appendTo(domain);
-    const timeout = $('<label class="mqttros-route-timeout">').text(text('label.timeout')).appendTo(second);
-    $('<input type="text">')
-      .attr({ placeholder: '5' })
-      .val(route.timeout ?? '')
-      .appendTo(timeout);
+    for (const [name, placeholder] of Object.entries(TIMEOUTS)) {
+      const label = $(`<label class="mqttros-route-wait mqttros-route-${name}">`);
+      label.text(text(`label.${name}`)).appendTo(second);
+      $('<input type="text">')
+        .attr({ placeholder })
+        .val(route[name as keyof typeof TIMEOUTS] ?? '')
+        .appendTo(label);
+    }
     $('<span class="mqttros-route-topic">').appendTo(second);
     type.autoComplete({
-      search: (typed: string) =>
-        completeFrom(routeOf(row).kind === 'service' ? COMMON_SERVICE_TYPES : COMMON_INTERFACE_TYPES, typed),
+      search: (typed: string) => completeFrom(TYPES[routeOf(row).kind ?? 'topic'], typed),
     });
     row.find('input, select').on('change keyup paste', () => this.#check(row));
     this.#check(row);
@@ -165,19 +185,23 @@ export class RouteList {
   #check(row: JQuery): void {
     const route = routeOf(row);
     showFault(row.find('.mqttros-route-name'), rosNameFault(route.rosName));
-    const placeholder = route.kind === 'service' ? 'serviceType' : 'type';
+    const placeholder = route.kind === undefined ? 'type' : `${route.kind}Type`;
     row
       .find('.mqttros-route-type')
       .attr('placeholder', this.#node._(`ros-bridge.placeholder.${placeholder}`));
     showFault(row.find('.mqttros-route-type'), typeFault(route));
     row.find('.mqttros-route-format').toggle(route.kind === undefined);
-    row.find('.mqttros-route-timeout').toggle(route.kind === 'service');
-    showFault(row.find('.mqttros-route-timeout input'), timeoutFault(this.#node, route));
+    const timeouts = { timeout: route.kind !== undefined, resultTimeout: route.kind === 'action' };
+    for (const [name, isUsed] of Object.entries(timeouts)) {
+      const label = row.find(`.mqttros-route-${name}`).toggle(isUsed);
+      const value = route[name as keyof typeof timeouts];
+      showFault(label.find('input'), timeoutFault(this.#node, value));
+    }
     showFault(
       row.find('.mqttros-route-domain input'),
       domainFault(this.#node, row.find('.mqttros-route-domain input').val()),
     );
-    const topic = this.#topicOf(route.domain, route.rosName, route.kind === 'service' ? 'req' : undefined);
+    const topic = this.#topicOf(route.domain, route.rosName, LEVELS[route.kind ?? 'topic']);
     row
       .find('.mqttros-route-topic')
       .text(topic === undefined ? '' : `${ARROWS[route.direction]} ${topic}`)
@@ -189,6 +213,7 @@ function routeOf(row: JQuery): Route {
   const value = (selector: string) => textIn(row, selector);
   const [kind, direction] = value('.mqttros-route-way').split(' ') as [RouteKind, Direction];
   const timeout = value('.mqttros-route-timeout input');
+  const resultTimeout = value('.mqttros-route-resultTimeout input');
   const format = value('.mqttros-route-format') as PayloadFormat;
   return {
     ...(kind !== 'topic' && { kind }),
@@ -197,6 +222,7 @@ function routeOf(row: JQuery): Route {
     type: value('.mqttros-route-type'),
     direction,
     ...(kind === 'topic' && format !== 'json' && { format }),
-    ...(kind === 'service' && timeout !== '' && { timeout }),
+    ...(kind !== 'topic' && timeout !== '' && { timeout }),
+    ...(kind === 'action' && resultTimeout !== '' && { resultTimeout }),
   };
 }

@@ -270,11 +270,11 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   #emitMessage(frame: Buffer): void {
-    const { route, sequence, sourceTimestamp, request, format, payload } = decodeSampleFrame(frame);
+    const { route, sequence, sourceTimestamp, request, format, payload, level } = decodeSampleFrame(frame);
     const name = this.#routes.get(route);
     if (name === undefined) return;
     this.emit('message', {
-      topic: name.topic,
+      topic: level === undefined ? name.topic : `${name.topic}/${level}`,
       payload: flowPayload(format, payload),
       domain: name.domain,
       rosName: name.rosName,

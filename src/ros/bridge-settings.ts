@@ -5,7 +5,7 @@ import type { ConnectionSettings } from '../client/connection';
 import { MAX_DOMAIN } from '../topic/ros-topic';
 import { MAX_CDR_BYTES } from './cdr-reader';
 import { PATTERN_ACTIONS, type PatternSettings, patternFault } from './name-patterns';
-import { interfaceTypeFault, rosNameFault, serviceTypeFault } from './names';
+import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } from './names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
 import type { DiscoveryRange } from './ros-backend';
 import { type RouteQosSettings, routeQosFault } from './route-qos';
@@ -16,10 +16,10 @@ import { bridgeIdFault } from './via';
 export type Direction = 'ros-to-mqtt' | 'mqtt-to-ros' | 'both';
 
 /** One bridged name. */
-export type RouteSettings = TopicRouteSettings | ServiceRouteSettings;
+export type RouteSettings = TopicRouteSettings | ServiceRouteSettings | ActionRouteSettings;
 
-/** What a route's ROS name is the name of. A topic and a service may have the same. */
-export type RouteKind = 'topic' | 'service';
+/** What a route's ROS name is the name of. A topic, a service and an action may have the same. */
+export type RouteKind = 'topic' | 'service' | 'action';
 
 export interface TopicRouteSettings {
   kind?: 'topic';
@@ -44,6 +44,18 @@ export interface ServiceRouteSettings
   direction: 'mqtt-to-ros' | 'ros-to-mqtt';
   /** How long an answer may take, in ms; default 5000. */
   timeout?: number;
+}
+
+export interface ActionRouteSettings extends Omit<ServiceRouteSettings, 'kind' | 'direction'> {
+  kind: 'action';
+  /** For example `example_interfaces/action/Fibonacci`. */
+  type: string;
+  /** Which way goals go: `mqtt-to-ros` has an action of ROS called, `ros-to-mqtt` one served for ROS. */
+  direction: 'mqtt-to-ros' | 'ros-to-mqtt';
+  /** How long it may take until a goal is accepted, or the wish to cancel it is answered, in ms; default 5000. */
+  timeout?: number;
+  /** How long an accepted goal may take, in ms; default an hour. */
+  resultTimeout?: number;
 }
 
 /** How a bridge reaches ROS 2. */
@@ -114,6 +126,7 @@ export class BridgeSettingsError extends Error {
 const DIRECTIONS: Record<RouteKind, readonly Direction[]> = {
   topic: ['ros-to-mqtt', 'mqtt-to-ros', 'both'],
   service: ['mqtt-to-ros', 'ros-to-mqtt'],
+  action: ['mqtt-to-ros', 'ros-to-mqtt'],
 };
 /** The longest timeout of a call, in ms: a day. */
 const MAX_TIMEOUT = 86_400_000;
@@ -197,8 +210,9 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
   const fault = rosNameFault(rosName) ?? typeFault(kind, type);
   if (fault !== undefined) throw new BridgeSettingsError(fault);
   if (!DIRECTIONS[kind].includes(direction)) refuse('direction', direction, oneOf(DIRECTIONS[kind]));
-  if (route.kind === 'service') checkTimeout(route.timeout);
+  if (route.kind === 'service' || route.kind === 'action') checkTimeout('timeout', route.timeout);
   else checkTopicRoute(route);
+  if (route.kind === 'action') checkTimeout('result timeout', route.resultTimeout);
   // MQTT 3.1.1 has neither No Local nor user properties, so nothing would tell the bridge's own messages.
   if (direction === 'both' && settings.mqtt?.protocolVersion === 4) {
     refuse('direction', direction, 'one direction, because the broker is used with MQTT 3.1.1');
@@ -207,6 +221,7 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
 
 function typeFault(kind: RouteKind, type: string): string | undefined {
   if (kind === 'service') return serviceTypeFault(type);
+  if (kind === 'action') return actionTypeFault(type);
   return type === '' ? undefined : interfaceTypeFault(type);
 }
 
@@ -220,9 +235,9 @@ function checkTopicRoute({ format, qos = {} }: TopicRouteSettings): void {
   if (fault !== undefined) throw new BridgeSettingsError(fault);
 }
 
-function checkTimeout(timeout: number | undefined): void {
+function checkTimeout(field: string, timeout: number | undefined): void {
   const valid = timeout === undefined || (timeout > 0 && timeout <= MAX_TIMEOUT);
-  if (!valid) refuse('timeout', timeout, `more than 0 and at most ${MAX_TIMEOUT} ms`);
+  if (!valid) refuse(field, timeout, `more than 0 and at most ${MAX_TIMEOUT} ms`);
 }
 
 function refuse(field: string, value: unknown, expected: string): never {

@@ -26,6 +26,8 @@ export interface MqttRequestsOptions {
   replyPrefix: string;
   /** The interface type of the reply. */
   type: string;
+  /** The broker has granted what is subscribed here, at each connect. */
+  granted?(): void;
   /** A fault in words that nobody else is told. */
   fail(fault: string): void;
 }
@@ -50,11 +52,12 @@ export class MqttRequests {
   }
 
   open(): void {
-    const { context, topic, fail } = this.#options;
+    const { context, topic, granted, fail } = this.#options;
     this.#subscription = context.connection?.subscribe(`${topic}/#`, {
       message: (message) => this.#receive(message),
       result: (error) => {
         if (error !== undefined) fail(error.message);
+        else granted?.();
         context.changed();
       },
     });

@@ -32,6 +32,15 @@ export function serviceTypeFault(type: string): string | undefined {
     : `"${type.slice(0, MAX_TYPE_LENGTH)}" is not a service type like "std_srvs/srv/Trigger"`;
 }
 
+/** The same of an action's type, for example `example_interfaces/action/Fibonacci`. */
+export function actionTypeFault(type: string): string | undefined {
+  const isAction =
+    interfaceTypeFault(type) === undefined && type.includes('/action/') && !isMessageType(type);
+  return isAction
+    ? undefined
+    : `"${type.slice(0, MAX_TYPE_LENGTH)}" is not an action type like "example_interfaces/action/Fibonacci"`;
+}
+
 /** Says what is wrong with the name of a message's field, or `undefined` when it is valid (rosidl_adapter). */
 export function fieldNameFault(name: string): string | undefined {
   if (name.length <= MAX_TYPE_LENGTH && FIELD_NAME.test(name)) return undefined;

@@ -47,7 +47,7 @@ export type CancelAnswer = (typeof CANCEL_ANSWERS)[number];
 /** A call of an action that did not come to its end. */
 export class ActionError extends Error {
   override readonly name = 'ActionError';
-  readonly status: 'rejected' | 'unknown-goal';
+  readonly status: 'rejected' | 'unknown-goal' | 'unavailable';
 
   constructor(rosName: string, status: ActionError['status'], reason: string) {
     super(`action ${rosName}: ${reason}`);

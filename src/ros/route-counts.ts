@@ -19,7 +19,9 @@ export type DropReason =
   /** Nobody was there to reply, or too much was already under way. */
   | 'unavailable'
   /** No reply in time. */
-  | 'timeout';
+  | 'timeout'
+  /** A goal that the server of its action did not want. */
+  | 'rejected';
 
 /** What a route carried and dropped since the bridge opened; plain enough to cross between threads. */
 export interface RouteCounts {

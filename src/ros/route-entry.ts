@@ -178,8 +178,8 @@ export class RouteEntry {
     } catch (error) {
       const { message } = error as Error;
       this.#replace(undefined);
-      // Nodes are asked by the hash of a type, which discovery does not tell of a service.
-      if (error instanceof UnknownTypeError && this.settings.kind !== 'service') {
+      // Nodes are asked by the hash of a type, which discovery does not tell of a service or an action.
+      if (error instanceof UnknownTypeError && (this.settings.kind ?? 'topic') === 'topic') {
         this.#refuse(`${message}; a robot that has it will be asked (ROS 2 Iron or later)`);
         this.#inquire(type, domain);
       } else this.#refuse(message);

@@ -1,4 +1,5 @@
 import type { RouteSettings } from './bridge-settings';
+import { actionsAmong } from './ros-action';
 import type { RosDomain } from './ros-backend';
 
 /** What others have on the ROS name of a route now, of its type. */
@@ -6,7 +7,7 @@ export interface RoutePeers {
   /** Of a topic. */
   publishers?: number;
   subscriptions?: number;
-  /** Of a service. */
+  /** Of a service or an action. */
   servers?: number;
   clients?: number;
 }
@@ -18,8 +19,9 @@ export function routePeers(
 ): RoutePeers {
   const isOfRoute = (other: { rosName: string; type: string }) =>
     other.rosName === rosName && other.type === type;
-  if (kind === 'service') {
-    const others = [...(domain?.services() ?? [])].filter(isOfRoute);
+  if (kind === 'service' || kind === 'action') {
+    const services = domain?.services() ?? [];
+    const others = [...(kind === 'action' ? actionsAmong(services) : services)].filter(isOfRoute);
     const servers = others.filter((other) => other.kind === 'server').length;
     return { servers, clients: others.length - servers };
   }

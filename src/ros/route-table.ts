@@ -1,4 +1,6 @@
 import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
+import { ActionCallRoute } from './action-call-route';
+import { ActionServeRoute } from './action-serve-route';
 import type { RouteConnection } from './bridge-connection';
 import type { BridgeRoute, RouteContext } from './bridge-route';
 import { type BridgeSettings, checkRoute, type RouteKind, type RouteSettings } from './bridge-settings';
@@ -33,6 +35,8 @@ export interface RouteTableParts {
   /** Something that the status shows has changed. */
   changed(): void;
 }
+
+const ROUTE_KINDS: readonly RouteKind[] = ['topic', 'service', 'action'];
 
 /** The routes of a bridge, each known by a key that no later one gets again. */
 export class RouteTable {
@@ -112,12 +116,11 @@ export class RouteTable {
     return this.#entries.get(key);
   }
 
-  /** The route of an MQTT topic: a topic and a service may have one name, and then the kind tells them apart. */
+  /** The route of an MQTT topic: different things may have one name, and then the kind tells them apart. */
   find({ domain, rosName, kind }: RosTopic): RouteEntry | undefined {
-    const [topic, service] = (['topic', 'service'] as const).map((each) =>
-      this.#listed.get(nameKey(each, domain, rosName)),
-    );
-    return kind === undefined ? (topic ?? service) : (service ?? topic);
+    const wanted = kind === undefined ? 'topic' : kind === 'action' ? 'action' : 'service';
+    const others = ROUTE_KINDS.map((each) => this.#listed.get(nameKey(each, domain, rosName)));
+    return this.#listed.get(nameKey(wanted, domain, rosName)) ?? others.find((entry) => entry !== undefined);
   }
 
   /** Whether a topic has a route of its own. */
@@ -198,8 +201,16 @@ function nameKey(kind: RouteKind = 'topic', domain: number, rosName: string): st
 }
 
 function makeRoute(settings: RouteSettings, context: RouteContext): BridgeRoute {
-  if (settings.kind !== 'service') return new TopicRoute(settings, context);
-  return settings.direction === 'mqtt-to-ros'
-    ? new ServiceCallRoute(settings, context)
-    : new ServiceServeRoute(settings, context);
+  switch (settings.kind) {
+    case 'service':
+      return settings.direction === 'mqtt-to-ros'
+        ? new ServiceCallRoute(settings, context)
+        : new ServiceServeRoute(settings, context);
+    case 'action':
+      return settings.direction === 'mqtt-to-ros'
+        ? new ActionCallRoute(settings, context)
+        : new ActionServeRoute(settings, context);
+    default:
+      return new TopicRoute(settings, context);
+  }
 }

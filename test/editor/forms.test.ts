@@ -423,6 +423,31 @@ inEachEditor('the forms', (session) => {
       assert.deepEqual(await editor.invalidNodes(), []);
     });
 
+    it('adds an action, whose topics have a level of their own', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await editor.page.locator('#mqttros-bridge-routes .red-ui-editableList-addButton').click();
+      const added = route(3);
+      assert.equal(await added.locator('.mqttros-route-timeout').isVisible(), false);
+      await added.locator('.mqttros-route-way').selectOption('action mqtt-to-ros');
+      await editor.enter(added.locator('.mqttros-route-name'), '/fibonacci');
+      await editor.enter(added.locator('.mqttros-route-type'), 'example_interfaces/action/Fibonacci');
+      await editor.enter(added.locator('.mqttros-route-domain input'), '46');
+      await editor.enter(added.locator('.mqttros-route-resultTimeout input'), '90');
+      assert.equal(await added.locator('.mqttros-route-topic').textContent(), '← ros/46/fibonacci/@action');
+      await editor.done();
+      const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
+      assert.deepEqual(routes[3], {
+        kind: 'action',
+        domain: 46,
+        rosName: '/fibonacci',
+        type: 'example_interfaces/action/Fibonacci',
+        direction: 'mqtt-to-ros',
+        resultTimeout: '90',
+      });
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+
     it('changes nothing by being opened and closed', async () => {
       const { editor } = session;
       const before = await saved(id('ros-bridge'));

@@ -105,7 +105,7 @@ export class TestBridge extends Watch {
       const connected = status.mqtt === undefined || status.mqtt.state === 'connected';
       const subscribed = seen.subscribed !== false;
       const found =
-        seen.kind === 'service'
+        seen.kind !== 'topic'
           ? seen.servers === servers && seen.clients === clients
           : seen.publishers === publishers && seen.subscriptions === subscriptions;
       return connected && subscribed && found;

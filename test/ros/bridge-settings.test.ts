@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  type ActionRouteSettings,
   type BridgeSettings,
   BridgeSettingsError,
   checkBridge,
@@ -89,8 +90,8 @@ describe('bridge settings', () => {
     direction: 'mqtt-to-ros',
   };
   const serviceFaults: Array<[Record<string, unknown>, string]> = [
-    [{ kind: 'task' }, 'kind: expected one of topic, service, got "task"'],
-    [{ kind: 'toString' }, 'kind: expected one of topic, service, got "toString"'],
+    [{ kind: 'task' }, 'kind: expected one of topic, service, action, got "task"'],
+    [{ kind: 'toString' }, 'kind: expected one of topic, service, action, got "toString"'],
     [
       { type: 'std_msgs/msg/String' },
       '"std_msgs/msg/String" is not a service type like "std_srvs/srv/Trigger"',
@@ -106,6 +107,31 @@ describe('bridge settings', () => {
   for (const [change, message] of serviceFaults) {
     it(`of a service are refused: ${message}`, () => {
       const route = { ...add, ...change } as RouteSettings;
+      assert.throws(() => checkRoute(route, settings({ routes: [route] })), refusal(message));
+    });
+  }
+
+  const fibonacci: ActionRouteSettings = {
+    kind: 'action',
+    domain: 60,
+    rosName: '/fibonacci',
+    type: 'example_interfaces/action/Fibonacci',
+    direction: 'ros-to-mqtt',
+    resultTimeout: 86_400_000,
+  };
+  const actionFaults: Array<[Record<string, unknown>, string]> = [
+    [
+      { type: 'std_srvs/srv/Trigger' },
+      '"std_srvs/srv/Trigger" is not an action type like "example_interfaces/action/Fibonacci"',
+    ],
+    [{ direction: 'both' }, 'direction: expected one of mqtt-to-ros, ros-to-mqtt, got "both"'],
+    [{ timeout: -1 }, 'timeout: expected more than 0 and at most 86400000 ms, got -1'],
+    [{ resultTimeout: 0 }, 'result timeout: expected more than 0 and at most 86400000 ms, got 0'],
+  ];
+  for (const [change, message] of actionFaults) {
+    it(`of an action are refused: ${message}`, () => {
+      checkRoute(fibonacci, settings({ routes: [fibonacci] }));
+      const route = { ...fibonacci, ...change } as RouteSettings;
       assert.throws(() => checkRoute(route, settings({ routes: [route] })), refusal(message));
     });
   }

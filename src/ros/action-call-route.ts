@@ -1,0 +1,282 @@
+import { randomUUID } from 'node:crypto';
+import type { RosTopic } from '../topic/ros-topic';
+import { ActionClient } from './action-client';
+import { type ActionMessage, ActionTopics, parseActionMessage, type StatusEntry } from './action-topics';
+import type { BridgeRoute, RouteContext } from './bridge-route';
+import type { ActionRouteSettings } from './bridge-settings';
+import { CdrError } from './message-codec';
+import { type MqttRequest, MqttRequests, type ReplyStatus } from './mqtt-requests';
+import { ActionError, type GoalStatus, type RosTime } from './ros-action';
+import { ServiceError } from './ros-service';
+import { countDrop, type DropReason, newRouteCounts } from './route-counts';
+
+/** What may be under way at the same time; what comes above that is refused as `unavailable`. */
+const MAX_UNDER_WAY = { goals: 100, cancels: 100 };
+/** How long a server has to answer, in ms, where the route does not say. */
+export const DEFAULT_TIMEOUT = 5000;
+/** How long a goal may take, in ms, where the route does not say: an hour. */
+export const DEFAULT_RESULT_TIMEOUT = 3_600_000;
+
+const DROP_REASON: Record<ReplyStatus, DropReason> = {
+  ok: 'rejected',
+  unavailable: 'unavailable',
+  timeout: 'timeout',
+  'bad-request': 'invalid',
+  error: 'invalid',
+};
+
+/** One action of ROS that MQTT clients and the flow have goals for. */
+export class ActionCallRoute implements BridgeRoute {
+  readonly settings: ActionRouteSettings;
+  readonly topic: string;
+  readonly counts = newRouteCounts();
+  readonly #context: RouteContext;
+  readonly #topics: ActionTopics;
+  readonly #requests: readonly MqttRequests[];
+  readonly #underWay = { goals: 0, cancels: 0 };
+  #client: ActionClient | undefined;
+  /** What the server told last of all its goals. */
+  #status: readonly StatusEntry[] | undefined;
+  #problem: string | undefined;
+
+  constructor(settings: ActionRouteSettings, context: RouteContext) {
+    this.settings = settings;
+    this.#context = context;
+    const { counts } = this;
+    const topics = new ActionTopics(settings, context, counts);
+    const { rosName, type } = settings;
+    const requests = (part: 'goal' | 'cancel', serve: (request: MqttRequest) => Promise<void>) =>
+      new MqttRequests(
+        {
+          context,
+          counts,
+          type,
+          topic: topics.of(part),
+          // Where all hear it, also who has MQTT 3.1.1.
+          replyPrefix: topics.of('status'),
+          granted: () => {
+            if (part === 'goal' && this.#status !== undefined)
+              topics.store('status', { goals: this.#status });
+          },
+          fail: (fault) => this.#fail(`${rosName}: ${fault}`),
+        },
+        (request) => void serve(request),
+      );
+    this.topic = topics.topic;
+    this.#topics = topics;
+    this.#requests = [
+      requests('goal', (request) => this.#serveGoal(request)),
+      requests('cancel', (request) => this.#serveCancel(request)),
+    ];
+  }
+
+  /** The last fault of this route, until a goal is accepted or has its result again. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  get subscribed(): boolean | undefined {
+    const granted = this.#requests.map(({ subscribed }) => subscribed);
+    return granted.includes(undefined) ? undefined : !granted.includes(false);
+  }
+
+  /** Throws `UnknownTypeError` where the library has no definition of the type. */
+  open(): void {
+    const { domain, library } = this.#context;
+    this.#client = new ActionClient(domain, library, this.settings, {
+      feedback: (goalId, feedback) => this.#receiveFeedback(goalId, feedback),
+      status: (goals) => this.#receiveStatus(goals),
+      serversChanged: () => this.#serversChanged(),
+      problem: (message) => this.#fail(message),
+    });
+    for (const requests of this.#requests) requests.open();
+  }
+
+  close(): void {
+    for (const requests of this.#requests) requests.close();
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  publish(topic: RosTopic, payload: unknown): Promise<string> {
+    switch (this.#topics.partOf(topic)) {
+      case 'goal':
+        return this.#sendGoal(payload).then((answer) => JSON.stringify(answer));
+      case 'cancel':
+        return this.#cancel(payload).then((answer) => JSON.stringify(answer));
+      default: {
+        const places = `${this.#topics.of('goal')} and ${this.#topics.of('cancel')}`;
+        throw new Error(`${this.settings.rosName}: an action of ROS takes messages at ${places}`);
+      }
+    }
+  }
+
+  async #serveGoal({ payload, patience, reply }: MqttRequest): Promise<void> {
+    try {
+      reply('ok', JSON.stringify(await this.#sendGoal(payload, patience)));
+    } catch (error) {
+      const { status, message, answer } = error as CallFailure;
+      reply(status, JSON.stringify(answer));
+      // Here hears of it also who has no response topic.
+      if (answer.goal_id !== undefined) this.#topics.tellMqtt('result', answer);
+      this.#context.report(message);
+    }
+  }
+
+  async #serveCancel({ payload, patience, reply }: MqttRequest): Promise<void> {
+    try {
+      reply('ok', JSON.stringify(await this.#cancel(payload, patience)));
+    } catch (error) {
+      const { status, message, answer } = error as CallFailure;
+      reply(status, JSON.stringify(answer));
+      this.#context.report(message);
+    }
+  }
+
+  /** Resolves when the goal is accepted. Rejects with CallFailure. */
+  #sendGoal(payload: unknown, patience?: number): Promise<StatusEntry> {
+    return this.#attempt('goals', payload, ['goal_id', 'goal'], async (client, message) => {
+      message.goal_id ??= randomUUID();
+      const { goal_id, goal = {} } = message;
+      const { goalId, stamp } = await client.sendGoal(goal, this.#timeout(patience), goal_id);
+      void this.#follow(goalId);
+      return { goal_id: goalId, status: 'accepted', stamp };
+    });
+  }
+
+  /** Rejects with CallFailure. */
+  #cancel(payload: unknown, patience?: number): Promise<ActionMessage> {
+    return this.#attempt('cancels', payload, ['goal_id', 'stamp'], async (client, { goal_id, stamp }) => {
+      const wanted = {
+        ...(goal_id !== undefined && { goalId: goal_id }),
+        ...(stamp !== undefined && { until: stamp as RosTime }),
+      };
+      const { answer, goals } = await client.cancel(wanted, this.#timeout(patience));
+      return {
+        ...(goal_id !== undefined && { goal_id }),
+        error: answer,
+        goals: goals.map(({ goalId, stamp }) => ({ goal_id: goalId, status: 'canceling', stamp })),
+      };
+    });
+  }
+
+  /** Asks a server of ROS, within the bound. */
+  async #attempt<Answer>(
+    bound: keyof typeof MAX_UNDER_WAY,
+    payload: unknown,
+    fields: readonly string[],
+    ask: (client: ActionClient, message: ActionMessage) => Promise<Answer>,
+  ): Promise<Answer> {
+    let message: ActionMessage = {};
+    try {
+      message = parseActionMessage(payload, fields);
+      if (this.#underWay[bound] >= MAX_UNDER_WAY[bound]) {
+        throw this.#error('unavailable', `${MAX_UNDER_WAY[bound]} ${bound} are under way`);
+      }
+      this.#underWay[bound]++;
+      try {
+        this.counts.rosPublished++;
+        const answer = await ask(this.#client as ActionClient, message);
+        this.counts.rosReceived++;
+        this.#problem = undefined;
+        return answer;
+      } finally {
+        this.#underWay[bound]--;
+      }
+    } catch (error) {
+      throw this.#failed(error as Error, message.goal_id);
+    }
+  }
+
+  /** Tells how a goal ends that was accepted. */
+  async #follow(goalId: string): Promise<void> {
+    this.#underWay.goals++;
+    try {
+      const timeout = this.settings.resultTimeout ?? DEFAULT_RESULT_TIMEOUT;
+      const { state, result } = await (this.#client as ActionClient).result(goalId, timeout);
+      this.counts.rosReceived++;
+      this.#problem = undefined;
+      this.#topics.tell('result', { goal_id: goalId, status: state, result });
+    } catch (error) {
+      if (this.#client === undefined) return;
+      const { message, answer } = this.#failed(error as Error, goalId);
+      this.#topics.tell('result', answer);
+      this.#context.report(message);
+    } finally {
+      this.#underWay.goals--;
+    }
+  }
+
+  #receiveFeedback(goalId: string, feedback: unknown): void {
+    this.counts.rosReceived++;
+    this.#topics.tell('feedback', { goal_id: goalId, feedback });
+  }
+
+  #receiveStatus(goals: readonly GoalStatus[]): void {
+    this.counts.rosReceived++;
+    this.#tellStatus(goals.map(({ goalId, state, stamp }) => ({ goal_id: goalId, status: state, stamp })));
+  }
+
+  /** What a server that has gone told last is not so any more. */
+  #serversChanged(): void {
+    if (this.#client?.servers === 0 && this.#status !== undefined && this.#status.length > 0)
+      this.#tellStatus([]);
+    this.#context.changed();
+  }
+
+  #tellStatus(status: readonly StatusEntry[]): void {
+    this.#status = status;
+    this.#topics.store('status', { goals: status });
+    this.#topics.tellFlow('status', { goals: status });
+  }
+
+  /** Counts and shows why something has failed. */
+  #failed(error: Error, goalId: string | undefined): CallFailure {
+    const failure = new CallFailure(this.settings.rosName, error, goalId);
+    countDrop(this.counts, DROP_REASON[failure.status]);
+    this.#problem = failure.message;
+    this.#context.changed();
+    return failure;
+  }
+
+  #timeout(patience = Number.POSITIVE_INFINITY): number {
+    return Math.min(patience, this.settings.timeout ?? DEFAULT_TIMEOUT);
+  }
+
+  #error(status: ActionError['status'], reason: string): ActionError {
+    return new ActionError(this.settings.rosName, status, reason);
+  }
+
+  #fail(problem: string): void {
+    this.#problem = problem;
+    this.#context.report(problem);
+    this.#context.changed();
+  }
+}
+
+/** Why a request has not come to what it asked for. */
+class CallFailure extends Error {
+  /** `ok` where ROS has answered, with a rejection. */
+  readonly status: ReplyStatus;
+  /** What an MQTT client is told. */
+  readonly answer: ActionMessage;
+
+  constructor(rosName: string, cause: Error, goalId: string | undefined) {
+    const isWorded = cause instanceof ActionError || cause instanceof ServiceError;
+    super(isWorded ? cause.message : `action ${rosName}: ${cause.message}`, { cause });
+    this.status = statusOf(cause);
+    this.answer = {
+      ...(goalId !== undefined && { goal_id: goalId }),
+      ...(this.status === 'ok' ? { status: 'rejected' } : { '@status': this.status, '@error': this.message }),
+    };
+  }
+}
+
+function statusOf(error: Error): ReplyStatus {
+  if (error instanceof ServiceError) return error.status;
+  if (error instanceof ActionError) {
+    if (error.status === 'rejected') return 'ok';
+    return error.status === 'unknown-goal' ? 'error' : error.status;
+  }
+  return error instanceof CdrError ? 'error' : 'bad-request';
+}
