@@ -17,8 +17,8 @@ import { ClosedLoop, type LoopResult } from './closed-loop';
 import { countMessages } from './packet-count';
 import { processorTime, residentMemory } from './process-use';
 
-/** Ours with its payloads in JSON or CDR, or the C bridge, which passes CDR on. */
-export type BridgeKind = 'json' | 'cdr' | 'c';
+/** Ours with its payloads in JSON or CDR, the C bridge, which passes CDR on, or the naive one in JavaScript. */
+export type BridgeKind = 'json' | 'cdr' | 'c' | 'naive';
 
 /** Milliseconds. */
 export interface Delays {
@@ -40,6 +40,7 @@ export interface PacedBridge extends Delays {
 
 const ROS_NAME = '/bench';
 const MQTT_VERSION = 4;
+const QOS = { mqtt: 0 } as const;
 /** For what is still under way, ms. */
 const SETTLING = 300;
 
@@ -51,7 +52,8 @@ class BridgeRun {
   readonly #domain = freshDomain();
   readonly #folder = mkdtempSync(join(tmpdir(), 'bench-bridge-'));
   readonly #peers: BridgePeer[] = [];
-  #ours: ChildProcess | undefined;
+  /** A bridge in JavaScript. */
+  #child: ChildProcess | undefined;
 
   constructor(broker: RunningBroker, sample: BridgeSample, kind: BridgeKind) {
     this.#broker = broker;
@@ -64,6 +66,7 @@ class BridgeRun {
   }
 
   get payload(): Buffer {
+    if (this.#kind === 'naive') return this.#sample.naiveJson();
     return this.#kind === 'json' ? this.#sample.json : this.#sample.cdr;
   }
 
@@ -87,25 +90,28 @@ class BridgeRun {
       return peer.pid;
     }
     const { type } = this.#sample;
-    const route = { domain: this.#domain, rosName: ROS_NAME, type, direction, format: this.#kind };
+    const isNaive = this.#kind === 'naive';
+    const format = isNaive ? 'json' : this.#kind;
+    const route = { domain: this.#domain, rosName: ROS_NAME, type, direction, format, qos: QOS };
     const task: BridgeTask = { port, flowOutput, route };
-    this.#ours = fork(require.resolve('./bridge-process'), [JSON.stringify(task)], { execArgv: [] });
-    await once(this.#ours, 'message');
-    return this.#ours.pid as number;
+    const program = require.resolve(isNaive ? './naive-bridge-process' : './bridge-process');
+    this.#child = fork(program, [JSON.stringify(task)], { execArgv: [] });
+    await once(this.#child, 'message');
+    return this.#child.pid as number;
   }
 
-  /** How long the event loop of the flows was delayed at p99 since this was asked last, ms; 0 for the C bridge. */
+  /** How long the event loop of the flows was delayed at p99 since this was asked last, ms; 0 for others' bridges. */
   async loopDelay(): Promise<number> {
-    if (this.#ours === undefined) return 0;
-    this.#ours.send('delay');
-    const [p99] = await once(this.#ours, 'message');
+    if (this.#child === undefined || this.#kind === 'naive') return 0;
+    this.#child.send('delay');
+    const [p99] = await once(this.#child, 'message');
     return p99;
   }
 
   async close(): Promise<void> {
-    if (this.#ours !== undefined) {
-      const exited = once(this.#ours, 'exit');
-      this.#ours.kill();
+    if (this.#child !== undefined) {
+      const exited = once(this.#child, 'exit');
+      this.#child.kill();
       await exited;
     }
     await Promise.all(this.#peers.map((peer) => peer.stop()));
@@ -206,7 +212,7 @@ export async function paceOut(
         came += count;
       });
     } else {
-      const at = (kind === 'json' ? STAMP.json : STAMP.cdr) + 2 + run.mqttTopic.length;
+      const at = (kind === 'cdr' || kind === 'c' ? STAMP.cdr : STAMP.json) + 2 + run.mqttTopic.length;
       eachPacket(subscriber, (_header, bytes, body) => {
         came++;
         delays.push(

@@ -10,6 +10,8 @@ export interface BridgeSample {
   readonly type: string;
   readonly cdr: Buffer;
   readonly json: Buffer;
+  /** As JSON.parse and JSON.stringify have it: bytes as a list of numbers. */
+  readonly naiveJson: () => Buffer;
   /** Messages under way that saturate a bridge and do not overrun a receive buffer of a megabyte. */
   readonly window: number;
 }
@@ -53,5 +55,12 @@ export function bridgeSamples(): BridgeSample[] {
 function sample(name: BridgeSample['name'], label: string, type: string, message: object, window: number) {
   const codec = MessageCodec.for(InterfaceLibrary.bundled(), type);
   const cdr = codec.encode(message);
-  return { name, label, type, cdr, json: codec.decodeToJsonBuffer(cdr), window };
+  const json = codec.decodeToJsonBuffer(cdr);
+  const naiveJson = () => {
+    const value = JSON.parse(json.toString()) as { data?: string };
+    if (name === 'cloud' || name === 'image')
+      Object.assign(value, { data: [...Buffer.from(value.data ?? '', 'base64')] });
+    return Buffer.from(JSON.stringify(value));
+  };
+  return { name, label, type, cdr, json, naiveJson, window };
 }

@@ -6,6 +6,7 @@ import type { BenchOptions } from './bench';
 import { type BridgeKind, paceFloor, paceOut, saturateFloor, saturateIn, saturateOut } from './bridge-runs';
 import { type BridgeSample, bridgeSamples } from './bridge-samples';
 import { type RunningBroker, startMosquitto, stop } from './broker-contestants';
+import { foxgloveObjects } from './foxglove-codec';
 
 /**
  * Multiples of mosquitto's own processor time per message, after what the native bridge of ROS 2 takes there: out less
@@ -21,13 +22,21 @@ const AIMS = {
     cdr: { string: 1.25, imu: 0.96, scan: 1.36, cloud: 2.4, image: 5.5 },
   },
 } as const;
-const KINDS: readonly BridgeKind[] = ['json', 'cdr', 'c'];
-const NAMES: Record<BridgeKind, string> = { json: 'ours, JSON', cdr: 'ours, CDR', c: 'C, CDR' };
+const NAMES: Record<BridgeKind, string> = {
+  json: 'ours, JSON',
+  cdr: 'ours, CDR',
+  c: 'C, CDR',
+  naive: 'naive JavaScript, JSON',
+};
+const KINDS: readonly BridgeKind[] = ['json', 'cdr', 'c', 'naive'];
 const PACE = 1000;
 const PACE_SECONDS = { short: 5, long: 600 };
 const CAMERA = { rate: 30, seconds: 10, flowOutput: true };
 
-/** Prints what a bridge of ours takes beside mosquitto, through which all goes, and beside a bridge in C. */
+const isInstalled = (kind: BridgeKind) =>
+  kind !== 'naive' || foxgloveObjects('std_msgs/msg/String') !== undefined;
+
+/** Prints what a bridge of ours takes beside mosquitto, through which all goes, and beside other bridges. */
 export async function benchBridge(
   print: (line: string) => void,
   { long, only }: BenchOptions,
@@ -39,6 +48,8 @@ export async function benchBridge(
   const wanted = (name: string) => only === undefined || name.includes(only);
   try {
     const samples = bridgeSamples();
+    if (!isInstalled('naive'))
+      print('Without the naive bridge: npm install --no-save @foxglove/rosmsg2-serialization\n');
     await printSaturated(print, broker, samples, wanted, long);
     await printPaced(print, broker, samples, wanted, long);
   } finally {
@@ -59,7 +70,7 @@ async function printSaturated(
   print('|---|---|---|---|---|---|---|---|');
   for (const sample of samples) {
     const rows = (['out', 'in'] as const).flatMap((direction) =>
-      KINDS.map((kind) => {
+      KINDS.filter(isInstalled).map((kind) => {
         const arrow = direction === 'out' ? 'ROS -> MQTT' : 'MQTT -> ROS';
         return { direction, kind, name: `${sample.label}, ${arrow} | ${NAMES[kind]}` };
       }),
@@ -71,7 +82,7 @@ async function printSaturated(
       const run = direction === 'out' ? saturateOut : saturateIn;
       const { perSecond, costs, lost } = await run(broker, sample, kind, long);
       const cost = costs[0] as number;
-      const aim = kind === 'c' ? undefined : AIMS[direction][kind][sample.name];
+      const aim = kind === 'json' || kind === 'cdr' ? AIMS[direction][kind][sample.name] : undefined;
       const cells = [perSecond.toFixed(0), cost.toFixed(1), floor.toFixed(1), (cost / floor).toFixed(2)];
       print(`| ${name} | ${cells.join(' | ')} | ${aim === undefined ? '' : `<= ${aim}`} | ${lost} |`);
     }
@@ -93,7 +104,7 @@ async function printPaced(
     print('| message | bridge | came | CPU us | p50 ms (aim) | p99 ms (aim) | resident MB |');
     print('|---|---|---|---|---|---|---|');
     for (const sample of samples.slice(0, 3)) {
-      for (const kind of KINDS) {
+      for (const kind of KINDS.filter(isInstalled)) {
         const { sent, came, cost, p50, p99, resident } = await paceOut(broker, sample, kind, {
           rate: PACE,
           seconds: kind === 'json' ? seconds : PACE_SECONDS.short,

@@ -14,8 +14,14 @@ export interface FoxgloveCodec {
   encodeFromJson(json: Buffer): Uint8Array;
 }
 
-/** Makes the codec of a message type, or nothing where `@foxglove/rosmsg2-serialization` is not installed. */
-export function foxgloveCodec(type: string): FoxgloveCodec | undefined {
+/** CDR <-> objects with Foxglove's serialization: arrays of numbers are typed arrays. */
+export interface FoxgloveObjects {
+  decode(cdr: Uint8Array): unknown;
+  encode(message: unknown): Uint8Array;
+}
+
+/** Makes it for a message type, or nothing where `@foxglove/rosmsg2-serialization` is not installed. */
+export function foxgloveObjects(type: string): FoxgloveObjects | undefined {
   let serialization: Serialization;
   try {
     // Not resolved when this is compiled: the bench runs without it too.
@@ -25,19 +31,29 @@ export function foxgloveCodec(type: string): FoxgloveCodec | undefined {
     return undefined;
   }
   const definitions = definitionsOf(type);
-  const octets = (
-    definitions[0] as { definitions: { name: string; type: string; isArray?: boolean }[] }
-  ).definitions
-    .filter((field) => field.type === 'uint8' && field.isArray === true)
-    .map((field) => field.name);
   const reader = new serialization.MessageReader(definitions);
   const writer = new serialization.MessageWriter(definitions);
   return {
-    decodeToJson: (cdr) => Buffer.from(JSON.stringify(reader.readMessage(cdr), jsonForm)),
+    decode: (cdr) => reader.readMessage(cdr),
+    encode: (message) => writer.writeMessage(message),
+  };
+}
+
+/** Makes the codec of a message type, or nothing where `@foxglove/rosmsg2-serialization` is not installed. */
+export function foxgloveCodec(type: string): FoxgloveCodec | undefined {
+  const objects = foxgloveObjects(type);
+  if (objects === undefined) return undefined;
+  const octets = (
+    definitionsOf(type)[0] as { definitions: { name: string; type: string; isArray?: boolean }[] }
+  ).definitions
+    .filter((field) => field.type === 'uint8' && field.isArray === true)
+    .map((field) => field.name);
+  return {
+    decodeToJson: (cdr) => Buffer.from(JSON.stringify(objects.decode(cdr), jsonForm)),
     encodeFromJson: (json) => {
       const message = JSON.parse(json.toString()) as Record<string, unknown>;
       for (const name of octets) message[name] = Buffer.from(message[name] as string, 'base64');
-      return writer.writeMessage(message);
+      return objects.encode(message);
     },
   };
 }

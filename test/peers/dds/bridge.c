@@ -10,8 +10,8 @@
  *       --rate a second. With --stamp OFFSET 16 digits there are the time of CLOCK_MONOTONIC in nanoseconds.
  * hear: tells the number of samples in each batch as 32 bits on stdout. With --stamp OFFSET, at the end of stdin,
  *       {"p50":US,"p99":US} of how long they took.
- * Samples are best effort from out and talk, reliable from in and hear. All tell {"ready":true} on stderr: out and in
- * when they are connected, talk when it has a reader, hear when it has a writer.
+ * All is reliable on the side of ROS. All tell {"ready":true} on stderr: out and in when they are connected, talk when
+ * it has a reader, hear when it has a writer.
  */
 #include <mosquitto.h>
 #include <poll.h>
@@ -76,7 +76,7 @@ static const struct ddsi_sertype *sertype_of(const dds_topic_descriptor_t *descr
   return data->type;
 }
 
-static void open_endpoint(const char *type, const char *topic_name, int is_writer, int reliable)
+static void open_endpoint(const char *type, const char *topic_name, int is_writer)
 {
   const dds_topic_descriptor_t *descriptor = NULL;
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -84,7 +84,7 @@ static void open_endpoint(const char *type, const char *topic_name, int is_write
   if (descriptor == NULL) fail("unknown type");
   const dds_entity_t topic = dds_create_topic(participant, descriptor, topic_name, NULL, NULL);
   dds_qos_t *qos = dds_create_qos();
-  dds_qset_reliability(qos, reliable ? DDS_RELIABILITY_RELIABLE : DDS_RELIABILITY_BEST_EFFORT, DDS_SECS(10));
+  dds_qset_reliability(qos, DDS_RELIABILITY_RELIABLE, DDS_SECS(10));
   dds_qset_history(qos, DDS_HISTORY_KEEP_LAST, 2000);
   endpoint = is_writer ? dds_create_writer(participant, topic, qos, NULL) : dds_create_reader(participant, topic, qos, NULL);
   dds_delete_qos(qos);
@@ -267,8 +267,7 @@ int main(int argc, char **argv)
   if (!talks && !hears && !inwards && strcmp(role, "out")) return 2;
   participant = dds_create_participant((dds_domainid_t)atoi(option(argc, argv, "--domain", "0")), NULL, NULL);
   if (participant < 0) return 1;
-  open_endpoint(option(argc, argv, "--type", "string"), option(argc, argv, "--topic", "rt/bridge"), talks || inwards,
-                hears || inwards);
+  open_endpoint(option(argc, argv, "--type", "string"), option(argc, argv, "--topic", "rt/bridge"), talks || inwards);
   stamp = atol(option(argc, argv, "--stamp", "-1"));
   mqtt_topic = option(argc, argv, "--mqtt-topic", "bridge");
   if (talks) talk(option(argc, argv, "--cdr", ""), atof(option(argc, argv, "--rate", "0")), atol(option(argc, argv, "--count", "0")));
