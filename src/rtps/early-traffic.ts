@@ -1,6 +1,6 @@
+import type { ReceivedChange } from './received-change';
 import type { Statistics } from './statistics';
 import type { HeartbeatSubmessage } from './submessage';
-import type { ReceivedChange } from './writer-proxy';
 
 /** What a writer sent before it was discovered. */
 export interface EarlyMessages {

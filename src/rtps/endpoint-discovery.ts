@@ -7,10 +7,10 @@ import type { Outbox } from './outbox';
 import { Pid } from './parameter-list';
 import { BuiltinEndpoint, decodeDisposal, encodeDisposal } from './participant-data';
 import type { FoundParticipant } from './participant-discovery';
+import type { ReceivedChange } from './received-change';
 import { StatefulReader } from './stateful-reader';
 import { StatefulWriter } from './stateful-writer';
 import { Statistics } from './statistics';
-import type { ReceivedChange } from './writer-proxy';
 
 export interface EndpointDiscoveryListener {
   endpointFound(endpoint: EndpointData): void;

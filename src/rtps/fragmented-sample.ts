@@ -1,5 +1,5 @@
+import type { SampleInfo } from './received-change';
 import { type DataFragSubmessage, SET_SPAN } from './submessage';
-import type { SampleInfo } from './writer-proxy';
 
 /** A sample of which some fragments have come. */
 export class FragmentedSample {

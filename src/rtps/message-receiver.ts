@@ -4,6 +4,7 @@ import { EntityId, guidOf, isUserEntity, isWriter, prefixOf } from './guid';
 import { MessageReader, type SubmessageHandler } from './message-reader';
 import { type ParameterList, Pid } from './parameter-list';
 import type { ReceiveMemory } from './receive-memory';
+import type { ReceivedChange, SampleInfo } from './received-change';
 import { relatedSampleIn } from './sample-identity';
 import type { StatefulReader } from './stateful-reader';
 import type { StatefulWriter } from './stateful-writer';
@@ -18,7 +19,7 @@ import type {
   MessageContext,
   NackFragSubmessage,
 } from './submessage';
-import type { ReceivedChange, SampleInfo, WriterProxy, WriterTarget } from './writer-proxy';
+import type { WriterProxy, WriterTarget } from './writer-proxy';
 
 /** What the receiver asks of discovery. */
 export interface ReceiverDiscovery {

@@ -11,11 +11,11 @@ import {
   encodeParticipantData,
   type ParticipantData,
 } from './participant-data';
+import type { ReceivedChange } from './received-change';
 import type { Statistics } from './statistics';
 import { MESSAGE_HEADER_BYTES } from './submessage';
 import { now } from './time';
 import type { UdpTransport } from './udp-transport';
-import type { ReceivedChange } from './writer-proxy';
 
 /** What this participant says of itself; its locators come from the transport. */
 export type OwnParticipant = Pick<

@@ -1,8 +1,8 @@
 import { FragmentedSample } from './fragmented-sample';
 import type { ReceiveMemory } from './receive-memory';
+import type { SampleInfo } from './received-change';
 import type { Statistics } from './statistics';
 import type { DataFragSubmessage } from './submessage';
-import type { SampleInfo } from './writer-proxy';
 
 /** The samples of one writer that one reader has received in part. */
 export class Reassembly {

@@ -1,8 +1,9 @@
 import { Deadline } from './deadline';
 import type { EndpointData } from './endpoint-data';
 import type { Policies } from './qos';
+import type { ReceivedChange } from './received-change';
 import type { Statistics } from './statistics';
-import type { ReceivedChange, WriterTarget } from './writer-proxy';
+import type { WriterTarget } from './writer-proxy';
 
 /** A matched writer as its reader's policies see it. */
 interface Source {

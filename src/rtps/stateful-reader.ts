@@ -1,8 +1,9 @@
 import { guidOf } from './guid';
 import type { Outbox } from './outbox';
 import type { ReceiveMemory } from './receive-memory';
+import type { ReceivedChange } from './received-change';
 import type { Statistics } from './statistics';
-import { type ReaderProtocol, type ReceivedChange, WriterProxy, type WriterTarget } from './writer-proxy';
+import { type ReaderProtocol, WriterProxy, type WriterTarget } from './writer-proxy';
 
 /** A reader towards its matched writers: one `WriterProxy` each. Delivers as changes come, and keeps none. */
 export class StatefulReader {

@@ -2,36 +2,17 @@ import type { FragmentedSample } from './fragmented-sample';
 import type { Destination, Outbox } from './outbox';
 import { Reassembly } from './reassembly';
 import type { ReceiveMemory } from './receive-memory';
-import type { SampleIdentity } from './sample-identity';
+import type { ReceivedChange, SampleInfo } from './received-change';
 import type { Statistics } from './statistics';
 import { type DataFragSubmessage, SET_SPAN } from './submessage';
 import { SubmessageCount } from './submessage-count';
+import { WaitingChanges } from './waiting-changes';
 
 /** A matched remote writer. */
 export interface WriterTarget extends Destination {
   readonly entityId: number;
   readonly reliable: boolean;
   readonly transientLocal: boolean;
-}
-
-/** What comes with a sample. */
-export interface SampleInfo {
-  /** Nanoseconds since the epoch. */
-  readonly timestamp: bigint | undefined;
-  /** The status (RTPS 9.6.4.9): 1 disposed, 2 unregistered, 0 alive. */
-  readonly status: number;
-  /** The 32 hexadecimal digits of the instance's key hash, where the sample has one. */
-  readonly keyHash: string | undefined;
-  /** The request that this one answers, say. */
-  readonly related: SampleIdentity | undefined;
-  readonly annotation: Buffer | undefined;
-}
-
-/** A sample as it came from the wire. */
-export interface ReceivedChange extends SampleInfo {
-  readonly sequence: number;
-  /** A view into the datagram, or the sample's own where it came in fragments. */
-  readonly payload: Buffer;
 }
 
 export interface ReaderProtocol {
@@ -71,8 +52,8 @@ export class WriterProxy {
   readonly #statistics: Statistics;
   readonly #deliver: (change: ReceivedChange) => void;
   readonly #heartbeats = new SubmessageCount();
-  /** Received ahead of `#next`; `undefined` stands for what will not come. */
-  readonly #ahead = new Map<number, ReceivedChange | undefined>();
+  /** Received ahead of `#next`. */
+  readonly #ahead: WaitingChanges;
   /** The next sequence number to deliver; 0 until it is known where this writer's samples begin for us. */
   #next = 0;
   /** The highest sequence number known to have been written. */
@@ -111,6 +92,7 @@ export class WriterProxy {
     this.#outbox = outbox;
     this.#memory = memory;
     this.#reassembly = new Reassembly(target.prefix, memory, statistics);
+    this.#ahead = new WaitingChanges(target.prefix, memory);
     this.#statistics = statistics;
     this.#deliver = deliver;
   }
@@ -124,7 +106,7 @@ export class WriterProxy {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const sequence of this.#ahead.keys()) this.#release(sequence);
+    this.#ahead.clear();
     this.#reassembly.clear();
   }
 
@@ -179,7 +161,7 @@ export class WriterProxy {
     if (!this.#reliable || !this.#heartbeats.accept(count)) return;
     if (this.#next === 0) this.#begin(first, last);
     else if (first > this.#next) {
-      const kept = [...this.#ahead.keys()].filter((sequence) => sequence < first).length;
+      const kept = this.#ahead.below(first).length;
       this.#statistics.samplesLost += first - this.#next - kept;
       this.#advance(first);
     }
@@ -239,7 +221,7 @@ export class WriterProxy {
       return;
     }
     for (const other of this.#reassembly.sequences()) if (other > sequence) this.#reassembly.drop(other);
-    for (const other of this.#ahead.keys()) if (other > sequence) this.#release(other);
+    this.#ahead.dropAbove(sequence);
   }
 
   /** Beyond this a sample is dropped here, and asked for again when its turn comes. */
@@ -255,7 +237,7 @@ export class WriterProxy {
 
   #takeAhead(): void {
     while (this.#ahead.has(this.#next) && !this.#closed) {
-      const change = this.#release(this.#next);
+      const change = this.#ahead.take(this.#next);
       if (change === undefined) this.#next++;
       else this.#take(change);
     }
@@ -271,26 +253,15 @@ export class WriterProxy {
       return;
     }
     this.#reassembly.drop(sequence);
-    if (!this.#isTooFar(sequence) && this.#reserve(sequence, heldBytes(change))) {
-      this.#ahead.set(sequence, change && detached(change));
-      this.#repeatDelay = REPEAT_MS;
-    }
+    if (!this.#isTooFar(sequence) && this.#addAhead(sequence, change)) this.#repeatDelay = REPEAT_MS;
     this.#highest = Math.max(this.#highest, sequence);
     if (this.#next > 0) this.#respondIn(RESPONSE_DELAY_MS);
   }
 
-  #reserve(sequence: number, bytes: number): boolean {
-    const { prefix } = this.target;
-    if (this.#memory.reserve(prefix, bytes)) return true;
+  #addAhead(sequence: number, change: ReceivedChange | undefined): boolean {
+    if (this.#ahead.add(sequence, change)) return true;
     this.#dropFarther(sequence);
-    return this.#memory.reserve(prefix, bytes);
-  }
-
-  #release(sequence: number): ReceivedChange | undefined {
-    const change = this.#ahead.get(sequence);
-    this.#ahead.delete(sequence);
-    this.#memory.release(this.target.prefix, heldBytes(change));
-    return change;
+    return this.#ahead.add(sequence, change);
   }
 
   /** `start`..`end - 1` will not come. */
@@ -306,9 +277,8 @@ export class WriterProxy {
 
   /** What is missing before `next` will not come; what is there is delivered. */
   #advance(next: number): void {
-    const kept = [...this.#ahead.keys()].filter((sequence) => sequence < next).sort((a, b) => a - b);
-    for (const sequence of kept) {
-      const change = this.#release(sequence);
+    for (const sequence of this.#ahead.below(next)) {
+      const change = this.#ahead.take(sequence);
       this.#next = sequence;
       if (change === undefined) this.#next++;
       else this.#take(change);
@@ -326,9 +296,9 @@ export class WriterProxy {
    */
   #begin(first: number, last: number): void {
     const historical = this.#protocol.transientLocal || !this.target.transientLocal;
-    const unasked = () => Math.min(last + 1, ...this.#ahead.keys(), ...this.#reassembly.sequences());
+    const unasked = () => Math.min(last + 1, this.#ahead.first, ...this.#reassembly.sequences());
     const start = historical ? first : Math.max(first, unasked());
-    for (const sequence of this.#ahead.keys()) if (sequence < start) this.#release(sequence);
+    this.#ahead.dropBelow(start);
     this.#reassembly.dropBelow(start);
     this.#next = start;
     this.#repeatDelay = REPEAT_MS;
@@ -415,17 +385,4 @@ export class WriterProxy {
     const { target } = this;
     this.#outbox.ackNack(target, this.readerId, target.entityId, base, missing, this.#ackNackCount, final);
   }
-}
-
-/** What a waiting sample takes besides its payload, at most; also one of which is only known that it will not come. */
-const SAMPLE_OVERHEAD_BYTES = 256;
-
-function heldBytes(change: ReceivedChange | undefined): number {
-  return SAMPLE_OVERHEAD_BYTES + (change?.payload.length ?? 0);
-}
-
-/** With a payload that does not pin the whole datagram while it waits. */
-function detached(change: ReceivedChange): ReceivedChange {
-  const { payload } = change;
-  return payload.length === payload.buffer.byteLength ? change : { ...change, payload: Buffer.from(payload) };
 }
