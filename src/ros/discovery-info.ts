@@ -4,6 +4,8 @@ import { CdrWriter } from './cdr-writer';
 /** The DDS topic on which ROS 2 processes tell which endpoints belong to which nodes; it has no prefix. */
 export const DISCOVERY_INFO_TOPIC = 'ros_discovery_info';
 export const DISCOVERY_INFO_TYPE = 'rmw_dds_common/msg/ParticipantEntitiesInfo';
+/** Of the type since Iron; before, types have no hash that is told. */
+export const DISCOVERY_INFO_HASH = 'RIHS01_91a0593bacdcc50ea9bdcf849a938b128412cc1ea821245c663bcd26f83c295e';
 
 /** Bytes of a gid: 24 up to ROS 2 Humble, 16 since Iron. */
 export type GidSize = 16 | 24;

@@ -4,6 +4,7 @@ import type { EndpointQos } from '../rtps/qos';
 import type { Sample } from '../rtps/reader';
 import type { Writer } from '../rtps/writer';
 import {
+  DISCOVERY_INFO_HASH,
   DISCOVERY_INFO_TOPIC,
   DISCOVERY_INFO_TYPE,
   decodeDiscoveryInfo,
@@ -11,6 +12,7 @@ import {
   type GidSize,
   type NodeEntities,
 } from './discovery-info';
+import { encodeUserData } from './endpoint-user-data';
 import { ddsTypeName } from './names';
 import { decodeBridgeIds, encodeBridgeIds } from './via';
 
@@ -68,7 +70,12 @@ export class RosGraph {
   /** Begins to listen and to tell. */
   open(): void {
     const participant = this.#participant;
-    const dds = { topic: DISCOVERY_INFO_TOPIC, type: ddsTypeName(DISCOVERY_INFO_TYPE), qos: QOS };
+    const dds = {
+      topic: DISCOVERY_INFO_TOPIC,
+      type: ddsTypeName(DISCOVERY_INFO_TYPE),
+      qos: QOS,
+      userData: encodeUserData({ typehash: DISCOVERY_INFO_HASH }),
+    };
     this.#writer = participant.createWriter(dds);
     participant.createReader(dds, (sample) => this.#receive(sample));
     participant.on('participant', () => this.#checkGidSize());

@@ -122,6 +122,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   #expiryTimer: NodeJS.Timeout | undefined;
   #hasToldTooLarge = false;
   #closing: Promise<void> | undefined;
+  #onLastWithdrawn: (() => void) | undefined;
   #state: 'new' | 'started' | 'closed' = 'new';
 
   /**
@@ -253,7 +254,10 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     this.#participants.setUserData(userData);
   }
 
-  /** Tells the others that this participant is gone, and closes its sockets. Emits nothing any more. */
+  /**
+   * Lets the samples of its writers go out, for a second at most, tells the others that this participant is gone, and
+   * closes its sockets. Emits nothing any more.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -265,6 +269,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     clearInterval(this.#expiryTimer);
     this.removeAllListeners();
     for (const endpoint of [...this.#local]) endpoint.close();
+    if (this.#local.size > 0) await new Promise<void>((resolve) => (this.#onLastWithdrawn = resolve));
     this.#outbox.flush();
     if (started) this.#participants.stop();
     this.#endpoints.close();
@@ -387,6 +392,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     if (!this.#local.delete(endpoint)) return;
     this.#endpoints.withdraw(endpoint);
     this.#matching.removeLocal(endpoint);
+    if (this.#local.size === 0) this.#onLastWithdrawn?.();
   }
 
   #tellTooLarge(): void {

@@ -71,6 +71,11 @@ export class SendQueue implements PacedSource {
     return this.#deliveries.length === 0 && this.#repairs.length === 0;
   }
 
+  /** Whether all large changes are sent, and acknowledged where a reader does that. */
+  get isDone(): boolean {
+    return this.isEmpty && this.#underWay.length === 0;
+  }
+
   /** The lowest sequence number of those that wait to be sent for the first time. */
   get firstUnsent(): number {
     return this.#deliveries.reduce((first, { change }) => Math.min(first, change.sequence), Infinity);

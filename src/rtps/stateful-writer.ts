@@ -61,6 +61,7 @@ export class StatefulWriter {
   #heartbeatCount = 0;
   #heartbeatTimer: NodeJS.Timeout | undefined;
   #heartbeatDelay = FIRST_HEARTBEAT_MS;
+  #onDone: (() => void) | undefined;
 
   /** @param onBehind called when the history had to give up changes that a reliable reader has not acknowledged */
   constructor(
@@ -155,6 +156,7 @@ export class StatefulWriter {
     if (!this.#readers.delete(guid)) return;
     this.#regroup();
     this.#trim();
+    this.#checkDone();
   }
 
   ackNack(readerGuid: string, ackNack: AckNackSubmessage): void {
@@ -167,6 +169,7 @@ export class StatefulWriter {
       this.#invite(proxy);
       this.#sendSinceMatch(proxy);
       this.#heartbeatReader(proxy);
+      this.#checkDone();
       return;
     }
     if (ackNack.base - 1 > proxy.acknowledged) {
@@ -174,6 +177,7 @@ export class StatefulWriter {
       this.#heartbeatDelay = FIRST_HEARTBEAT_MS;
       this.#queueOf(proxy)?.acknowledged(proxy.acknowledged);
       this.#trim();
+      this.#checkDone();
     }
     // Fast DDS begins with base 0, and drops a whole datagram that answers with a GAP from 0.
     const asked = ackNack.numbers.filter((sequence) => sequence >= 1 && sequence <= this.#last);
@@ -192,6 +196,24 @@ export class StatefulWriter {
     const change = this.#relevant(proxy, sequence);
     if (change === undefined) this.#resend(proxy, [sequence]);
     else this.#queueOf(proxy)?.sendFragmentsAgain(proxy.target, proxy.target.entityId, change, numbers);
+  }
+
+  /**
+   * Calls back, at once or later, when all changes are sent, and large ones acknowledged where a reader does that, or
+   * after so long, in milliseconds.
+   */
+  whenDone(patience: number, callback: () => void): void {
+    if (!this.#isBusy) {
+      callback();
+      return;
+    }
+    const done = () => {
+      clearTimeout(timer);
+      this.#onDone = undefined;
+      callback();
+    };
+    const timer = setTimeout(done, patience);
+    this.#onDone = done;
   }
 
   close(): void {
@@ -213,6 +235,17 @@ export class StatefulWriter {
       this.#armHeartbeat();
     }
     return change.sequence;
+  }
+
+  #checkDone(): void {
+    if (this.#onDone !== undefined && !this.#isBusy) this.#onDone();
+  }
+
+  get #isBusy(): boolean {
+    return (
+      [...this.#groups.values()].some(({ queue }) => !queue.isDone) ||
+      [...this.#readers.values()].some((proxy) => !proxy.confirmed && proxy.irrelevantUpTo < this.#last)
+    );
   }
 
   /** Changes up to this sequence number are gone: who has not acknowledged them will get a GAP instead. */
@@ -363,6 +396,7 @@ export class StatefulWriter {
     const { history } = this.#protocol;
     return new SendQueue(this.entityId, locator, this.#outbox, history, this.#statistics, () => {
       if (this.#hasReliableReaders) this.#outbox.beforeFlush(this.#appendHeartbeats);
+      this.#checkDone();
     });
   }
 }

@@ -11,6 +11,9 @@ export interface EndpointOptions {
   readonly userData?: Buffer;
 }
 
+/** What a writer that is closed may take to send what it has. */
+const LAST_WORDS_MS = 1000;
+
 /** A sample that is larger than the participant sends. */
 export class PayloadTooLargeError extends Error {
   override name = 'PayloadTooLargeError';
@@ -111,13 +114,13 @@ export class Writer extends EventEmitter {
     if (!this.#closed) this.#assertLiveliness();
   }
 
-  /** Withdraws the writer; its readers are told. */
+  /** Withdraws the writer, once its samples are sent and large ones have arrived, or a second later; its readers are told. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#deadline?.stop();
     clearTimeout(this.#lifespanTimer);
-    this.#close(this);
+    this.#protocol.whenDone(LAST_WORDS_MS, () => this.#close(this));
   }
 
   /** Forgets what is older than its lifespan, now and as long as there is anything left that will be. */

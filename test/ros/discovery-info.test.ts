@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import {
+  DISCOVERY_INFO_HASH,
+  DISCOVERY_INFO_TYPE,
   decodeDiscoveryInfo,
   encodeDiscoveryInfo,
   type ParticipantEntities,
 } from '../../src/ros/discovery-info';
+import { InterfaceLibrary } from '../../src/ros/interface-library';
+import { parseInterfaces } from '../../src/ros/interface-text';
+import { describeType, hashOf } from '../../src/ros/type-description';
 
 const PREFIX = '0110aabbccddeeff00112233';
 const info: ParticipantEntities = {
@@ -63,6 +68,18 @@ describe('ros_discovery_info', () => {
         );
     });
   }
+
+  it('has a type of this hash', () => {
+    const definitions = [
+      'MSG: rmw_dds_common/msg/Gid\nchar[16] data',
+      'MSG: rmw_dds_common/msg/NodeEntitiesInfo\nstring<=256 node_namespace\nstring<=256 node_name',
+      'Gid[] reader_gid_seq\nGid[] writer_gid_seq',
+      'MSG: rmw_dds_common/msg/ParticipantEntitiesInfo\nGid gid\nNodeEntitiesInfo[] node_entities_info_seq',
+    ];
+    const text = definitions.join('\n').replaceAll('\nMSG', '\n===\nMSG');
+    const library = InterfaceLibrary.bundled().with(parseInterfaces(text, 'test'));
+    assert.equal(hashOf(describeType(library, DISCOVERY_INFO_TYPE)), DISCOVERY_INFO_HASH);
+  });
 
   it('is not believed about another participant', () => {
     assert.equal(decodeDiscoveryInfo(bytesOf(16), PREFIX.replace('01', '02')), undefined);

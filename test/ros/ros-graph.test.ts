@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import { decodeDiscoveryInfo, encodeDiscoveryInfo, type GidSize } from '../../src/ros/discovery-info';
+import {
+  DISCOVERY_INFO_HASH,
+  decodeDiscoveryInfo,
+  encodeDiscoveryInfo,
+  type GidSize,
+} from '../../src/ros/discovery-info';
+import { typeHashIn } from '../../src/ros/endpoint-user-data';
 import type { RosDomain } from '../../src/ros/ros-backend';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
 import type { Participant } from '../../src/rtps/participant';
@@ -72,8 +78,11 @@ describe('the graph of a ROS domain', function () {
   for (const gidSize of [16, 24] as const) {
     it(`is exchanged with a release whose gids have ${gidSize} bytes`, async () => {
       const user = await open('our_bridge');
-      const { talker, heard } = await release(gidSize, 'talker');
+      const { participant, talker, heard } = await release(gidSize, 'talker');
       await watch.until(() => namesOf(user).length > 0);
+      const ends = participant.endpoints.filter(({ topic }) => topic === DISCOVERY.topic);
+      assert.ok(ends.length > 0);
+      for (const { userData } of ends) assert.equal(typeHashIn(userData), DISCOVERY_INFO_HASH);
       assert.deepEqual([...user.nodes()], [{ name: '/robot1/talker', endpoints: [talker.guid] }]);
       await watch.until(() => heard().length > 0);
       const before = heard().length;

@@ -153,6 +153,22 @@ describe('samples in fragments', function () {
     assert.equal(link.statistics.samplesLost, 0);
   });
 
+  for (const protocol of [RELIABLE, BEST_EFFORT])
+    it(`arrive before the writer is done, for which it does not wait for ever (${protocol === RELIABLE ? 'reliable' : 'best effort'})`, async () => {
+      link = new Link(protocol, 100, protocol).match();
+      await settle();
+      const done = (patience: number) =>
+        new Promise<void>((resolve) => link.writer.whenDone(patience, resolve));
+      await done(10_000);
+      link.writer.write(large(1, 90_000));
+      await done(10_000);
+      await settle();
+      assert.equal(link.payloads.length, 1);
+      link.toReader = () => [];
+      for (let number = 2; number <= 20; number++) link.writer.write(large(number, 90_000));
+      await done(1);
+    });
+
   it('replace those that wait, as far as the depth of the history allows', async () => {
     link = new Link(BEST_EFFORT, 2, BEST_EFFORT).match();
     link.writer.write(large(0, 90_000));

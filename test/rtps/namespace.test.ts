@@ -30,8 +30,12 @@ class Program extends EventEmitter {
     return this.news.filter((news) => field in news).map((news) => news[field]);
   }
 
+  /** Resolves once the condition holds; rejects when the program ends before. */
   async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await once(this, 'news');
+    while (!condition()) {
+      if (this.#process.exitCode !== null) throw new Error(`it ended with ${this.#process.exitCode}`);
+      await Promise.race([once(this, 'news'), once(this.#process, 'close')]);
+    }
   }
 
   async stop(): Promise<void> {

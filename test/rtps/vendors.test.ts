@@ -206,6 +206,19 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
       );
     });
 
+  it('is heard to the end of what it said before it left', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    const participant = await cast.participant({ domain });
+    const writer = participant.createWriter({ topic, type: IMAGE, qos: RELIABLE });
+    const listener = cast.peer(this, 'sub', { args: { domain, topic, type: 'image', count: 1, depth: 10 } });
+    await matched(writer, listener);
+    writer.write(encodeImage(1, 200_000));
+    await participant.close();
+    assert.equal(await listener.exited(), 0);
+    assert.deepEqual(listener.messages.map(heard), [{ number: 1, data: { bytes: 200_000, intact: true } }]);
+  });
+
   it('repairs the images of a lossy talker, fragment by fragment', async function () {
     const domain = freshDomain();
     const topic = freshTopic();
