@@ -168,9 +168,10 @@ export class RclnodejsDomain implements RosDomain {
     return this.#problem;
   }
 
-  /** The library knows no participants: those that have nodes are counted by them. */
+  /** The library knows no participants: they are counted by their nodes, or by the first halves of their GUIDs. */
   get participants(): number {
-    return this.#nodes.length;
+    const prefixes = new Set([...this.#endpoints.keys()].map((guid) => guid.slice(0, 24)));
+    return Math.max(this.#nodes.length, prefixes.size);
   }
 
   bridges(): ReadonlySet<string> {

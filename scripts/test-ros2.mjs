@@ -1,0 +1,54 @@
+// The contract suite of the ROS backends over rclnodejs, on the ROS 2 that is sourced, with its command line and rclcpp as
+// counterparts. Needs its packages demo_nodes_cpp and example_interfaces. rclnodejs is installed into .counterparts/.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+
+const distribution = process.env.ROS_DISTRO;
+if (!distribution) {
+  console.error('No ROS 2 is sourced: ". /opt/ros/<distribution>/setup.sh" first.');
+  process.exit(1);
+}
+
+function mustRun(command, args, options = {}) {
+  const { status } = spawnSync(command, args, { stdio: 'inherit', ...options });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+for (const name of ['demo_nodes_cpp', 'example_interfaces']) {
+  const prefixes = (process.env.AMENT_PREFIX_PATH ?? '').split(delimiter);
+  if (prefixes.some((prefix) => existsSync(join(prefix, 'share', name)))) continue;
+  const debian = `ros-${distribution}-${name.replaceAll('_', '-')}`;
+  console.error(`The package ${name} is missing; install it as root: apt-get install ${debian}`);
+  process.exit(1);
+}
+
+// One for each distribution: what it was built and generated for is in its folder.
+const folder = resolve('.counterparts', `rclnodejs-${distribution}`);
+if (!existsSync(join(folder, 'node_modules/rclnodejs/generated'))) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{"private":true}\n');
+  mustRun('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', 'rclnodejs@^2.2.0'], {
+    cwd: folder,
+    env: { ...process.env, npm_config_yes: 'true' },
+  });
+}
+
+mustRun('npm', ['run', '--silent', 'build']);
+mustRun(
+  process.execPath,
+  [
+    'node_modules/mocha/bin/mocha.js',
+    '--enable-source-maps',
+    '--timeout',
+    '60000',
+    'dist/test/ros/contract/rclnodejs.test.js',
+  ],
+  {
+    env: {
+      ...process.env,
+      NODE_PATH: [join(folder, 'node_modules'), process.env.NODE_PATH ?? ''].join(delimiter),
+      ROS2_TESTS: 'required',
+    },
+  },
+);

@@ -1,0 +1,366 @@
+import assert from 'node:assert/strict';
+import { InterfaceLibrary } from '../../../src/ros/interface-library';
+import { MessageCodec } from '../../../src/ros/message-codec';
+import type {
+  RosBackend,
+  RosDomain,
+  RosEndpointOptions,
+  RosPublisher,
+  RosQos,
+  RosServiceOptions,
+} from '../../../src/ros/ros-backend';
+import { RtpsBackend } from '../../../src/ros/rtps-backend';
+import { freshDomain } from '../../rtps/test-domain';
+import { Watch } from '../bridge-fixture';
+import type { PeerKind, Peers } from './peers';
+
+const library = InterfaceLibrary.bundled();
+const string = MessageCodec.for(library, 'std_msgs/msg/String');
+const request = MessageCodec.for(library, 'example_interfaces/srv/AddTwoInts_Request');
+const response = MessageCodec.for(library, 'example_interfaces/srv/AddTwoInts_Response');
+
+const VOLATILE: RosQos = { reliability: 'reliable', durability: 'volatile', depth: 10 };
+const LATCHED: RosQos = { ...VOLATILE, durability: 'transient-local' };
+const BEST_EFFORT: RosQos = { ...VOLATILE, reliability: 'best-effort' };
+/** Between two samples of a publisher whose listener is still being found, in ms. */
+const REPEAT = 100;
+/** As long as a call may wait for a server on a busy machine, in ms. */
+const PATIENCE = 30_000;
+
+/** What every `RosBackend` does, whatever carries it, with programs of other people as its counterparts. */
+export interface Contract {
+  /** Of the backend, and what is special about it here. */
+  name: string;
+  backend(): RosBackend;
+  /** IPv4 addresses of this machine; empty where the backend chooses the loopback interface by the range. */
+  interfaces: readonly string[];
+  peers: readonly PeerKind[];
+}
+
+/** A user's place in a domain, with what it has heard. */
+class User extends Watch {
+  readonly incompatible: string[] = [];
+
+  constructor(readonly domain: RosDomain) {
+    super();
+    domain.onGraphChange(() => this.changed());
+  }
+
+  publisher(rosName: string, qos = VOLATILE): RosPublisher {
+    return this.domain.createPublisher(this.#endpoint(rosName, qos));
+  }
+
+  /** The texts that a new subscription receives. */
+  hear(rosName: string, qos = VOLATILE): string[] {
+    const heard: string[] = [];
+    this.domain.createSubscription(this.#endpoint(rosName, qos), ({ payload }) => {
+      heard.push(JSON.parse(string.decodeToJson(payload)).data);
+      this.changed();
+    });
+    return heard;
+  }
+
+  hasHeard(heard: string[], text: string): Promise<void> {
+    return this.until(() => heard.some((other) => other.startsWith(text)));
+  }
+
+  async finds(kind: 'publisher' | 'subscription', rosName: string): Promise<void> {
+    await this.until(() => this.#found(kind, rosName));
+  }
+
+  async misses(kind: 'publisher' | 'subscription', rosName: string): Promise<void> {
+    await this.until(() => !this.#found(kind, rosName));
+  }
+
+  #found(kind: 'publisher' | 'subscription', rosName: string): boolean {
+    return [...this.domain.endpoints()].some((found) => found.kind === kind && found.rosName === rosName);
+  }
+
+  #endpoint(rosName: string, qos: RosQos): RosEndpointOptions {
+    return {
+      rosName,
+      type: 'std_msgs/msg/String',
+      typeHash: string.typeHash,
+      qos,
+      onIncompatible: ({ remote, policy }) => {
+        this.incompatible.push(`${remote.kind} ${remote.rosName}: ${policy}`);
+        this.changed();
+      },
+      onProblem: (problem) => assert.fail(problem),
+    };
+  }
+}
+
+const say = (text: string) => string.encode({ data: text });
+
+/** Publishes a text until it is heard: who listens may have to be found yet. */
+async function repeat(publisher: RosPublisher, text: string, heard: Promise<void>): Promise<void> {
+  publisher.publish(say(text), []);
+  const timer = setInterval(() => publisher.publish(say(text), []), REPEAT);
+  try {
+    await heard;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+const serviceOptions = (rosName: string): RosServiceOptions => ({
+  rosName,
+  type: 'example_interfaces/srv/AddTwoInts',
+  requestHash: request.typeHash,
+  responseHash: response.typeHash,
+});
+
+const add = async (cdr: Buffer): Promise<Buffer> => {
+  const { a, b } = JSON.parse(request.decodeToJson(cdr));
+  return response.encode({ sum: a + b });
+};
+
+/** Declares the suite for one backend. */
+export function describeContract({ name, backend, interfaces, peers }: Contract): void {
+  describe(`the contract of a ROS backend: ${name}`, function () {
+    this.timeout(60_000);
+    const opened: RosDomain[] = [];
+    const entered: Peers[] = [];
+    let domain: number;
+
+    beforeEach(() => {
+      domain = freshDomain();
+    });
+
+    afterEach(async () => {
+      await Promise.all(entered.splice(0).map((peer) => peer.leave()));
+      await Promise.all(opened.splice(0).map((user) => user.close()));
+    });
+
+    async function open(
+      through = backend(),
+      { number = domain, nodeName = 'contract', loopback = interfaces } = {},
+    ): Promise<User> {
+      const user = await through.openDomain({
+        domain: number,
+        range: 'localhost',
+        interfaces: loopback,
+        peers: [],
+        nodeName,
+        bridgeId: nodeName,
+      });
+      opened.push(user);
+      return new User(user);
+    }
+
+    /** Another ROS node, by our own stack in this process. */
+    const openOther = () => open(new RtpsBackend(), { nodeName: 'other', loopback: ['127.0.0.1'] });
+
+    for (const kind of peers) {
+      const enter = (test: Mocha.Context, number = domain): Peers => {
+        const made = kind.enter(test, number);
+        entered.push(made);
+        return made;
+      };
+
+      describe(`with ${kind.name}`, () => {
+        it('hears a talker and is heard, reliably', async function () {
+          const others = enter(this);
+          const user = await open();
+          const heard = user.hear('/spoken');
+          others.talk('/spoken', 'from others', VOLATILE);
+          const listener = others.listen('/said', VOLATILE);
+          await user.hasHeard(heard, 'from others');
+          await repeat(user.publisher('/said'), 'from us', listener.hears('from us'));
+        });
+
+        it('hears a talker and is heard by best effort', async function () {
+          const others = enter(this);
+          const user = await open();
+          const heard = user.hear('/spoken', BEST_EFFORT);
+          others.talk('/spoken', 'from others', BEST_EFFORT);
+          const listener = others.listen('/said', BEST_EFFORT);
+          await user.hasHeard(heard, 'from others');
+          await repeat(user.publisher('/said', BEST_EFFORT), 'from us', listener.hears('from us'));
+        });
+
+        it('is given what a transient-local talker said before, and gives it to late listeners', async function () {
+          const others = enter(this);
+          const user = await open();
+          others.talk('/map', 'their map', LATCHED, true);
+          const publisher = user.publisher('/our_map', { ...LATCHED, depth: 1 });
+          publisher.publish(say('old map'), []);
+          publisher.publish(say('our map'), []);
+          await user.finds('publisher', '/map');
+          const heard = user.hear('/map', LATCHED);
+          await user.hasHeard(heard, 'their map');
+          await others.listen('/our_map', LATCHED).hears('our map');
+        });
+
+        it('names the policy that keeps two from matching', async function () {
+          const others = enter(this);
+          const user = await open();
+          user.hear('/weak');
+          user.publisher('/strong', BEST_EFFORT);
+          user.hear('/fleeting', LATCHED);
+          others.talk('/weak', 'lost', BEST_EFFORT);
+          others.listen('/strong', VOLATILE);
+          others.talk('/fleeting', 'lost', VOLATILE);
+          await user.until(() => new Set(user.incompatible).size === 3);
+          assert.deepEqual([...new Set(user.incompatible)].sort(), [
+            'publisher /fleeting: durability',
+            'publisher /weak: reliability',
+            'subscription /strong: reliability',
+          ]);
+        });
+
+        it('knows the endpoints of others with their types and QoS, as long as they are there', async function () {
+          const others = enter(this);
+          const user = await open();
+          const talker = others.talk('/spoken', 'hello', BEST_EFFORT);
+          const listener = others.listen('/said', VOLATILE);
+          await user.finds('publisher', '/spoken');
+          await user.finds('subscription', '/said');
+          const found = [...user.domain.endpoints()].filter(({ rosName }) =>
+            ['/spoken', '/said'].includes(rosName),
+          );
+          assert.deepEqual(
+            found
+              .map(({ kind, rosName, type, qos }) =>
+                [kind, rosName, type, qos.reliability, qos.durability].join(' '),
+              )
+              .sort(),
+            [
+              'publisher /spoken std_msgs/msg/String best-effort volatile',
+              'subscription /said std_msgs/msg/String reliable volatile',
+            ],
+          );
+          assert.ok(user.domain.participants > 0);
+          await talker.stop();
+          await user.misses('publisher', '/spoken');
+          await listener.stop();
+          await user.misses('subscription', '/said');
+        });
+
+        it('calls a service, and knows its servers', async function () {
+          const others = enter(this);
+          const user = await open();
+          const client = user.domain.createServiceClient(serviceOptions('/robot1/add'), () => user.changed());
+          const server = others.serve('/robot1/add');
+          const call = async (a: number, b: number) =>
+            JSON.parse(response.decodeToJson(await client.call(request.encode({ a, b }), PATIENCE))).sum;
+          assert.equal(await call(40, 2), 42);
+          assert.deepEqual(await Promise.all([call(1, 2), call(3, -4), call(5, 6)]), [3, -1, 11]);
+          await user.until(() => client.servers === 1);
+          const servers = [...user.domain.services()].filter(({ rosName }) => rosName === '/robot1/add');
+          assert.deepEqual(
+            servers.map(({ kind, type }) => [kind, type]),
+            [['server', 'example_interfaces/srv/AddTwoInts']],
+          );
+          await server.stop();
+          await user.until(() => client.servers === 0);
+        });
+
+        it('serves a service', async function () {
+          const others = enter(this);
+          const user = await open();
+          user.domain.createServiceServer(serviceOptions('/robot1/add'), add);
+          assert.equal(await others.call('/robot1/add', 30, 12), 42);
+          assert.equal(await others.call('/robot1/add', 5, -12), -7);
+        });
+
+        it('keeps two domains apart', async function () {
+          const elsewhere = freshDomain();
+          const shared = backend();
+          const here = await open(shared);
+          const there = await open(shared, { number: elsewhere });
+          const [heardHere, heardThere] = [here.hear('/spoken'), there.hear('/spoken')];
+          enter(this).talk('/spoken', 'here', VOLATILE);
+          enter(this, elsewhere).talk('/spoken', 'there', VOLATILE);
+          await here.hasHeard(heardHere, 'here');
+          await there.hasHeard(heardThere, 'there');
+          assert.ok(heardHere.every((text) => text.startsWith('here')));
+          assert.ok(heardThere.every((text) => text.startsWith('there')));
+        });
+
+        it('does not hear itself, from the first moment and as a late listener', async function () {
+          const others = enter(this);
+          const user = await open();
+          const heard = user.hear('/shared');
+          const publisher = user.publisher('/shared', LATCHED);
+          const listener = others.listen('/shared', VOLATILE);
+          await repeat(publisher, 'own', listener.hears('own'));
+          const late = user.hear('/shared', LATCHED);
+          others.talk('/shared', 'of others', LATCHED);
+          await user.hasHeard(heard, 'of others');
+          await user.hasHeard(late, 'of others');
+          assert.deepEqual(
+            [...heard, ...late].filter((text) => text.startsWith('own')),
+            [],
+          );
+        });
+      });
+    }
+
+    it('knows the nodes of others with their endpoints, and shows its own', async () => {
+      const user = await open();
+      const other = await openOther();
+      other.publisher('/of_other');
+      user.publisher('/of_user');
+      await user.until(() =>
+        [...user.domain.nodes()].some(
+          ({ name: found, endpoints }) => found === '/other' && endpoints.length > 0,
+        ),
+      );
+      await other.until(() =>
+        [...other.domain.nodes()].some(
+          ({ name: found, endpoints }) => found === '/contract' && endpoints.length > 0,
+        ),
+      );
+      const guids = [...user.domain.endpoints()].map(({ guid }) => guid);
+      const node = [...user.domain.nodes()].find(({ name: found }) => found === '/other');
+      assert.ok(node?.endpoints.some((guid) => guids.includes(guid)));
+    });
+
+    it('carries the samples of one user to the other, with the way they came', async () => {
+      const shared = backend();
+      const [one, two] = [await open(shared), await open(shared, { nodeName: 'second' })];
+      const ways: Array<readonly string[] | undefined> = [];
+      two.domain.createSubscription(
+        {
+          rosName: '/between',
+          type: 'std_msgs/msg/String',
+          typeHash: string.typeHash,
+          qos: VOLATILE,
+          onIncompatible: () => {},
+        },
+        ({ via }) => {
+          ways.push(via);
+          two.changed();
+        },
+      );
+      const publisher = one.publisher('/between');
+      const timer = setInterval(() => publisher.publish(say('hello'), ['far', 'contract']), REPEAT);
+      await two.until(() => ways.length > 0).finally(() => clearInterval(timer));
+      assert.deepEqual(ways[0], ['far', 'contract']);
+      assert.deepEqual([...one.domain.bridges()], ['second']);
+    });
+
+    it('says of a call that nobody serves that it is unavailable', async () => {
+      const user = await open();
+      const client = user.domain.createServiceClient(serviceOptions('/nobody'));
+      await assert.rejects(client.call(request.encode({ a: 1, b: 2 }), 300), {
+        name: 'ServiceError',
+        status: 'unavailable',
+      });
+    });
+
+    it('opens a domain again that was closed', async () => {
+      const shared = backend();
+      const other = await openOther();
+      const heard = other.hear('/again');
+      for (const text of ['first', 'second']) {
+        const user = await open(shared);
+        await repeat(user.publisher('/again'), text, other.hasHeard(heard, text));
+        await user.domain.close();
+        await other.misses('publisher', '/again');
+      }
+    });
+  });
+}
