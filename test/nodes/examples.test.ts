@@ -229,4 +229,46 @@ describe('the examples', function () {
     press('a wrong request');
     assert.match(errorOf((await refused.until(1))[0]), /request a: expected an integer/);
   });
+
+  it('ROS 2 action with feedback', async () => {
+    const domain = freshDomain();
+    await open('ROS 2 action with feedback', (nodes) => {
+      for (const node of nodes) {
+        if (node.type === 'ros-bridge') {
+          const routes = (node.routes as object[]).map((route) => ({ ...route, domain }));
+          Object.assign(node, { domains: [{ id: domain, alias: '' }], routes, interfaces: '127.0.0.1' });
+        }
+        if (node.type === 'inject') node.topic = String(node.topic).replace('/0/', `/${domain}/`);
+        if (node.type === 'function') node.func = String(node.func).replace('}, 500)', '}, 5)');
+      }
+    });
+    await Promise.all(
+      ['call', 'serve'].map((name) =>
+        statusText(nodeOf(name).id, (text) => text.startsWith('no ROS 2 found')),
+      ),
+    );
+    const [goal, refused] = [at('the goal'), at('why not')];
+    /** What was said at a topic of the action. */
+    const said = async (part: string, count: number) => {
+      const topic = `ros/${domain}/fibonacci/@action/${part}`;
+      const messages = () => goal.messages.filter((message) => message.topic === topic);
+      while (messages().length < count) await goal.until(goal.messages.length + 1);
+      return messages().map(({ payload }) => payload as Record<string, unknown>);
+    };
+    press('ten numbers');
+    const [accepted] = await said('goal', 1);
+    assert.equal(accepted?.status, 'accepted');
+    const { goal_id } = accepted as { goal_id: string };
+    const sequence = [0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55];
+    assert.deepEqual(await said('result', 1), [{ goal_id, status: 'succeeded', result: { sequence } }]);
+    const feedback = await said('feedback', 9);
+    assert.deepEqual(feedback.at(-1), { goal_id, feedback: { sequence } });
+    press('no numbers');
+    assert.match(errorOf((await refused.until(1))[0]), /the server has rejected the goal/);
+    press('ten numbers');
+    await said('feedback', 10);
+    press('cancel all');
+    assert.equal((await said('cancel', 1))[0]?.error, 'none');
+    assert.equal((await said('result', 2))[1]?.status, 'canceled');
+  });
 });

@@ -270,6 +270,7 @@ describe('routes of actions', function () {
       const client = await mqtt();
       await client.say('goal', { goal_id: GOAL_ID });
       await there.next();
+      await client.inbox.until(() => client.inbox.texts.some((text) => text.includes('"executing"')));
       there.close();
       const [end] = await client.heard('result', 1);
       assert.deepEqual([end?.goal_id, end?.['@status']], [GOAL_ID, 'unavailable']);
