@@ -1,6 +1,6 @@
 import { parseInterfaces } from '../src/ros/interface-text';
 import type { TypeTableRow } from '../src/ros/type-table';
-import { RosTopicMapping } from '../src/topic/ros-topic';
+import { type RosTopicKind, RosTopicMapping } from '../src/topic/ros-topic';
 import { aliasesOf, type Domain, DomainList, domainsFault, withDomainsOf } from './editor/domain-list';
 import type { EditorNode } from './editor/editor-api';
 import { brokerFault, isWholeNumber, refusedBy } from './editor/form-fault';
@@ -172,7 +172,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     backend.on('change', () => setupFile.toggle(backend.val() !== 'rtps')).trigger('change');
 
     const prefix = $('#node-input-prefix');
-    const topicOf = (domain: DomainId, rosName: string, kind: 'req' | 'action' | undefined) => {
+    const topicOf = (domain: DomainId, rosName: string, kind: RosTopicKind | undefined) => {
       // Only the runtime knows its environment.
       if (typeof domain === 'string') return undefined;
       try {

@@ -47,6 +47,7 @@ export {
   type BridgeSettings,
   BridgeSettingsError,
   type Direction,
+  type ParametersRouteSettings,
   type RouteSettings,
   type ServiceRouteSettings,
   type TopicRouteSettings,

@@ -2,7 +2,7 @@ import type { Direction, RouteKind } from '../../src/ros/bridge-settings';
 import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } from '../../src/ros/names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
 import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
-import { MAX_DOMAIN } from '../../src/topic/ros-topic';
+import { MAX_DOMAIN, type RosTopicKind } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
 import { COMMON_ACTION_TYPES, COMMON_INTERFACE_TYPES, COMMON_SERVICE_TYPES } from './interface-types';
@@ -22,7 +22,7 @@ export interface Route {
   direction: Direction;
   /** Of a topic; absent: `json`. */
   format?: PayloadFormat;
-  /** Of a service or an action, in seconds; absent or blank: the default. */
+  /** Of a service, an action or parameters, in seconds; absent or blank: the default. */
   timeout?: string;
   /** Of an action, likewise: how long a goal may take. */
   resultTimeout?: string;
@@ -37,18 +37,22 @@ const WAYS = [
   'service ros-to-mqtt',
   'action mqtt-to-ros',
   'action ros-to-mqtt',
+  'parameters both',
+  'parameters ros-to-mqtt',
 ] as const;
 /** The level by which the MQTT topic tells a kind. */
-const LEVELS = { topic: undefined, service: 'req', action: 'action' } as const;
+const LEVELS = { topic: undefined, service: 'req', action: 'action', parameters: 'param' } as const;
 const TYPES: Record<RouteKind, readonly string[]> = {
   topic: COMMON_INTERFACE_TYPES,
   service: COMMON_SERVICE_TYPES,
   action: COMMON_ACTION_TYPES,
+  parameters: [],
 };
 const TYPE_FAULTS: Record<RouteKind, (type: string) => string | undefined> = {
   topic: (type) => (type === '' ? undefined : interfaceTypeFault(type)),
   service: serviceTypeFault,
   action: actionTypeFault,
+  parameters: () => undefined,
 };
 const ARROWS: Record<Direction, string> = { 'ros-to-mqtt': '→', 'mqtt-to-ros': '←', both: '⇄' };
 /** The fields for them, and their defaults in seconds. */
@@ -107,7 +111,7 @@ export function domainIn(row: JQuery, selector: string): DomainId {
   return text === '' ? Number.NaN : Number(text);
 }
 
-type TopicOf = (domain: DomainId, rosName: string, kind: (typeof LEVELS)[RouteKind]) => string | undefined;
+type TopicOf = (domain: DomainId, rosName: string, kind: RosTopicKind | undefined) => string | undefined;
 
 /** The editable list of a bridge's routes; each row shows the topic name it stands for. */
 export class RouteList {
@@ -185,12 +189,13 @@ export class RouteList {
   #check(row: JQuery): void {
     const route = routeOf(row);
     showFault(row.find('.mqttros-route-name'), rosNameFault(route.rosName));
-    const placeholder = route.kind === undefined ? 'type' : `${route.kind}Type`;
+    const placeholder = route.kind === 'service' || route.kind === 'action' ? `${route.kind}Type` : 'type';
     row
       .find('.mqttros-route-type')
       .attr('placeholder', this.#node._(`ros-bridge.placeholder.${placeholder}`));
     showFault(row.find('.mqttros-route-type'), typeFault(route));
     row.find('.mqttros-route-format').toggle(route.kind === undefined);
+    row.find('.mqttros-route-type').toggle(route.kind !== 'parameters');
     const timeouts = { timeout: route.kind !== undefined, resultTimeout: route.kind === 'action' };
     for (const [name, isUsed] of Object.entries(timeouts)) {
       const label = row.find(`.mqttros-route-${name}`).toggle(isUsed);
@@ -219,7 +224,7 @@ function routeOf(row: JQuery): Route {
     ...(kind !== 'topic' && { kind }),
     domain: domainIn(row, '.mqttros-route-domain input'),
     rosName: value('.mqttros-route-name'),
-    type: value('.mqttros-route-type'),
+    type: kind === 'parameters' ? '' : value('.mqttros-route-type'),
     direction,
     ...(kind === 'topic' && format !== 'json' && { format }),
     ...(kind !== 'topic' && timeout !== '' && { timeout }),

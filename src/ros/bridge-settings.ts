@@ -16,10 +16,14 @@ import { bridgeIdFault } from './via';
 export type Direction = 'ros-to-mqtt' | 'mqtt-to-ros' | 'both';
 
 /** One bridged name. */
-export type RouteSettings = TopicRouteSettings | ServiceRouteSettings | ActionRouteSettings;
+export type RouteSettings =
+  | TopicRouteSettings
+  | ServiceRouteSettings
+  | ActionRouteSettings
+  | ParametersRouteSettings;
 
-/** What a route's ROS name is the name of. A topic, a service and an action may have the same. */
-export type RouteKind = 'topic' | 'service' | 'action';
+/** What a route's ROS name is the name of; of a node for its parameters. Each kind may have the same. */
+export type RouteKind = 'topic' | 'service' | 'action' | 'parameters';
 
 export interface TopicRouteSettings {
   kind?: 'topic';
@@ -56,6 +60,14 @@ export interface ActionRouteSettings extends Omit<ServiceRouteSettings, 'kind' |
   timeout?: number;
   /** How long an accepted goal may take, in ms; default an hour. */
   resultTimeout?: number;
+}
+
+export interface ParametersRouteSettings extends Omit<ServiceRouteSettings, 'kind' | 'direction'> {
+  kind: 'parameters';
+  /** Empty: the types of parameters are ROS 2's own. */
+  type: string;
+  /** `ros-to-mqtt`: nobody sets them. */
+  direction: 'both' | 'ros-to-mqtt';
 }
 
 /** How a bridge reaches ROS 2. */
@@ -127,6 +139,7 @@ const DIRECTIONS: Record<RouteKind, readonly Direction[]> = {
   topic: ['ros-to-mqtt', 'mqtt-to-ros', 'both'],
   service: ['mqtt-to-ros', 'ros-to-mqtt'],
   action: ['mqtt-to-ros', 'ros-to-mqtt'],
+  parameters: ['both', 'ros-to-mqtt'],
 };
 /** The longest timeout of a call, in ms: a day. */
 const MAX_TIMEOUT = 86_400_000;
@@ -210,9 +223,12 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
   const fault = rosNameFault(rosName) ?? typeFault(kind, type);
   if (fault !== undefined) throw new BridgeSettingsError(fault);
   if (!DIRECTIONS[kind].includes(direction)) refuse('direction', direction, oneOf(DIRECTIONS[kind]));
-  if (route.kind === 'service' || route.kind === 'action') checkTimeout('timeout', route.timeout);
-  else checkTopicRoute(route);
-  if (route.kind === 'action') checkTimeout('result timeout', route.resultTimeout);
+  if (route.kind === 'service' || route.kind === 'action' || route.kind === 'parameters') {
+    checkTimeout('timeout', route.timeout);
+    if (route.kind === 'action') checkTimeout('result timeout', route.resultTimeout);
+    return;
+  }
+  checkTopicRoute(route);
   // MQTT 3.1.1 has neither No Local nor user properties, so nothing would tell the bridge's own messages.
   if (direction === 'both' && settings.mqtt?.protocolVersion === 4) {
     refuse('direction', direction, 'one direction, because the broker is used with MQTT 3.1.1');
@@ -222,6 +238,8 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
 function typeFault(kind: RouteKind, type: string): string | undefined {
   if (kind === 'service') return serviceTypeFault(type);
   if (kind === 'action') return actionTypeFault(type);
+  if (kind === 'parameters')
+    return type === '' ? undefined : `type: expected none for parameters, got "${type}"`;
   return type === '' ? undefined : interfaceTypeFault(type);
 }
 

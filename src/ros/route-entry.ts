@@ -95,7 +95,7 @@ export class RouteEntry {
       return;
     }
     const { type, rosName } = this.settings;
-    if (type !== '') {
+    if (type !== '' || this.settings.kind === 'parameters') {
       this.#openAs(type, this.#domain);
       return;
     }

@@ -1,13 +1,13 @@
 import type { RouteSettings } from './bridge-settings';
 import { actionsAmong } from './ros-action';
-import type { RosDomain } from './ros-backend';
+import type { RosDomain, RosServiceEndpoint } from './ros-backend';
 
 /** What others have on the ROS name of a route now, of its type. */
 export interface RoutePeers {
   /** Of a topic. */
   publishers?: number;
   subscriptions?: number;
-  /** Of a service or an action. */
+  /** Of a service or an action; of parameters the nodes that have them. */
   servers?: number;
   clients?: number;
 }
@@ -24,6 +24,11 @@ export function routePeers(
     const others = [...(kind === 'action' ? actionsAmong(services) : services)].filter(isOfRoute);
     const servers = others.filter((other) => other.kind === 'server').length;
     return { servers, clients: others.length - servers };
+  }
+  if (kind === 'parameters') {
+    const service = `${rosName}/get_parameters`;
+    const isNode = (other: RosServiceEndpoint) => other.kind === 'server' && other.rosName === service;
+    return { servers: [...(domain?.services() ?? [])].filter(isNode).length };
   }
   const others = [...(domain?.endpoints() ?? [])].filter(isOfRoute);
   const publishers = others.filter((other) => other.kind === 'publisher').length;

@@ -1,4 +1,4 @@
-import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
+import type { RosTopic, RosTopicKind, RosTopicMapping } from '../topic/ros-topic';
 import { ActionCallRoute } from './action-call-route';
 import { ActionServeRoute } from './action-serve-route';
 import type { RouteConnection } from './bridge-connection';
@@ -7,6 +7,7 @@ import { type BridgeSettings, checkRoute, type RouteKind, type RouteSettings } f
 import { HeldMemory } from './early-messages';
 import type { InterfaceLibrary } from './interface-library';
 import type { MessageDefinition } from './message-definition';
+import { ParametersRoute } from './parameters-route';
 import type { RosDomain } from './ros-backend';
 import type { RouteName, RouteStatus } from './ros-worker-messages';
 import { RouteEntry } from './route-entry';
@@ -36,7 +37,7 @@ export interface RouteTableParts {
   changed(): void;
 }
 
-const ROUTE_KINDS: readonly RouteKind[] = ['topic', 'service', 'action'];
+const ROUTE_KINDS: readonly RouteKind[] = ['topic', 'service', 'action', 'parameters'];
 
 /** The routes of a bridge, each known by a key that no later one gets again. */
 export class RouteTable {
@@ -118,9 +119,9 @@ export class RouteTable {
 
   /** The route of an MQTT topic: different things may have one name, and then the kind tells them apart. */
   find({ domain, rosName, kind }: RosTopic): RouteEntry | undefined {
-    const wanted = kind === undefined ? 'topic' : kind === 'action' ? 'action' : 'service';
-    const others = ROUTE_KINDS.map((each) => this.#listed.get(nameKey(each, domain, rosName)));
-    return this.#listed.get(nameKey(wanted, domain, rosName)) ?? others.find((entry) => entry !== undefined);
+    const entry = (of: RouteKind) => this.#listed.get(nameKey(of, domain, rosName));
+    const wanted = kind && KIND_OF[kind];
+    return (wanted && entry(wanted)) ?? ROUTE_KINDS.map(entry).find((each) => each !== undefined);
   }
 
   /** Whether a topic has a route of its own. */
@@ -200,6 +201,14 @@ function nameKey(kind: RouteKind = 'topic', domain: number, rosName: string): st
   return `${kind} ${domain}${rosName}`;
 }
 
+/** Which routes have topics of a kind. */
+const KIND_OF: Partial<Record<RosTopicKind, RouteKind>> = {
+  req: 'service',
+  rep: 'service',
+  action: 'action',
+  param: 'parameters',
+};
+
 function makeRoute(settings: RouteSettings, context: RouteContext): BridgeRoute {
   switch (settings.kind) {
     case 'service':
@@ -210,6 +219,8 @@ function makeRoute(settings: RouteSettings, context: RouteContext): BridgeRoute 
       return settings.direction === 'mqtt-to-ros'
         ? new ActionCallRoute(settings, context)
         : new ActionServeRoute(settings, context);
+    case 'parameters':
+      return new ParametersRoute(settings, context);
     default:
       return new TopicRoute(settings, context);
   }

@@ -448,6 +448,26 @@ inEachEditor('the forms', (session) => {
       assert.deepEqual(await editor.invalidNodes(), []);
     });
 
+    it('makes a route one of the parameters of a node, which have no type', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await route(0).locator('.mqttros-route-way').selectOption('parameters ros-to-mqtt');
+      await editor.enter(route(0).locator('.mqttros-route-name'), '/camera');
+      assert.equal(await route(0).locator('.mqttros-route-type').isVisible(), false);
+      assert.equal(await route(0).locator('.mqttros-route-topic').textContent(), '→ ros/46/camera/@param');
+      await editor.done();
+      const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
+      const rosName = '/camera';
+      assert.deepEqual(routes[0], {
+        kind: 'parameters',
+        domain: 46,
+        rosName,
+        type: '',
+        direction: 'ros-to-mqtt',
+      });
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+
     it('changes nothing by being opened and closed', async () => {
       const { editor } = session;
       const before = await saved(id('ros-bridge'));

@@ -106,7 +106,7 @@ export class TestBridge extends Watch {
       const subscribed = seen.subscribed !== false;
       const found =
         seen.kind !== 'topic'
-          ? seen.servers === servers && seen.clients === clients
+          ? seen.servers === servers && (seen.clients ?? 0) === clients
           : seen.publishers === publishers && seen.subscriptions === subscriptions;
       return connected && subscribed && found;
     });

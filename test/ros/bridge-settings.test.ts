@@ -90,8 +90,8 @@ describe('bridge settings', () => {
     direction: 'mqtt-to-ros',
   };
   const serviceFaults: Array<[Record<string, unknown>, string]> = [
-    [{ kind: 'task' }, 'kind: expected one of topic, service, action, got "task"'],
-    [{ kind: 'toString' }, 'kind: expected one of topic, service, action, got "toString"'],
+    [{ kind: 'task' }, 'kind: expected one of topic, service, action, parameters, got "task"'],
+    [{ kind: 'toString' }, 'kind: expected one of topic, service, action, parameters, got "toString"'],
     [
       { type: 'std_msgs/msg/String' },
       '"std_msgs/msg/String" is not a service type like "std_srvs/srv/Trigger"',

@@ -1,0 +1,233 @@
+import { shown } from '../topic/topic-name';
+import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
+import type { RouteContext } from './bridge-route';
+import { MessageCodec } from './message-codec';
+import { kindOf, type ParameterValue, plainValue } from './parameter-value';
+import type { RosSubscription } from './ros-backend';
+import { countDrop, type RouteCounts } from './route-counts';
+
+const EVENTS = '/parameter_events';
+const EVENT_TYPE = 'rcl_interfaces/msg/ParameterEvent';
+/** As ROS 2 publishes them. Source: rclcpp, ParameterEventsQoS. */
+const EVENT_QOS = { reliability: 'reliable', durability: 'volatile', depth: 1000 } as const;
+/** How long after a failure the node is asked again, in ms: it may be there before it answers. */
+const RETRY = 1000;
+/** Parameters of one node that are mirrored; of more the first by name. */
+const MAX_PARAMETERS = 500;
+
+interface Parameter {
+  name: string;
+  value: ParameterValue;
+}
+
+export interface ParameterMirrorOptions {
+  context: RouteContext;
+  counts: RouteCounts;
+  domain: number;
+  /** The node's name. */
+  node: string;
+  /** Asks the node for all its parameters; rejects when it does not say. */
+  read(): Promise<Map<string, ParameterValue>>;
+  /** A fault in words that nobody else is told. */
+  fail(fault: string): void;
+}
+
+/**
+ * The values of a node's parameters as retained messages, `<…>/@param/value/<name>`: read when the node appears, and kept
+ * up by its events. They are removed when the node goes.
+ */
+export class ParameterMirror {
+  readonly #options: ParameterMirrorOptions;
+  readonly #codec: MessageCodec;
+  readonly #prefix: string;
+  /** What the node is known to have. */
+  #values = new Map<string, ParameterValue>();
+  /** Topic names of values that the broker has stored, of this or an earlier run. */
+  readonly #stored = new Set<string>();
+  #subscription: BridgeSubscription | undefined;
+  #events: RosSubscription | undefined;
+  #present = false;
+  #reading: Promise<void> | undefined;
+  #readAgain = false;
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(options: ParameterMirrorOptions) {
+    const { context, domain, node } = options;
+    this.#options = options;
+    this.#codec = MessageCodec.for(context.library, EVENT_TYPE);
+    this.#prefix = `${context.mapping.toMqtt(domain, node, 'param', ['value'])}/`;
+  }
+
+  /** The values that are known of the node; none while they are not. */
+  get values(): ReadonlyMap<string, ParameterValue> | undefined {
+    return this.#present && this.#reading === undefined ? this.#values : undefined;
+  }
+
+  /** See `BridgeRoute.subscribed`. */
+  get subscribed(): boolean | undefined {
+    return this.#subscription?.granted;
+  }
+
+  open(): void {
+    const { context, fail } = this.#options;
+    this.#subscription = context.connection?.subscribe(
+      `${this.#prefix}#`,
+      {
+        message: (message) => this.#noteStored(message),
+        result: (error) => {
+          if (error === undefined) this.#publishAll();
+          else fail(error.message);
+          context.changed();
+        },
+      },
+      { retained: true },
+    );
+    this.#events = context.domain.createSubscription(
+      {
+        rosName: EVENTS,
+        type: EVENT_TYPE,
+        typeHash: this.#codec.typeHash,
+        qos: EVENT_QOS,
+        onIncompatible: ({ policy }) => fail(`a publisher of ${EVENTS} does not match by its ${policy}`),
+        onProblem: fail,
+      },
+      ({ payload }) => this.#hear(payload),
+    );
+  }
+
+  close(): void {
+    // What was published stays at the broker: the node is still there.
+    this.#present = false;
+    clearTimeout(this.#retry);
+    this.#values = new Map();
+    this.#events?.close();
+    this.#subscription?.close();
+  }
+
+  /** The node has appeared, was started anew, or is gone. */
+  nodeChanged(present: boolean): void {
+    this.#present = present;
+    clearTimeout(this.#retry);
+    if (present) this.#read();
+    else this.#take(new Map());
+  }
+
+  #read(): void {
+    clearTimeout(this.#retry);
+    if (this.#reading !== undefined) {
+      this.#readAgain = true;
+      return;
+    }
+    this.#readAgain = false;
+    this.#reading = this.#options
+      .read()
+      .then(
+        (values) => {
+          if (this.#present && !this.#readAgain) this.#take(values);
+        },
+        // Who left is not there to answer, and its successor is asked again.
+        ({ message }: Error) => {
+          if (!this.#present || this.#readAgain) return;
+          this.#options.fail(message);
+          this.#retry = setTimeout(() => this.#read(), RETRY);
+        },
+      )
+      .finally(() => {
+        this.#reading = undefined;
+        if (this.#present && this.#readAgain) this.#read();
+      });
+  }
+
+  #take(values: Map<string, ParameterValue>): void {
+    const names = [...values.keys()].sort().slice(0, MAX_PARAMETERS);
+    if (names.length < values.size)
+      this.#options.fail(`only ${MAX_PARAMETERS} of its ${values.size} parameters are mirrored`);
+    const before = this.#values;
+    this.#values = new Map(names.map((name) => [name, values.get(name) as ParameterValue]));
+    for (const name of before.keys()) if (!this.#values.has(name)) this.#remove(name);
+    for (const [name, value] of this.#values) {
+      if (JSON.stringify(before.get(name)) !== JSON.stringify(value)) this.#publish(name, value);
+    }
+    if (this.#present) this.#removeStale();
+  }
+
+  #hear(payload: Buffer): void {
+    let event: Record<'new_parameters' | 'changed_parameters' | 'deleted_parameters', Parameter[]> & {
+      node: string;
+    };
+    try {
+      event = JSON.parse(this.#codec.decodeToJson(payload));
+    } catch (error) {
+      countDrop(this.#options.counts, 'invalid');
+      this.#options.fail(`${EVENTS}: ${(error as Error).message}`);
+      return;
+    }
+    if (event.node !== this.#options.node || !this.#present) return;
+    this.#options.counts.rosReceived++;
+    // What is being read may be older than the event.
+    if (this.#reading !== undefined) this.#readAgain = true;
+    for (const { name, value } of [...event.new_parameters, ...event.changed_parameters]) {
+      if (!this.#values.has(name) && this.#values.size >= MAX_PARAMETERS) continue;
+      this.#values.set(name, value);
+      this.#publish(name, value);
+    }
+    for (const { name } of event.deleted_parameters) if (this.#values.delete(name)) this.#remove(name);
+  }
+
+  /** After each connect: meanwhile the broker may have lost what it had stored. */
+  #publishAll(): void {
+    for (const [name, value] of this.#values) this.#publish(name, value);
+  }
+
+  #noteStored({ topic, payload }: IncomingMessage): void {
+    if (payload.length === 0) this.#stored.delete(topic);
+    else if (this.#stored.size < 2 * MAX_PARAMETERS) this.#stored.add(topic);
+    if (this.values !== undefined) this.#removeStale();
+  }
+
+  /** What an earlier run has published, and the node has no more. */
+  #removeStale(): void {
+    for (const topic of [...this.#stored]) {
+      if (this.#values.has(topic.slice(this.#prefix.length))) continue;
+      this.#stored.delete(topic);
+      this.#send(topic, '', {});
+    }
+  }
+
+  #publish(name: string, value: ParameterValue): void {
+    const topic = this.#topicOf(name);
+    if (topic === undefined) return;
+    this.#send(topic, JSON.stringify(plainValue(value)), { 'ros-parameter-type': kindOf(value) });
+    this.#stored.add(topic);
+  }
+
+  #remove(name: string): void {
+    const topic = this.#topicOf(name);
+    if (topic === undefined) return;
+    this.#stored.delete(topic);
+    this.#send(topic, '', {});
+  }
+
+  /** `undefined`, and reported, where the name cannot be part of a topic name. */
+  #topicOf(name: string): string | undefined {
+    const { context, domain, node, fail } = this.#options;
+    try {
+      return context.mapping.toMqtt(domain, node, 'param', ['value', ...name.split('/')]);
+    } catch (error) {
+      fail(`"${shown(name)}" is not mirrored: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  #send(topic: string, payload: string, facts: Record<string, string>): void {
+    const { context, counts } = this.#options;
+    // Published when there is a connection.
+    if (context.connection?.connected !== true) return;
+    const userProperties = { ...facts, 'ros-via': context.bridgeId };
+    const properties = { contentType: 'application/json', payloadFormatIndicator: true, userProperties };
+    context.connection.publish({ topic, payload, qos: 1, retain: true, properties }, (undelivered) => {
+      if (undelivered === undefined) counts.mqttPublished++;
+      else countDrop(counts, undelivered);
+    });
+  }
+}

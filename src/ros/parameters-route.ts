@@ -1,0 +1,194 @@
+import type { RosTopic } from '../topic/ros-topic';
+import type { BridgeRoute, RouteContext } from './bridge-route';
+import type { ParametersRouteSettings } from './bridge-settings';
+import { failedReply, type MqttRequest, MqttRequests } from './mqtt-requests';
+import { kindsOf, ParameterClient, plainValues } from './parameter-client';
+import { ParameterMirror } from './parameter-mirror';
+import { ServiceError } from './ros-service';
+import { countDrop, newRouteCounts } from './route-counts';
+import { DEFAULT_TIMEOUT, DROP_REASON } from './service-codec';
+
+const OPERATIONS = ['get', 'set', 'list'] as const;
+type Operation = (typeof OPERATIONS)[number];
+
+/** Operations of one route that wait for the node; what comes above that is refused as `unavailable`. */
+const MAX_OPERATIONS = 100;
+
+/** The parameters of one node: MQTT clients and the flow get, set and list them, and the broker stores their values. */
+export class ParametersRoute implements BridgeRoute {
+  readonly settings: ParametersRouteSettings;
+  readonly topic: string;
+  readonly counts = newRouteCounts();
+  readonly #context: RouteContext;
+  readonly #requests: MqttRequests[];
+  readonly #mirror: ParameterMirror;
+  #client: ParameterClient | undefined;
+  #operations = 0;
+  #problem: string | undefined;
+
+  constructor(settings: ParametersRouteSettings, context: RouteContext) {
+    const { domain, rosName: node } = settings;
+    const { counts } = this;
+    const fail = (fault: string) => this.#fail(`parameters of ${node}: ${fault}`);
+    this.settings = settings;
+    this.topic = context.mapping.toMqtt(domain, node, 'param');
+    this.#context = context;
+    this.#requests = OPERATIONS.map((operation) => {
+      const topic = `${this.topic}/${operation}`;
+      const replyPrefix = `${topic}/@rep/`;
+      const type = 'rcl_interfaces/msg/ParameterValue';
+      return new MqttRequests({ context, counts, topic, replyPrefix, type, fail }, (request) => {
+        void this.#serve(operation, request);
+      });
+    });
+    const read = async () => {
+      const values = await this.#connected().values(this.#timeout);
+      this.#problem = undefined;
+      return values;
+    };
+    this.#mirror = new ParameterMirror({ context, counts, domain, node, read, fail });
+  }
+
+  /** The last fault of this route, until an operation succeeds again. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  get subscribed(): boolean | undefined {
+    const all = [this.#mirror.subscribed, ...this.#requests.map(({ subscribed }) => subscribed)];
+    return all.includes(undefined) ? undefined : all.every((granted) => granted);
+  }
+
+  open(): void {
+    const { domain, library, changed } = this.#context;
+    let nodes = 0;
+    this.#client = new ParameterClient(domain, library, this.settings.rosName, () => {
+      const now = this.#client?.nodes ?? 0;
+      // A node that was started anew may be there before the old one is known to be gone.
+      if (now !== nodes) this.#mirror.nodeChanged(now > 0);
+      nodes = now;
+      changed();
+    });
+    this.#mirror.open();
+    for (const requests of this.#requests) requests.open();
+  }
+
+  close(): void {
+    for (const requests of this.#requests) requests.close();
+    this.#mirror.close();
+    this.#client?.close();
+  }
+
+  publish({ kind, rest = [] }: RosTopic, payload: unknown): Promise<string> {
+    const operation = OPERATIONS.find((each) => kind === 'param' && rest.length === 1 && rest[0] === each);
+    if (operation === undefined) {
+      const topics = OPERATIONS.map((each) => `${this.topic}/${each}`);
+      throw new Error(`parameters of ${this.settings.rosName}: expected a message for ${topics.join(', ')}`);
+    }
+    return this.#operate(operation, payload, this.#timeout);
+  }
+
+  get #timeout(): number {
+    return this.settings.timeout ?? DEFAULT_TIMEOUT;
+  }
+
+  /** Replies whatever happens; what an MQTT client is told the bridge's owner is told too. */
+  async #serve(
+    operation: Operation,
+    { payload, patience = this.#timeout, reply }: MqttRequest,
+  ): Promise<void> {
+    try {
+      reply('ok', await this.#operate(operation, payload, Math.min(patience, this.#timeout)));
+    } catch (error) {
+      const { status, message } = error as ServiceError;
+      reply(status, failedReply(status, message));
+      this.#context.report(message);
+    }
+  }
+
+  /** The answer's JSON text. Rejects with ServiceError. */
+  async #operate(operation: Operation, payload: unknown, timeout: number): Promise<string> {
+    try {
+      if (this.#operations >= MAX_OPERATIONS) {
+        throw this.#error(operation, 'unavailable', `${MAX_OPERATIONS} others wait for the node`);
+      }
+      this.#operations++;
+      this.counts.rosPublished++;
+      const answer = await this.#run(operation, this.#parse(operation, payload), timeout).finally(() => {
+        this.#operations--;
+      });
+      this.counts.rosReceived++;
+      this.#problem = undefined;
+      return JSON.stringify(answer);
+    } catch (error) {
+      const { status, message } = error as ServiceError;
+      countDrop(this.counts, DROP_REASON[status]);
+      this.#problem = message;
+      this.#context.changed();
+      throw error;
+    }
+  }
+
+  async #run(operation: Operation, request: unknown, timeout: number): Promise<unknown> {
+    const client = this.#connected();
+    switch (operation) {
+      case 'list':
+        return client.list(request, timeout);
+      case 'get': {
+        const names = this.#namesIn(request);
+        const values = plainValues(await client.values(timeout, names));
+        return { ...Object.fromEntries((names ?? []).map((name) => [name, null])), ...values };
+      }
+      case 'set': {
+        if (this.settings.direction === 'ros-to-mqtt') {
+          throw this.#error('set', 'bad-request', 'the route does not allow it');
+        }
+        const plain = this.#plainIn(request);
+        const present = this.#mirror.values ?? (await client.values(timeout));
+        return client.set(plain, kindsOf(present), timeout);
+      }
+    }
+  }
+
+  #parse(operation: Operation, payload: unknown): unknown {
+    const text = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.toString() : undefined;
+    if (payload === undefined || text === '') return {};
+    if (text === undefined) return payload;
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw this.#error(operation, 'bad-request', `not valid JSON: ${(error as Error).message}`);
+    }
+  }
+
+  /** All, where none are named. */
+  #namesIn(request: unknown): string[] | undefined {
+    const named = isObject(request) ? request.names : request;
+    if (named === undefined) return undefined;
+    if (Array.isArray(named) && named.every((name) => typeof name === 'string')) return named;
+    throw this.#error('get', 'bad-request', 'expected a list of names, or {"names": […]}');
+  }
+
+  #plainIn(request: unknown): Map<string, unknown> {
+    if (isObject(request) && Object.keys(request).length > 0) return new Map(Object.entries(request));
+    throw this.#error('set', 'bad-request', 'expected an object with a value for each name');
+  }
+
+  #connected(): ParameterClient {
+    if (this.#client === undefined) throw this.#error('get', 'unavailable', 'the route is not open');
+    return this.#client;
+  }
+
+  #error(operation: Operation, status: ServiceError['status'], reason: string): ServiceError {
+    return new ServiceError(`${this.settings.rosName}/${operation}_parameters`, status, reason);
+  }
+
+  #fail(problem: string): void {
+    if (problem !== this.#problem) this.#context.report(problem);
+    this.#problem = problem;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict';
+import { Connection } from '../../src/client/connection';
+import { Requester } from '../../src/client/requester';
+import type {
+  BridgeMqttSettings,
+  BridgeSettings,
+  ParametersRouteSettings,
+} from '../../src/ros/bridge-settings';
+import { InterfaceLibrary } from '../../src/ros/interface-library';
+import { MessageCodec } from '../../src/ros/message-codec';
+import { kindOf, type ParameterValue, parameterValue } from '../../src/ros/parameter-value';
+import type { RosDomain, RosPublisher } from '../../src/ros/ros-backend';
+import { RosThread } from '../../src/ros/ros-thread';
+import { RtpsBackend } from '../../src/ros/rtps-backend';
+import { ServiceCodec } from '../../src/ros/service-codec';
+import { Mosquitto } from '../client/mosquitto';
+import { connected, Inbox, settingsFor } from '../client/observed';
+import { freshDomain } from '../rtps/fixture';
+import { TestBridge } from './bridge-fixture';
+
+const NODE = '/robot1/camera';
+const library = InterfaceLibrary.bundled();
+const EVENT = MessageCodec.for(library, 'rcl_interfaces/msg/ParameterEvent');
+
+interface Parameter {
+  name: string;
+  value: ParameterValue;
+}
+
+/** A ROS node with parameters, which answers as those of rclcpp do. */
+class ParameterNode {
+  answers: boolean;
+  readonly #user: RosDomain;
+  readonly #values: Map<string, ParameterValue>;
+  readonly #events: RosPublisher;
+
+  private constructor(user: RosDomain, values: Record<string, unknown>, answers: boolean) {
+    this.answers = answers;
+    this.#user = user;
+    this.#values = new Map(Object.entries(values).map(([name, plain]) => [name, parameterValue(plain)]));
+    this.#events = user.createPublisher({
+      rosName: '/parameter_events',
+      type: EVENT.type,
+      typeHash: EVENT.typeHash,
+      qos: { reliability: 'reliable', durability: 'volatile', depth: 1000 },
+      onIncompatible: () => {},
+      onProblem: () => {},
+    });
+    this.#serve('list_parameters', 'ListParameters', () => ({ result: { names: [...this.#values.keys()] } }));
+    this.#serve('get_parameters', 'GetParameters', ({ names }: { names: string[] }) => ({
+      // rclcpp says nothing at all where one is not declared.
+      values: names.every((name) => this.#values.has(name))
+        ? names.map((name) => this.#values.get(name))
+        : [],
+    }));
+    this.#serve('set_parameters', 'SetParameters', ({ parameters }: { parameters: Parameter[] }) => ({
+      results: parameters.map((parameter) => this.#set(parameter)),
+    }));
+  }
+
+  static async start(
+    domain: number,
+    values: Record<string, unknown>,
+    answers = true,
+  ): Promise<ParameterNode> {
+    const user = await new RtpsBackend().openDomain({
+      domain,
+      range: 'localhost',
+      interfaces: ['127.0.0.1'],
+      peers: [],
+      nodeName: 'camera',
+      bridgeId: 'peer',
+    });
+    return new ParameterNode(user, values, answers);
+  }
+
+  /** Tells of parameters as the node itself changes them. */
+  change(changed: Record<string, unknown>, deleted: string[] = [], node = NODE): void {
+    const parameters = Object.entries(changed).map(([name, plain]) => ({
+      name,
+      value: parameterValue(plain),
+    }));
+    if (node === NODE) for (const { name, value } of parameters) this.#values.set(name, value);
+    const deleted_parameters = deleted.map((name) => ({ name }));
+    for (const name of deleted) this.#values.delete(name);
+    this.#events.publish(EVENT.encode({ node, changed_parameters: parameters, deleted_parameters }), []);
+  }
+
+  stop(): Promise<void> {
+    return this.#user.close();
+  }
+
+  #set({ name, value }: Parameter): { successful: boolean; reason: string } {
+    const present = this.#values.get(name);
+    if (present === undefined)
+      return { successful: false, reason: `parameter '${name}' has not been declared` };
+    if (present.type !== value.type) return { successful: false, reason: `wrong type: ${kindOf(value)}` };
+    this.#values.set(name, value);
+    this.#events.publish(EVENT.encode({ node: NODE, changed_parameters: [{ name, value }] }), []);
+    return { successful: true, reason: '' };
+  }
+
+  #serve<Request>(name: string, type: string, answer: (request: Request) => unknown): void {
+    const codec = new ServiceCodec(library, `${NODE}/${name}`, `rcl_interfaces/srv/${type}`);
+    this.#user.createServiceServer(codec.service, async (cdr) => {
+      if (!this.answers) throw new Error('busy');
+      return codec.encodeResponse(answer(JSON.parse(codec.decodeRequest(cdr)) as Request));
+    });
+  }
+}
+
+describe('routes of parameters', function () {
+  this.timeout(30_000);
+  const thread = new RosThread();
+  const opened: Array<() => Promise<unknown>> = [];
+  let mosquitto: Mosquitto;
+  let domain: number;
+
+  before(async function () {
+    mosquitto = await Mosquitto.start(this);
+  });
+  after(() => mosquitto?.stop());
+  beforeEach(() => {
+    domain = freshDomain();
+  });
+  afterEach(async () => {
+    for (const close of opened.splice(0).reverse()) await close();
+  });
+
+  const parameters = (change: Partial<ParametersRouteSettings> = {}): ParametersRouteSettings => ({
+    kind: 'parameters',
+    domain,
+    rosName: NODE,
+    type: '',
+    direction: 'both',
+    timeout: 20_000,
+    ...change,
+  });
+  const mqtt = (protocolVersion: 4 | 5 = 5): BridgeMqttSettings => ({
+    target: { url: mosquitto.url },
+    protocolVersion,
+    clientId: `bridge-${Math.random().toString(36).slice(2, 10)}`,
+    keepAlive: 60,
+  });
+  const open = async (change: Partial<BridgeSettings> & Pick<BridgeSettings, 'routes'>) => {
+    const bridge = await TestBridge.open(thread, { domains: [domain], ...change });
+    opened.push(() => bridge.close());
+    return bridge;
+  };
+  const client = async (protocolVersion: 4 | 5 = 5): Promise<Connection> => {
+    const connection = new Connection(settingsFor(mosquitto.url, protocolVersion));
+    opened.push(() => connection.close());
+    connection.open();
+    await connected(connection);
+    return connection;
+  };
+  const node = async (values: Record<string, unknown>, answers?: boolean): Promise<ParameterNode> => {
+    const started = await ParameterNode.start(domain, values, answers);
+    opened.push(() => started.stop());
+    return started;
+  };
+  const topic = (rest: string) => `ros/${domain}${NODE}/@param/${rest}`;
+  /** What is stored of the node, by name. */
+  const stored = async () => {
+    const prefix = topic('value/');
+    const inbox = await Inbox.on(await client(), `${prefix}#`, 1, { retainAsPublished: true });
+    const values = () =>
+      Object.fromEntries(
+        inbox.messages
+          .map((message) => [message.topic.slice(prefix.length), String(message.payload)] as const)
+          .filter(([name], index, all) => all.findLastIndex(([other]) => other === name) === index)
+          .filter(([, text]) => text !== ''),
+      );
+    const until = async (wanted: Record<string, string>) => {
+      const text = JSON.stringify(Object.entries(wanted).sort());
+      await inbox.until(() => JSON.stringify(Object.entries(values()).sort()) === text);
+    };
+    return { inbox, until };
+  };
+
+  for (const version of [5, 4] as const) {
+    it(`are listed, got and set by clients of MQTT ${version === 5 ? '5' : '3.1.1'}`, async () => {
+      await node({ rate: { type: 'double', value: 30 }, frame_id: 'camera', depth: 4 });
+      const bridge = await open({ routes: [parameters()], mqtt: mqtt(version) });
+      await bridge.ready({ servers: 1 });
+      const requester = new Requester(await client(version), 'reply');
+      opened.push(async () => requester.close());
+      const ask = async (operation: string, request: string) => {
+        const reply = await requester.request(topic(operation), request, { qos: 1, retain: false }, 20);
+        return JSON.parse(String(reply.payload));
+      };
+      assert.deepEqual(await ask('list', ''), { names: ['rate', 'frame_id', 'depth'], prefixes: [] });
+      assert.deepEqual(await ask('get', ''), { rate: 30, frame_id: 'camera', depth: 4 });
+      assert.deepEqual(await ask('get', '["depth","nothing"]'), { depth: 4, nothing: null });
+      // The number is what the parameter is.
+      assert.deepEqual(await ask('set', '{"rate":15,"depth":5,"nothing":1}'), {
+        rate: { successful: true, reason: '' },
+        depth: { successful: true, reason: '' },
+        nothing: { successful: false, reason: "parameter 'nothing' has not been declared" },
+      });
+      assert.deepEqual(await ask('get', '{"names":["rate"]}'), { rate: 15 });
+    });
+  }
+
+  it('have all kinds of values', async () => {
+    const values = {
+      a: true,
+      b: { type: 'integer', value: '9007199254740993' },
+      c: { type: 'double', value: 'NaN' },
+      d: 'text',
+      e: { type: 'byte_array', value: 'AAH/' },
+      f: [true, false],
+      g: [1, -2],
+      h: [0.5, 1],
+      i: ['x', ''],
+      j: null,
+    };
+    await node(values);
+    const { handle } = await open({ routes: [parameters()] });
+    const plain = { ...values, b: '9007199254740993', c: 'NaN', e: 'AAH/' };
+    assert.deepEqual(await handle.publish(topic('get'), undefined), plain);
+    const { j, ...set } = plain;
+    const results = (await handle.publish(topic('set'), set)) as Record<string, { successful: boolean }>;
+    assert.deepEqual(
+      Object.entries(results).filter(([, { successful }]) => !successful),
+      [],
+    );
+    assert.deepEqual(await handle.publish(topic('get'), undefined), plain);
+  });
+
+  it('say what is wrong with a request, and that there is no such node', async () => {
+    const bridge = await open({ routes: [parameters({ timeout: 50 })] });
+    const refused = (operation: string, request: unknown, message: string) =>
+      assert.rejects(bridge.handle.publish(topic(operation), request), {
+        message: `service ${NODE}/${operation}_parameters: ${message}`,
+      });
+    await refused('list', {}, 'no server was found in time');
+    await refused('get', '[', 'not valid JSON: Unexpected end of JSON input');
+    await refused('get', { names: 'rate' }, 'expected a list of names, or {"names": […]}');
+    await refused('set', [], 'expected an object with a value for each name');
+    await bridge.until(() => bridge.route()?.counts?.dropped.invalid === 3);
+    await assert.rejects(bridge.handle.publish(topic('value/rate'), 1), {
+      message: `parameters of ${NODE}: expected a message for ${['get', 'set', 'list'].map(topic).join(', ')}`,
+    });
+  });
+
+  it('are not set where the route is read only', async () => {
+    await node({ depth: 4 });
+    const { handle } = await open({ routes: [parameters({ direction: 'ros-to-mqtt' })] });
+    await assert.rejects(handle.publish(topic('set'), { depth: 5 }), {
+      message: `service ${NODE}/set_parameters: the route does not allow it`,
+    });
+    assert.deepEqual(await handle.publish(topic('get'), ['depth']), { depth: 4 });
+  });
+
+  it('are stored at the broker as they change, and removed when the node goes', async () => {
+    const first = await node({ depth: 4, 'qos./scan.depth': 10, mode: 'a' });
+    const { inbox, until } = await stored();
+    const bridge = await open({ id: 'b1', routes: [parameters()], mqtt: mqtt() });
+    await until({ depth: '4', 'qos./scan.depth': '10', mode: '"a"' });
+    const { retain, properties } =
+      inbox.messages.find((message) => message.topic === topic('value/depth')) ?? {};
+    assert.equal(retain, true);
+    assert.deepEqual({ ...properties?.userProperties }, { 'ros-parameter-type': 'integer', 'ros-via': 'b1' });
+    first.change({ depth: 9 }, [], '/robot2/camera');
+    first.change({ depth: 5, speed: 0.5 }, ['mode']);
+    await until({ depth: '5', 'qos./scan.depth': '10', speed: '0.5' });
+    assert.equal(inbox.texts.includes(`${topic('value/depth')}=9`), false);
+    await bridge.handle.publish(topic('set'), { depth: 6 });
+    await until({ depth: '6', 'qos./scan.depth': '10', speed: '0.5' });
+    first.change({ 'a+b': 1 });
+    const problem = `parameters of ${NODE}: "a+b" is not mirrored: `;
+    await bridge.until(() => bridge.problems[0]?.startsWith(problem) === true);
+    await first.stop();
+    await until({});
+    await node({ depth: 1 });
+    await until({ depth: '1' });
+    assert.equal(bridge.problems.length, 1);
+  });
+
+  it('are stored once a node answers that is there before', async () => {
+    const { until } = await stored();
+    const bridge = await open({ routes: [parameters({ timeout: 50 })], mqtt: mqtt() });
+    const slow = await node({ depth: 4 }, false);
+    await bridge.until(() => bridge.problems.length > 0);
+    assert.match(bridge.problems[0] ?? '', /list_parameters: .* in time$/);
+    slow.answers = true;
+    await until({ depth: '4' });
+    await bridge.until(() => bridge.route()?.problem === undefined);
+  });
+
+  it('of an earlier run are removed when the node is found without them', async () => {
+    const { until } = await stored();
+    const from = await client();
+    for (const name of ['old', 'depth'])
+      await from.publish(topic(`value/${name}`), '7', { qos: 1, retain: true });
+    const bridge = await open({ routes: [parameters()], mqtt: mqtt() });
+    await bridge.ready();
+    await node({ depth: 4 });
+    await until({ depth: '4' });
+    // What stays is there for who comes when the bridge has gone.
+    await bridge.close();
+    await (await stored()).until({ depth: '4' });
+  });
+});
