@@ -6,9 +6,11 @@ import type { BridgeRoute, RouteContext } from './bridge-route';
 import type { ActionRouteSettings } from './bridge-settings';
 import { CdrError } from './message-codec';
 import { type MqttRequest, MqttRequests, type ReplyStatus } from './mqtt-requests';
+import type { Way } from './name-patterns';
 import { ActionError, type GoalStatus, type RosTime } from './ros-action';
 import { ServiceError } from './ros-service';
 import { countDrop, type DropReason, newRouteCounts } from './route-counts';
+import type { Turn } from './route-turn';
 
 /** What may be under way at the same time; what comes above that is refused as `unavailable`. */
 const MAX_UNDER_WAY = { goals: 100, cancels: 100 };
@@ -33,6 +35,7 @@ export class ActionCallRoute implements BridgeRoute {
   readonly #context: RouteContext;
   readonly #topics: ActionTopics;
   readonly #requests: readonly MqttRequests[];
+  readonly turns: Partial<Record<Way, Turn>> = {};
   readonly #underWay = { goals: 0, cancels: 0 };
   #client: ActionClient | undefined;
   /** What the server told last of all its goals. */
@@ -55,8 +58,7 @@ export class ActionCallRoute implements BridgeRoute {
           // Where all hear it, also who has MQTT 3.1.1.
           replyPrefix: topics.of('status'),
           granted: () => {
-            if (part === 'goal' && this.#status !== undefined)
-              topics.store('status', { goals: this.#status });
+            if (part === 'goal') this.#storeStatus();
           },
           fail: (fault) => this.#fail(`${rosName}: ${fault}`),
         },
@@ -89,13 +91,22 @@ export class ActionCallRoute implements BridgeRoute {
       serversChanged: () => this.#serversChanged(),
       problem: (message) => this.#fail(message),
     });
-    for (const requests of this.#requests) requests.open();
+    const turn = this.#context.join('mqtt-to-ros', this.topic, () => this.#storeStatus());
+    this.turns['mqtt-to-ros'] = turn;
+    for (const requests of this.#requests) requests.open(turn);
   }
 
   close(): void {
+    for (const turn of Object.values(this.turns)) turn.close();
     for (const requests of this.#requests) requests.close();
     this.#client?.close();
     this.#client = undefined;
+  }
+
+  /** Where another bridge has the action, that one tells of its goals. */
+  #storeStatus(): void {
+    const isOurs = this.turns['mqtt-to-ros']?.active === true;
+    if (isOurs && this.#status !== undefined) this.#topics.store('status', { goals: this.#status });
   }
 
   publish(topic: RosTopic, payload: unknown): Promise<string> {
@@ -226,7 +237,7 @@ export class ActionCallRoute implements BridgeRoute {
 
   #tellStatus(status: readonly StatusEntry[]): void {
     this.#status = status;
-    this.#topics.store('status', { goals: status });
+    this.#storeStatus();
     this.#topics.tellFlow('status', { goals: status });
   }
 

@@ -5,7 +5,9 @@ import { type ActionMessage, ActionTopics, parseActionMessage } from './action-t
 import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
 import type { BridgeRoute, RouteContext } from './bridge-route';
 import type { ActionRouteSettings } from './bridge-settings';
+import type { Way } from './name-patterns';
 import { countDrop, type DropReason, newRouteCounts } from './route-counts';
+import type { Turn } from './route-turn';
 import type { GoalEnd, ServerGoal } from './server-goal';
 
 /** Messages about one goal that are kept while its acceptance is on its way to the client of ROS. */
@@ -42,6 +44,7 @@ export class ActionServeRoute implements BridgeRoute {
   readonly #topics: ActionTopics;
   /** By the goals' ids. */
   readonly #goals = new Map<string, ServedGoal>();
+  readonly turns: Partial<Record<Way, Turn>> = {};
   #server: ActionServer | undefined;
   #subscription: BridgeSubscription | undefined;
   #problem: string | undefined;
@@ -64,13 +67,10 @@ export class ActionServeRoute implements BridgeRoute {
 
   /** Throws `UnknownTypeError` where the library has no definition of the type. */
   open(): void {
-    const { connection, domain, library } = this.#context;
-    this.#server = new ActionServer(domain, library, this.settings, {
-      accept: (goal) => this.#accept(goal),
-      execute: (goal) => this.#execute(goal),
-      cancel: (goal) => this.#cancel(goal),
-      problem: (message) => this.#fail(message),
-    });
+    const { connection } = this.#context;
+    this.#serve();
+    this.turns['ros-to-mqtt'] = this.#context.join('ros-to-mqtt', this.topic, () => this.#takeTurn());
+    this.#takeTurn();
     this.#subscription = connection?.subscribe(`${this.topic}/+`, {
       message: (message) => this.#receive(message),
       result: (error) => {
@@ -81,8 +81,31 @@ export class ActionServeRoute implements BridgeRoute {
   }
 
   close(): void {
+    for (const turn of Object.values(this.turns)) turn.close();
     this.#subscription?.close();
+    this.#stopServing();
+  }
+
+  /** Serves while no other bridge does: a client would be answered by both. */
+  #takeTurn(): void {
+    const turn = this.turns['ros-to-mqtt'];
+    if (turn?.active) this.#serve();
+    else if (turn?.standbyFor) this.#stopServing();
+  }
+
+  #serve(): void {
+    const { domain, library } = this.#context;
+    this.#server ??= new ActionServer(domain, library, this.settings, {
+      accept: (goal) => this.#accept(goal),
+      execute: (goal) => this.#execute(goal),
+      cancel: (goal) => this.#cancel(goal),
+      problem: (message) => this.#fail(message),
+    });
+  }
+
+  #stopServing(): void {
     this.#server?.close();
+    this.#server = undefined;
     for (const { asked, timer } of this.#goals.values()) {
       asked?.settle(false);
       clearTimeout(timer);

@@ -9,6 +9,7 @@ import {
   type ReceivedMessage,
 } from '../client/connection';
 import type { BridgeMqttSettings } from './bridge-settings';
+import { KnownBridges, type KnownBridgesOptions } from './known-bridges';
 
 /** Publishes that may wait for the broker at once; what comes beyond is dropped and counted. */
 const MAX_IN_FLIGHT = 1000;
@@ -16,6 +17,9 @@ const MAX_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 
 /** MQTT 5.0, 3.4.2.1. */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
+/** Messages that wait until other bridges are known, and the bytes of their payloads. */
+const MAX_HELD = 100;
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 /** A message that the broker is not asked to take, or did not take. */
 export type Undelivered = 'offline' | 'in-flight' | 'unacknowledged';
@@ -60,8 +64,12 @@ export interface BridgeSubscription {
 
 export interface BridgeConnectionOptions {
   settings: BridgeMqttSettings;
-  /** Topic name and retained payloads by which others see whether the bridge is there. */
-  presence: { topic: string; online: string; offline: string };
+  /** How others see the bridge, and it them. */
+  presence: KnownBridgesOptions;
+  /** Called when what `known` knows has changed. */
+  onKnown: () => void;
+  /** What the user of the broker can repair, in words. */
+  onWarning: (text: string) => void;
   /** Makes the stream to the embedded broker, anew at each connect. */
   openBrokerStream: () => Duplex;
   /** The password as it is now, for settings that have it from the owner. */
@@ -69,21 +77,30 @@ export interface BridgeConnectionOptions {
 }
 
 /** The connection as routes have it. */
-export type RouteConnection = Pick<BridgeConnection, 'connected' | 'onStatus' | 'subscribe' | 'publish'>;
+export type RouteConnection = Pick<
+  BridgeConnection,
+  'connected' | 'onStatus' | 'subscribe' | 'publish' | 'hold'
+>;
 
 /** A bridge's own MQTT connection: its presence with a will, what it subscribes, and publishing with a bound. */
 export class BridgeConnection {
+  /** The bridges at this broker. */
+  readonly known: KnownBridges;
   readonly #noLocal: boolean;
   readonly #connection: Connection;
-  readonly #presence: BridgeConnectionOptions['presence'];
+  #isHolding = true;
+  readonly #held: Array<() => void> = [];
+  #heldBytes = 0;
   #inFlight = 0;
   #inFlightBytes = 0;
-  #stopAnnouncing: (() => void) | undefined;
 
   constructor(options: BridgeConnectionOptions) {
-    this.#presence = options.presence;
     this.#noLocal = options.settings.protocolVersion === 5;
     this.#connection = new Connection(connectionSettings(options));
+    this.known = new KnownBridges(options.presence, this.#connection, {
+      changed: options.onKnown,
+      warning: options.onWarning,
+    });
   }
 
   get status(): ConnectionStatus {
@@ -99,17 +116,34 @@ export class BridgeConnection {
   }
 
   open(): void {
-    this.#stopAnnouncing = this.onStatus(({ state }) => {
-      if (state === 'connected') this.#announce(this.#presence.online);
+    this.onStatus(({ state }) => {
+      if (state === 'connected') return;
+      this.#isHolding = true;
+      this.#held.length = 0;
+      this.#heldBytes = 0;
     });
+    this.known.open();
     this.#connection.open();
   }
 
-  /** Says that the bridge is leaving, because the broker sends no will for a connection that ends in order. */
+  /** Keeps a message until it is known after a connect who carries it. Returns `false` when it is, or there is no room. */
+  hold(bytes: number, deliver: () => void): boolean {
+    const hasRoom = this.#held.length < MAX_HELD && this.#heldBytes + bytes <= MAX_HELD_BYTES;
+    if (!this.#isHolding || !hasRoom) return false;
+    this.#held.push(deliver);
+    this.#heldBytes += bytes;
+    return true;
+  }
+
+  /** It is known who carries what. */
+  release(): void {
+    this.#isHolding = false;
+    this.#heldBytes = 0;
+    for (const deliver of this.#held.splice(0)) deliver();
+  }
+
   async close(): Promise<void> {
-    this.#stopAnnouncing?.();
-    // Closing waits for the acknowledgement, as long as it waits for any.
-    if (this.connected) this.#announce(this.#presence.offline);
+    this.known.close();
     await this.#connection.close();
   }
 
@@ -136,7 +170,8 @@ export class BridgeConnection {
           const via = typeof named === 'string' ? [named] : named;
           const message: IncomingMessage = { topic, payload, retain, via };
           if (properties !== undefined) message.properties = properties;
-          listener.message(message);
+          const isHeld = this.#isHolding && this.hold(payload.length, () => listener.message(message));
+          if (!isHeld) listener.message(message);
         },
         result: (error) => {
           granted = error === undefined;
@@ -193,11 +228,6 @@ export class BridgeConnection {
         settled(undelivered, unheard);
       });
   }
-
-  // A state that is lost with the connection is corrected by the will, or when the connection is back.
-  #announce(state: string): void {
-    this.#connection.publish(this.#presence.topic, state, { qos: 1, retain: true }).catch(() => undefined);
-  }
 }
 
 function connectionSettings({
@@ -214,6 +244,6 @@ function connectionSettings({
     endpoint: target === 'embedded' ? { openStream: openBrokerStream } : target,
     // What ROS publishes while the bridge is away is gone, and old commands from MQTT must not be replayed.
     cleanStart: true,
-    will: { topic: presence.topic, payload: presence.offline, qos: 1, retain: true },
+    will: { topic: presence.topic, payload: JSON.stringify({ state: 'broken' }), qos: 1, retain: true },
   };
 }

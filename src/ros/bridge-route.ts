@@ -2,9 +2,11 @@ import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
 import type { RouteConnection } from './bridge-connection';
 import type { RouteSettings } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
+import type { Way } from './name-patterns';
 import type { RosDomain } from './ros-backend';
 import type { RouteDetails } from './ros-worker-messages';
 import type { RouteCounts } from './route-counts';
+import type { Turn } from './route-turn';
 import type { SampleFrame } from './sample-frame';
 
 /** What a route has of its bridge. */
@@ -18,6 +20,12 @@ export interface RouteContext {
   readonly connection: RouteConnection | undefined;
   /** Of the connection: 4 is MQTT 3.1.1. */
   readonly mqttVersion: 4 | 5 | undefined;
+  /**
+   * Takes part with the other bridges of the broker in deciding which of them carries one way of the route.
+   * @param topic the MQTT topic name, or what else tells the route from others
+   * @param changed called when `active` of the turn has changed
+   */
+  join(way: Way, topic: string, changed?: () => void): Turn;
   /** Whether anybody in the flow takes messages now. */
   readonly flowOutput: boolean;
   /** Gives the flow a message of this route. */
@@ -40,6 +48,8 @@ export interface BridgeRoute {
   readonly subscribed: boolean | undefined;
   /** More for the status. */
   readonly details?: RouteDetails;
+  /** Which bridge carries each way of the route. */
+  readonly turns: Readonly<Partial<Record<Way, Turn>>>;
   /** Creates what the route is made of, in ROS and at the broker. Called once. */
   open(): void;
   close(): void;

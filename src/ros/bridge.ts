@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { RosTopicMapping } from '../topic/ros-topic';
 import { BridgeConnection } from './bridge-connection';
+import { bridgeNodeName } from './bridge-presence';
 import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
@@ -10,6 +11,7 @@ import type { RosBackend, RosDomain } from './ros-backend';
 import type { BridgeStatus, DomainStatus, RouteName } from './ros-worker-messages';
 import { RouteTable } from './route-table';
 import type { SampleFrame } from './sample-frame';
+import { Standby } from './standby';
 
 /** How often a changed count is told, in ms. */
 const STATUS_INTERVAL = 1000;
@@ -46,6 +48,7 @@ export class Bridge {
   readonly #domainProblems = new Map<number, string>();
   #routes: RouteTable | undefined;
   #patterns: PatternRoutes | undefined;
+  #standby: Standby | undefined;
   #mapping: RosTopicMapping | undefined;
   #connection: BridgeConnection | undefined;
   #flowOutput = false;
@@ -73,7 +76,9 @@ export class Bridge {
       definitions.trim() === '' ? this.#parts.library : libraryWith(this.#parts.library, definitions);
     await Promise.all(domains.map((domain) => this.#openDomain(domain)));
     this.#connection = this.#makeConnection();
-    const table = this.#makeTable(this.#mapping, library);
+    const standby = this.#makeStandby(this.#connection);
+    this.#standby = standby;
+    const table = this.#makeTable(this.#mapping, library, standby);
     this.#routes = table;
     routes.forEach((route, index) => {
       table.open(route, `route ${index + 1}`);
@@ -91,6 +96,10 @@ export class Bridge {
     this.#timer = undefined;
     this.#problems.close();
     this.#patterns?.close();
+    // Carrying ends where others take over.
+    await this.#connection?.known.leave();
+    await Promise.all([...this.#domains.values()].map((domain) => domain.delivered()));
+    this.#standby?.close();
     this.#routes?.close();
     await this.#connection?.close();
     await Promise.all([...this.#domains.values()].map((domain) => domain.close()));
@@ -126,7 +135,6 @@ export class Bridge {
 
   async #openDomain(domain: number): Promise<void> {
     const { range, interfaces, peers, advertisedAddress, maxSampleBytes, id } = this.#settings;
-    const nodeName = `mqtt_ros_bridge_${id.replace(/[^A-Za-z0-9]/g, '_')}`;
     try {
       const opened = await this.#parts.backend.openDomain({
         domain,
@@ -135,7 +143,7 @@ export class Bridge {
         peers,
         advertisedAddress,
         maxSampleBytes,
-        nodeName,
+        nodeName: bridgeNodeName(id),
         bridgeId: id,
       });
       this.#domains.set(domain, opened);
@@ -151,13 +159,23 @@ export class Bridge {
     }
   }
 
-  #makeTable(mapping: RosTopicMapping, library: InterfaceLibrary): RouteTable {
+  #makeStandby(connection: BridgeConnection | undefined): Standby {
+    const { id, mqtt } = this.#settings;
+    const standby = new Standby({ id, protocolVersion: mqtt?.protocolVersion ?? 5 }, connection?.known, () =>
+      connection?.release(),
+    );
+    for (const domain of this.#domains.values()) standby.addDomain(domain);
+    return standby;
+  }
+
+  #makeTable(mapping: RosTopicMapping, library: InterfaceLibrary, standby: Standby): RouteTable {
     return new RouteTable({
       settings: this.#settings,
       mapping,
       library,
       domains: this.#domains,
       connection: this.#connection,
+      standby,
       flowOutput: () => this.#flowOutput,
       onSample: (sample) => this.#parts.onSample(sample),
       opened: (name) => this.#parts.onRouteOpened(name),
@@ -184,14 +202,19 @@ export class Bridge {
   #makeConnection(): BridgeConnection | undefined {
     const { mqtt, domains, id } = this.#settings;
     if (mqtt === undefined) return undefined;
+    const mapping = this.#mapping as RosTopicMapping;
     const connection = new BridgeConnection({
       settings: mqtt,
       // One connection has one will, so one topic stands for all domains of the bridge.
       presence: {
-        topic: (this.#mapping as RosTopicMapping).toMqtt(domains[0] as number, '', 'bridge', [id]),
-        online: JSON.stringify({ state: 'online', domains }),
-        offline: JSON.stringify({ state: 'offline' }),
+        id,
+        domains,
+        protocolVersion: mqtt.protocolVersion,
+        topic: mapping.toMqtt(domains[0] as number, '', 'bridge', [id]),
+        filter: mapping.filterForBridges,
       },
+      onKnown: () => this.#standby?.look(),
+      onWarning: (warning) => this.#parts.onWarning(`MQTT connection: ${warning}`),
       openBrokerStream: this.#parts.openBrokerStream,
       askPassword: this.#parts.askPassword,
     });

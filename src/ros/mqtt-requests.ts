@@ -3,6 +3,7 @@ import { shown, topicNameFault } from '../topic/topic-name';
 import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
 import type { RouteContext } from './bridge-route';
 import { countDrop, type RouteCounts } from './route-counts';
+import type { Turn } from './route-turn';
 
 /** What came of a request, as the user property `ros-status` of its reply says it. */
 export type ReplyStatus = 'ok' | 'timeout' | 'unavailable' | 'bad-request' | 'error';
@@ -51,10 +52,11 @@ export class MqttRequests {
     return this.#subscription?.granted;
   }
 
-  open(): void {
+  /** @param turn says which of several bridges serves */
+  open(turn: Turn): void {
     const { context, topic, granted, fail } = this.#options;
     this.#subscription = context.connection?.subscribe(`${topic}/#`, {
-      message: (message) => this.#receive(message),
+      message: (message) => this.#receive(message, turn),
       result: (error) => {
         if (error !== undefined) fail(error.message);
         else granted?.();
@@ -67,15 +69,16 @@ export class MqttRequests {
     this.#subscription?.close();
   }
 
-  #receive({ topic, payload, via, properties = {} }: IncomingMessage): void {
-    const { context, counts, fail } = this.#options;
+  #receive({ topic, payload, via, properties = {} }: IncomingMessage, turn: Turn): void {
+    const { counts, fail } = this.#options;
     // Levels below the request's own that ask for nothing are replies, maybe ours.
     if (topic !== this.#options.topic && replyTopicOf(topic) === undefined) return;
     counts.mqttReceived++;
     // What a bridge of this domain has asked came from here: asked here again it would go round for ever.
-    const bridges = context.domain.bridges();
-    if (via.some((id) => id === context.bridgeId || bridges.has(id))) {
-      countDrop(counts, 'echo');
+    const bridges = this.#options.context.domain.bridges();
+    const refusal = via.some((id) => bridges.has(id)) ? 'echo' : turn.refusal(via);
+    if (refusal !== undefined) {
+      countDrop(counts, refusal);
       return;
     }
     const { responseTopic, correlationData, messageExpiryInterval } = properties;

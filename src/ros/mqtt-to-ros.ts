@@ -4,6 +4,7 @@ import { MatchingPublisher } from './matching-publisher';
 import { PayloadError } from './payload-error';
 import type { RosQos } from './ros-backend';
 import { countDrop } from './route-counts';
+import type { Turn } from './route-turn';
 import type { TopicParts } from './topic-parts';
 import { TRANSFORMS_TYPE, TransformUnion } from './transform-union';
 import type { Via } from './via';
@@ -17,6 +18,9 @@ export class MqttToRos {
   /** The bridges that carried what no other has; always the same array, of which the backend makes an annotation once. */
   readonly #own: Via;
   #subscription: BridgeSubscription | undefined;
+  #turn: Turn | undefined;
+  /** Another bridge has carried it up to now. */
+  #stoodBy = false;
   /** Whether what the broker has stored was asked for. */
   #takesStored = false;
 
@@ -61,12 +65,19 @@ export class MqttToRos {
     return this.#subscription?.granted;
   }
 
+  get turn(): Turn | undefined {
+    return this.#turn;
+  }
+
   open(): void {
+    const { context, topic } = this.#parts;
     this.#publisher.open();
-    this.#subscribe();
+    this.#turn = context.join('mqtt-to-ros', topic, () => this.#followTurn());
+    this.#subscribe(this.#turn);
   }
 
   close(): void {
+    this.#turn?.close();
     this.#subscription?.close();
     this.#publisher.close();
   }
@@ -82,19 +93,31 @@ export class MqttToRos {
   }
 
   #followStored(): void {
-    if (this.#wantsStored === this.#takesStored) return;
-    // A broker sends what it has stored in answer to a subscription.
-    this.#subscription?.close();
-    this.#subscribe();
+    if (this.#wantsStored !== this.#takesStored) this.#subscribeAnew();
   }
 
-  #subscribe(): void {
+  #followTurn(): void {
+    if (this.#turn?.standbyFor) this.#stoodBy = true;
+    if (this.#turn?.active !== true || !this.#stoodBy) return;
+    this.#stoodBy = false;
+    // Who asks in ROS for old samples had them of the other bridge.
+    if (this.#takesStored) this.#subscribeAnew();
+  }
+
+  /** A broker sends what it has stored in answer to a subscription. */
+  #subscribeAnew(): void {
+    if (this.#turn === undefined) return;
+    this.#subscription?.close();
+    this.#subscribe(this.#turn);
+  }
+
+  #subscribe(turn: Turn): void {
     const { topic, settings, faults, context } = this.#parts;
     this.#takesStored = this.#wantsStored;
     this.#subscription = context.connection?.subscribe(
       topic,
       {
-        message: (message) => this.#receive(message),
+        message: (message) => this.#receive(message, turn),
         result: (error) => {
           if (error === undefined) faults.clear('MQTT');
           else faults.report('MQTT', error.message);
@@ -106,13 +129,14 @@ export class MqttToRos {
   }
 
   /** Nobody waits for the outcome: a fault is reported, not thrown. */
-  #receive({ payload, via, properties }: IncomingMessage): void {
+  #receive({ payload, via, properties }: IncomingMessage, turn: Turn): void {
     const { payloads, counts, context } = this.#parts;
-    if (via.includes(context.bridgeId)) {
-      countDrop(counts, 'echo');
+    counts.mqttReceived++;
+    const refusal = turn.refusal(via);
+    if (refusal !== undefined) {
+      countDrop(counts, refusal);
       return;
     }
-    counts.mqttReceived++;
     try {
       this.#publish(
         () => payloads.fromMqtt(payload, properties?.contentType),

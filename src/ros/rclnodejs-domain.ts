@@ -284,6 +284,9 @@ export class RclnodejsDomain implements RosDomain {
     return { close };
   }
 
+  // The child process says nothing of acknowledgements.
+  async delivered(): Promise<void> {}
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

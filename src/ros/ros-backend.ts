@@ -194,6 +194,8 @@ export interface RosDomain {
   /** @param onServersChange called after `servers` may have changed */
   createServiceClient(options: RosServiceOptions, onServersChange?: () => void): RosServiceClient;
   createServiceServer(options: RosServiceOptions, handler: RosServiceHandler): RosServiceServer;
+  /** Resolves when the subscriptions have what was published here, or a moment later where one does not say so. */
+  delivered(): Promise<void>;
   /** Closes what was created here, and leaves the domain when no other user is left. */
   close(): Promise<void>;
 }

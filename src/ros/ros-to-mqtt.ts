@@ -4,6 +4,7 @@ import { incompatibilityWords } from './incompatibility-words';
 import { MatchingSubscription, type Reception } from './matching-subscription';
 import type { RosEndpoint, RosQos, RosSample } from './ros-backend';
 import { countDrop, type DropReason } from './route-counts';
+import type { Turn } from './route-turn';
 import type { TopicParts } from './topic-parts';
 import { TRANSFORMS_TYPE, TransformUnion } from './transform-union';
 import type { Via } from './via';
@@ -18,7 +19,7 @@ export class RosToMqtt {
   readonly #union: TransformUnion | undefined;
   /** What the broker is to have stored, and whether it has yet to be told. */
   #state: { message: OutgoingMessage; waits: boolean } | undefined;
-  #stopFollowing: (() => void) | undefined;
+  #turn: Turn | undefined;
 
   constructor(parts: TopicParts) {
     const { settings, codec, faults, context } = parts;
@@ -49,6 +50,10 @@ export class RosToMqtt {
     return this.#subscription.qos;
   }
 
+  get turn(): Turn | undefined {
+    return this.#turn;
+  }
+
   /** What of the publishers' QoS one stored message cannot represent, in words. */
   get note(): string | undefined {
     if (!this.#stores || this.#union !== undefined) return undefined;
@@ -61,14 +66,15 @@ export class RosToMqtt {
   }
 
   open(): void {
-    this.#stopFollowing = this.#parts.context.connection?.onStatus(({ state }) => {
-      if (state === 'connected') this.#publishState();
+    const { context, topic } = this.#parts;
+    this.#turn = context.join('ros-to-mqtt', topic, () => {
+      if (this.#turn?.active) this.#publishState();
     });
     this.#subscription.open();
   }
 
   close(): void {
-    this.#stopFollowing?.();
+    this.#turn?.close();
     this.#subscription.close();
   }
 
@@ -86,16 +92,26 @@ export class RosToMqtt {
   #receive(sample: RosSample, reception: Reception): void {
     const { counts, context, faults, payloads } = this.#parts;
     const { connection } = context;
+    if (connection?.connected === true && this.#turn?.standbyFor === '') {
+      const again = () => this.#receive(sample, reception);
+      if (connection.hold(sample.payload.length, again)) return;
+    }
     counts.rosLost += reception.lost;
     counts.rosReceived++;
     faults.clear('deadline from ROS');
+    const refusal = this.#turn?.refusal(sample.via, sample.writerGuid);
     if (sample.via?.includes(context.bridgeId)) {
-      this.#drop('echo');
+      this.#drop(refusal ?? 'echo');
       return;
     }
     const retain = this.#stores;
-    const isForBroker = connection !== undefined && (connection.connected || retain);
-    if (connection !== undefined && !isForBroker) this.#drop('offline');
+    const carries = connection?.connected === true && refusal === undefined;
+    // The broker is told a state when it is this bridge's turn.
+    const isState = retain && (refusal === undefined || refusal === 'standby');
+    const isForBroker = connection !== undefined && (carries || isState);
+    if (connection !== undefined && !isForBroker) {
+      this.#drop(connection.connected ? (refusal ?? 'standby') : 'offline');
+    }
     // What nobody takes is not decoded.
     if (!isForBroker && !context.flowOutput) return;
     let payload: Buffer;
@@ -111,23 +127,26 @@ export class RosToMqtt {
       return;
     }
     faults.clear('message');
-    if (isForBroker) this.#publish(this.#messageOf(toMqtt, sample, reception, retain));
+    if (isForBroker) this.#publish(this.#messageOf(toMqtt, sample, reception, retain), carries);
     if (!context.flowOutput) return;
     const { sequence, sourceTimestamp } = sample;
     counts.flowPublished++;
     context.toFlow({ format: payloads.format, payload, sequence, sourceTimestamp });
   }
 
-  #publish(message: OutgoingMessage): void {
+  #publish(message: OutgoingMessage, carries: boolean): void {
     const { connected } = this.#parts.context.connection ?? {};
     if (message.retain) {
-      if (this.#state?.waits) this.#drop('offline');
-      this.#state = { message, waits: !connected };
+      if (this.#state?.waits) this.#drop(connected ? 'standby' : 'offline');
+      this.#state = { message, waits: !carries };
     }
-    if (connected) this.#send(message);
+    if (carries) this.#send(message);
   }
 
-  /** A broker may have lost what it had stored, and did not hear what was said while it was away. */
+  /**
+   * A broker may have lost what it had stored, and did not hear what was said while it was away, or by the bridge that
+   * carried before.
+   */
   #publishState(): void {
     if (this.#state === undefined) return;
     this.#state.waits = false;

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionStatus } from '../client/connection';
 import type { BridgeSettings, Direction, RouteKind } from './bridge-settings';
+import type { Way } from './name-patterns';
 import type { RosQos } from './ros-backend';
 import type { RouteCounts } from './route-counts';
 import type { RoutePeers } from './route-peers';
@@ -79,6 +80,8 @@ export interface RouteStatus extends RoutePeers, RouteDetails {
   counts?: RouteCounts;
   /** Whether the broker has granted its subscription; absent where it has none. */
   subscribed?: boolean;
+  /** The bridges that carry those ways of the route that this one does not; empty while that is not known. */
+  standby?: Partial<Record<Way, string>>;
 }
 
 /** How the routes fare that patterns have opened. */

@@ -4,8 +4,12 @@ export type DropReason =
   | 'unknown-type'
   /** Not of the route's interface type, or too large. */
   | 'invalid'
-  /** The bridge's own message, come back. */
+  /** It has come from where it would go: the bridge's own message, or one that another bridge has carried from there. */
   | 'echo'
+  /** It has come back over other bridges. */
+  | 'ring'
+  /** Another bridge carries it. */
+  | 'standby'
   /** No connection to the broker. */
   | 'offline'
   /** More waits for the broker's acknowledgement than the bound allows. */

@@ -157,6 +157,7 @@ export class RouteEntry {
   get status(): RouteStatus {
     const route = this.#route;
     const { problem } = this;
+    const standby = standbyOf(route?.turns ?? {});
     const subscribed = (route ?? this.#early)?.subscribed;
     return {
       ...this.#typed,
@@ -166,6 +167,7 @@ export class RouteEntry {
       ...route?.details,
       ...(this.counts !== undefined && { counts: this.counts }),
       ...(subscribed !== undefined && { subscribed }),
+      ...(standby !== undefined && { standby }),
     };
   }
 
@@ -225,6 +227,7 @@ export class RouteEntry {
       },
       onStatus: (listener) => connection.onStatus(listener),
       publish: (message, settled) => connection.publish(message, settled),
+      hold: (bytes, deliver) => connection.hold(bytes, deliver),
       subscribe: (filter, listener, options) => {
         if (filter === messages) this.#mqtt = listener;
         return connection.subscribe(filter, listener, options);
@@ -323,6 +326,13 @@ export class RouteEntry {
     this.#inquiry = inquiry;
     inquiry.look(this.settings.rosName, type);
   }
+}
+
+/** Which bridge carries the ways that this one does not. */
+function standbyOf(turns: BridgeRoute['turns']): RouteStatus['standby'] {
+  const others = Object.entries(turns).filter(([, { active }]) => !active);
+  if (others.length === 0) return undefined;
+  return Object.fromEntries(others.map(([way, { standbyFor }]) => [way, standbyFor]));
 }
 
 function severalTypes(types: readonly string[]): string {

@@ -14,6 +14,7 @@ import { RouteEntry } from './route-entry';
 import type { SampleFrame } from './sample-frame';
 import { ServiceCallRoute } from './service-call-route';
 import { ServiceServeRoute } from './service-serve-route';
+import type { Standby } from './standby';
 import { TopicRoute } from './topic-route';
 import { TypeTable } from './type-table';
 
@@ -26,6 +27,8 @@ export interface RouteTableParts {
   domains: ReadonlyMap<number, RosDomain>;
   /** Absent for a bridge without a broker. */
   connection: RouteConnection | undefined;
+  /** Says which of several bridges carries a route. */
+  standby: Standby;
   /** Whether anybody in the flow takes messages now. */
   flowOutput(): boolean;
   /** A message for the flow, of a route that was told of with `opened`. */
@@ -155,7 +158,7 @@ export class RouteTable {
         return domain;
       },
       topics: () => ({ messages: mapping.toMqtt(id, rosName), meta: mapping.toMqtt(id, rosName, 'meta') }),
-      make: (typed, domain, as) => makeRoute(typed, this.#contextOf(key, domain, as)),
+      make: (typed, domain, as) => makeRoute(typed, this.#contextOf(key, typed, domain, as)),
       learn: (definitions) => this.#learn(definitions),
       opened,
       report,
@@ -172,8 +175,13 @@ export class RouteTable {
     return domain;
   }
 
-  #contextOf(key: number, domain: RosDomain, connection: RouteConnection | undefined): RouteContext {
-    const { settings, mapping, flowOutput, onSample, report, changed } = this.#parts;
+  #contextOf(
+    key: number,
+    { domain: id, rosName }: RouteSettings,
+    domain: RosDomain,
+    connection: RouteConnection | undefined,
+  ): RouteContext {
+    const { settings, mapping, standby, flowOutput, onSample, report, changed } = this.#parts;
     return {
       bridgeId: settings.id,
       mapping,
@@ -181,6 +189,17 @@ export class RouteTable {
       domain,
       connection,
       mqttVersion: settings.mqtt?.protocolVersion,
+      join: (way, topic, turnChanged) =>
+        standby.join(
+          { way, domain: id, topic, rosName },
+          {
+            changed: () => {
+              turnChanged?.();
+              changed();
+            },
+            ring: report,
+          },
+        ),
       get flowOutput() {
         return flowOutput();
       },

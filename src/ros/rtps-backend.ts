@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { encodeAnnotation } from '../rtps/annotation';
 import type { EndpointPair } from '../rtps/matching';
 import { Participant } from '../rtps/participant';
@@ -65,6 +66,10 @@ export class RtpsBackend implements RosBackend {
 const MAX_WARNINGS = 100;
 /** How long a subscription must have been behind for a warning, in ms. */
 const BEHIND_FOR = 1000;
+/** How long readers may take to acknowledge what was written last, in ms, and how often they are looked at. */
+const PATIENCE = 500;
+const POLL = 5;
+
 /** More would make announcements of a participant too long; the others are known by the samples that they carry alone. */
 const MAX_ANNOUNCED_BRIDGES = 256;
 
@@ -222,6 +227,7 @@ class RtpsDomain implements RosDomain {
   readonly #node: LocalNode;
   readonly #leave: () => Promise<void>;
   readonly #closers = new Set<() => void>();
+  readonly #writers = new Set<Writer>();
 
   constructor(
     domain: number,
@@ -272,7 +278,12 @@ class RtpsDomain implements RosDomain {
 
   createPublisher(options: RosEndpointOptions): RosPublisher {
     const { participant } = this.#shared;
-    const [writer, close] = this.#create(options, (dds) => participant.createWriter(dds));
+    const [writer, closeWriter] = this.#create(options, (dds) => participant.createWriter(dds));
+    this.#writers.add(writer);
+    const close = () => {
+      this.#writers.delete(writer);
+      closeWriter();
+    };
     // Most of what is published has come the same way.
     let last: { via: Via; annotation: Buffer } | undefined;
     const publish = (cdr: Buffer, via: Via) => {
@@ -331,6 +342,12 @@ class RtpsDomain implements RosDomain {
       for (const { guid } of endpoints) this.#node.remove(guid);
       service.close();
     });
+  }
+
+  async delivered(): Promise<void> {
+    const until = performance.now() + PATIENCE;
+    const isUnderWay = () => [...this.#writers].some(({ unacknowledged }) => unacknowledged > 0);
+    while (isUnderWay() && performance.now() < until) await wait(POLL);
   }
 
   async close(): Promise<void> {

@@ -2,9 +2,11 @@ import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeRoute, RouteContext } from './bridge-route';
 import type { ServiceRouteSettings } from './bridge-settings';
 import { failedReply, type MqttRequest, MqttRequests } from './mqtt-requests';
+import type { Way } from './name-patterns';
 import type { RosServiceClient } from './ros-backend';
 import { ServiceError } from './ros-service';
 import { countDrop, newRouteCounts } from './route-counts';
+import type { Turn } from './route-turn';
 import { DEFAULT_TIMEOUT, DROP_REASON, ServiceCodec } from './service-codec';
 
 /** Calls of one route that wait for their replies; what comes above that is refused as `unavailable`. */
@@ -18,6 +20,7 @@ export class ServiceCallRoute implements BridgeRoute {
   readonly #context: RouteContext;
   readonly #codec: ServiceCodec;
   readonly #requests: MqttRequests;
+  readonly turns: Partial<Record<Way, Turn>> = {};
   #client: RosServiceClient | undefined;
   #calls = 0;
   #problem: string | undefined;
@@ -50,10 +53,13 @@ export class ServiceCallRoute implements BridgeRoute {
     this.#client = this.#context.domain.createServiceClient(this.#codec.service, () =>
       this.#context.changed(),
     );
-    this.#requests.open();
+    const turn = this.#context.join('mqtt-to-ros', this.topic);
+    this.turns['mqtt-to-ros'] = turn;
+    this.#requests.open(turn);
   }
 
   close(): void {
+    for (const turn of Object.values(this.turns)) turn.close();
     this.#requests.close();
     this.#client?.close();
   }

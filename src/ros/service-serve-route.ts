@@ -4,9 +4,11 @@ import { shown } from '../topic/topic-name';
 import type { BridgeSubscription, IncomingMessage, RouteConnection, Undelivered } from './bridge-connection';
 import type { BridgeRoute, RouteContext } from './bridge-route';
 import type { ServiceRouteSettings } from './bridge-settings';
+import type { Way } from './name-patterns';
 import type { RosServiceServer } from './ros-backend';
 import { ServiceError, type ServiceFailure } from './ros-service';
 import { countDrop, newRouteCounts } from './route-counts';
+import type { Turn } from './route-turn';
 import { DEFAULT_TIMEOUT, DROP_REASON, ServiceCodec } from './service-codec';
 
 /** Requests of one route that wait for their answers; what comes above that gets none. */
@@ -37,6 +39,7 @@ export class ServiceServeRoute implements BridgeRoute {
   readonly #codec: ServiceCodec;
   readonly #replyTopic: string;
   readonly #waiting = new Map<number, Waiting>();
+  readonly turns: Partial<Record<Way, Turn>> = {};
   #server: RosServiceServer | undefined;
   #replies: BridgeSubscription | undefined;
   #problem: string | undefined;
@@ -61,7 +64,7 @@ export class ServiceServeRoute implements BridgeRoute {
   }
 
   open(): void {
-    const { domain, connection, changed } = this.#context;
+    const { connection, changed } = this.#context;
     this.#replies = connection?.subscribe(`${this.#replyTopic}/+`, {
       message: (message) => this.#receive(message),
       result: (error) => {
@@ -69,10 +72,13 @@ export class ServiceServeRoute implements BridgeRoute {
         changed();
       },
     });
-    this.#server = domain.createServiceServer(this.#codec.service, (cdr) => this.#serve(cdr));
+    this.#listen();
+    this.turns['ros-to-mqtt'] = this.#context.join('ros-to-mqtt', this.topic, () => this.#takeTurn());
+    this.#takeTurn();
   }
 
   close(): void {
+    for (const turn of Object.values(this.turns)) turn.close();
     this.#server?.close();
     this.#replies?.close();
     for (const { fail } of [...this.#waiting.values()])
@@ -89,6 +95,20 @@ export class ServiceServeRoute implements BridgeRoute {
     const waiting = this.#waiting.get(request);
     if (waiting === undefined) throw new Error(`${rosName}: no request ${request} waits for its answer`);
     waiting.answer(this.#codec.encodeResponse(payload));
+  }
+
+  /** Serves while no other bridge does: a client would be answered by both. */
+  #takeTurn(): void {
+    const turn = this.turns['ros-to-mqtt'];
+    if (turn?.active) this.#listen();
+    else if (turn?.standbyFor) {
+      this.#server?.close();
+      this.#server = undefined;
+    }
+  }
+
+  #listen(): void {
+    this.#server ??= this.#context.domain.createServiceServer(this.#codec.service, (cdr) => this.#serve(cdr));
   }
 
   /** The response. Rejects where there is none, after that was counted and reported. */

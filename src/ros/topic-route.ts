@@ -49,6 +49,12 @@ export class TopicRoute implements BridgeRoute {
     return this.#toRos?.subscribed;
   }
 
+  get turns(): BridgeRoute['turns'] {
+    const toMqtt = this.#toMqtt?.turn;
+    const toRos = this.#toRos?.turn;
+    return { ...(toMqtt && { 'ros-to-mqtt': toMqtt }), ...(toRos && { 'mqtt-to-ros': toRos }) };
+  }
+
   get details(): RouteDetails {
     const problems = this.#faults.all;
     const note = this.#toMqtt?.note;

@@ -116,6 +116,11 @@ export class RosTopicMapping {
     return `${this.#prefix}${this.#spell(domain)}/#`;
   }
 
+  /** The topic filter for what the bridges of all domains say of themselves. */
+  get filterForBridges(): string {
+    return `${this.#prefix}+/@bridge/+`;
+  }
+
   #kindFault(kind: RosTopicKind, rosName: string): string | undefined {
     if (KINDS[kind] === 'name') {
       return rosName === '' ? `"@${kind}" needs a ROS name before it` : rosNameFault(rosName);

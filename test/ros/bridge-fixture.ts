@@ -95,7 +95,10 @@ export class TestBridge extends Watch {
     return this.status?.routes[index];
   }
 
-  /** Until the broker has acknowledged the connection and the route sees that many endpoints of others. */
+  /**
+   * Until the broker has acknowledged the connection, the route sees that many endpoints of others, and it is decided
+   * which bridge carries it.
+   */
   async ready(peers: RoutePeers = {}, index = 0): Promise<void> {
     const { publishers = 0, subscriptions = 0, servers = 0, clients = 0 } = peers;
     await this.until(() => {
@@ -108,7 +111,8 @@ export class TestBridge extends Watch {
         seen.kind !== 'topic'
           ? seen.servers === servers && (seen.clients ?? 0) === clients
           : seen.publishers === publishers && seen.subscriptions === subscriptions;
-      return connected && subscribed && found;
+      const decided = !Object.values(seen.standby ?? {}).includes('');
+      return connected && subscribed && decided && found;
     });
   }
 

@@ -1,0 +1,204 @@
+import type { Connection, ReceivedMessage, Subscription } from '../client/connection';
+import { type BridgePresence, decodePresence, encodePresence, NOTHING_CARRIED } from './bridge-presence';
+import { bridgeIdFault } from './via';
+
+export interface KnownBridgesOptions {
+  id: string;
+  domains: readonly number[];
+  protocolVersion: 4 | 5;
+  /** Where this bridge's presence stands. */
+  topic: string;
+  /** Where those of all bridges of the prefix stand. */
+  filter: string;
+}
+
+export interface KnownBridgesListener {
+  /** Who is there, what they carry, what has come back of this bridge's own presence, or `settled` has changed. */
+  changed(): void;
+  /** Why others cannot be known, in words. */
+  warning(text: string): void;
+}
+
+/** Online bridges that are kept in mind. */
+const MAX_BRIDGES = 1000;
+/** How long the broker may take to send back what this bridge says of itself, in ms. */
+const PATIENCE = 3000;
+
+/**
+ * The bridges that are online at a broker under one prefix, by what they and their wills publish under `@bridge`, and
+ * this bridge's own presence there.
+ *
+ * After each connect it says that it is there, and is settled when that has come back: the broker keeps the order, so by
+ * then it has sent what it had stored. Until then others may be there that are not known.
+ */
+export class KnownBridges {
+  readonly #options: KnownBridgesOptions;
+  readonly #connection: Connection;
+  readonly #listener: KnownBridgesListener;
+  readonly #online = new Map<string, BridgePresence & { topic: string }>();
+  #subscription: Subscription | undefined;
+  #carried = NOTHING_CARRIED;
+  /** What was said last, while connected. */
+  #said: string | undefined;
+  #own: BridgePresence | undefined;
+  /** What is said does not come back. */
+  #isAlone = false;
+  #isLeaving = false;
+  #settled = false;
+  #patience: NodeJS.Timeout | undefined;
+  #isFull = false;
+  #left: (() => void) | undefined;
+
+  constructor(options: KnownBridgesOptions, connection: Connection, listener: KnownBridgesListener) {
+    this.#options = options;
+    this.#connection = connection;
+    this.#listener = listener;
+  }
+
+  /** The others, by their ids. */
+  get online(): ReadonlyMap<string, BridgePresence> {
+    return this.#online;
+  }
+
+  /** Whether the connection is there and all others are known. */
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** What of `carry` has come back, so that all others who are sent it know of it. */
+  get announced(): BridgePresence['carried'] {
+    return this.#isAlone ? this.#carried : (this.#own?.carried ?? NOTHING_CARRIED);
+  }
+
+  open(): void {
+    this.#connection.onStatus(({ state }) => {
+      if (state !== 'connected') this.#reset();
+    });
+    this.#subscription = this.#connection.subscribe(
+      this.#options.filter,
+      { qos: 1, retainHandling: 0 },
+      {
+        message: (message) => this.#receive(message),
+        result: (error) => {
+          // Another time on the same connection it changes nothing.
+          if (this.#said !== undefined) return;
+          this.#carried = NOTHING_CARRIED;
+          this.#say();
+          if (error !== undefined) this.#settleAlone(error.message);
+        },
+      },
+    );
+  }
+
+  /** Says what this bridge carries from now on. */
+  carry(carried: BridgePresence['carried']): void {
+    this.#carried = carried;
+    if (this.#settled && this.#say() && this.#isAlone) this.#listener.changed();
+  }
+
+  /** Says that this bridge is leaving. Resolves when others have been told, in so far as that can be known. */
+  async leave(): Promise<void> {
+    if (this.#connection.status.state !== 'connected') return;
+    this.#isLeaving = true;
+    const told = new Promise<void>((resolve) => {
+      this.#left = resolve;
+    });
+    const timeout = setTimeout(() => this.#left?.(), PATIENCE);
+    const wasSettled = this.#settled;
+    this.#say();
+    if (wasSettled && !this.#isAlone) await told;
+    clearTimeout(timeout);
+  }
+
+  close(): void {
+    this.#subscription?.close();
+    clearTimeout(this.#patience);
+  }
+
+  /** Returns whether there was anything to say that it has not said yet. */
+  #say(): boolean {
+    const { domains, protocolVersion, topic } = this.#options;
+    const state = this.#isLeaving ? 'offline' : 'online';
+    const text = encodePresence({ state, domains, protocolVersion, carried: this.#carried });
+    if (text === this.#said) return false;
+    this.#said = text;
+    if (!this.#settled) this.#waitForOwn();
+    // What is lost with the connection is said again when it is back, or corrected by the will.
+    this.#connection.publish(topic, text, { qos: 1, retain: true }).catch((error: Error) => {
+      if (this.#connection.status.state === 'connected') this.#settleAlone(error.message);
+    });
+    return true;
+  }
+
+  #waitForOwn(): void {
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => this.#settleAlone('nothing of it comes back'), PATIENCE);
+  }
+
+  #receive({ topic, payload, retain }: ReceivedMessage): void {
+    const id = topic.slice(topic.lastIndexOf('/') + 1);
+    const presence = decodePresence(payload);
+    if (topic === this.#options.topic) {
+      if (!retain) this.#receiveOwn(presence);
+    } else if (id !== this.#options.id && bridgeIdFault(id) === undefined) {
+      this.#receiveOther(id, topic, presence);
+    }
+  }
+
+  #receiveOwn(presence: BridgePresence | undefined): void {
+    if (presence?.state === 'online') {
+      this.#own = presence;
+      this.#settle();
+    } else if (this.#isLeaving) {
+      this.#settled = false;
+      this.#listener.changed();
+      this.#left?.();
+    } else {
+      // The will of a connection that ended while the next one was made already.
+      this.#said = undefined;
+      this.#say();
+    }
+  }
+
+  #receiveOther(id: string, topic: string, presence: BridgePresence | undefined): void {
+    const known = this.#online.get(id);
+    if (presence?.state === 'online') {
+      if (known === undefined && this.#online.size >= MAX_BRIDGES) {
+        if (!this.#isFull)
+          this.#listener.warning(`more than ${MAX_BRIDGES} bridges are online at the broker`);
+        this.#isFull = true;
+        return;
+      }
+      this.#online.set(id, { ...presence, topic });
+    } else if (known?.topic === topic) this.#online.delete(id);
+    else return;
+    this.#listener.changed();
+  }
+
+  #settle(): void {
+    clearTimeout(this.#patience);
+    this.#settled = true;
+    this.#listener.changed();
+  }
+
+  /** Without its own presence coming back there is nothing to wait for. */
+  #settleAlone(reason: string): void {
+    this.#listener.warning(
+      `other bridges of this broker cannot be known (${this.#options.filter}: ${reason}); what two carry would be doubled`,
+    );
+    this.#isAlone = true;
+    this.#settle();
+  }
+
+  #reset(): void {
+    clearTimeout(this.#patience);
+    this.#online.clear();
+    this.#own = undefined;
+    this.#said = undefined;
+    this.#isAlone = false;
+    this.#left?.();
+    if (!this.#settled) return;
+    this.#settled = false;
+    this.#listener.changed();
+  }
+}

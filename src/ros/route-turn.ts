@@ -1,0 +1,146 @@
+import { type BridgePresence, topicKey } from './bridge-presence';
+import type { Way } from './name-patterns';
+import type { DropReason } from './route-counts';
+import { type Via, viaFault } from './via';
+
+/** One way of a route. */
+export interface Place {
+  way: Way;
+  domain: number;
+  /** The MQTT topic name. */
+  topic: string;
+  /** By which problems name the route. */
+  rosName: string;
+}
+
+/** Why a bridge does not carry a message: it stands by, or the message has been where it would go. */
+export type Refusal = Extract<DropReason, 'standby' | 'echo' | 'ring'>;
+
+/** Whether this bridge or another one carries one way of a route. */
+export interface Turn {
+  /** Whether this one does, now. */
+  readonly active: boolean;
+  /** The one that does, empty while that is not known; `undefined` while this one does. */
+  readonly standbyFor: string | undefined;
+  /** In words while messages come back here over other bridges. */
+  readonly problem: string | undefined;
+  /**
+   * Why a message is not to be carried, if it is not.
+   * @param via the bridges that carried it so far
+   * @param writerGuid of its ROS publisher
+   */
+  refusal(via?: Via, writerGuid?: string): Refusal | undefined;
+  close(): void;
+}
+
+export interface TurnListener {
+  /** `active` or `standbyFor` has changed. */
+  changed(): void;
+  /** Messages come back here over other bridges; in words. */
+  ring(problem: string): void;
+}
+
+/** What a turn has of its bridge. */
+export interface TurnParts {
+  /** This bridge's. */
+  id: string;
+  /** The other bridges at the broker. */
+  online: ReadonlyMap<string, BridgePresence>;
+  /** The place's ROS domain, where it is open. */
+  domain: TurnDomain | undefined;
+  closed(): void;
+}
+
+export interface TurnDomain {
+  /** Whether the bridge is in the domain. */
+  sees(bridgeId: string): boolean;
+  /** The way of what a writer publishes, where its samples do not tell it. */
+  viaOf(writerGuid: string): Via | undefined;
+}
+
+/** How long a ring is a problem after its last message, in ms. */
+const RING_MEMORY = 60_000;
+
+const NO_BRIDGE: Via = [];
+
+export class RouteTurn implements Turn {
+  readonly way: Way;
+  readonly domain: number;
+  /** Of the MQTT topic. */
+  readonly key: string;
+  /** All others have been told that this bridge has the route. */
+  hasEntered = false;
+  /** Others are not to be told yet, because they carry and this bridge may not see all that it would carry. */
+  waits = false;
+  /** The presence has room for it. */
+  isTellable = true;
+  readonly #parts: TurnParts;
+  readonly #listener: TurnListener;
+  readonly #rosName: string;
+  #standbyFor: string | undefined = '';
+  #ring: string | undefined;
+  #ringAt = 0;
+
+  constructor({ way, domain, topic, rosName }: Place, parts: TurnParts, listener: TurnListener) {
+    this.way = way;
+    this.domain = domain;
+    this.key = topicKey(topic);
+    this.#rosName = rosName;
+    this.#parts = parts;
+    this.#listener = listener;
+  }
+
+  get active(): boolean {
+    return this.#standbyFor === undefined;
+  }
+
+  get standbyFor(): string | undefined {
+    return this.#standbyFor;
+  }
+
+  get problem(): string | undefined {
+    return performance.now() - this.#ringAt < RING_MEMORY ? this.#ring : undefined;
+  }
+
+  /** @param standbyFor see `Turn` */
+  decide(standbyFor: string | undefined): void {
+    if (standbyFor === this.#standbyFor) return;
+    this.#standbyFor = standbyFor;
+    this.#listener.changed();
+  }
+
+  refusal(via: Via = NO_BRIDGE, writerGuid?: string): Refusal | undefined {
+    const { id, online, domain } = this.#parts;
+    const way = via.length === 0 && writerGuid !== undefined ? (domain?.viaOf(writerGuid) ?? via) : via;
+    const last = way.at(-1);
+    if (last === id) return 'echo';
+    if (way.includes(id))
+      return this.#noteRing(`carried in a ring over bridges ${way.slice(way.indexOf(id)).join(', ')}`);
+    if (!this.active) return 'standby';
+    if (last === undefined) return undefined;
+    const fault = viaFault([...way, id]);
+    if (fault !== undefined) return this.#noteRing(fault);
+    return this.#comesFromThere(last, online.get(last)) ? 'echo' : undefined;
+  }
+
+  close(): void {
+    this.#parts.closed();
+  }
+
+  /** Whether the message came from where this way leads to. */
+  #comesFromThere(bridgeId: string, bridge: BridgePresence | undefined): boolean {
+    if (bridge === undefined) return false;
+    if (this.way === 'ros-to-mqtt') return true;
+    const carries = bridge.carried['ros-to-mqtt'].get(this.domain)?.has(this.key) === true;
+    return carries && this.#parts.domain?.sees(bridgeId) === true;
+  }
+
+  #noteRing(fault: string): 'ring' {
+    const problem = `${this.#rosName}: ${fault}`;
+    const isNew = this.problem !== problem;
+    this.#ring = problem;
+    this.#ringAt = performance.now();
+    if (isNew) this.#listener.ring(problem);
+    return 'ring';
+  }
+}

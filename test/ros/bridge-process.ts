@@ -1,0 +1,47 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { BridgeSettings } from '../../src/ros/bridge-settings';
+import { RosThread } from '../../src/ros/ros-thread';
+import type { BridgeStatus, RouteStatus } from '../../src/ros/ros-worker-messages';
+import { TestBridge, Watch } from './bridge-fixture';
+
+/** A bridge in a process of its own, which can be killed. */
+export class BridgeProcess extends Watch {
+  status: BridgeStatus | undefined;
+  readonly problems: string[] = [];
+  readonly #child: ChildProcess;
+
+  constructor(settings: Partial<BridgeSettings> & Pick<BridgeSettings, 'domains' | 'routes'>) {
+    super();
+    this.#child = fork(__filename, [JSON.stringify(settings)], { stdio: 'inherit' });
+    this.#child.on('message', ({ status, problem }: { status?: BridgeStatus; problem?: string }) => {
+      if (status !== undefined) this.status = status;
+      if (problem !== undefined) this.problems.push(problem);
+      this.changed();
+    });
+  }
+
+  route(index = 0): RouteStatus | undefined {
+    return this.status?.routes[index];
+  }
+
+  /** As a crash, or with all that a bridge does at its end. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await exited;
+  }
+}
+
+async function run(settings: ConstructorParameters<typeof BridgeProcess>[0]): Promise<void> {
+  const bridge = TestBridge.create(new RosThread(), settings, { flowOutput: false });
+  const tell = (message: object) => process.send?.(message);
+  bridge.handle.on('status', (status) => tell({ status: status.state === 'open' ? status : undefined }));
+  bridge.handle.on('problem', ({ message }) => tell({ problem: message }));
+  process.on('SIGTERM', () => void bridge.close().then(() => process.disconnect()));
+  process.on('disconnect', () => process.exit());
+  await bridge.handle.open();
+}
+
+if (require.main === module) void run(JSON.parse(process.argv[2] ?? ''));

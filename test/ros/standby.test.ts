@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
+import { BrokerThread } from '../../src/broker/broker-thread';
+import { Connection } from '../../src/client/connection';
+import type { BridgeMqttSettings, BridgeSettings } from '../../src/ros/bridge-settings';
+import { RosThread } from '../../src/ros/ros-thread';
+import type { RouteStatus } from '../../src/ros/ros-worker-messages';
+import { Mosquitto } from '../client/mosquitto';
+import { connected, Inbox, settingsFor } from '../client/observed';
+import { freshDomain } from '../rtps/test-domain';
+import { RELIABLE, RosPeer, route, STRING, TestBridge } from './bridge-fixture';
+import { BridgeProcess } from './bridge-process';
+
+/** Messages that are sent one way to count what comes of them. */
+const COUNT = 200;
+
+type AnyBridge = TestBridge | BridgeProcess;
+
+/** A broker that bridges of several processes share. */
+interface SharedBroker {
+  url: string;
+  stop(): Promise<unknown>;
+}
+
+const brokers: Record<string, (test: Mocha.Context) => Promise<SharedBroker>> = {
+  mosquitto: (test) => Mosquitto.start(test),
+  'the embedded broker': async () => {
+    const broker = new BrokerThread({ listeners: [{ host: '127.0.0.1', port: 0 }] });
+    await broker.start();
+    return { url: `mqtt://127.0.0.1:${broker.status.listeners[0]?.port}`, stop: () => broker.stop() };
+  },
+};
+
+/** What several bridges of a test have in common, and what is around them. */
+class Stage {
+  readonly #thread = new RosThread();
+  readonly #running: Array<() => Promise<unknown>> = [];
+  readonly brokers: SharedBroker[] = [];
+  domain = 0;
+
+  /** A process of its own, or the runtime of the test. */
+  async bridge(
+    id: string,
+    kind: 'process' | 'runtime' = 'process',
+    change: Partial<BridgeSettings> & { protocolVersion?: 4 | 5; broker?: number } = {},
+  ): Promise<AnyBridge> {
+    const { protocolVersion = 5, broker = 0, ...rest } = change;
+    const mqtt: BridgeMqttSettings = {
+      target: { url: this.brokers[broker]?.url ?? '' },
+      protocolVersion,
+      clientId: `bridge-${id}`,
+      keepAlive: 60,
+    };
+    const settings = { id, domains: [this.domain], routes: [route(this.domain)], mqtt, ...rest };
+    if (kind === 'runtime') {
+      const bridge = await TestBridge.open(this.#thread, settings, { flowOutput: false });
+      this.#running.push(() => bridge.close());
+      return bridge;
+    }
+    const bridge = new BridgeProcess(settings);
+    this.#running.push(() => bridge.end('SIGKILL'));
+    return bridge;
+  }
+
+  async client(broker = 0): Promise<Connection> {
+    const client = new Connection(settingsFor(this.brokers[broker]?.url ?? ''));
+    this.#running.push(() => client.close());
+    client.open();
+    await connected(client);
+    return client;
+  }
+
+  async peer(domain = this.domain): Promise<RosPeer> {
+    const peer = await RosPeer.start(domain);
+    this.#running.push(() => peer.stop());
+    return peer;
+  }
+
+  async leave(): Promise<void> {
+    for (const stop of this.#running.splice(0).reverse()) await stop();
+  }
+}
+
+const standbyOf = (bridge: AnyBridge, index = 0): RouteStatus['standby'] => bridge.route(index)?.standby;
+const carries = (bridge: AnyBridge) =>
+  bridge.status?.mqtt?.state === 'connected' &&
+  bridge.route()?.subscribed !== false &&
+  bridge.route() !== undefined &&
+  standbyOf(bridge) === undefined;
+const standsBy = (bridge: AnyBridge, id: string) => {
+  const standby = Object.values(standbyOf(bridge) ?? {});
+  return bridge.route()?.subscribed !== false && standby.length > 0 && standby.every((other) => other === id);
+};
+
+/** What the stage's listeners heard of a stream each way, and the streams themselves. */
+class Streams {
+  readonly topic: string;
+  sent = 0;
+
+  private constructor(
+    readonly client: Connection,
+    readonly inbox: Inbox,
+    readonly peer: RosPeer,
+    readonly publish: (value: unknown) => void,
+    domain: number,
+  ) {
+    this.topic = `ros/${domain}/chatter`;
+  }
+
+  /** @param others publishers and subscriptions of bridges that match first */
+  static async open(stage: Stage, bridges: number): Promise<Streams> {
+    const client = await stage.client();
+    const observer = await stage.client();
+    const inbox = await Inbox.on(observer, `ros/${stage.domain}/chatter`);
+    const peer = await stage.peer();
+    await peer.listen('/chatter', STRING, { ...RELIABLE, depth: 1000 }, bridges);
+    const { publish } = await peer.publisher('/chatter', STRING, { ...RELIABLE, depth: 1000 }, bridges);
+    return new Streams(client, inbox, peer, publish, stage.domain);
+  }
+
+  /** One more message each way. */
+  async say(): Promise<void> {
+    const number = this.sent++;
+    this.publish({ data: `ROS ${number}` });
+    await this.client.publish(this.topic, `{"data":"MQTT ${number}"}`, { qos: 1, retain: false });
+  }
+
+  /** Says until something has come true, at a pace that leaves the bridges time. */
+  async sayUntil(passes: () => boolean): Promise<void> {
+    while (!passes()) {
+      await this.say();
+      await setTimeout(5);
+    }
+  }
+
+  /** Says more, until the last of it has come out at both sides. Returns the first number of these. */
+  async sayOn(count: number): Promise<number> {
+    const from = this.sent;
+    for (let n = 0; n < count; n++) await this.say();
+    const last = this.sent - 1;
+    const isLast = (text: string | Buffer | undefined, source: string) =>
+      String(text) === `{"data":"${source} ${last}"}`;
+    await this.inbox.until(({ messages }) =>
+      messages.slice(-5).some(({ payload }) => isLast(payload, 'ROS')),
+    );
+    await this.peer.until(() => this.peer.heard.slice(-5).some((text) => isLast(text, 'MQTT')));
+    return from;
+  }
+
+  /** Numbers of messages that came out at the other side, in their order. */
+  get toRos(): number[] {
+    return numbersIn(this.peer.heard, 'MQTT');
+  }
+
+  get toMqtt(): number[] {
+    return numbersIn(
+      this.inbox.messages.map(({ payload }) => String(payload)),
+      'ROS',
+    );
+  }
+}
+
+function numbersIn(texts: readonly string[], prefix: string): number[] {
+  const said = texts.map((text) => (JSON.parse(text) as { data: string }).data.split(' '));
+  return said.filter(([source]) => source === prefix).map(([, number]) => Number(number));
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+/** Which of the numbers below `count` are missing, and which come more than once. */
+function irregular(numbers: readonly number[], count: number): { lost: number[]; doubled: number[] } {
+  const times = new Map<number, number>();
+  for (const number of numbers) times.set(number, (times.get(number) ?? 0) + 1);
+  return {
+    lost: upTo(count).filter((number) => !times.has(number)),
+    doubled: [...times].filter(([, count]) => count > 1).map(([number]) => number),
+  };
+}
+
+const droppedBy = (bridge: AnyBridge) => bridge.route()?.counts?.dropped ?? {};
+
+for (const [name, startBroker] of Object.entries(brokers)) {
+  describe(`several bridges at ${name}`, function () {
+    this.timeout(60_000);
+    const stage = new Stage();
+
+    before(async function () {
+      stage.brokers.push(await startBroker(this));
+    });
+    after(() => Promise.all(stage.brokers.map((broker) => broker.stop())));
+    beforeEach(() => {
+      stage.domain = freshDomain();
+    });
+    afterEach(() => stage.leave());
+
+    for (const kind of ['runtime', 'process'] as const) {
+      it(`carry each message once, both ways (each in a ${kind})`, async () => {
+        const [a, b] = [await stage.bridge('a', kind), await stage.bridge('b', kind)];
+        await a.until(() => carries(a));
+        await b.until(() => standsBy(b, 'a'));
+        const streams = await Streams.open(stage, 2);
+        for (let n = 0; n < COUNT; n++) await streams.say();
+        // It has heard all that was sent, and all that the other one has carried.
+        await b.until(() => droppedBy(b).standby === 4 * COUNT);
+        assert.deepEqual(droppedBy(b), { standby: 4 * COUNT });
+        assert.deepEqual(droppedBy(a), {});
+        assert.deepEqual(streams.toRos, upTo(COUNT));
+        assert.deepEqual(streams.toMqtt, upTo(COUNT));
+        assert.equal(streams.peer.heard.length, COUNT);
+        assert.equal(streams.inbox.messages.length, 2 * COUNT);
+      });
+    }
+
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      it(`take over from one that ends (${signal})`, async () => {
+        const [a, b] = [await stage.bridge('a'), await stage.bridge('b')];
+        assert.ok(a instanceof BridgeProcess);
+        await a.until(() => carries(a));
+        await b.until(() => standsBy(b, 'a'));
+        const streams = await Streams.open(stage, 2);
+        for (let n = 0; n < 50; n++) await streams.say();
+        await b.until(() => droppedBy(b).standby === 200);
+        let ended = false;
+        void a.end(signal).then(() => {
+          ended = true;
+        });
+        await streams.sayUntil(() => ended && carries(b));
+        const handedOver = await streams.sayOn(50);
+        const [toRos, toMqtt] = [
+          irregular(streams.toRos, streams.sent),
+          irregular(streams.toMqtt, streams.sent),
+        ];
+        for (const number of [toRos, toMqtt].flatMap(({ lost, doubled }) => [...lost, ...doubled]))
+          assert.ok(number >= 50 && number < handedOver, `message ${number} of ${streams.sent}`);
+        // The broker tells both when the one begins and the other ends.
+        if (signal === 'SIGTERM') assert.deepEqual(toRos, { lost: [], doubled: [] });
+      });
+    }
+
+    it('give back to one that returns', async () => {
+      const b = await stage.bridge('b');
+      await b.until(() => carries(b));
+      const streams = await Streams.open(stage, 1);
+      const a = await stage.bridge('a');
+      await streams.sayUntil(() => carries(a) && standsBy(b, 'a'));
+      const from = await streams.sayOn(50);
+      const [toRos, toMqtt] = [
+        irregular(streams.toRos, streams.sent),
+        irregular(streams.toMqtt, streams.sent),
+      ];
+      assert.deepEqual(toRos, { lost: [], doubled: [] });
+      assert.deepEqual(
+        [...toMqtt.lost, ...toMqtt.doubled].filter((number) => number >= from),
+        [],
+      );
+    });
+  });
+}
