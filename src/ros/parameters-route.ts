@@ -2,10 +2,12 @@ import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeRoute, RouteContext } from './bridge-route';
 import type { ParametersRouteSettings } from './bridge-settings';
 import { failedReply, type MqttRequest, MqttRequests } from './mqtt-requests';
+import type { Way } from './name-patterns';
 import { kindsOf, ParameterClient, plainValues } from './parameter-client';
 import { ParameterMirror } from './parameter-mirror';
 import { ServiceError } from './ros-service';
 import { countDrop, newRouteCounts } from './route-counts';
+import type { Turn } from './route-turn';
 import { DEFAULT_TIMEOUT, DROP_REASON } from './service-codec';
 
 const OPERATIONS = ['get', 'set', 'list'] as const;
@@ -22,6 +24,7 @@ export class ParametersRoute implements BridgeRoute {
   readonly #context: RouteContext;
   readonly #requests: MqttRequests[];
   readonly #mirror: ParameterMirror;
+  readonly turns: Partial<Record<Way, Turn>> = {};
   #client: ParameterClient | undefined;
   #operations = 0;
   #problem: string | undefined;
@@ -70,10 +73,13 @@ export class ParametersRoute implements BridgeRoute {
       changed();
     });
     this.#mirror.open();
-    for (const requests of this.#requests) requests.open();
+    const turn = this.#context.join('mqtt-to-ros', this.topic);
+    this.turns['mqtt-to-ros'] = turn;
+    for (const requests of this.#requests) requests.open(turn);
   }
 
   close(): void {
+    for (const turn of Object.values(this.turns)) turn.close();
     for (const requests of this.#requests) requests.close();
     this.#mirror.close();
     this.#client?.close();
