@@ -27,6 +27,8 @@ export interface ReceiverDiscovery {
   participantData(change: ReceivedChange): void;
   /** Anything came from this participant. */
   alive(prefix: string): void;
+  /** What comes from this participant is of another one, which has taken its name. */
+  replaced(prefix: string): void;
   /** This writer showed that it is alive other than by a sample. */
   writerAsserted(guid: string): void;
   /** Whether this writer was discovered, matched or not. */
@@ -169,9 +171,15 @@ export class MessageReceiver implements SubmessageHandler {
       if (this.#isEarly(guid, writerId)) this.#early.setHeartbeat(guid, heartbeat);
       return;
     }
-    for (const proxy of proxies)
-      if (concerns(readerId, proxy))
-        proxy.heartbeat(heartbeat.first, heartbeat.last, heartbeat.count, heartbeat.final);
+    let isSame = true;
+    for (const proxy of proxies) {
+      if (!concerns(readerId, proxy)) continue;
+      const { first, last, count, final } = heartbeat;
+      if (!proxy.heartbeat(first, last, count, final)) isSame = false;
+    }
+    // A program that was killed and started again may have the same GUID prefix, made of its host and process id: in a
+    // container both are often as before.
+    if (!isSame && !isUserEntity(writerId)) this.#discovery.replaced(context.sourcePrefix);
   }
 
   gap(context: MessageContext, gap: GapSubmessage): void {

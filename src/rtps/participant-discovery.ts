@@ -125,6 +125,11 @@ export class ParticipantDiscovery {
     if (found !== undefined) found.lastSeen = performance.now();
   }
 
+  /** Gives a participant up for another one of its name, which is found when it announces itself again. */
+  replaced(prefix: string): void {
+    this.#lose(prefix);
+  }
+
   /** Takes an announcement or a disposal. */
   receive(change: ReceivedChange): void {
     try {

@@ -165,6 +165,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     this.#receiver = new MessageReceiver(this.#prefix, this.#statistics, new ReceiveMemory(maxSampleBytes), {
       participantData: (change) => this.#participants.receive(change),
       alive: (prefix) => this.#participants.alive(prefix),
+      replaced: (prefix) => this.#participants.replaced(prefix),
       writerAsserted: (guid) => this.#writerLiveliness.asserted(guid),
       knowsWriter: (guid) => this.#endpoints.get(guid) !== undefined,
     });

@@ -157,8 +157,10 @@ export class WriterProxy {
     this.#reassembly.expire(this.#reliable ? MAX_PARTIAL_AGE_MS.reliable : MAX_PARTIAL_AGE_MS.bestEffort);
   }
 
-  heartbeat(first: number, last: number, count: number, final: boolean): void {
-    if (!this.#reliable || !this.#heartbeats.accept(count)) return;
+  /** @returns `false` when the writer has written less than came from it before: it is another one under its name */
+  heartbeat(first: number, last: number, count: number, final: boolean): boolean {
+    if (!this.#reliable || !this.#heartbeats.accept(count)) return true;
+    const isSame = last >= this.#next - 1;
     if (this.#next === 0) this.#begin(first, last);
     else if (first > this.#next) {
       const kept = this.#ahead.below(first).length;
@@ -167,11 +169,12 @@ export class WriterProxy {
     }
     this.#highest = Math.max(this.#highest, last);
     this.#announced = Math.max(this.#announced, last);
-    if (final && this.#next > this.#highest) return;
+    if (final && this.#next > this.#highest) return isSame;
     this.#answerDue = true;
     // A writer may wait for the acknowledgement; what is missing may still be on its way.
     if (this.#next > this.#highest) this.#outbox.beforeFlush(this.#acknowledge);
     else this.#respondIn(RESPONSE_DELAY_MS);
+    return isSame;
   }
 
   gap(start: number, base: number, numbers: readonly number[]): void {

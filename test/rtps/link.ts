@@ -77,6 +77,7 @@ export class Link {
     const discovery = {
       participantData: () => {},
       alive: () => {},
+      replaced: () => {},
       writerAsserted: () => {},
       knowsWriter: () => false,
     };

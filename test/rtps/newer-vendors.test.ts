@@ -242,6 +242,18 @@ for (const [name, dialect] of Object.entries(DIALECTS))
       assert.equal(writer.unacknowledged, 1);
       send(destination, ackNack(READER, writerId, 2, 2));
       while (writer.unacknowledged > 0) await new Promise(setImmediate);
+      // Another program under the same name, as one that was killed and started again in its container.
+      const lost = once(participant, 'participant-lost');
+      const again = setInterval(() => send(destination, heartbeat('000003c7', '000003c2', 1, 0, 1)), 50);
+      try {
+        assert.equal((await lost)[0].guid, `${prefix}000001c1`);
+      } finally {
+        clearInterval(again);
+      }
+      assert.deepEqual(participant.endpoints, []);
+      const foundAgain = once(participant, 'participant');
+      send(dialect.everybody, TIMESTAMP, data('000100c7', '000100c2', 1, participantData));
+      await foundAgain;
       const ofUser = ({ readerId, writerId }: Record<string, unknown>) =>
         (Number(writerId) & 0xc0) === 0 && (Number(readerId) & 0xc0) === 0;
       assert.deepEqual(metatraffic.heard.filter(ofUser), []);
