@@ -44,6 +44,8 @@ const FIRST_PERIOD_MS = 50;
 const LAST_PERIOD_MS = 3000;
 const LEASE_CHECK_MS = 250;
 const MAX_PARTICIPANTS = 256;
+/** One whose lease has no end gives way to another after so long without a sign of it: it may have died. */
+const SILENCE_MS = 100_000;
 /**
  * The Simple Participant Discovery Protocol (RTPS 8.5.3): announces this participant, finds others, and loses them
  * when they say so or when their lease runs out.
@@ -168,6 +170,7 @@ export class ParticipantDiscovery {
       // It moved to another address: what was matched there is matched anew.
       this.#lose(prefix);
     }
+    if (this.#found.size >= MAX_PARTICIPANTS) this.#loseSilent();
     if (locator === undefined || this.#found.size >= MAX_PARTICIPANTS) {
       this.#statistics.announcementsRefused++;
       return;
@@ -224,6 +227,15 @@ export class ParticipantDiscovery {
     const moment = performance.now();
     for (const { data, lastSeen } of this.#found.values())
       if (moment - lastSeen > data.leaseDuration) this.#lose(data.prefix);
+  }
+
+  /** Loses, of those whose lease has no end, the one that is silent for longest, if long enough. */
+  #loseSilent(): void {
+    const [silent] = [...this.#found.values()]
+      .filter(({ data }) => data.leaseDuration === Number.POSITIVE_INFINITY)
+      .sort((a, b) => a.lastSeen - b.lastSeen);
+    if (silent !== undefined && performance.now() - silent.lastSeen > SILENCE_MS)
+      this.#lose(silent.data.prefix);
   }
 
   #lose(prefix: string): void {

@@ -56,7 +56,7 @@ describe('a participant under hostile datagrams', function () {
   });
 
   /** One message of each kind, as a participant of that name would send it. */
-  function messages(topic: string): Buffer[] {
+  function messages(topic: string, leaseDuration = 100_000): Buffer[] {
     const change = (payload: Buffer, rest: Partial<Change> = {}): Change => ({
       sequence: 1,
       timestamp: { seconds: 1, fraction: 0 },
@@ -71,7 +71,7 @@ describe('a participant under hostile datagrams', function () {
       vendorId: 0x01aa,
       domain: undefined,
       builtinEndpoints: ALL_BUILTIN_ENDPOINTS,
-      leaseDuration: 100_000,
+      leaseDuration,
       metatrafficLocators: locators,
       userLocators: locators,
       name: 'hostile',
@@ -162,21 +162,47 @@ describe('a participant under hostile datagrams', function () {
       );
     });
 
-  it('keeps a bounded number of participants, and counts the others', async () => {
-    const domain = freshDomain();
-    const participant = await cast.participant({ domain });
-    const [announcement] = messages(freshTopic()) as [Buffer, ...Buffer[]];
+  const prefixOf = (number: number) => PREFIX.slice(0, -4) + number.toString(16).padStart(4, '0');
+
+  /** Announcements of so many participants. */
+  function participants(count: number, leaseDuration: number): Buffer[] {
+    const [announcement] = messages(freshTopic(), leaseDuration) as [Buffer, ...Buffer[]];
     const own = Buffer.from(PREFIX, 'hex');
-    const datagrams = Array.from({ length: 400 }, (_, number) => {
-      const name = Buffer.from(PREFIX.slice(0, -4) + number.toString(16).padStart(4, '0'), 'hex');
+    return Array.from({ length: count }, (_, number) => {
+      const name = Buffer.from(prefixOf(number), 'hex');
       const datagram = Buffer.from(announcement);
       for (let at = datagram.indexOf(own); at >= 0; at = datagram.indexOf(own, at + 1))
         name.copy(datagram, at);
       return datagram;
     });
-    await send(participant, domain, datagrams);
+  }
+
+  for (const leaseDuration of [100_000, Number.POSITIVE_INFINITY])
+    it(`keeps a bounded number of participants, and counts the others (lease ${leaseDuration})`, async () => {
+      const domain = freshDomain();
+      const participant = await cast.participant({ domain });
+      await send(participant, domain, participants(400, leaseDuration));
+      assert.equal(participant.participants.length, 256);
+      assert.equal(participant.statistics.announcementsRefused, 144);
+    });
+
+  it('gives the place of the participant silent for longest to another, where its lease has no end', async () => {
+    const domain = freshDomain();
+    const participant = await cast.participant({ domain });
+    const datagrams = participants(258, Number.POSITIVE_INFINITY);
+    await send(participant, domain, datagrams.slice(0, 256));
+    await send(participant, domain, datagrams.slice(0, 1));
+    const lost: string[] = [];
+    participant.on('participant-lost', ({ guid }) => lost.push(guid.slice(0, 24)));
+    const { now } = performance;
+    performance.now = () => now.call(performance) + 101_000;
+    try {
+      await send(participant, domain, datagrams.slice(256));
+    } finally {
+      performance.now = now;
+    }
+    assert.deepEqual(lost, [prefixOf(1), prefixOf(2)]);
     assert.equal(participant.participants.length, 256);
-    assert.equal(participant.statistics.announcementsRefused, 144);
   });
 
   /** Announcements of so many writers of one participant, in order. */
