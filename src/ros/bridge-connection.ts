@@ -212,12 +212,11 @@ export class BridgeConnection {
     }
     this.#inFlight++;
     this.#inFlightBytes += bytes;
+    const all = { ...properties.userProperties, ...userProperties };
+    // MQTT.js writes a packet of a wrong length where there is an object without properties.
+    const named = Object.keys(all).length > 0 && { userProperties: all };
     void this.#connection
-      .publish(topic, payload, {
-        qos,
-        retain,
-        properties: { ...properties, userProperties: { ...properties.userProperties, ...userProperties } },
-      })
+      .publish(topic, payload, { qos, retain, properties: { ...properties, ...named } })
       .then(
         ({ reasonCode }) => ({ undelivered: undefined, unheard: reasonCode === NO_MATCHING_SUBSCRIBERS }),
         () => ({ undelivered: 'unacknowledged' as const, unheard: false }),

@@ -3,7 +3,8 @@ import type { RouteConnection } from './bridge-connection';
 import type { RouteSettings } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
 import type { Way } from './name-patterns';
-import type { RosDomain } from './ros-backend';
+import type { PayloadFormat } from './payload-format';
+import type { RosDomain, RosQos } from './ros-backend';
 import type { RouteDetails } from './ros-worker-messages';
 import type { RouteCounts } from './route-counts';
 import type { Turn } from './route-turn';
@@ -36,6 +37,15 @@ export interface RouteContext {
   changed(): void;
 }
 
+/** What others need to know of the messages that a route brings to MQTT. */
+export interface RouteDescription {
+  /** Of its interface type, `RIHS01_…`. */
+  hash: string;
+  format: PayloadFormat;
+  /** With which it subscribes in ROS now. */
+  qos: Pick<RosQos, 'reliability' | 'durability' | 'depth'>;
+}
+
 /** One bridged ROS name, whatever its kind. */
 export interface BridgeRoute {
   readonly settings: RouteSettings;
@@ -50,6 +60,8 @@ export interface BridgeRoute {
   readonly details?: RouteDetails;
   /** Which bridge carries each way of the route. */
   readonly turns: Readonly<Partial<Record<Way, Turn>>>;
+  /** Absent of a route that brings none. */
+  readonly description?: RouteDescription | undefined;
   /** Creates what the route is made of, in ROS and at the broker. Called once. */
   open(): void;
   close(): void;

@@ -124,6 +124,10 @@ export interface BridgeSettings {
   maxPatternRoutes?: number;
   /** How long a route that a pattern opened stays while it carries nothing, in ms; default 60,000. */
   idleTimeout?: number;
+  /** Whether the broker keeps a description of each route from ROS (`@meta`); default true. */
+  meta?: boolean;
+  /** Whether the broker keeps what there is in each domain (`@graph`); default true. */
+  graph?: boolean;
   /** How long a message waits until the type of its route is known, in ms; default 10,000. */
   typePatience?: number;
   /** Absent: messages travel between ROS and the flow only. */

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { RosTopicMapping } from '../topic/ros-topic';
 import { BridgeConnection } from './bridge-connection';
+import { BridgeDescriptions } from './bridge-descriptions';
 import { bridgeNodeName } from './bridge-presence';
 import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
@@ -49,6 +50,7 @@ export class Bridge {
   #routes: RouteTable | undefined;
   #patterns: PatternRoutes | undefined;
   #standby: Standby | undefined;
+  #descriptions: BridgeDescriptions | undefined;
   #mapping: RosTopicMapping | undefined;
   #connection: BridgeConnection | undefined;
   #flowOutput = false;
@@ -85,6 +87,7 @@ export class Bridge {
     });
     this.#patterns = this.#makePatterns(this.#mapping, table);
     this.#patterns?.open();
+    this.#descriptions = this.#makeDescriptions(this.#mapping, table);
     this.#connection?.open();
     this.#countedAt = performance.now();
     this.#timer = setInterval(() => this.#count(), STATUS_INTERVAL);
@@ -149,6 +152,7 @@ export class Bridge {
       this.#domains.set(domain, opened);
       opened.onGraphChange(() => {
         this.#graphChanged = true;
+        this.#descriptions?.graphChanged(domain);
         this.#scheduleStatus();
       });
       opened.onWarning((warning) => this.#parts.onWarning(`domain ${domain}: ${warning}`));
@@ -199,6 +203,13 @@ export class Bridge {
     });
   }
 
+  #makeDescriptions(mapping: RosTopicMapping, table: RouteTable): BridgeDescriptions | undefined {
+    const connection = this.#connection;
+    if (connection === undefined) return undefined;
+    const { meta = true, graph = true } = this.#settings;
+    return new BridgeDescriptions({ meta, graph, mapping, connection, domains: this.#domains, table });
+  }
+
   #makeConnection(): BridgeConnection | undefined {
     const { mqtt, domains, id } = this.#settings;
     if (mqtt === undefined) return undefined;
@@ -241,6 +252,7 @@ export class Bridge {
     this.#messagesPerSecond = Math.round(((carried - this.#carried) * 1000) / (now - this.#countedAt));
     this.#carried = carried;
     this.#countedAt = now;
+    this.#descriptions?.tell();
     this.#sendStatus();
   }
 

@@ -1,6 +1,6 @@
 import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeSubscription, BridgeSubscriptionListener, RouteConnection } from './bridge-connection';
-import type { BridgeRoute } from './bridge-route';
+import type { BridgeRoute, RouteDescription } from './bridge-route';
 import type { RouteSettings } from './bridge-settings';
 import { EarlyMessages, type HeldMemory } from './early-messages';
 import { UnknownTypeError } from './message-codec';
@@ -79,6 +79,13 @@ export class RouteEntry {
   /** What was carried and dropped; none of a refused route. */
   get counts(): RouteCounts | undefined {
     return this.#route?.counts ?? this.#early?.counts;
+  }
+
+  /** As `@meta` tells it; `undefined` of a route that brings nothing to MQTT. */
+  get description(): (RouteDescription & { name: string; type: string }) | undefined {
+    const { rosName: name, type } = this.#typed;
+    const description = this.#route?.description;
+    return description && { name, type, ...description };
   }
 
   /** Messages that were carried, either way. */

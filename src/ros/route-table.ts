@@ -116,6 +116,10 @@ export class RouteTable {
     return carried;
   }
 
+  entries(): Iterable<RouteEntry> {
+    return this.#entries.values();
+  }
+
   get(key: number): RouteEntry | undefined {
     return this.#entries.get(key);
   }

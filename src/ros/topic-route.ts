@@ -1,5 +1,5 @@
 import type { RosTopic } from '../topic/ros-topic';
-import type { BridgeRoute, RouteContext } from './bridge-route';
+import type { BridgeRoute, RouteContext, RouteDescription } from './bridge-route';
 import type { TopicRouteSettings } from './bridge-settings';
 import { MessageCodec } from './message-codec';
 import { MqttToRos } from './mqtt-to-ros';
@@ -20,6 +20,7 @@ export class TopicRoute implements BridgeRoute {
   readonly counts = newRouteCounts();
   readonly #context: RouteContext;
   readonly #faults: RouteFaults;
+  readonly #parts: TopicParts;
   readonly #toMqtt: RosToMqtt | undefined;
   readonly #toRos: MqttToRos | undefined;
   #stopFollowing: (() => void) | undefined;
@@ -37,6 +38,7 @@ export class TopicRoute implements BridgeRoute {
     const payloads = new PayloadCodec(codec, settings.format ?? 'json');
     const { topic, counts } = this;
     const parts: TopicParts = { settings, topic, codec, payloads, counts, faults: this.#faults, context };
+    this.#parts = parts;
     if (settings.direction !== 'ros-to-mqtt') this.#toRos = new MqttToRos(parts);
     if (settings.direction !== 'mqtt-to-ros') this.#toMqtt = new RosToMqtt(parts);
   }
@@ -64,6 +66,13 @@ export class TopicRoute implements BridgeRoute {
       ...(this.#toRos !== undefined && { offered: this.#toRos.qos }),
       ...(this.#toMqtt !== undefined && { requested: this.#toMqtt.qos }),
     };
+  }
+
+  get description(): RouteDescription | undefined {
+    if (this.#toMqtt === undefined) return undefined;
+    const { reliability, durability, depth } = this.#toMqtt.qos;
+    const { codec, payloads } = this.#parts;
+    return { hash: codec.typeHash, format: payloads.format, qos: { reliability, durability, depth } };
   }
 
   open(): void {

@@ -11,7 +11,10 @@ describe('routes by patterns', function () {
   this.timeout(20_000);
   const bridges = MqttBridges.forSuite();
   const open = async (change: Partial<BridgeSettings> = {}, protocolVersion: 4 | 5 = 5) => {
-    const bridge = await bridges.open({ routes: [], patterns: [ALL], ...change }, { protocolVersion });
+    const bridge = await bridges.open(
+      { routes: [], patterns: [ALL], meta: false, ...change },
+      { protocolVersion },
+    );
     await bridge.until(
       () => bridge.status?.mqtt?.state === 'connected' && bridge.status.patterns?.subscribed !== false,
     );
