@@ -19,6 +19,7 @@ import { wholeNumber } from './form-number';
 import { formText } from './form-text';
 import type { BrokerConfigNode } from './mqtt-broker-config';
 import { type NodeText, nodeText } from './node-text';
+import { type TopicOptionRow, topicOptionsOf } from './topic-options';
 
 interface Fields extends NodeDef {
   broker: string;
@@ -32,19 +33,21 @@ interface Fields extends NodeDef {
   /** In MiB. */
   maxMessageSize?: number | string;
   domains: Array<{ id: number | string; alias: string }>;
-  routes: Array<{
-    /** Absent: a topic. */
-    kind?: RouteKind;
-    domain: number | string;
-    rosName: string;
-    type: string;
-    direction: Direction;
-    format?: PayloadFormat;
-    /** Of a service or an action, in seconds; absent or blank: the default. */
-    timeout?: number | string;
-    /** Of an action, likewise: how long a goal may take. */
-    resultTimeout?: number | string;
-  }>;
+  routes: Array<
+    TopicOptionRow & {
+      /** Absent: a topic. */
+      kind?: RouteKind;
+      domain: number | string;
+      rosName: string;
+      type: string;
+      direction: Direction;
+      format?: PayloadFormat;
+      /** Of a service or an action, in seconds; absent or blank: the default. */
+      timeout?: number | string;
+      /** Of an action, likewise: how long a goal may take. */
+      resultTimeout?: number | string;
+    }
+  >;
   definitions?: string;
   patterns?: Array<{
     action: PatternAction;
@@ -179,6 +182,7 @@ function bridgeSettings(
       type: string(`${field}: type`, row.type),
       direction,
       ...(format !== undefined && { format }),
+      ...(kind === undefined && topicOptionsOf(row)),
       ...timeoutsOf(row),
     } as RouteSettings;
   });

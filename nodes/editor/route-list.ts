@@ -3,16 +3,18 @@ import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } f
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
 import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
 import { MAX_DOMAIN, type RosTopicKind } from '../../src/topic/ros-topic';
+import type { TopicOptionRow } from '../topic-options';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
 import { COMMON_ACTION_TYPES, COMMON_INTERFACE_TYPES, COMMON_SERVICE_TYPES } from './interface-types';
 import { addSelect, completeFrom, rowsIn, textIn } from './list-row';
+import { addTopicOptions, checkTopicOptions, topicOptionsFault, topicOptionsIn } from './topic-options';
 
 /** A number, or the domain of ROS 2 programs that are started in Node-RED's environment. */
 export type DomainId = number | typeof ENVIRONMENT_DOMAIN;
 
-/** One row of a bridge's routes, as the flow file keeps it. */
-export interface Route {
+/** One row of a bridge's routes, as the flow file keeps it; the options are of a topic. */
+export interface Route extends TopicOptionRow {
   /** Absent: a topic. */
   kind?: RouteKind;
   domain: DomainId;
@@ -79,6 +81,7 @@ export function routesFault(
       typeFault(route) ??
       timeoutFault(node, route.timeout) ??
       timeoutFault(node, route.resultTimeout) ??
+      (kind === 'topic' ? topicOptionsFault(route) : undefined) ??
       (domains.some(({ id }) => id === domain)
         ? undefined
         : node._('ros-bridge.fault.domainMissing', { domain })) ??
@@ -179,6 +182,7 @@ export class RouteList {
         .appendTo(label);
     }
     $('<span class="mqttros-route-topic">').appendTo(second);
+    addTopicOptions(row, second, route, text);
     type.autoComplete({
       search: (typed: string) => completeFrom(TYPES[routeOf(row).kind ?? 'topic'], typed),
     });
@@ -196,6 +200,7 @@ export class RouteList {
     showFault(row.find('.mqttros-route-type'), typeFault(route));
     row.find('.mqttros-route-format').toggle(route.kind === undefined);
     row.find('.mqttros-route-type').toggle(route.kind !== 'parameters');
+    checkTopicOptions(row, route.kind === undefined);
     const timeouts = { timeout: route.kind !== undefined, resultTimeout: route.kind === 'action' };
     for (const [name, isUsed] of Object.entries(timeouts)) {
       const label = row.find(`.mqttros-route-${name}`).toggle(isUsed);
@@ -227,6 +232,7 @@ function routeOf(row: JQuery): Route {
     type: kind === 'parameters' ? '' : value('.mqttros-route-type'),
     direction,
     ...(kind === 'topic' && format !== 'json' && { format }),
+    ...(kind === 'topic' && topicOptionsIn(row)),
     ...(kind !== 'topic' && timeout !== '' && { timeout }),
     ...(kind === 'action' && resultTimeout !== '' && { resultTimeout }),
   };

@@ -4,9 +4,11 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ConnectionSettings } from '../client/connection';
 import { MAX_DOMAIN } from '../topic/ros-topic';
 import { MAX_CDR_BYTES } from './cdr-reader';
+import { type DeadbandSettings, deadbandFault } from './deadband';
 import { PATTERN_ACTIONS, type PatternSettings, patternFault } from './name-patterns';
 import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } from './names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
+import { type RateLimitSettings, rateLimitFault } from './rate-limit';
 import type { DiscoveryRange } from './ros-backend';
 import { type RouteQosSettings, routeQosFault } from './route-qos';
 import { type TypeTableRow, typeTableFault } from './type-table';
@@ -37,10 +39,13 @@ export interface TopicRouteSettings {
   /** Of its payloads; default `json`. */
   format?: PayloadFormat;
   qos?: RouteQosSettings;
+  /** Of each direction. */
+  rate?: RateLimitSettings;
+  deadband?: DeadbandSettings;
 }
 
 export interface ServiceRouteSettings
-  extends Omit<TopicRouteSettings, 'kind' | 'direction' | 'format' | 'qos'> {
+  extends Omit<TopicRouteSettings, 'kind' | 'direction' | 'format' | 'qos' | 'rate' | 'deadband'> {
   kind: 'service';
   /** For example `example_interfaces/srv/AddTwoInts`. */
   type: string;
@@ -251,9 +256,9 @@ function checkFormat(format: PayloadFormat = 'json'): void {
   if (!PAYLOAD_FORMATS.includes(format)) refuse('payload format', format, oneOf(PAYLOAD_FORMATS));
 }
 
-function checkTopicRoute({ format, qos = {} }: TopicRouteSettings): void {
+function checkTopicRoute({ format, qos = {}, rate, deadband }: TopicRouteSettings): void {
   checkFormat(format);
-  const fault = routeQosFault(qos);
+  const fault = routeQosFault(qos) ?? (rate && rateLimitFault(rate)) ?? (deadband && deadbandFault(deadband));
   if (fault !== undefined) throw new BridgeSettingsError(fault);
 }
 

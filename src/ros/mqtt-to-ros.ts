@@ -5,9 +5,17 @@ import { PayloadError } from './payload-error';
 import type { RosQos } from './ros-backend';
 import { countDrop } from './route-counts';
 import type { Turn } from './route-turn';
+import { Throttle } from './throttle';
 import type { TopicParts } from './topic-parts';
 import { TRANSFORMS_TYPE, TransformUnion } from './transform-union';
 import type { Via } from './via';
+
+/** A message for ROS, as `MatchingPublisher.publish` takes it. */
+interface Outgoing {
+  cdr: Buffer;
+  via: Via;
+  expiry: number | undefined;
+}
 
 /** Carries what the broker and the flow say to a ROS topic. */
 export class MqttToRos {
@@ -17,6 +25,7 @@ export class MqttToRos {
   readonly #union: TransformUnion | undefined;
   /** The bridges that carried what no other has; always the same array, of which the backend makes an annotation once. */
   readonly #own: Via;
+  readonly #throttle: Throttle<Outgoing> | undefined;
   #subscription: BridgeSubscription | undefined;
   #turn: Turn | undefined;
   /** Another bridge has carried it up to now. */
@@ -31,6 +40,10 @@ export class MqttToRos {
     this.#parts = parts;
     this.#own = [context.bridgeId];
     this.#union = type === TRANSFORMS_TYPE ? new TransformUnion(codec) : undefined;
+    this.#throttle = Throttle.for(settings, {
+      pass: (message) => this.#writeLater(message),
+      dropped: (reason) => countDrop(parts.counts, reason),
+    });
     this.#publisher = new MatchingPublisher(context.domain, {
       rosName,
       type,
@@ -79,6 +92,7 @@ export class MqttToRos {
   close(): void {
     this.#turn?.close();
     this.#subscription?.close();
+    this.#throttle?.close();
     this.#publisher.close();
   }
 
@@ -132,6 +146,7 @@ export class MqttToRos {
   #receive({ payload, via, properties }: IncomingMessage, turn: Turn): void {
     const { payloads, counts, context } = this.#parts;
     counts.mqttReceived++;
+    counts.mqttReceivedBytes += payload.length;
     const refusal = turn.refusal(via);
     if (refusal !== undefined) {
       countDrop(counts, refusal);
@@ -153,19 +168,40 @@ export class MqttToRos {
    * @param via the bridges that carried it, this one last
    */
   #publish(encode: () => Buffer, via: Via, expiry?: number): void {
-    const { counts, faults } = this.#parts;
     try {
       const cdr = encode();
-      const merged = this.#takesStored && this.#union !== undefined ? this.#union.add(cdr) : cdr;
-      this.#publisher.publish(merged, via, expiry);
+      if (this.#throttle === undefined) this.#write({ cdr, via, expiry });
+      else {
+        const decode = () => JSON.parse(this.#parts.codec.decodeToJson(cdr));
+        this.#throttle.take({ cdr, via, expiry }, cdr.length, decode);
+      }
     } catch (error) {
-      countDrop(counts, 'invalid');
-      const about = error instanceof PayloadError ? 'payload ' : '';
-      const fault = faults.set('message', `${about}${(error as Error).message}`);
-      throw new Error(fault, { cause: error });
+      throw this.#refused(error as Error);
     }
+  }
+
+  #writeLater(message: Outgoing): void {
+    try {
+      this.#write(message);
+    } catch (error) {
+      this.#parts.context.report(this.#refused(error as Error).message);
+    }
+  }
+
+  #write({ cdr, via, expiry }: Outgoing): void {
+    const { counts, faults } = this.#parts;
+    const merged = this.#takesStored && this.#union !== undefined ? this.#union.add(cdr) : cdr;
+    this.#publisher.publish(merged, via, expiry);
     counts.rosPublished++;
+    counts.rosPublishedBytes += merged.length;
     faults.clear('message');
     faults.clear('deadline to ROS');
+  }
+
+  #refused(error: Error): Error {
+    const { counts, faults } = this.#parts;
+    countDrop(counts, 'invalid');
+    const about = error instanceof PayloadError ? 'payload ' : '';
+    return new Error(faults.set('message', `${about}${error.message}`), { cause: error });
   }
 }

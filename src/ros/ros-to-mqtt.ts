@@ -1,13 +1,20 @@
 import type { MessageProperties } from '../client/connection';
 import type { OutgoingMessage } from './bridge-connection';
 import { incompatibilityWords } from './incompatibility-words';
+import { Latency, type LatencySummary } from './latency';
 import { MatchingSubscription, type Reception } from './matching-subscription';
 import type { RosEndpoint, RosQos, RosSample } from './ros-backend';
 import { countDrop, type DropReason } from './route-counts';
 import type { Turn } from './route-turn';
+import { Throttle } from './throttle';
 import type { TopicParts } from './topic-parts';
 import { TRANSFORMS_TYPE, TransformUnion } from './transform-union';
 import type { Via } from './via';
+
+interface Received {
+  sample: RosSample;
+  reception: Reception;
+}
 
 /** Carries what ROS says on a topic to the broker and to the flow. */
 export class RosToMqtt {
@@ -20,6 +27,10 @@ export class RosToMqtt {
   /** What the broker is to have stored, and whether it has yet to be told. */
   #state: { message: OutgoingMessage; waits: boolean } | undefined;
   #turn: Turn | undefined;
+  readonly #latency = new Latency();
+  /** ms since the epoch. */
+  #openedAt = 0;
+  readonly #throttle: Throttle<Received> | undefined;
 
   constructor(parts: TopicParts) {
     const { settings, codec, faults, context } = parts;
@@ -27,6 +38,10 @@ export class RosToMqtt {
     const { typeHash } = codec;
     this.#parts = parts;
     this.#union = type === TRANSFORMS_TYPE ? new TransformUnion(codec) : undefined;
+    this.#throttle = Throttle.for(settings, {
+      pass: ({ sample, reception }) => this.#carry(sample, reception),
+      dropped: (reason) => this.#drop(reason),
+    });
     this.#subscription = new MatchingSubscription(context.domain, {
       rosName,
       type,
@@ -54,6 +69,11 @@ export class RosToMqtt {
     return this.#turn;
   }
 
+  /** From publishers to here. */
+  get latency(): LatencySummary | undefined {
+    return this.#latency.summary(performance.now());
+  }
+
   /** What of the publishers' QoS one stored message cannot represent, in words. */
   get note(): string | undefined {
     if (!this.#stores || this.#union !== undefined) return undefined;
@@ -66,6 +86,7 @@ export class RosToMqtt {
   }
 
   open(): void {
+    this.#openedAt = Date.now();
     const { context, topic } = this.#parts;
     this.#turn = context.join('ros-to-mqtt', topic, () => {
       if (this.#turn?.active) this.#publishState();
@@ -76,6 +97,7 @@ export class RosToMqtt {
   close(): void {
     this.#turn?.close();
     this.#subscription.close();
+    this.#throttle?.close();
   }
 
   /** Whether the broker is asked to store the messages. */
@@ -90,7 +112,7 @@ export class RosToMqtt {
   }
 
   #receive(sample: RosSample, reception: Reception): void {
-    const { counts, context, faults, payloads } = this.#parts;
+    const { counts, context, faults } = this.#parts;
     const { connection } = context;
     if (connection?.connected === true && this.#turn?.standbyFor === '') {
       const again = () => this.#receive(sample, reception);
@@ -98,12 +120,30 @@ export class RosToMqtt {
     }
     counts.rosLost += reception.lost;
     counts.rosReceived++;
+    counts.rosReceivedBytes += sample.payload.length;
     faults.clear('deadline from ROS');
-    const refusal = this.#turn?.refusal(sample.via, sample.writerGuid);
     if (sample.via?.includes(context.bridgeId)) {
-      this.#drop(refusal ?? 'echo');
+      this.#drop(this.#turn?.refusal(sample.via, sample.writerGuid) ?? 'echo');
       return;
     }
+    if (this.#throttle === undefined) this.#carry(sample, reception);
+    else this.#keepBack(this.#throttle, sample, reception);
+  }
+
+  #keepBack(throttle: Throttle<Received>, sample: RosSample, reception: Reception): void {
+    const { payload } = sample;
+    try {
+      const decode = () => JSON.parse(this.#parts.codec.decodeToJson(payload));
+      throttle.take({ sample, reception }, payload.length, decode);
+    } catch (error) {
+      this.#refuse(sample, error as Error);
+    }
+  }
+
+  #carry(sample: RosSample, reception: Reception): void {
+    const { counts, context, faults, payloads } = this.#parts;
+    const { connection } = context;
+    const refusal = this.#turn?.refusal(sample.via, sample.writerGuid);
     const retain = this.#stores;
     const carries = connection?.connected === true && refusal === undefined;
     // The broker is told a state when it is this bridge's turn.
@@ -121,17 +161,30 @@ export class RosToMqtt {
       toMqtt =
         retain && this.#union !== undefined ? payloads.fromRos(this.#union.add(sample.payload)) : payload;
     } catch (error) {
-      this.#drop('invalid');
-      const publisher = sample.writerGuid ?? 'an unknown publisher';
-      faults.report('message', `sample of ${publisher}: ${(error as Error).message}`);
+      this.#refuse(sample, error as Error);
       return;
     }
     faults.clear('message');
     if (isForBroker) this.#publish(this.#messageOf(toMqtt, sample, reception, retain), carries);
-    if (!context.flowOutput) return;
     const { sequence, sourceTimestamp } = sample;
-    counts.flowPublished++;
-    context.toFlow({ format: payloads.format, payload, sequence, sourceTimestamp });
+    if (context.flowOutput) {
+      counts.flowPublished++;
+      context.toFlow({ format: payloads.format, payload, sequence, sourceTimestamp });
+    }
+    if (sourceTimestamp !== undefined) this.#measure(sourceTimestamp);
+  }
+
+  /** How long the sample has taken from its publisher to here; one from before this route was there has waited for it. */
+  #measure(sourceTimestamp: bigint): void {
+    const stamp = Number(sourceTimestamp) / 1e6;
+    if (stamp < this.#openedAt) return;
+    const now = performance.now();
+    this.#latency.add(performance.timeOrigin + now - stamp, now);
+  }
+
+  #refuse({ writerGuid = 'an unknown publisher' }: RosSample, error: Error): void {
+    this.#drop('invalid');
+    this.#parts.faults.report('message', `sample of ${writerGuid}: ${error.message}`);
   }
 
   #publish(message: OutgoingMessage, carries: boolean): void {
@@ -156,8 +209,12 @@ export class RosToMqtt {
   #send(message: OutgoingMessage): void {
     const { counts, context } = this.#parts;
     context.connection?.publish(message, (undelivered) => {
-      if (undelivered === undefined) counts.mqttPublished++;
-      else this.#drop(undelivered);
+      if (undelivered !== undefined) {
+        this.#drop(undelivered);
+        return;
+      }
+      counts.mqttPublished++;
+      counts.mqttPublishedBytes += message.payload.length;
     });
   }
 

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionStatus } from '../client/connection';
 import type { BridgeSettings, Direction, RouteKind } from './bridge-settings';
+import type { LatencySummary } from './latency';
 import type { Way } from './name-patterns';
 import type { RosQos } from './ros-backend';
 import type { RouteCounts } from './route-counts';
@@ -60,6 +61,8 @@ export interface RouteName {
 export interface RouteDetails {
   /** All that is wrong, in words, the oldest first; absent where nothing is. */
   problems?: string[];
+  /** Of what comes from ROS, by the clocks of its publishers. */
+  latency?: LatencySummary;
   /** QoS that its ROS publisher offers, and that its ROS subscription requests. */
   offered?: RosQos;
   requested?: RosQos;

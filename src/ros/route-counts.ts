@@ -16,6 +16,10 @@ export type DropReason =
   | 'in-flight'
   /** The broker refused it, or the connection ended before the acknowledgement. */
   | 'unacknowledged'
+  /** More than the rate that the route is limited to. */
+  | 'rate'
+  /** Nothing new, by the route's deadband. */
+  | 'deadband'
   /** The flows' thread did not read in time. */
   | 'flow'
   /** A request asks for its reply on a topic that the bridge does not reply to. */
@@ -30,13 +34,20 @@ export type DropReason =
 /** What a route carried and dropped since the bridge opened; plain enough to cross between threads. */
 export interface RouteCounts {
   rosReceived: number;
+  /** Of CDR. */
+  rosReceivedBytes: number;
   /** What publishers sent and never came, by their sequence numbers. */
   rosLost: number;
   /** Times that a deadline passed without a message, asked for or offered. */
   deadlinesMissed: number;
   rosPublished: number;
+  /** Of CDR. */
+  rosPublishedBytes: number;
   mqttReceived: number;
+  /** Of payloads. */
+  mqttReceivedBytes: number;
   mqttPublished: number;
+  mqttPublishedBytes: number;
   /** Messages to the flow. */
   flowPublished: number;
   dropped: Partial<Record<DropReason, number>>;
@@ -45,11 +56,15 @@ export interface RouteCounts {
 export function newRouteCounts(): RouteCounts {
   return {
     rosReceived: 0,
+    rosReceivedBytes: 0,
     rosLost: 0,
     deadlinesMissed: 0,
     rosPublished: 0,
+    rosPublishedBytes: 0,
     mqttReceived: 0,
+    mqttReceivedBytes: 0,
     mqttPublished: 0,
+    mqttPublishedBytes: 0,
     flowPublished: 0,
     dropped: {},
   };

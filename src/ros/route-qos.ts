@@ -29,7 +29,7 @@ const PUBLISHER_DEPTH = 1000;
 export function routeQosFault(qos: RouteQosSettings): string | undefined {
   const { reliability, durability, depth, deadline, lifespan, mqtt, retain } = qos;
   const fault = (field: string, value: unknown, expected: string) =>
-    `${field}: expected ${expected}, got ${JSON.stringify(value)}`;
+    `${field}: expected ${expected}, got ${typeof value === 'number' ? value : JSON.stringify(value)}`;
   if (![undefined, 'reliable', 'best-effort'].includes(reliability))
     return fault('reliability', reliability, 'reliable or best-effort');
   if (![undefined, 'volatile', 'transient-local'].includes(durability))

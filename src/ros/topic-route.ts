@@ -60,9 +60,11 @@ export class TopicRoute implements BridgeRoute {
   get details(): RouteDetails {
     const problems = this.#faults.all;
     const note = this.#toMqtt?.note;
+    const latency = this.#toMqtt?.latency;
     return {
       ...(problems.length > 0 && { problems }),
       ...(note !== undefined && { note }),
+      ...(latency !== undefined && { latency }),
       ...(this.#toRos !== undefined && { offered: this.#toRos.qos }),
       ...(this.#toMqtt !== undefined && { requested: this.#toMqtt.qos }),
     };

@@ -489,6 +489,33 @@ inEachEditor('the forms', (session) => {
       assert.match((await editor.invalidNodes()).join(), /Route 1: .*does not start with/);
     });
 
+    it('keeps the options of a route that is unfolded, and says what is wrong with one', async () => {
+      const { editor } = session;
+      const option = (name: string) => route(0).locator(`.mqttros-route-${name}`);
+      await editor.openForm(id('ros-bridge'));
+      assert.equal(await option('depth').isVisible(), false);
+      await option('more').click();
+      await option('durability').selectOption('transient-local');
+      await option('retain').selectOption('no');
+      await editor.enter(option('depth'), '0');
+      await editor.seesReason(option('depth'), /depth: expected a whole number from 1/);
+      await editor.enter(option('depth'), '5');
+      await editor.enter(option('deadbandThreshold'), '0.5');
+      await editor.seesReason(option('deadbandPath'), /expected a path such as/);
+      await editor.enter(option('deadbandPath'), 'data');
+      await editor.done();
+      assert.deepEqual(await editor.invalidNodes(), []);
+      const routes = (await saved(id('ros-bridge')))?.routes as Record<string, unknown>[];
+      const { durability, retain, depth, deadbandPath, deadbandThreshold, reliability } = routes[0] ?? {};
+      assert.deepEqual(
+        [durability, retain, depth, deadbandPath, deadbandThreshold, reliability],
+        ['transient-local', 'no', '5', 'data', '0.5', undefined],
+      );
+      await editor.openForm(id('ros-bridge'));
+      await option('more').click();
+      assert.equal(await option('depth').inputValue(), '5');
+    });
+
     it('refuses a list without routes', async () => {
       const { editor } = session;
       await editor.openForm(id('ros-bridge'));

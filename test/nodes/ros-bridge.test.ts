@@ -179,6 +179,11 @@ describe('ros-bridge', function () {
     await statusOf('definitions:1: expected a line like "MSG: my_msgs/msg/Name" before it');
   });
 
+  it('refuses options of a route that cannot work, with the field', async () => {
+    await start(flow({ domains: [{ id: 93, alias: '' }], routes: [routeTo(93, { depth: 'many' })] }));
+    await statusOf('route 1 (/chatter): depth: expected a whole number from 1 to 10000, got NaN');
+  });
+
   it('gives what it cannot publish to a catch node, with the reason', async () => {
     await start(flow({ domains: [{ id: 93, alias: 'car' }], routes: [routeTo(93)] }));
     await statusOf('no ROS');

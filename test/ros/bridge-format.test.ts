@@ -45,6 +45,14 @@ describe('payload format of a route', function () {
     await say(imu);
     await bridge.handle.publish(topic, imu);
     await peer.until(() => peer.heard.length === 2);
+    await bridge.until(() => bridge.route()?.counts?.rosPublishedBytes === 2 * imu.length);
+    const { rosReceivedBytes, mqttPublishedBytes, mqttReceivedBytes } = bridge.route()?.counts ?? {};
+    assert.deepEqual(
+      [rosReceivedBytes, mqttPublishedBytes, mqttReceivedBytes],
+      [imu.length, imu.length, imu.length],
+    );
+    const { messages, p50 = 0, p99 = 0 } = bridge.route()?.latency ?? {};
+    assert.ok(messages === 1 && p50 > 0 && p50 === p99, `latency ${p50} and ${p99} of ${messages}`);
     assert.deepEqual(peer.heard, [codec.decodeToJson(imu), codec.decodeToJson(imu)]);
   });
 
