@@ -1,5 +1,6 @@
 import type { IClientOptions } from 'mqtt';
 import type { ConnectionSettings, Will } from './connection-settings';
+import { writableProperties } from './message-properties';
 
 /**
  * What CONNECT says, as MQTT.js takes it (MQTT 5.0 section 3.1).
@@ -26,13 +27,13 @@ export function connectOptions(
 
 function connectProperties(settings: ConnectionSettings): NonNullable<IClientOptions['properties']> {
   const { sessionExpiry, receiveMaximum, maximumPacketSize, topicAliasMaximum, userProperties } = settings;
-  return {
+  return writableProperties({
     ...(sessionExpiry !== undefined && { sessionExpiryInterval: sessionExpiry }),
     ...(receiveMaximum !== undefined && { receiveMaximum }),
     ...(maximumPacketSize !== undefined && { maximumPacketSize }),
     ...(topicAliasMaximum !== undefined && { topicAliasMaximum }),
     ...(userProperties !== undefined && { userProperties }),
-  };
+  });
 }
 
 function willOptions(will: Will, version5: boolean): NonNullable<IClientOptions['will']> {
@@ -45,6 +46,9 @@ function willOptions(will: Will, version5: boolean): NonNullable<IClientOptions[
     payload,
     qos,
     retain,
-    properties: { ...properties, ...(delay !== undefined && { willDelayInterval: delay }) },
+    properties: writableProperties({
+      ...properties,
+      ...(delay !== undefined && { willDelayInterval: delay }),
+    }),
   };
 }

@@ -84,6 +84,16 @@ const shortly = (value: unknown): string =>
         ? 'an object'
         : String(value);
 
+/**
+ * The properties without an empty list of user properties: with one MQTT.js writes nothing of the packet, and tells nobody.
+ */
+export function writableProperties<P extends Pick<MessageProperties, 'userProperties'>>(properties: P): P {
+  const { userProperties, ...others } = properties;
+  if (userProperties === undefined) return properties;
+  const isEmpty = Object.values(userProperties).every((texts) => Array.isArray(texts) && texts.length === 0);
+  return isEmpty ? (others as P) : properties;
+}
+
 /** The bytes that the properties take in a packet, without the length before them (MQTT 5.0 section 2.2.2). */
 export function messagePropertiesBytes(properties: MessageProperties): number {
   let bytes = 0;

@@ -1,6 +1,6 @@
 import type { PublishOptions, PublishReceipt } from './connection-settings';
 import { PublishError } from './errors';
-import { messagePropertiesBytes } from './message-properties';
+import { messagePropertiesBytes, writableProperties } from './message-properties';
 
 /** What a message in memory holds beside its topic, payload and properties, about. */
 const BYTES_PER_MESSAGE = 512;
@@ -73,7 +73,7 @@ export class OutgoingMessage {
 
   /** The properties to send: the time that the message has waited here is taken off its expiry interval. */
   get properties(): PublishOptions['properties'] {
-    const { properties } = this.options;
+    const properties = this.options.properties && writableProperties(this.options.properties);
     if (properties?.messageExpiryInterval === undefined) return properties;
     const waited = Math.floor((performance.now() - this.#published) / 1000);
     if (waited === 0) return properties;

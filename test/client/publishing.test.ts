@@ -34,6 +34,22 @@ describe('publishing through a broker that is difficult', function () {
     await broker.stop();
   });
 
+  for (const userProperties of [{}, { none: [] }]) {
+    it(`sends a message, a will and CONNECT with the user properties ${JSON.stringify(userProperties)}`, async () => {
+      const properties = { userProperties };
+      await connect(
+        (received, socket) => {
+          if (received.type === CONNECT) socket.write(CONNACK);
+          if (received.type === PUBLISH) socket.write(puback(received));
+        },
+        { userProperties, will: { topic: 'gone', payload: '', qos: 0, retain: false, properties } },
+      );
+      await connection.publish('t', 'x', { ...quick, properties });
+      // The length of the properties, which is 0, comes before the payload.
+      assert.deepEqual(broker.of(PUBLISH).map(payloadOf), ['x']);
+    });
+  }
+
   it('sends again what is unacknowledged in a resumed session all at once, in its order, before new messages', async () => {
     const again: string[] = [];
     await connect((received, socket) => {
