@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
+import { parseInterface } from '../../src/ros/interface-text';
 import { MessageCodec, UnknownTypeError } from '../../src/ros/message-codec';
 import type { MessageDefinition, MessageField } from '../../src/ros/message-definition';
+import { describeType, hashOf } from '../../src/ros/type-description';
 
 const message = (name: string, ...fields: MessageField[]): MessageDefinition => ({
   name,
@@ -90,6 +92,23 @@ describe('InterfaceLibrary', () => {
       compared++;
     }
     assert.equal(compared, 151);
+  });
+
+  it('has the messages of older releases as they have them, but for the range of Humble', () => {
+    const folder = 'node_modules/@foxglove/rosmsg-msgs-common/msgdefs';
+    const different: string[] = [];
+    for (const release of ['ros2humble', 'ros2iron']) {
+      const paths = readdirSync(join(folder, release), { recursive: true, encoding: 'utf8' });
+      for (const path of paths.filter((name) => name.endsWith('.msg'))) {
+        const type = path.slice(0, -'.msg'.length);
+        const [text = ''] = readFileSync(join(folder, release, path), 'utf8').split(/^={3,}$/m, 1);
+        const [definition] = parseInterface(type, text, path);
+        // The hash stands for the fields; defaults and constants change no byte.
+        const ofRelease = hashOf(describeType(library.with([definition as MessageDefinition]), type));
+        if (ofRelease !== hashOf(describeType(library, type))) different.push(`${release} ${type}`);
+      }
+    }
+    assert.deepEqual(different, ['ros2humble sensor_msgs/msg/Range']);
   });
 
   it('takes more definitions, for itself only', () => {
