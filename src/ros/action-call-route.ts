@@ -103,10 +103,13 @@ export class ActionCallRoute implements BridgeRoute {
     this.#client = undefined;
   }
 
-  /** Where another bridge has the action, that one tells of its goals. */
+  /** Where another bridge has the action, that one tells MQTT clients of all goals. */
+  get #isOurs(): boolean {
+    return this.turns['mqtt-to-ros']?.active === true;
+  }
+
   #storeStatus(): void {
-    const isOurs = this.turns['mqtt-to-ros']?.active === true;
-    if (isOurs && this.#status !== undefined) this.#topics.store('status', { goals: this.#status });
+    if (this.#isOurs && this.#status !== undefined) this.#topics.store('status', { goals: this.#status });
   }
 
   publish(topic: RosTopic, payload: unknown): Promise<string> {
@@ -220,7 +223,9 @@ export class ActionCallRoute implements BridgeRoute {
 
   #receiveFeedback(goalId: string, feedback: unknown): void {
     this.counts.rosReceived++;
-    this.#topics.tell('feedback', { goal_id: goalId, feedback });
+    const message = { goal_id: goalId, feedback };
+    if (this.#isOurs) this.#topics.tellMqtt('feedback', message);
+    this.#topics.tellFlow('feedback', message);
   }
 
   #receiveStatus(goals: readonly GoalStatus[]): void {

@@ -346,6 +346,44 @@ describe('routes of actions', function () {
       assert.equal(at('result').length, 1);
     });
 
+    it('are carried by one of two bridges, and by the other when that one ends', async () => {
+      const there = await server();
+      const [first, second] = [
+        await open({ id: 'a', routes: [route('mqtt-to-ros')], mqtt: mqttSettings() }),
+        await open({ id: 'b', routes: [route('mqtt-to-ros')], mqtt: mqttSettings() }),
+      ];
+      await first.ready({ servers: 1 });
+      await second.ready({ servers: 1 });
+      await second.until(() => second.route()?.standby?.['mqtt-to-ros'] === 'a');
+      const client = await mqtt();
+      await client.say('goal', { goal_id: GOAL_ID });
+      const goal = await there.next();
+      goal.feedback({ sequence: [1] });
+      await second.until(() => second.messages.some(({ topic: heard }) => heard === `${topic}/feedback`));
+      goal.end('succeeded', { sequence: [1] });
+      await client.heard('result', 1);
+      await first.close();
+      await second.until(() => second.route()?.standby === undefined);
+      const other = GOAL_ID.replace('0b', '0c');
+      await client.say('goal', { goal_id: other });
+      const next = await there.next();
+      next.feedback({ sequence: [2] });
+      next.end('aborted');
+      const results = await client.heard('result', 2);
+      assert.deepEqual(
+        results.map(({ goal_id, status }) => [goal_id, status]),
+        [
+          [GOAL_ID, 'succeeded'],
+          [other, 'aborted'],
+        ],
+      );
+      const feedbacks = await client.heard('feedback', 2);
+      assert.deepEqual(
+        feedbacks.map(({ goal_id }) => goal_id),
+        [GOAL_ID, other],
+      );
+    });
+
     it('refuse what would be the hundred and first goal under way', async () => {
       const bridge = await open({ routes: [route('mqtt-to-ros', { timeout: 50 })] });
       const outcomes = await Promise.allSettled(
@@ -526,6 +564,23 @@ describe('routes of actions', function () {
       await assert.rejects(handle.publish(`${topic}/result`, {}), /no goal of that goal_id/);
       await assert.rejects(client.sendGoal({}, PATIENCE), { status: 'rejected' });
       await bridge.until(() => dropped(bridge)?.offline === 1);
+    });
+
+    it('are served by one of two bridges', async () => {
+      await open({ id: 'a', routes: [route('ros-to-mqtt')], mqtt: mqttSettings() });
+      const second = await open({ id: 'b', routes: [route('ros-to-mqtt')], mqtt: mqttSettings() });
+      await second.until(() => second.route()?.standby?.['ros-to-mqtt'] === 'a');
+      const responder = await mqtt();
+      const { client, watch } = await caller();
+      await watch.until(() => client.servers === 1);
+      const sent = client.sendGoal({ order: 1 }, PATIENCE, GOAL_ID);
+      await responder.heard('goal', 1);
+      await responder.say('status', { goal_id: GOAL_ID, status: 'accepted' });
+      await sent;
+      await responder.say('result', { goal_id: GOAL_ID, status: 'succeeded', result: { sequence: [1] } });
+      const result = await client.result(GOAL_ID, PATIENCE);
+      assert.deepEqual(result, { state: 'succeeded', result: { sequence: [1] } });
+      assert.equal(responder.messages('goal').length, 1);
     });
 
     it('reach from one domain into another over MQTT', async function () {
