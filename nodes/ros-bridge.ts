@@ -300,7 +300,10 @@ function nodeStatus(
     return { fill: 'yellow', shape: 'ring', text: text(`status.nothing.${range}`, { domains: searched }) };
   }
   const nodes = domains.reduce((sum, domain) => sum + domain.nodes, 0);
+  const others = new Set(routes.flatMap(({ standby = {} }) => Object.values(standby)));
+  others.delete('');
   const summary = [
+    ...(others.size === 0 ? [] : [text('status.standby', { bridges: [...others].join(', ') })]),
     text(domains.length === 1 ? 'status.domain' : 'status.domains', { domains: domains.length }),
     text(nodes === 1 ? 'status.node' : 'status.nodes', { nodes }),
     text(routes.length === 1 ? 'status.route' : 'status.routes', { routes: routes.length }),

@@ -158,7 +158,9 @@ export class RouteEntry {
 
   /** In words, while something keeps it from carrying, or its last message was refused. */
   get problem(): string | undefined {
-    return (this.#route === undefined ? this.#refusal : this.#route.problem) ?? this.#ambiguity;
+    const ring = Object.values(this.#route?.turns ?? {}).find(({ problem }) => problem !== undefined);
+    const own = this.#route === undefined ? this.#refusal : this.#route.problem;
+    return own ?? this.#ambiguity ?? ring?.problem;
   }
 
   get status(): RouteStatus {

@@ -242,6 +242,26 @@ describe('ros-bridge', function () {
     }
   });
 
+  it('says for which other bridge of the same broker it stands by', async () => {
+    const domain = freshDomain();
+    const fields = { broker: 'broker-1', domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)] };
+    await start(
+      flow(
+        fields,
+        bridgeForm({ ...fields, id: 'bridge-2' }),
+        brokerForm({ target: 'embedded', embedded: 'embedded-1' }),
+        embeddedForm({}),
+        sink('events-1'),
+      ),
+    );
+    const peer = keep(await RosPeer.start(domain));
+    await peer.listen('/chatter', undefined, undefined, 2);
+    const first = await statusOf('1 domain · ');
+    const second = await statusText('bridge-2', (text) => text.startsWith('standby'));
+    assert.match(second, /^standby for bridge-1-[0-9a-f]{8} · 1 domain · /);
+    assert.equal(first.includes('standby'), false);
+  });
+
   it('calls a service, and sends the message on with the response, or why there is none to a catch node', async () => {
     const service = {
       kind: 'service',

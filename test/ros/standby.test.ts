@@ -1,26 +1,16 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import { BrokerThread } from '../../src/broker/broker-thread';
-import { Connection } from '../../src/client/connection';
-import type { BridgeMqttSettings, BridgeSettings } from '../../src/ros/bridge-settings';
-import { RosThread } from '../../src/ros/ros-thread';
-import type { RouteStatus } from '../../src/ros/ros-worker-messages';
+import type { Connection } from '../../src/client/connection';
 import { Mosquitto } from '../client/mosquitto';
-import { connected, Inbox, settingsFor } from '../client/observed';
+import { Inbox } from '../client/observed';
 import { freshDomain } from '../rtps/test-domain';
-import { RELIABLE, RosPeer, route, STRING, TestBridge } from './bridge-fixture';
+import { RELIABLE, type RosPeer, STRING } from './bridge-fixture';
 import { BridgeProcess } from './bridge-process';
+import { type AnyBridge, carries, type SharedBroker, Stage, standsBy } from './several-bridges';
 
 /** Messages that are sent one way to count what comes of them. */
 const COUNT = 200;
-
-type AnyBridge = TestBridge | BridgeProcess;
-
-/** A broker that bridges of several processes share. */
-interface SharedBroker {
-  url: string;
-  stop(): Promise<unknown>;
-}
 
 const brokers: Record<string, (test: Mocha.Context) => Promise<SharedBroker>> = {
   mosquitto: (test) => Mosquitto.start(test),
@@ -29,67 +19,6 @@ const brokers: Record<string, (test: Mocha.Context) => Promise<SharedBroker>> = 
     await broker.start();
     return { url: `mqtt://127.0.0.1:${broker.status.listeners[0]?.port}`, stop: () => broker.stop() };
   },
-};
-
-/** What several bridges of a test have in common, and what is around them. */
-class Stage {
-  readonly #thread = new RosThread();
-  readonly #running: Array<() => Promise<unknown>> = [];
-  readonly brokers: SharedBroker[] = [];
-  domain = 0;
-
-  /** A process of its own, or the runtime of the test. */
-  async bridge(
-    id: string,
-    kind: 'process' | 'runtime' = 'process',
-    change: Partial<BridgeSettings> & { protocolVersion?: 4 | 5; broker?: number } = {},
-  ): Promise<AnyBridge> {
-    const { protocolVersion = 5, broker = 0, ...rest } = change;
-    const mqtt: BridgeMqttSettings = {
-      target: { url: this.brokers[broker]?.url ?? '' },
-      protocolVersion,
-      clientId: `bridge-${id}`,
-      keepAlive: 60,
-    };
-    const settings = { id, domains: [this.domain], routes: [route(this.domain)], mqtt, ...rest };
-    if (kind === 'runtime') {
-      const bridge = await TestBridge.open(this.#thread, settings, { flowOutput: false });
-      this.#running.push(() => bridge.close());
-      return bridge;
-    }
-    const bridge = new BridgeProcess(settings);
-    this.#running.push(() => bridge.end('SIGKILL'));
-    return bridge;
-  }
-
-  async client(broker = 0): Promise<Connection> {
-    const client = new Connection(settingsFor(this.brokers[broker]?.url ?? ''));
-    this.#running.push(() => client.close());
-    client.open();
-    await connected(client);
-    return client;
-  }
-
-  async peer(domain = this.domain): Promise<RosPeer> {
-    const peer = await RosPeer.start(domain);
-    this.#running.push(() => peer.stop());
-    return peer;
-  }
-
-  async leave(): Promise<void> {
-    for (const stop of this.#running.splice(0).reverse()) await stop();
-  }
-}
-
-const standbyOf = (bridge: AnyBridge, index = 0): RouteStatus['standby'] => bridge.route(index)?.standby;
-const carries = (bridge: AnyBridge) =>
-  bridge.status?.mqtt?.state === 'connected' &&
-  bridge.route()?.subscribed !== false &&
-  bridge.route() !== undefined &&
-  standbyOf(bridge) === undefined;
-const standsBy = (bridge: AnyBridge, id: string) => {
-  const standby = Object.values(standbyOf(bridge) ?? {});
-  return bridge.route()?.subscribed !== false && standby.length > 0 && standby.every((other) => other === id);
 };
 
 /** What the stage's listeners heard of a stream each way, and the streams themselves. */
