@@ -1,4 +1,13 @@
-import { type EndpointInfo, type NamesAndTypes, type RclNode, RELIABLE, TRANSIENT_LOCAL } from './library';
+import {
+  type EndpointInfo,
+  INFINITE_SECONDS,
+  MANUAL_BY_TOPIC,
+  type NamesAndTypes,
+  type RclNode,
+  RELIABLE,
+  type Span,
+  TRANSIENT_LOCAL,
+} from './library';
 import type { FoundEndpoint, FoundService, GraphChange } from './process-messages';
 
 /** Between two looks, in ms: at least this, and as much as keeps them below a twentieth of the time. */
@@ -107,13 +116,22 @@ export class GraphWatch {
   }
 }
 
+/** `undefined` without a limit. */
+function milliseconds({ seconds, nanoseconds }: Span): number | undefined {
+  const span = Number(seconds) * 1000 + nanoseconds / 1e6;
+  return span === 0 || seconds >= INFINITE_SECONDS ? undefined : span;
+}
+
 /** For example `/robot1/talker`. */
 export function fullName(name: string, namespace: string): string {
   return `${namespace === '/' ? '' : namespace}/${name}`;
 }
 
 function foundEndpoint(info: EndpointInfo, kind: FoundEndpoint['kind'], rosName: string): FoundEndpoint {
-  const { depth, reliability, durability } = info.qos_profile;
+  const { depth, reliability, durability, liveliness } = info.qos_profile;
+  const deadline = milliseconds(info.qos_profile.deadline);
+  const lifespan = milliseconds(info.qos_profile.lifespan);
+  const livelinessLease = milliseconds(info.qos_profile.liveliness_lease_duration);
   const hash = info.topic_type_hash;
   return {
     guid: Buffer.from(info.endpoint_gid.slice(0, GUID_BYTES)).toString('hex'),
@@ -128,6 +146,10 @@ function foundEndpoint(info: EndpointInfo, kind: FoundEndpoint['kind'], rosName:
       reliability: reliability === RELIABLE ? 'reliable' : 'best-effort',
       durability: durability === TRANSIENT_LOCAL ? 'transient-local' : 'volatile',
       depth,
+      ...(deadline !== undefined && { deadline }),
+      ...(lifespan !== undefined && { lifespan }),
+      liveliness: liveliness === MANUAL_BY_TOPIC ? 'manual-by-topic' : 'automatic',
+      ...(livelinessLease !== undefined && { livelinessLease }),
     },
     node: fullName(info.node_name, info.node_namespace),
   };

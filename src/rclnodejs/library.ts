@@ -71,6 +71,12 @@ export interface NamesAndTypes {
   types: string[];
 }
 
+/** 0 is none given, 9223372036 seconds and more no limit. */
+export interface Span {
+  seconds: bigint;
+  nanoseconds: number;
+}
+
 export interface EndpointInfo {
   node_name: string;
   node_namespace: string;
@@ -78,7 +84,15 @@ export interface EndpointInfo {
   /** Version 0 is none. Absent in ROS 2 Humble. */
   topic_type_hash?: { version: number; value: Uint8Array };
   endpoint_gid: readonly number[];
-  qos_profile: { depth: number; reliability: number; durability: number };
+  qos_profile: {
+    depth: number;
+    reliability: number;
+    durability: number;
+    lifespan: Span;
+    deadline: Span;
+    liveliness: number;
+    liveliness_lease_duration: Span;
+  };
 }
 
 export interface RclNode {
@@ -121,3 +135,6 @@ export const RELIABLE = 1;
 export const BEST_EFFORT = 2;
 export const TRANSIENT_LOCAL = 1;
 export const VOLATILE = 2;
+export const MANUAL_BY_TOPIC = 3;
+/** rmw's infinite time, in whole seconds. */
+export const INFINITE_SECONDS = 9_223_372_036n;

@@ -36,6 +36,14 @@ export type ProcessRequest =
   | { type: 'create'; options: EndpointOptions }
   | { type: 'destroy'; node: number; endpoint: number };
 
+/** Of others; spans in milliseconds, no limit where absent. */
+export interface FoundQos extends Qos {
+  deadline?: number;
+  lifespan?: number;
+  liveliness: 'automatic' | 'manual-by-topic';
+  livelinessLease?: number;
+}
+
 /** A publisher or subscription of another process. */
 export interface FoundEndpoint {
   guid: string;
@@ -43,7 +51,7 @@ export interface FoundEndpoint {
   rosName: string;
   type: string;
   typeHash?: string;
-  qos: Qos;
+  qos: FoundQos;
   /** The name of its node, with the namespace. */
   node: string;
 }

@@ -20,6 +20,8 @@ import type { RosContext } from './ros-context';
 
 /** Of a wait, in ms; creating and destroying block for as long unless the spin is stopped. */
 const SPIN_TIMEOUT = 10;
+/** Samples that wait for this process in a subscription, at least: what comes faster than it takes them is lost uncounted. */
+const MIN_DEPTH = 1000;
 /** Requests of others that may wait for our replies in one server. */
 const MAX_REQUESTS = 1000;
 /** Between two looks whether a server has appeared, in ms. */
@@ -188,9 +190,13 @@ export class RosNode {
           });
         };
         samples.addSubscription(local);
+        const deep = qosOf(library, { ...options.qos, depth: Math.max(options.qos.depth, MIN_DEPTH) });
         try {
-          const subscription = this.#node.createSubscription(type, rosName, { qos, isRaw: true }, (cdr) =>
-            this.#guarded(rosName, () => receive(cdr)),
+          const subscription = this.#node.createSubscription(
+            type,
+            rosName,
+            { qos: deep, isRaw: true },
+            (cdr) => this.#guarded(rosName, () => receive(cdr)),
           );
           const destroy = () => {
             samples.removeSubscription(local);

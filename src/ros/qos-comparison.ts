@@ -1,4 +1,4 @@
-import type { RosDomain, RosEndpoint, RosEndpointOptions } from './ros-backend';
+import type { RosDomain, RosEndpoint, RosEndpointOptions, RosQos } from './ros-backend';
 
 /**
  * Finds endpoints of others that an endpoint of ours does not match, for a backend that is not told: by comparing what
@@ -38,6 +38,14 @@ export class QosComparison {
     if (requested.durability === 'transient-local' && offered.durability !== 'transient-local') {
       return 'durability';
     }
+    if (spanOf(offered.deadline) > spanOf(requested.deadline)) return 'deadline';
+    const manual = (qos: RosQos) => qos.liveliness === 'manual-by-topic';
+    const lasts = spanOf(offered.livelinessLease) <= spanOf(requested.livelinessLease);
+    if ((manual(requested) && !manual(offered)) || !lasts) return 'liveliness';
     return remote.typeHash !== undefined && remote.typeHash !== typeHash ? 'type hash' : undefined;
   }
+}
+
+function spanOf(span: number | undefined): number {
+  return span ?? Number.POSITIVE_INFINITY;
 }

@@ -17,6 +17,7 @@ import type {
   RosEndpointOptions,
   RosNode,
   RosPublisher,
+  RosQos,
   RosSample,
   RosServiceClient,
   RosServiceEndpoint,
@@ -206,7 +207,11 @@ export class RclnodejsDomain implements RosDomain {
   }
 
   createPublisher(options: RosEndpointOptions): RosPublisher {
-    const comparison = new QosComparison('publisher', options, this);
+    const comparison = new QosComparison('publisher', usedQos(options), this);
+    const lacking = unusedPolicies(options.qos);
+    if (lacking.length > 0) {
+      this.#warn(`${options.rosName}: with rclnodejs a publisher has no ${lacking.join(' and no ')}`);
+    }
     const [number, close] = this.#add('publisher', options, {
       onProblem: options.onProblem,
       madeAgain: () => publisher.publishKept(),
@@ -218,7 +223,7 @@ export class RclnodejsDomain implements RosDomain {
   }
 
   createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription {
-    const comparison = new QosComparison('subscription', options, this);
+    const comparison = new QosComparison('subscription', usedQos(options), this);
     const [, close] = this.#add('subscription', options, {
       onProblem: options.onProblem,
       payload: ({ cdr, notes }) =>
@@ -343,14 +348,28 @@ export class RclnodejsDomain implements RosDomain {
   }
 
   #graphChanged(): void {
-    for (const local of [...this.#locals.values()]) local.graphChanged?.();
+    // First: a subscription that follows the publishers must not be told of what it is about to follow.
     for (const listener of [...this.#graphListeners]) listener();
+    for (const local of [...this.#locals.values()]) local.graphChanged?.();
   }
 
   #warn(warning: string): void {
     if (this.#warnings.size < MAX_WARNINGS) this.#warnings.add(warning);
     for (const listener of [...this.#warningListeners]) listener(warning);
   }
+}
+
+/** With the policies that reach the library. */
+function usedQos(options: RosEndpointOptions): RosEndpointOptions {
+  const { reliability, durability, depth } = options.qos;
+  return { ...options, qos: { reliability, durability, depth } };
+}
+
+/** What subscriptions would have of a publisher, and the library cannot set. */
+function unusedPolicies({ deadline, lifespan, livelinessLease, ownership }: RosQos): string[] {
+  const spans = { deadline, lifespan, 'liveliness lease': livelinessLease };
+  const unused = Object.entries(spans).filter(([, span = Number.POSITIVE_INFINITY]) => Number.isFinite(span));
+  return [...unused.map(([name]) => name), ...(ownership === 'exclusive' ? ['exclusive ownership'] : [])];
 }
 
 /** What the library has no words for, and the user of the machine sets elsewhere. */

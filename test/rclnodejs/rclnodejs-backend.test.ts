@@ -221,6 +221,19 @@ describe('The rclnodejs backend, with a stand-in for the library', () => {
       [['server', '/double', SERVICE.type]],
     );
     assert.equal(opened.domain.participants, 1);
+    assert.deepEqual(
+      [...opened.domain.endpoints()].map(({ rosName, qos }) => ({ rosName, ...qos })),
+      [
+        {
+          rosName: '/found',
+          reliability: 'best-effort',
+          durability: 'volatile',
+          depth: 1,
+          deadline: 500,
+          liveliness: 'automatic',
+        },
+      ],
+    );
   });
 
   it('calls and serves services with CDR, and refuses what would kill the library', async () => {
@@ -269,6 +282,16 @@ describe('The rclnodejs backend, with a stand-in for the library', () => {
       /^the package acme_msgs of its type .* install it \(ros-jazzy-acme-msgs\)/,
     );
     assert.match(problems[1] as string, /use the backend rtps for actions$/);
+  });
+
+  it('warns of the policies that a publisher cannot have', async () => {
+    const opened = await open();
+    const qos = { reliability: 'reliable', durability: 'volatile', depth: 10, lifespan: 100 } as const;
+    opened.domain.createPublisher(endpoint('/chatter', { qos }));
+    opened.domain.createPublisher(
+      endpoint('/chatter', { qos: { ...qos, lifespan: Number.POSITIVE_INFINITY } }),
+    );
+    assert.deepEqual(opened.warnings, ['/chatter: with rclnodejs a publisher has no lifespan']);
   });
 
   it('survives an exception in a callback', async () => {

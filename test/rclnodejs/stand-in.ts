@@ -210,7 +210,11 @@ class Node {
   }
 
   getPublishersInfoByTopic(topic: string) {
-    const qos_profile = { depth: 1, reliability: 2, durability: 2 };
+    const none = { seconds: 9_223_372_036n, nanoseconds: 854_775_807 };
+    const qos_profile = {
+      ...{ depth: 1, reliability: 2, durability: 2, liveliness: 1 },
+      ...{ lifespan: none, deadline: { seconds: 0n, nanoseconds: 5e8 }, liveliness_lease_duration: none },
+    };
     const found = { node_name: theirName(), node_namespace: '/', topic_type: 'std_msgs/msg/String' };
     return topic === '/found' ? [{ ...found, endpoint_gid: Array(16).fill(7), qos_profile }] : [];
   }
