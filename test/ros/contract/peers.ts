@@ -35,8 +35,8 @@ export interface PeerKind {
   enter(test: Mocha.Context, domain: number): Peers;
 }
 
-/** The peers in C and C++ of this repository, with or without multicast. */
-export function ddsPeers(vendor: DdsVendor, profile: 'loopback' | 'loopback-unicast' = 'loopback'): PeerKind {
+/** The peers in C and C++ of this repository. */
+export function ddsPeers(vendor: DdsVendor): PeerKind {
   const names = { cyclone: 'Cyclone DDS', fast: 'Fast DDS' };
   return {
     name: names[vendor],
@@ -54,24 +54,21 @@ export function ddsPeers(vendor: DdsVendor, profile: 'loopback' | 'loopback-unic
         talk: (rosName, text, qos, once = false) => {
           const pace = once ? { count: 1, idle: 60 } : { count: 0, rate: 20 };
           return cast.peer(test, 'pub', {
-            profile,
             args: { ...endpoint(rosName, qos), match: 0, text, ...pace },
           });
         },
         listen: (rosName, qos) => {
           const peer = cast.peer(test, 'sub', {
-            profile,
             args: { ...endpoint(rosName, qos), count: 0, idle: 60 },
           });
           const hears = (text: string) =>
             peer.until(() => peer.messages.some((message) => JSON.stringify(message).includes(text)));
           return { hears, stop: () => peer.stop() };
         },
-        serve: (rosName) => cast.peer(test, 'serve', { profile, args: { ...service(rosName), count: 0 } }),
+        serve: (rosName) => cast.peer(test, 'serve', { args: { ...service(rosName), count: 0 } }),
         call: async (rosName, a, b) => {
           // It adds the number of the request, which is 1.
           const peer = cast.peer(test, 'call', {
-            profile,
             args: { ...service(rosName), count: 1, a: a - 1, b },
           });
           await peer.until(() => peer.messages.length > 0);

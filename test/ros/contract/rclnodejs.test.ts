@@ -1,25 +1,19 @@
 import { findRclnodejs, isRosSourced } from '../../../src/rclnodejs/environment';
 import { RclnodejsBackend } from '../../../src/ros/rclnodejs-backend';
 import { describeContract } from './contract';
-import { ddsPeers, type PeerKind, ros2Peers } from './peers';
+import { ros2Peers } from './peers';
 
 // The one exception to the rule that a missing counterpart fails in CI: no ROS 2 can be installed there. What runs this
 // with one is "npm run test:ros2", which asks that nothing is skipped, in the workflow ros2.yml among others.
 const wanted = process.env.ROS2_TESTS === 'required';
 const rmw = process.env.RMW_IMPLEMENTATION ?? 'its default RMW';
 
-/** Without the command line, as in an installation of the libraries alone, the peers of this repository. */
-function peers(): PeerKind[] {
-  if (process.env.ROS2_PEERS !== 'dds') return [ros2Peers];
-  return [ddsPeers(rmw.includes('cyclonedds') ? 'cyclone' : 'fast', 'loopback-unicast')];
-}
-
 if (wanted || (isRosSourced() && findRclnodejs() !== undefined)) {
   describeContract({
     name: `rclnodejs on ROS 2 ${process.env.ROS_DISTRO}, ${rmw}`,
     backend: () => new RclnodejsBackend(),
     interfaces: [],
-    peers: peers(),
+    peers: [ros2Peers],
   });
 } else {
   describe('the contract of a ROS backend: rclnodejs', () => {
