@@ -13,7 +13,8 @@ import { countDrop, type DropReason, newRouteCounts } from './route-counts';
 import type { Turn } from './route-turn';
 
 /** What may be under way at the same time; what comes above that is refused as `unavailable`. */
-const MAX_UNDER_WAY = { goals: 100, cancels: 100 };
+const MAX_GOALS = 100;
+const MAX_CANCELS = 100;
 /** How long a server has to answer, in ms, where the route does not say. */
 export const DEFAULT_TIMEOUT = 5000;
 /** How long a goal may take, in ms, where the route does not say: an hour. */
@@ -36,7 +37,9 @@ export class ActionCallRoute implements BridgeRoute {
   readonly #topics: ActionTopics;
   readonly #requests: readonly MqttRequests[];
   readonly turns: Partial<Record<Way, Turn>> = {};
-  readonly #underWay = { goals: 0, cancels: 0 };
+  /** The ids of the goals that are under way by this route. */
+  readonly #goals = new Set<string>();
+  #cancels = 0;
   #client: ActionClient | undefined;
   /** What the server told last of all its goals. */
   #status: readonly StatusEntry[] | undefined;
@@ -131,9 +134,10 @@ export class ActionCallRoute implements BridgeRoute {
     } catch (error) {
       const { status, message, answer } = error as CallFailure;
       reply(status, JSON.stringify(answer));
-      // Here hears of it also who has no response topic.
-      if (answer.goal_id !== undefined) this.#topics.tellMqtt('result', answer);
-      this.#context.report(message);
+      // Here hears of it also who has no response topic; unless the goal of that id is another's, or was sent twice.
+      const { goal_id } = answer;
+      if (goal_id !== undefined && !this.#goals.has(goal_id)) this.#topics.tellMqtt('result', answer);
+      if (status !== 'ok') this.#context.report(message);
     }
   }
 
@@ -149,23 +153,37 @@ export class ActionCallRoute implements BridgeRoute {
 
   /** Resolves when the goal is accepted. Rejects with CallFailure. */
   #sendGoal(payload: unknown, patience?: number): Promise<StatusEntry> {
-    return this.#attempt('goals', payload, ['goal_id', 'goal'], async (client, message) => {
-      message.goal_id ??= randomUUID();
-      const { goal_id, goal = {} } = message;
-      const { goalId, stamp } = await client.sendGoal(goal, this.#timeout(patience), goal_id);
-      void this.#follow(goalId);
-      return { goal_id: goalId, status: 'accepted', stamp };
+    return this.#attempt(payload, ['goal_id', 'goal'], async (client, message) => {
+      const goalId = String(message.goal_id ?? randomUUID()).toLowerCase();
+      message.goal_id = goalId;
+      if (this.#goals.has(goalId)) throw new Error(`goal ${goalId} is under way already`);
+      if (this.#goals.size >= MAX_GOALS) throw this.#error('unavailable', `${MAX_GOALS} goals are under way`);
+      this.#goals.add(goalId);
+      try {
+        const { stamp } = await client.sendGoal(message.goal ?? {}, this.#timeout(patience), goalId);
+        void this.#follow(goalId);
+        return { goal_id: goalId, status: 'accepted', stamp };
+      } catch (error) {
+        this.#goals.delete(goalId);
+        throw error;
+      }
     });
   }
 
   /** Rejects with CallFailure. */
   #cancel(payload: unknown, patience?: number): Promise<ActionMessage> {
-    return this.#attempt('cancels', payload, ['goal_id', 'stamp'], async (client, { goal_id, stamp }) => {
+    return this.#attempt(payload, ['goal_id', 'stamp'], async (client, { goal_id, stamp }) => {
+      if (this.#cancels >= MAX_CANCELS) {
+        throw this.#error('unavailable', `${MAX_CANCELS} requests to cancel are under way`);
+      }
       const wanted = {
         ...(goal_id !== undefined && { goalId: goal_id }),
         ...(stamp !== undefined && { until: stamp as RosTime }),
       };
-      const { answer, goals } = await client.cancel(wanted, this.#timeout(patience));
+      this.#cancels++;
+      const { answer, goals } = await client.cancel(wanted, this.#timeout(patience)).finally(() => {
+        this.#cancels--;
+      });
       return {
         ...(goal_id !== undefined && { goal_id }),
         error: answer,
@@ -174,9 +192,8 @@ export class ActionCallRoute implements BridgeRoute {
     });
   }
 
-  /** Asks a server of ROS, within the bound. */
+  /** Asks a server of ROS. */
   async #attempt<Answer>(
-    bound: keyof typeof MAX_UNDER_WAY,
     payload: unknown,
     fields: readonly string[],
     ask: (client: ActionClient, message: ActionMessage) => Promise<Answer>,
@@ -184,27 +201,20 @@ export class ActionCallRoute implements BridgeRoute {
     let message: ActionMessage = {};
     try {
       message = parseActionMessage(payload, fields);
-      if (this.#underWay[bound] >= MAX_UNDER_WAY[bound]) {
-        throw this.#error('unavailable', `${MAX_UNDER_WAY[bound]} ${bound} are under way`);
-      }
-      this.#underWay[bound]++;
-      try {
-        this.counts.rosPublished++;
-        const answer = await ask(this.#client as ActionClient, message);
-        this.counts.rosReceived++;
-        this.#problem = undefined;
-        return answer;
-      } finally {
-        this.#underWay[bound]--;
-      }
+      const answer = await ask(this.#client as ActionClient, message);
+      this.counts.rosPublished++;
+      this.counts.rosReceived++;
+      this.#problem = undefined;
+      return answer;
     } catch (error) {
-      throw this.#failed(error as Error, message.goal_id);
+      const failure = this.#failed(error as Error, message.goal_id);
+      if (failure.status !== 'bad-request' && failure.status !== 'unavailable') this.counts.rosPublished++;
+      throw failure;
     }
   }
 
   /** Tells how a goal ends that was accepted. */
   async #follow(goalId: string): Promise<void> {
-    this.#underWay.goals++;
     try {
       const timeout = this.settings.resultTimeout ?? DEFAULT_RESULT_TIMEOUT;
       const { state, result } = await (this.#client as ActionClient).result(goalId, timeout);
@@ -217,7 +227,7 @@ export class ActionCallRoute implements BridgeRoute {
       this.#topics.tell('result', answer);
       this.#context.report(message);
     } finally {
-      this.#underWay.goals--;
+      this.#goals.delete(goalId);
     }
   }
 
@@ -250,7 +260,8 @@ export class ActionCallRoute implements BridgeRoute {
   #failed(error: Error, goalId: string | undefined): CallFailure {
     const failure = new CallFailure(this.settings.rosName, error, goalId);
     countDrop(this.counts, DROP_REASON[failure.status]);
-    this.#problem = failure.message;
+    // A server that rejects a goal works as it should.
+    if (failure.status !== 'ok') this.#problem = failure.message;
     this.#context.changed();
     return failure;
   }
