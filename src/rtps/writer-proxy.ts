@@ -117,6 +117,8 @@ export class WriterProxy {
       this.#reassembly.drop(change.sequence);
       this.#take(change);
       this.#takeAhead();
+      // Its HEARTBEAT came before it; a writer that waits for the acknowledgement is not kept waiting any longer.
+      if (this.#answerDue && this.#next > this.#highest) this.#outbox.beforeFlush(this.#acknowledge);
     } else this.#keepAhead(change.sequence, change);
   }
 

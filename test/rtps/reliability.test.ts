@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import { guidOf } from '../../src/rtps/guid';
 import type { HeartbeatSubmessage } from '../../src/rtps/submessage';
 import {
@@ -120,6 +121,27 @@ describe('a reliable writer and reader', function () {
     link.toReader = fair;
     await link.until(3);
     assert.deepEqual(link.texts, numbers(1, 3));
+  });
+
+  it('acknowledge a sample that comes behind its HEARTBEAT as soon as it has come', async () => {
+    const turns = async () => {
+      for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    };
+    // So that nothing comes by a timer.
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      link = new Link().match();
+      await turns();
+      const receive = (submessage: string) => link.readerSide.receive(message(WRITER.prefix, submessage));
+      receive('07 01 1c00 00000104 00000103 00000000 01000000 00000000 01000000 ffffff00');
+      await turns();
+      assert.ok(link.ackNacks.every(({ base }) => base === 1));
+      receive('15 05 1800 0000 1000 00000104 00000103 00000000 01000000 31202020');
+      await turns();
+      assert.equal(link.ackNacks.at(-1)?.base, 2);
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it('repair the last sample, which no later one betrays', async () => {
