@@ -139,7 +139,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     definitions: { value: '', validate: refusedBy((node, value) => definitionsFault(node, value)) },
   },
   inputs: 1,
-  outputs: 1,
+  outputs: 2,
   icon: 'ros-bridge.svg',
   label() {
     return this.name || 'ros-bridge';
@@ -150,8 +150,8 @@ RED.nodes.registerType<Fields>('ros-bridge', {
   inputLabels() {
     return this._('ros-bridge.label.input');
   },
-  outputLabels() {
-    return this._('ros-bridge.label.output');
+  outputLabels(index: number) {
+    return this._(`ros-bridge.label.${index === 0 ? 'output' : 'events'}`);
   },
   oneditprepare() {
     // A flow of before the field has none.

@@ -110,6 +110,7 @@ export default function (RED: NodeAPI): void {
     }
     const opened = bridge;
     opened.on('message', (message) => this.send({ ...message }));
+    opened.on('event', ({ event, ...facts }) => this.send([null, { topic: event, payload: facts }]));
     opened.on('problem', ({ message }) => this.error(message, {}));
     opened.on('warning', (warning) => this.warn(warning));
     let closing = false;
@@ -309,9 +310,16 @@ function nodeStatus(
     text(routes.length === 1 ? 'status.route' : 'status.routes', { routes: routes.length }),
     ...(patterns === undefined ? [] : [text('status.byPatterns', { routes: patterns.routes })]),
     text('status.rate', { rate: state.messagesPerSecond }),
+    ...firstSilence(state),
     state.backend,
   ];
-  return { fill: 'green', shape: 'dot', text: summary.join(' · ') };
+  return { fill: 'green', shape: 'dot', text: shortened(summary.join(' · ')) };
+}
+
+/** Why the first route carries nothing that should, where there is one. */
+function firstSilence({ routes }: BridgeStatus): string[] {
+  const silent = routes.find(({ silence }) => silence !== undefined);
+  return silent?.silence === undefined ? [] : [silent.silence.text];
 }
 
 function firstProblem({ domains, routes, patterns }: BridgeStatus): string | undefined {

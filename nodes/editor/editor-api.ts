@@ -37,7 +37,7 @@ export interface NodeDefinition<F extends object> {
   icon?: string;
   align?: 'left' | 'right';
   inputs?: 0 | 1;
-  outputs?: 0 | 1;
+  outputs?: 0 | 1 | 2;
   paletteLabel?: string;
   label(this: EditorNode & F): string;
   labelStyle?(this: EditorNode & F): string;

@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { serialize } from 'node:v8';
 import type { MessagePort } from 'node:worker_threads';
+import type { BridgeEvent } from './bridge-events';
 import { type BridgeSettings, BridgeSettingsError } from './bridge-settings';
 import { joinFrames, splitFrames } from './frames';
 import type { PayloadFormat } from './payload-format';
@@ -43,6 +44,7 @@ export type BridgeState =
 
 export interface BridgeHandleEvents {
   message: [BridgeMessage];
+  event: [BridgeEvent];
   status: [BridgeState];
   /** What the user of the machine can repair, in words. */
   warning: [string];
@@ -202,9 +204,14 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
         break;
       case 'route-opened':
         this.#routes.set(report.name.key, report.name);
+        this.#tellRoute('route-opened', report.name);
         break;
       case 'route-closed':
+        this.#tellRoute('route-closed', this.#routes.get(report.key));
         this.#routes.delete(report.key);
+        break;
+      case 'event':
+        this.emit('event', report.event);
         break;
       case 'samples':
         for (const frame of splitFrames(report.joined)) this.#emitMessage(frame);
@@ -267,6 +274,12 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
 
   #rejectUnanswered(error: string): void {
     for (const id of [...this.#unanswered.keys()]) this.#answer({ id, error });
+  }
+
+  #tellRoute(event: 'route-opened' | 'route-closed', name: RouteName | undefined): void {
+    if (name === undefined) return;
+    const { domain, rosName, type, topic } = name;
+    this.emit('event', { event, domain, rosName, rosType: type, topic });
   }
 
   #emitMessage(frame: Buffer): void {

@@ -1,5 +1,6 @@
 import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
 import type { RouteConnection } from './bridge-connection';
+import type { BridgeEvent } from './bridge-events';
 import type { RouteSettings } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
 import type { Way } from './name-patterns';
@@ -17,6 +18,8 @@ export interface RouteContext {
   readonly library: InterfaceLibrary;
   /** The domain of the route's settings. */
   readonly domain: RosDomain;
+  /** All open domains of the bridge, by their numbers. */
+  readonly domains: ReadonlyMap<number, RosDomain>;
   /** Absent for a bridge without a broker. */
   readonly connection: RouteConnection | undefined;
   /** Of the connection: 4 is MQTT 3.1.1. */
@@ -33,6 +36,8 @@ export interface RouteContext {
   toFlow(sample: Omit<SampleFrame, 'route'>): void;
   /** Tells of one fault, in words that name what it is about. */
   report(problem: string): void;
+  /** Tells of something that happened. */
+  tell(event: BridgeEvent): void;
   /** Something that the status shows has changed. */
   changed(): void;
 }

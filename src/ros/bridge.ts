@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { RosTopicMapping } from '../topic/ros-topic';
 import { BridgeConnection } from './bridge-connection';
 import { BridgeDescriptions } from './bridge-descriptions';
+import { type BridgeEvent, EventGate, NodeWatch } from './bridge-events';
 import { bridgeNodeName } from './bridge-presence';
 import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
@@ -30,6 +31,8 @@ export interface BridgeParts {
   /** Comes before the first message of the route. */
   onRouteOpened(name: RouteName): void;
   onRouteClosed(key: number): void;
+  /** A bounded number in a second. */
+  onEvent(event: BridgeEvent): void;
   onStatus(status: BridgeStatus): void;
   /** What the user of the machine can repair, in words. */
   onWarning(message: string): void;
@@ -45,6 +48,7 @@ export class Bridge {
   readonly #settings: BridgeSettings;
   readonly #parts: BridgeParts;
   readonly #problems: ProblemReports;
+  readonly #events: EventGate;
   readonly #domains = new Map<number, RosDomain>();
   readonly #domainProblems = new Map<number, string>();
   #routes: RouteTable | undefined;
@@ -57,6 +61,7 @@ export class Bridge {
   #timer: NodeJS.Timeout | undefined;
   #statusScheduled = false;
   #graphChanged = false;
+  readonly #nodes = new Map<number, NodeWatch>();
   #carried = 0;
   #countedAt = 0;
   #messagesPerSecond = 0;
@@ -66,6 +71,7 @@ export class Bridge {
     this.#settings = settings;
     this.#parts = parts;
     this.#problems = new ProblemReports(parts.onProblem);
+    this.#events = new EventGate((event) => parts.onEvent(event));
   }
 
   /** Opens domains, routes and the MQTT connection. Rejects with `BridgeSettingsError` when nothing could work. */
@@ -98,6 +104,7 @@ export class Bridge {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#problems.close();
+    this.#events.close();
     this.#patterns?.close();
     // Carrying ends where others take over.
     await this.#connection?.known.leave();
@@ -150,6 +157,7 @@ export class Bridge {
         bridgeId: id,
       });
       this.#domains.set(domain, opened);
+      this.#nodes.set(domain, new NodeWatch(domain, (event) => this.#events.tell(event)));
       opened.onGraphChange(() => {
         this.#graphChanged = true;
         this.#descriptions?.graphChanged(domain);
@@ -185,6 +193,7 @@ export class Bridge {
       opened: (name) => this.#parts.onRouteOpened(name),
       closed: (key) => this.#parts.onRouteClosed(key),
       report: (problem) => this.#report(problem),
+      tell: (event) => this.#events.tell(event),
       changed: () => this.#scheduleStatus(),
     });
   }
@@ -265,12 +274,19 @@ export class Bridge {
       if (this.#timer === undefined) return;
       // By now what was found is matched with what there is here.
       if (this.#graphChanged) {
+        this.#lookForNodes();
         this.#routes?.look();
         this.#patterns?.look();
       }
       this.#graphChanged = false;
       this.#sendStatus();
     });
+  }
+
+  #lookForNodes(): void {
+    for (const [domain, opened] of this.#domains) {
+      this.#nodes.get(domain)?.look([...opened.nodes()].map(({ name }) => name));
+    }
   }
 
   #sendStatus(): void {

@@ -1,11 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionStatus } from '../client/connection';
+import type { BridgeEvent } from './bridge-events';
 import type { BridgeSettings, Direction, RouteKind } from './bridge-settings';
 import type { LatencySummary } from './latency';
 import type { Way } from './name-patterns';
 import type { RosQos } from './ros-backend';
 import type { RouteCounts } from './route-counts';
 import type { RoutePeers } from './route-peers';
+import type { RouteSilence } from './route-silence';
 
 /** What the host asks of the ROS worker; `bridge` is the host's number for a bridge. */
 export type RosWorkerRequest =
@@ -32,6 +34,7 @@ export type RosWorkerReport =
   | { type: 'route-closed'; bridge: number; key: number }
   /** `joined`: sample frames. */
   | { type: 'samples'; bridge: number; joined: ArrayBuffer }
+  | { type: 'event'; bridge: number; event: BridgeEvent }
   | { type: 'status'; bridge: number; status: BridgeStatus }
   | { type: 'warning' | 'problem'; bridge: number; message: string }
   | { type: 'password-wanted'; bridge: number; id: number }
@@ -61,6 +64,8 @@ export interface RouteName {
 export interface RouteDetails {
   /** All that is wrong, in words, the oldest first; absent where nothing is. */
   problems?: string[];
+  /** Why it carries nothing, once it has not for some time. */
+  silence?: RouteSilence;
   /** Of what comes from ROS, by the clocks of its publishers. */
   latency?: LatencySummary;
   /** QoS that its ROS publisher offers, and that its ROS subscription requests. */

@@ -69,6 +69,7 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
     onSample: (sample) => flow.push(encodeSampleFrame(sample)),
     onRouteOpened: (name) => report({ type: 'route-opened', bridge: key, name }),
     onRouteClosed: (routeKey) => report({ type: 'route-closed', bridge: key, key: routeKey }),
+    onEvent: (event) => report({ type: 'event', bridge: key, event }),
     onStatus: (status) => report({ type: 'status', bridge: key, status }),
     onWarning,
     onProblem: (message) => report({ type: 'problem', bridge: key, message }),

@@ -1,5 +1,6 @@
 import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeSubscription, BridgeSubscriptionListener, RouteConnection } from './bridge-connection';
+import type { BridgeEvent } from './bridge-events';
 import type { BridgeRoute, RouteDescription } from './bridge-route';
 import type { RouteSettings } from './bridge-settings';
 import { EarlyMessages, type HeldMemory } from './early-messages';
@@ -38,6 +39,8 @@ export interface RouteEntryParts {
   /** The route carries messages from now on. */
   opened(name: RouteName): void;
   report(problem: string): void;
+  /** Something that happened. */
+  tell(event: BridgeEvent): void;
   changed(): void;
 }
 
@@ -192,6 +195,8 @@ export class RouteEntry {
       // Nodes are asked by the hash of a type, which discovery does not tell of a service or an action.
       if (error instanceof UnknownTypeError && (this.settings.kind ?? 'topic') === 'topic') {
         this.#refuse(`${message}; a robot that has it will be asked (ROS 2 Iron or later)`);
+        const { domain: id, rosName } = this.settings;
+        this.#parts.tell({ event: 'type-unknown', domain: id, rosName, rosType: type, reason: message });
         this.#inquire(type, domain);
       } else this.#refuse(message);
     }

@@ -1,11 +1,14 @@
+/** A GUID, which a fault is about that an endpoint of others has. */
+const GUID = /^[0-9a-f]{32}$/;
+
 /** What is wrong with a route now, each in words that start with its name, by what it is about. */
 export class RouteFaults {
   readonly #rosName: string;
-  readonly #report: (fault: string) => void;
+  readonly #report: (fault: string, isOfEndpoint: boolean) => void;
   readonly #faults = new Map<string, string>();
 
-  /** `report` is told faults as they come. */
-  constructor(rosName: string, report: (fault: string) => void) {
+  /** `report` is told faults as they come, and whether each is about an endpoint of others. */
+  constructor(rosName: string, report: (fault: string, isOfEndpoint: boolean) => void) {
     this.#rosName = rosName;
     this.#report = report;
   }
@@ -26,15 +29,22 @@ export class RouteFaults {
   report(about: string, fault: string): void {
     const before = this.#faults.get(about);
     const words = this.set(about, fault);
-    if (words !== before) this.#report(words);
+    if (words !== before) this.#report(words, GUID.test(about));
   }
 
   clear(about: string): void {
     if (this.#faults.size > 0) this.#faults.delete(about);
   }
 
-  /** Forgets what is about none of those that are still there. */
-  keep(isThere: (about: string) => boolean): void {
-    for (const about of this.#faults.keys()) if (!isThere(about)) this.#faults.delete(about);
+  /** The first about an endpoint of others. */
+  get ofEndpoint(): string | undefined {
+    for (const [about, fault] of this.#faults) if (GUID.test(about)) return fault;
+    return undefined;
+  }
+
+  /** Forgets what is about endpoints that have gone. */
+  keepEndpoints(isThere: (guid: string) => boolean): void {
+    for (const about of this.#faults.keys())
+      if (GUID.test(about) && !isThere(about)) this.#faults.delete(about);
   }
 }

@@ -2,6 +2,7 @@ import type { RosTopic, RosTopicKind, RosTopicMapping } from '../topic/ros-topic
 import { ActionCallRoute } from './action-call-route';
 import { ActionServeRoute } from './action-serve-route';
 import type { RouteConnection } from './bridge-connection';
+import type { BridgeEvent } from './bridge-events';
 import type { BridgeRoute, RouteContext } from './bridge-route';
 import { type BridgeSettings, checkRoute, type RouteKind, type RouteSettings } from './bridge-settings';
 import { HeldMemory } from './early-messages';
@@ -36,6 +37,8 @@ export interface RouteTableParts {
   opened(name: RouteName): void;
   closed(key: number): void;
   report(problem: string): void;
+  /** Something that happened. */
+  tell(event: BridgeEvent): void;
   /** Something that the status shows has changed. */
   changed(): void;
 }
@@ -148,7 +151,7 @@ export class RouteTable {
     check: () => void = () => {},
   ): RouteEntry {
     const key = this.#nextKey++;
-    const { settings: bridge, mapping, opened, report, changed } = this.#parts;
+    const { settings: bridge, mapping, opened, report, tell, changed } = this.#parts;
     const { domain: id, rosName } = settings;
     const entry = new RouteEntry(key, settings, label, {
       bridgeId: bridge.id,
@@ -166,6 +169,7 @@ export class RouteTable {
       learn: (definitions) => this.#learn(definitions),
       opened,
       report,
+      tell,
       changed,
     });
     this.#entries.set(key, entry);
@@ -185,12 +189,13 @@ export class RouteTable {
     domain: RosDomain,
     connection: RouteConnection | undefined,
   ): RouteContext {
-    const { settings, mapping, standby, flowOutput, onSample, report, changed } = this.#parts;
+    const { settings, mapping, standby, flowOutput, onSample, report, tell, changed } = this.#parts;
     return {
       bridgeId: settings.id,
       mapping,
       library: this.#library,
       domain,
+      domains: this.#parts.domains,
       connection,
       mqttVersion: settings.mqtt?.protocolVersion,
       join: (way, topic, turnChanged) =>
@@ -209,6 +214,7 @@ export class RouteTable {
       },
       toFlow: (sample) => onSample({ route: key, ...sample }),
       report,
+      tell,
       changed,
     };
   }

@@ -8,10 +8,8 @@ import { RosToMqtt } from './ros-to-mqtt';
 import type { RouteDetails } from './ros-worker-messages';
 import { newRouteCounts } from './route-counts';
 import { RouteFaults } from './route-faults';
+import { SilenceWatch } from './silence-watch';
 import type { TopicParts } from './topic-parts';
-
-/** A GUID, which is what an incompatibility is about. */
-const GUID = /^[0-9a-f]{32}$/;
 
 /** One bridged ROS topic: what carries its messages in each of the directions that its settings name. */
 export class TopicRoute implements BridgeRoute {
@@ -23,6 +21,7 @@ export class TopicRoute implements BridgeRoute {
   readonly #parts: TopicParts;
   readonly #toMqtt: RosToMqtt | undefined;
   readonly #toRos: MqttToRos | undefined;
+  readonly #silence: SilenceWatch;
   #stopFollowing: (() => void) | undefined;
 
   /**
@@ -33,12 +32,18 @@ export class TopicRoute implements BridgeRoute {
     this.settings = settings;
     this.topic = context.mapping.toMqtt(settings.domain, settings.rosName);
     this.#context = context;
-    this.#faults = new RouteFaults(settings.rosName, (fault) => context.report(fault));
+    this.#faults = new RouteFaults(settings.rosName, (fault, isOfEndpoint) => {
+      context.report(fault);
+      const { domain, rosName, type } = settings;
+      if (isOfEndpoint)
+        context.tell({ event: 'incompatible', domain, rosName, rosType: type, reason: fault });
+    });
     const codec = MessageCodec.for(context.library, settings.type);
     const payloads = new PayloadCodec(codec, settings.format ?? 'json');
     const { topic, counts } = this;
     const parts: TopicParts = { settings, topic, codec, payloads, counts, faults: this.#faults, context };
     this.#parts = parts;
+    this.#silence = new SilenceWatch(parts, performance.now());
     if (settings.direction !== 'ros-to-mqtt') this.#toRos = new MqttToRos(parts);
     if (settings.direction !== 'mqtt-to-ros') this.#toMqtt = new RosToMqtt(parts);
   }
@@ -59,10 +64,13 @@ export class TopicRoute implements BridgeRoute {
 
   get details(): RouteDetails {
     const problems = this.#faults.all;
+    const standsBy = Object.values(this.turns).some(({ active }) => !active);
+    const silence = this.#silence.look({ subscribed: this.subscribed, standsBy }, performance.now());
     const note = this.#toMqtt?.note;
     const latency = this.#toMqtt?.latency;
     return {
       ...(problems.length > 0 && { problems }),
+      ...(silence !== undefined && { silence }),
       ...(note !== undefined && { note }),
       ...(latency !== undefined && { latency }),
       ...(this.#toRos !== undefined && { offered: this.#toRos.qos }),
@@ -102,6 +110,6 @@ export class TopicRoute implements BridgeRoute {
   #forgetGone(): void {
     if (this.#faults.all.length === 0) return;
     const present = new Set([...this.#context.domain.endpoints()].map(({ guid }) => guid));
-    this.#faults.keep((about) => !GUID.test(about) || present.has(about));
+    this.#faults.keepEndpoints((guid) => present.has(guid));
   }
 }

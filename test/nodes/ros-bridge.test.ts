@@ -179,6 +179,21 @@ describe('ros-bridge', function () {
     await statusOf('definitions:1: expected a line like "MSG: my_msgs/msg/Name" before it');
   });
 
+  it('tells what happens on its second output', async () => {
+    const wires = [['out-1'], ['events-1']];
+    await start(flow({ domains: [{ id: 93, alias: '' }], routes: [routeTo(93)], wires }, sink('events-1')));
+    const events = new Sink('events-1');
+    await events.until(1);
+    const [{ topic, payload } = {}] = events.messages;
+    assert.deepEqual(
+      [topic, payload],
+      [
+        'route-opened',
+        { domain: 93, rosName: '/chatter', rosType: 'std_msgs/msg/String', topic: 'ros/93/chatter' },
+      ],
+    );
+  });
+
   it('refuses options of a route that cannot work, with the field', async () => {
     await start(flow({ domains: [{ id: 93, alias: '' }], routes: [routeTo(93, { depth: 'many' })] }));
     await statusOf('route 1 (/chatter): depth: expected a whole number from 1 to 10000, got NaN');

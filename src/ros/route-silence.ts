@@ -1,0 +1,118 @@
+import type { RouteSettings } from './bridge-settings';
+import type { RosDomain } from './ros-backend';
+
+/** Why nothing is carried. */
+export type SilenceReason =
+  | 'mqtt-not-connected'
+  | 'mqtt-not-granted'
+  | 'incompatible'
+  | 'other-domain'
+  | 'no-publisher'
+  | 'no-subscription'
+  | 'no-data'
+  | 'kept-back';
+
+/** A route that should carry messages and does not. */
+export interface RouteSilence {
+  reason: SilenceReason;
+  /** In words that start with the route's name. */
+  text: string;
+}
+
+/** A route that carried nothing for so long is silent, in ms. */
+export const SILENT_AFTER = 5000;
+
+/** What is known of a route that carries nothing. */
+export interface SilenceFacts {
+  settings: RouteSettings;
+  /** `undefined` without a broker. */
+  mqttConnected: boolean | undefined;
+  /** Whether the broker has granted what the route subscribes; `undefined` where it takes nothing from MQTT. */
+  subscribed: boolean | undefined;
+  publishers: number;
+  subscriptions: number;
+  /** Why an endpoint of another does not match, in words that start with the route's name. */
+  incompatible: string | undefined;
+  /** Those of the bridge's other domains in which a publisher (or a subscription) has the route's name. */
+  domainsOfPublishers(): readonly number[];
+  domainsOfSubscriptions(): readonly number[];
+  /** Whether ROS has said anything since the route was opened, and lately. */
+  everHeard: boolean;
+  heardLately: boolean;
+  /** Whether MQTT or the flow has said anything lately. */
+  toldLately: boolean;
+}
+
+/** Says why a route is silent; `undefined` where nothing is wrong but that nobody says anything. */
+export function silenceOf(facts: SilenceFacts): RouteSilence | undefined {
+  const { settings, mqttConnected, subscribed, incompatible } = facts;
+  const { rosName, direction } = settings;
+  const silence = (reason: SilenceReason, words: string): RouteSilence => ({
+    reason,
+    text: `${rosName}: ${words}`,
+  });
+  if (mqttConnected === false) return silence('mqtt-not-connected', 'MQTT is not connected');
+  if (subscribed === false) return silence('mqtt-not-granted', 'the broker has not granted its subscription');
+  if (incompatible !== undefined) return { reason: 'incompatible', text: incompatible };
+  if (facts.heardLately || facts.toldLately) {
+    return silence('kept-back', 'all that comes is kept back by its rate limit or deadband');
+  }
+  const fromRos = direction !== 'mqtt-to-ros';
+  const toRos = direction !== 'ros-to-mqtt';
+  if (fromRos && facts.publishers > 0) {
+    if (facts.everHeard) return undefined;
+    const known =
+      facts.publishers === 1 ? '1 publisher is known' : `${facts.publishers} publishers are known`;
+    return silence(
+      'no-data',
+      `${known}, but nothing came yet: it says nothing, or a firewall keeps back UDP`,
+    );
+  }
+  if (toRos && facts.subscriptions > 0) return undefined;
+  if (fromRos) {
+    const elsewhere = domainWords(facts.domainsOfPublishers());
+    if (elsewhere !== undefined) return silence('other-domain', `no publisher here, but in ${elsewhere}`);
+    if (!toRos) return silence('no-publisher', 'no publisher in ROS');
+  }
+  const elsewhere = domainWords(facts.domainsOfSubscriptions());
+  if (elsewhere !== undefined) return silence('other-domain', `no subscription here, but in ${elsewhere}`);
+  return fromRos
+    ? silence('no-publisher', 'no publisher and no subscription in ROS')
+    : silence('no-subscription', 'no subscription in ROS');
+}
+
+function domainWords(domains: readonly number[]): string | undefined {
+  if (domains.length === 0) return undefined;
+  return `${domains.length === 1 ? 'domain' : 'domains'} ${domains.join(', ')}`;
+}
+
+/** In which of the domains, but that of the route, somebody has the name of it. */
+export function domainsOf(
+  kind: 'publisher' | 'subscription',
+  { domain, rosName }: RouteSettings,
+  domains: ReadonlyMap<number, RosDomain>,
+): number[] {
+  const hasName = (other: RosDomain) =>
+    [...other.endpoints()].some((endpoint) => endpoint.kind === kind && endpoint.rosName === rosName);
+  return [...domains].filter(([id, other]) => id !== domain && hasName(other)).map(([id]) => id);
+}
+
+/** Since when a count has been what it is. */
+export class CountWatch {
+  #count = 0;
+  #changedAt: number;
+
+  /** @param now in ms of any steady clock */
+  constructor(now: number) {
+    this.#changedAt = now;
+  }
+
+  /** How long ago, in ms, it was seen to change, or else was first looked at. */
+  unchangedFor(count: number, now: number): number {
+    if (count !== this.#count) {
+      this.#count = count;
+      this.#changedAt = now;
+    }
+    return now - this.#changedAt;
+  }
+}
