@@ -514,6 +514,7 @@ inEachEditor('the forms', (session) => {
       await editor.openForm(id('ros-bridge'));
       await option('more').click();
       assert.equal(await option('depth').inputValue(), '5');
+      await editor.done();
     });
 
     it('refuses a list without routes', async () => {
