@@ -179,9 +179,10 @@ export class ParameterMirror {
     for (const [name, value] of this.#values) this.#publish(name, value);
   }
 
-  #noteStored({ topic, payload }: IncomingMessage): void {
+  /** What is published meanwhile, maybe by another bridge, is of what the node has. */
+  #noteStored({ topic, payload, retain }: IncomingMessage): void {
     if (payload.length === 0) this.#stored.delete(topic);
-    else if (this.#stored.size < 2 * MAX_PARAMETERS) this.#stored.add(topic);
+    else if (retain && this.#stored.size < 2 * MAX_PARAMETERS) this.#stored.add(topic);
     if (this.values !== undefined) this.#removeStale();
   }
 
