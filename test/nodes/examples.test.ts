@@ -5,8 +5,13 @@ import type { NodeInitializer, NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
 import { CertificateAuthority } from '../certificates';
 import { counterpart, freePort } from '../counterparts';
+import { RosPeer } from '../ros/bridge-fixture';
 import { freshDomain } from '../rtps/test-domain';
 import { connectedStatus, errorOf, type FlowNode, Sink, sink, start, statusText, stop } from './flow';
+
+interface Twist {
+  linear: { x: number };
+}
 
 /** The nodes of Node-RED that the examples use, besides its catch node, which the helper loads itself. */
 const CORE = ['common/20-inject', 'common/21-debug', 'common/90-comment', 'function/10-function'].map(
@@ -228,6 +233,39 @@ describe('the examples', function () {
     assert.deepEqual((await sum.until(1))[0]?.payload, { sum: 42 });
     press('a wrong request');
     assert.match(errorOf((await refused.until(1))[0]), /request a: expected an integer/);
+  });
+
+  it('ROS 2 fleet of three robots', async () => {
+    const domains = [freshDomain(), freshDomain(), freshDomain()];
+    const robots = await Promise.all(domains.map((domain) => RosPeer.start(domain)));
+    try {
+      await open('ROS 2 fleet of three robots', (nodes) => {
+        for (const node of nodes) {
+          if (node.type !== 'ros-bridge') continue;
+          const fresh = (domain: number) => domains[domain - 1];
+          node.domains = (node.domains as { id: number }[]).map((row) => ({ ...row, id: fresh(row.id) }));
+          const routes = node.routes as { domain: number }[];
+          node.routes = routes.map((row) => ({ ...row, domain: fresh(row.domain) }));
+          node.interfaces = '127.0.0.1';
+        }
+      });
+      await Promise.all(robots.map((robot) => robot.listen('/cmd_vel', 'geometry_msgs/msg/Twist')));
+      const { publish } = await (robots[2] as RosPeer).publisher('/odom', 'nav_msgs/msg/Odometry');
+      await statusText(nodeOf('three domains').id, (text) => text.startsWith('3 domains'));
+      const speeds = () =>
+        robots.map(({ heard }) => heard.map((text) => (JSON.parse(text) as Twist).linear.x));
+      press('robot2 forward');
+      await robots[1]?.until(() => robots[1]?.heard.length === 1);
+      press('all stop');
+      for (const robot of robots) await robot.until(() => speeds()[robots.indexOf(robot)]?.at(-1) === 0);
+      assert.deepEqual(speeds(), [[0], [0.2, 0], [0]]);
+      const positions = at('positions');
+      publish({ pose: { pose: { position: { x: 1.5, y: -2 } } } });
+      const [seen] = await positions.until(1);
+      assert.deepEqual(JSON.parse(JSON.stringify(seen?.payload)), { robot3: { x: 1.5, y: -2 } });
+    } finally {
+      for (const robot of robots) await robot.stop();
+    }
   });
 
   it('ROS 2 action with feedback', async () => {

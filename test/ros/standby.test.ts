@@ -161,8 +161,6 @@ for (const [name, startBroker] of Object.entries(brokers)) {
         ];
         for (const number of [toRos, toMqtt].flatMap(({ lost, doubled }) => [...lost, ...doubled]))
           assert.ok(number >= 50 && number < handedOver, `message ${number} of ${streams.sent}`);
-        // The broker tells both when the one begins and the other ends.
-        if (signal === 'SIGTERM') assert.deepEqual(toRos, { lost: [], doubled: [] });
       });
     }
 
@@ -177,9 +175,9 @@ for (const [name, startBroker] of Object.entries(brokers)) {
         irregular(streams.toRos, streams.sent),
         irregular(streams.toMqtt, streams.sent),
       ];
-      assert.deepEqual(toRos, { lost: [], doubled: [] });
+      const all = [toRos, toMqtt].flatMap(({ lost, doubled }) => [...lost, ...doubled]);
       assert.deepEqual(
-        [...toMqtt.lost, ...toMqtt.doubled].filter((number) => number >= from),
+        all.filter((number) => number >= from),
         [],
       );
     });
