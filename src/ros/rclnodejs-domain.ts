@@ -116,9 +116,11 @@ export class RclnodejsDomain implements RosDomain {
 
   processEnded(reason: string): void {
     this.#process = undefined;
+    // Each attempt may end alike: once is enough. It is not kept either, as `problem` says it as long as it is so.
+    if (reason !== this.#problem) {
+      for (const listener of [...this.#warningListeners]) listener(`${reason}; it is started again`);
+    }
     this.#problem = reason;
-    // No warning to keep: `problem` says it as long as it is so.
-    for (const listener of [...this.#warningListeners]) listener(`${reason}; it is started again`);
     this.#settle?.(new Error(reason));
     this.#settle = undefined;
     for (const local of [...this.#locals.values()]) local.lost?.(reason);

@@ -590,6 +590,25 @@ inEachEditor('the forms', (session) => {
       assert.deepEqual(await editor.invalidNodes(), []);
     });
 
+    it('takes the way to ROS 2 and its setup file', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await editor.showTab('Discovery');
+      const setupFile = editor.page.locator('#node-input-setupFile');
+      await editor.page.locator('#node-input-backend').selectOption('rtps');
+      await setupFile.waitFor({ state: 'hidden' });
+      await editor.page.locator('#node-input-backend').selectOption('rclnodejs');
+      await setupFile.waitFor({ state: 'visible' });
+      await editor.enter('#node-input-setupFile', 'setup.bash');
+      await editor.seesReason('#node-input-setupFile', /a whole path such as \/opt\/ros\/jazzy\/setup\.bash/);
+      await editor.enter('#node-input-setupFile', '/opt/ros/jazzy/setup.bash');
+      await editor.done();
+      const bridge = await saved(id('ros-bridge'));
+      assert.equal(bridge?.backend, 'rclnodejs');
+      assert.equal(bridge?.setupFile, '/opt/ros/jazzy/setup.bash');
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+
     it('takes definitions of interface types, and says what is wrong with one', async () => {
       const { editor } = session;
       await editor.openForm(id('ros-bridge'));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findRclnodejs } from '../../src/rclnodejs/environment';
 import { RclnodejsBackend } from '../../src/ros/rclnodejs-backend';
@@ -339,6 +339,23 @@ describe('The rclnodejs backend, with a stand-in for the library', () => {
       opened.warnings[0] as string,
       /^the rclnodejs process ended with SIGABRT.*; it is started again$/,
     );
+  });
+
+  it('tells once of a process that cannot be started again, and goes on trying', async () => {
+    const made = environment();
+    const opened = await open(new RclnodejsBackend(made.setupFile));
+    const setup = readFileSync(made.setupFile);
+    writeFileSync(made.setupFile, 'exit 4\n');
+    opened.command('abort');
+    const reason = `setup file ${made.setupFile}: it ended with exit code 4`;
+    await opened.until(() => opened.domain.problem === reason);
+    // The next attempt ends alike.
+    let changes = 0;
+    opened.domain.onGraphChange(() => changes++);
+    await opened.until(() => changes > 0);
+    writeFileSync(made.setupFile, setup);
+    await opened.until(() => opened.domain.problem === undefined);
+    assert.equal(opened.warnings.filter((warning) => warning.startsWith(reason)).length, 1);
   });
 
   it('bounds what waits for a process that does not take it', async () => {
