@@ -15,6 +15,7 @@ export type CounterpartName =
   | 'fast-dds-peer'
   | 'fast-dds-service'
   | 'fast-dds-action'
+  | 'fast-dds-raw'
   | 'chromium'
   | 'openssl'
   | 'paho'
@@ -32,6 +33,7 @@ const places: Partial<Record<CounterpartName, string>> = {
   'fast-dds-peer': installed('fast-dds/peer'),
   'fast-dds-service': installed('fast-dds/service-peer'),
   'fast-dds-action': installed('fast-dds/action-peer'),
+  'fast-dds-raw': installed('fast-dds/raw-peer'),
   // Of the Debian package python3-paho-mqtt, for Debian's own Python.
   paho: '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
   aedes: installed('aedes/node_modules/aedes/aedes.js'),

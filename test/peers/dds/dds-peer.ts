@@ -9,7 +9,7 @@ export type DdsVendor = 'cyclone' | 'fast';
 export interface DdsPeerOptions {
   /** Default: `cyclone`. */
   readonly vendor?: DdsVendor;
-  /** Options of the program without their dashes; see peer.c, service-peer.c and action-peer.c. */
+  /** Options of the program without their dashes; see peer.c, service-peer.c, action-peer.c and raw-peer.cpp. */
   readonly args: Readonly<Record<string, string | number>>;
   /**
    * The profile beside the peer's source: with multicast, without, also without looking for anybody; `namespace` only
@@ -30,8 +30,8 @@ export interface DdsPeerOptions {
 
 const FOLDERS = { cyclone: 'test/peers/dds', fast: 'test/peers/fast' };
 
-/** Talker and listener of a topic, server and client of a service or an action. */
-export type DdsRole = 'pub' | 'sub' | 'serve' | 'call';
+/** Talker and listener of a topic, server and client of a service or an action, and what carries bytes as it is told. */
+export type DdsRole = 'pub' | 'sub' | 'serve' | 'call' | 'raw';
 
 /** A running counterpart on Cyclone DDS or Fast DDS. Events: `message` (its fields), `exit`. */
 export class DdsPeer extends EventEmitter {
@@ -39,6 +39,8 @@ export class DdsPeer extends EventEmitter {
   readonly messages: unknown[] = [];
   matched = 0;
   ready = false;
+  /** Of the participant, where the program tells it. */
+  guid: string | undefined;
   /** The DDS id of the policy in which it and another did not suit each other last. */
   incompatible = 0;
   /** Deadlines that were missed. */
@@ -68,7 +70,7 @@ export class DdsPeer extends EventEmitter {
           ? { FASTRTPS_DEFAULT_PROFILES_FILE: profile }
           : { CYCLONEDDS_URI: `${pathToFileURL(profile).href},${cycloneConfiguration(options)}` }),
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [role === 'raw' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     this.#lines('stdout', (message) => {
       this.messages.push(message);
@@ -98,6 +100,11 @@ export class DdsPeer extends EventEmitter {
   async exited(): Promise<number | null> {
     if (this.#exitCode === undefined) await once(this, 'exit');
     return this.#exitCode ?? null;
+  }
+
+  /** Gives a command to one that takes commands. */
+  tell(command: string): void {
+    this.#process.stdin?.write(`${command}\n`);
   }
 
   /** Stands still until it is to go on: nothing comes from it, as when its machine is gone. */
