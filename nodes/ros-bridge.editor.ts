@@ -24,6 +24,8 @@ interface Fields {
   definitions: string;
   patterns?: Pattern[];
   typeTable?: TypeTableRow[];
+  meta?: boolean;
+  graph?: boolean;
 }
 
 const isIPv4 = (text: string) =>
@@ -128,6 +130,8 @@ RED.nodes.registerType<Fields>('ros-bridge', {
       ),
     },
     // Flows of before these fields have none.
+    meta: { value: true },
+    graph: { value: true },
     patterns: {
       value: [],
       validate: refusedBy((node, value) => patternsFault(node, (value ?? []) as Pattern[], node.domains)),
@@ -156,6 +160,9 @@ RED.nodes.registerType<Fields>('ros-bridge', {
   oneditprepare() {
     // A flow of before the field has none.
     if (this.maxMessageSize === undefined) $('#node-input-maxMessageSize').val(64);
+    for (const field of ['meta', 'graph'] as const) {
+      if (this[field] === undefined) $(`#node-input-${field}`).prop('checked', true);
+    }
     const pages = $('.mqttros-bridge-pages').children();
     const tabs = RED.tabs.create({
       element: $('.mqttros-bridge-tabs'),

@@ -58,6 +58,8 @@ interface Fields extends NodeDef {
     format?: PayloadFormat;
   }>;
   typeTable?: Array<{ name: string; type: string }>;
+  meta?: boolean;
+  graph?: boolean;
   wires: string[][];
 }
 
@@ -84,20 +86,27 @@ export default function (RED: NodeAPI): void {
       this.error(error.message, {});
     };
     let bridge: BridgeHandle | undefined;
+    let defaultDomain = 0;
     this.on('input', (msg, send, done) => {
       if (refused !== undefined || bridge === undefined) return done(refused);
+      const answerWith = (payload: unknown) => {
+        if (payload !== undefined) send(Object.assign(msg, { payload }));
+        done();
+      };
+      if (isRouteAction(msg)) {
+        changeRoutes(bridge, msg, defaultDomain, text).then(answerWith, done);
+        return;
+      }
       if (typeof msg.topic !== 'string') {
         return done(new Error(text('errors.topic', { value: String(JSON.stringify(msg.topic)) })));
       }
-      bridge.publish(msg.topic, msg.payload, requestOf(msg)).then((answer) => {
-        if (answer !== undefined) send(Object.assign(msg, { payload: answer }));
-        done();
-      }, done);
+      bridge.publish(msg.topic, msg.payload, requestOf(msg)).then(answerWith, done);
     });
 
     try {
       const broker = brokerOf(RED, fields, text);
       const settings = bridgeSettings(fields, bridgeId(RED, this), broker, text);
+      defaultDomain = settings.domains[0] ?? 0;
       bridge = RosThread.shared().createBridge(settings, {
         flowOutput: isWired(fields.wires),
         // Looked up at each attempt: a deploy may replace the broker under a bridge that stays.
@@ -132,6 +141,12 @@ export default function (RED: NodeAPI): void {
   RED.nodes.registerType('ros-bridge', RosBridge);
 }
 
+const ROUTE_ACTIONS: readonly unknown[] = ['add-route', 'remove-route', 'list-routes'];
+
+function isRouteAction({ action }: NodeMessage & { action?: unknown }): boolean {
+  return ROUTE_ACTIONS.includes(action);
+}
+
 /** By which a flow answers the request of a ROS client, where the message has it. */
 function requestOf(msg: NodeMessage & { rosRequest?: unknown }): number | undefined {
   return typeof msg.rosRequest === 'number' ? msg.rosRequest : undefined;
@@ -145,6 +160,56 @@ function brokerOf(RED: NodeAPI, fields: Fields, text: NodeText): BrokerConfigNod
   return broker;
 }
 
+function domainOf(field: string, value: number | string, text: NodeText): number {
+  // Without the variable, programs of ROS 2 are in domain 0.
+  const number = value === ENVIRONMENT_DOMAIN ? 0 : wholeNumber(value, 0, MAX_DOMAIN);
+  if (number === undefined) throw new Error(text('errors.domain', { field, value, max: MAX_DOMAIN }));
+  return number;
+}
+
+function stringOf(field: string, value: unknown, text: NodeText): string {
+  const found = formText(value);
+  if (found === undefined) throw new Error(text('errors.text', { field, value: JSON.stringify(value) }));
+  return found;
+}
+
+function routeOf(field: string, row: Fields['routes'][number], text: NodeText): RouteSettings {
+  const { direction, format } = row;
+  const kind = row.kind === 'topic' ? undefined : row.kind;
+  return {
+    ...(kind !== undefined && { kind }),
+    domain: domainOf(`${field}: domain`, row.domain, text),
+    rosName: stringOf(`${field}: ROS name`, row.rosName, text),
+    type: stringOf(`${field}: type`, row.type, text),
+    direction,
+    ...(format !== undefined && { format }),
+    ...(kind === undefined && topicOptionsOf(row)),
+    ...(kind !== undefined && timeoutsOf(row)),
+  } as RouteSettings;
+}
+
+/**
+ * Adds, removes or lists routes, as `msg.action` asks for. Resolves to what the payload of the answer is to be.
+ * @param byDefault the domain where the message names none
+ */
+async function changeRoutes(
+  bridge: BridgeHandle,
+  msg: NodeMessage & { action?: unknown },
+  byDefault: number,
+  text: NodeText,
+): Promise<unknown> {
+  if (msg.action === 'list-routes') return bridge.listRoutes();
+  const { payload } = msg;
+  if (typeof payload !== 'object' || payload === null) {
+    throw new Error(text('errors.route', { value: String(JSON.stringify(payload)) }));
+  }
+  const row = { domain: byDefault, type: '', direction: 'both', ...payload } as Fields['routes'][number];
+  const route = routeOf('msg.payload', row, text);
+  if (msg.action === 'add-route') await bridge.addRoute(route);
+  else await bridge.removeRoute(route);
+  return payload;
+}
+
 /** The form's values as the bridge takes them, which itself refuses what it cannot use. */
 function bridgeSettings(
   fields: Fields,
@@ -152,17 +217,8 @@ function bridgeSettings(
   broker: BrokerConfigNode | undefined,
   text: NodeText,
 ): BridgeSettings {
-  const domain = (field: string, value: number | string): number => {
-    // Without the variable, programs of ROS 2 are in domain 0.
-    const number = value === ENVIRONMENT_DOMAIN ? 0 : wholeNumber(value, 0, MAX_DOMAIN);
-    if (number === undefined) throw new Error(text('errors.domain', { field, value, max: MAX_DOMAIN }));
-    return number;
-  };
-  const string = (field: string, value: unknown): string => {
-    const found = formText(value);
-    if (found === undefined) throw new Error(text('errors.text', { field, value: JSON.stringify(value) }));
-    return found;
-  };
+  const domain = (field: string, value: number | string) => domainOf(field, value, text);
+  const string = (field: string, value: unknown) => stringOf(field, value, text);
   const rows = <Row>(field: string, list: Row[] | undefined): Row[] => {
     if (list === undefined) return [];
     const isRow = (row: unknown) => typeof row === 'object' && row !== null;
@@ -173,20 +229,9 @@ function bridgeSettings(
     const field = text('errors.domainRow', { row: index + 1 });
     return { id: domain(field, row.id), alias: string(`${field}: alias`, row.alias).trim() };
   });
-  const routes = rows('routes', fields.routes).map((row, index): RouteSettings => {
-    const field = text('errors.routeRow', { row: index + 1 });
-    const { kind, direction, format } = row;
-    return {
-      ...(kind !== undefined && { kind }),
-      domain: domain(`${field}: domain`, row.domain),
-      rosName: string(`${field}: ROS name`, row.rosName),
-      type: string(`${field}: type`, row.type),
-      direction,
-      ...(format !== undefined && { format }),
-      ...(kind === undefined && topicOptionsOf(row)),
-      ...timeoutsOf(row),
-    } as RouteSettings;
-  });
+  const routes = rows('routes', fields.routes).map((row, index) =>
+    routeOf(text('errors.routeRow', { row: index + 1 }), row, text),
+  );
   const patterns = rows('patterns', fields.patterns).map((row, index): PatternSettings => {
     const field = text('errors.patternRow', { row: index + 1 });
     const { action, direction, format } = row;
@@ -229,6 +274,9 @@ function bridgeSettings(
     patterns,
     typeTable,
     definitions: string('definitions', fields.definitions),
+    // Flows of before these fields have none.
+    meta: fields.meta !== false,
+    graph: fields.graph !== false,
     ...(broker !== undefined && { mqtt: mqttSettings(broker, id) }),
   };
 }

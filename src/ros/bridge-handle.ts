@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { serialize } from 'node:v8';
 import type { MessagePort } from 'node:worker_threads';
 import type { BridgeEvent } from './bridge-events';
-import { type BridgeSettings, BridgeSettingsError } from './bridge-settings';
+import { type BridgeSettings, BridgeSettingsError, type RouteSettings } from './bridge-settings';
 import { joinFrames, splitFrames } from './frames';
 import type { PayloadFormat } from './payload-format';
 import type {
@@ -12,6 +12,8 @@ import type {
   RosWorkerReport,
   RosWorkerRequest,
   RouteName,
+  RouteRequest,
+  RouteStatus,
 } from './ros-worker-messages';
 import { decodeSampleFrame } from './sample-frame';
 
@@ -89,7 +91,8 @@ interface Unanswered {
  */
 export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   readonly key: number;
-  readonly #settings: BridgeSettings;
+  /** With the routes that were added and removed since, which a new worker is to have as well. */
+  #settings: BridgeSettings;
   readonly #host: BridgeHost;
   readonly #brokerPort: BridgeHandleOptions['brokerPort'];
   readonly #password: BridgeHandleOptions['password'];
@@ -183,6 +186,35 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     this.#unansweredBytes += frame.length;
     return new Promise((resolve, reject) => {
       this.#unanswered.set(id, { resolve, reject, bytes: frame.length });
+    });
+  }
+
+  /** Opens one more route. Rejects with an Error that names the fault; faults that may pass stand in the status. */
+  async addRoute(route: RouteSettings): Promise<void> {
+    await this.#askForRoutes({ action: 'add', route });
+    this.#settings = { ...this.#settings, routes: [...this.#settings.routes, route] };
+  }
+
+  /** Closes a route of the settings, or one that was added. Rejects with an Error where there is none. */
+  async removeRoute(name: Pick<RouteSettings, 'kind' | 'domain' | 'rosName'>): Promise<void> {
+    const { kind = 'topic', domain, rosName } = name;
+    await this.#askForRoutes({ action: 'remove', kind, domain, rosName });
+    const isOther = (route: RouteSettings) =>
+      (route.kind ?? 'topic') !== kind || route.domain !== domain || route.rosName !== rosName;
+    this.#settings = { ...this.#settings, routes: this.#settings.routes.filter(isOther) };
+  }
+
+  /** How all routes fare, those among them that patterns have opened. */
+  async listRoutes(): Promise<RouteStatus[]> {
+    return (await this.#askForRoutes({ action: 'list' })) as RouteStatus[];
+  }
+
+  #askForRoutes(request: RouteRequest): Promise<unknown> {
+    if (this.#state.state !== 'open') return Promise.reject(new Error(`the bridge is ${this.#state.state}`));
+    const id = this.#nextId++;
+    this.#host.post({ type: 'routes', bridge: this.key, id, request });
+    return new Promise((resolve, reject) => {
+      this.#unanswered.set(id, { resolve, reject, bytes: 0 });
     });
   }
 

@@ -10,7 +10,7 @@ import { parseInterfaces } from './interface-text';
 import { PatternRoutes } from './pattern-routes';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend, RosDomain } from './ros-backend';
-import type { BridgeStatus, DomainStatus, RouteName } from './ros-worker-messages';
+import type { BridgeStatus, DomainStatus, RouteName, RouteRequest, RouteStatus } from './ros-worker-messages';
 import { RouteTable } from './route-table';
 import type { SampleFrame } from './sample-frame';
 import { Standby } from './standby';
@@ -136,6 +136,28 @@ export class Bridge {
     const entry = this.#routes?.find(ros) ?? this.#patterns?.find(ros);
     if (entry === undefined) throw new Error(`topic "${topic}": the bridge has no route for it`);
     return entry.publish(ros, payload, request);
+  }
+
+  /** Adds, removes or lists routes. Returns what is asked for; throws an Error that names the fault. */
+  changeRoutes(request: RouteRequest): RouteStatus[] | undefined {
+    const table = this.#routes;
+    if (table === undefined) throw new Error('the bridge is not open');
+    switch (request.action) {
+      case 'list':
+        return table.list();
+      case 'remove':
+        table.removeListed(request.kind, request.domain, request.rosName);
+        // A pattern may allow it.
+        this.#patterns?.look();
+        break;
+      case 'add': {
+        table.add(request.route);
+        const { kind = 'topic', domain, rosName } = request.route;
+        if (kind === 'topic') this.#patterns?.leave(domain, rosName);
+      }
+    }
+    this.#scheduleStatus();
+    return undefined;
   }
 
   /** A sample that was given to `onSample` did not reach the flow. */

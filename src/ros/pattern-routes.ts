@@ -128,6 +128,11 @@ export class PatternRoutes {
     return found === 'full' ? undefined : found;
   }
 
+  /** Leaves a topic to the route of its own that it gets. */
+  leave(domain: number, rosName: string): void {
+    for (const way of ['ros-to-mqtt', 'mqtt-to-ros'] as const) this.#close(keyOf(domain, rosName, way));
+  }
+
   #receive({ topic }: IncomingMessage): void {
     const ros = this.#parts.mapping.toRos(topic);
     if (ros === undefined) return;

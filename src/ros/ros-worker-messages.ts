@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionStatus } from '../client/connection';
 import type { BridgeEvent } from './bridge-events';
-import type { BridgeSettings, Direction, RouteKind } from './bridge-settings';
+import type { BridgeSettings, Direction, RouteKind, RouteSettings } from './bridge-settings';
 import type { LatencySummary } from './latency';
 import type { Way } from './name-patterns';
 import type { RosQos } from './ros-backend';
@@ -15,12 +15,22 @@ export type RosWorkerRequest =
   | { type: 'close'; bridge: number }
   /** `joined`: frames of `v8.serialize([id, topic, payload, request])`. */
   | { type: 'publish'; bridge: number; joined: ArrayBuffer }
+  /** Answered like a `publish`. */
+  | { type: 'routes'; bridge: number; id: number; request: RouteRequest }
   | { type: 'flow-output'; bridge: number; wanted: boolean }
   /** One `samples` message has been read. */
   | { type: 'read'; bridge: number }
   /** What was asked for with `password-wanted`; or why there is none, in words. */
   | { type: 'password'; bridge: number; id: number; password: string }
   | { type: 'password'; bridge: number; id: number; error: string };
+
+/** What is asked about the routes of a bridge that runs. */
+export type RouteRequest =
+  | { action: 'add'; route: RouteSettings }
+  /** Without a kind: of a topic. */
+  | { action: 'remove'; domain: number; rosName: string; kind?: RouteKind }
+  /** Answered with `RouteStatus[]`. */
+  | { action: 'list' };
 
 /** What the ROS worker answers and reports. */
 export type RosWorkerReport =
@@ -82,6 +92,8 @@ export interface RouteStatus extends RoutePeers, RouteDetails {
   rosName: string;
   type: string;
   direction: Direction;
+  /** A pattern has opened it. */
+  byPattern?: true;
   /** In words; present while it is not carried, or its last message was refused. */
   problem?: string;
   /** Absent for a route that was refused. */

@@ -8,7 +8,7 @@ import { splitFrames } from './frames';
 import { InterfaceLibrary } from './interface-library';
 import { PasswordRequests } from './password-requests';
 import { RosBackends } from './ros-backends';
-import type { PublishResult, RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
+import type { PublishResult, RosWorkerReport, RosWorkerRequest, RouteRequest } from './ros-worker-messages';
 import { encodeSampleFrame, routeOfSampleFrame } from './sample-frame';
 
 // The ROS worker's entry: runs the bridges of one Node-RED runtime for their host, `RosThread`.
@@ -38,6 +38,9 @@ host.on('message', (request: RosWorkerRequest) => {
       break;
     case 'publish':
       if (hosted !== undefined) publish(request.bridge, hosted.bridge, request.joined);
+      break;
+    case 'routes':
+      if (hosted !== undefined) changeRoutes(request.bridge, hosted.bridge, request.id, request.request);
       break;
     case 'flow-output':
       if (hosted !== undefined) hosted.bridge.flowOutput = request.wanted;
@@ -115,6 +118,17 @@ function publish(key: number, bridge: Bridge, joined: ArrayBuffer): void {
     }
   }
   report({ type: 'published', bridge: key, results });
+}
+
+function changeRoutes(key: number, bridge: Bridge, id: number, request: RouteRequest): void {
+  let result: PublishResult;
+  try {
+    const found = bridge.changeRoutes(request);
+    result = { id, ...(found !== undefined && { answer: JSON.stringify(found) }) };
+  } catch (error) {
+    result = { id, error: (error as Error).message };
+  }
+  report({ type: 'published', bridge: key, results: [result] });
 }
 
 function report(message: RosWorkerReport, transfer: Array<ArrayBuffer | MessagePort> = []): void {

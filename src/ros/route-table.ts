@@ -70,14 +70,29 @@ export class RouteTable {
     const name = nameKey(kind, domain, rosName);
     const isTaken = this.#listed.has(name);
     const entry = this.#make(settings, label, this.#parts.connection, () => {
-      if (!isTaken) return;
-      throw new Error(
-        `ROS name: expected one route for each ${kind ?? 'topic'} of domain ${domain}, got "${rosName}"`,
-      );
+      if (isTaken) throw takenError(settings);
     });
     // The first of a name has it; others are refused.
     if (!isTaken) this.#listed.set(name, entry);
     entry.open();
+  }
+
+  /** Opens a route while the bridge runs. Throws an Error that names the fault, where it cannot work. */
+  add(settings: RouteSettings): void {
+    const { kind, domain, rosName } = settings;
+    this.#domainOf(settings);
+    if (this.#listed.has(nameKey(kind, domain, rosName))) throw takenError(settings);
+    this.open(settings, 'added route');
+  }
+
+  /** Removes a listed route. Throws an Error where there is none. */
+  removeListed(kind: RouteKind = 'topic', domain: number, rosName: string): void {
+    const name = nameKey(kind, domain, rosName);
+    const entry = this.#listed.get(name);
+    if (entry === undefined)
+      throw new Error(`the bridge has no route for the ${kind} ${rosName} of domain ${domain}`);
+    this.#listed.delete(name);
+    this.remove(entry);
   }
 
   /**
@@ -110,6 +125,14 @@ export class RouteTable {
     return [...this.#entries.values()]
       .filter((entry) => !this.#byPattern.has(entry))
       .map(({ status }) => status);
+  }
+
+  /** How all routes fare. */
+  list(): RouteStatus[] {
+    return [...this.#entries.values()].map((entry) => ({
+      ...entry.status,
+      ...(this.#byPattern.has(entry) && { byPattern: true }),
+    }));
   }
 
   /** Messages that were carried, either way, since the bridge opened. */
@@ -253,4 +276,8 @@ function makeRoute(settings: RouteSettings, context: RouteContext): BridgeRoute 
     default:
       return new TopicRoute(settings, context);
   }
+}
+
+function takenError({ kind = 'topic', domain, rosName }: RouteSettings): Error {
+  return new Error(`ROS name: expected one route for each ${kind} of domain ${domain}, got "${rosName}"`);
 }

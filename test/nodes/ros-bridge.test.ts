@@ -166,6 +166,37 @@ describe('ros-bridge', function () {
     await statusOf('1 domain · 0 ROS nodes · 0 routes · 2 by patterns · ');
   });
 
+  it('adds, lists and removes routes as messages ask', async () => {
+    await start(flow({ domains: [{ id: 93, alias: 'car' }], routes: [] }));
+    await statusOf('no ROS');
+    const out = new Sink();
+    const caught = new Sink('caught');
+    const act = (action: string, payload?: unknown) => {
+      const message: NodeMessage & Record<string, unknown> = { action, payload, topic: 'ros/car/chatter' };
+      helper.getNode('bridge-1').receive(message);
+    };
+    act('add-route', { rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'mqtt-to-ros' });
+    act('list-routes');
+    act('remove-route', { rosName: '/chatter' });
+    act('list-routes');
+    await out.until(4);
+    const [added, before, removed, after] = out.messages.map(({ payload }) => payload);
+    assert.deepEqual(
+      [added, removed].map((each) => (each as { rosName: string }).rosName),
+      ['/chatter', '/chatter'],
+    );
+    const { rosName, domain, direction } = (before as Record<string, unknown>[])[0] ?? {};
+    assert.deepEqual([rosName, domain, direction], ['/chatter', 93, 'mqtt-to-ros']);
+    assert.deepEqual(after, []);
+    act('remove-route', { rosName: '/chatter' });
+    act('add-route', 'chatter');
+    await caught.until(2);
+    assert.deepEqual(caught.messages.map(errorOf).sort(), [
+      'Error: msg.payload: expected a route such as {"rosName": "/chatter"}, got "chatter"',
+      'Error: the bridge has no route for the topic /chatter of domain 93',
+    ]);
+  });
+
   it('takes interface types from the form, and refuses definitions that are wrong', async () => {
     const definitions = 'MSG: my_msgs/Spot\nfloat32 level';
     const routes = [routeTo(93, { type: 'my_msgs/msg/Spot' })];
