@@ -43,7 +43,7 @@ export class BridgePeer {
     }
   }
 
-  /** Of a talker: has it write so many samples. */
+  /** Of a talker: has it write so many samples, or begin where it has a rate. */
   write(count: number): void {
     const bytes = Buffer.allocUnsafe(4);
     bytes.writeUInt32LE(count);

@@ -222,6 +222,7 @@ export async function paceOut(
     }
     const pid = await run.open('ros-to-mqtt', flowOutput);
     await talker.told('ready');
+    talker.write(1);
     await sleep(200 * seconds);
     await run.loopDelay();
     const [first, used, resident] = [came, processorTime(pid), residentMemory(pid)];

@@ -6,8 +6,8 @@
  *
  * out:  publishes every sample's CDR on --mqtt-topic of the broker at --port of this machine, QoS 0.
  * in:   writes every message of --mqtt-topic, CDR, to the topic.
- * talk: writes the CDR in the file --cdr: as many as the 32-bit numbers on stdin say, as they come, or --count at
- *       --rate a second. With --stamp OFFSET 16 digits there are the time of CLOCK_MONOTONIC in nanoseconds.
+ * talk: writes the CDR in the file --cdr: as many as the 32-bit numbers on stdin say, as they come, or with --rate so
+ *       many a second, --count in all, from the first number on. With --stamp OFFSET 16 digits there are the time of CLOCK_MONOTONIC in nanoseconds.
  * hear: tells the number of samples in each batch as 32 bits on stdout. With --stamp OFFSET, at the end of stdin,
  *       {"p50":US,"p99":US} of how long they took.
  * All is reliable on the side of ROS. All tell {"ready":true} on stderr: out and in when they are connected, talk when
@@ -244,13 +244,14 @@ static void talk(const char *path, double rate, long count)
   if (fread(cdr, 1, size, file) != size) fail("file");
   fclose(file);
   await_match(1);
+  uint32_t wanted;
+  if (rate > 0 && read(0, &wanted, sizeof wanted) != sizeof wanted) return;
   const dds_time_t start = dds_time();
   for (long i = 0; rate > 0 && i < count && !stopped; i++) {
     const dds_time_t due = start + (dds_time_t)((double)i * 1e9 / rate);
     if (due > dds_time()) dds_sleepfor(due - dds_time());
     write_stamped(cdr, size);
   }
-  uint32_t wanted;
   while (!stopped && read(0, &wanted, sizeof wanted) == sizeof wanted)
     for (; wanted > 0 && !stopped; wanted--) write_stamped(cdr, size);
   free(cdr);
