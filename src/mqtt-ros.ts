@@ -58,9 +58,12 @@ export { InterfaceLibrary } from './ros/interface-library';
 export { parseInterface, parseInterfaces } from './ros/interface-text';
 export { CdrError, MessageCodec, PayloadError, UnknownTypeError } from './ros/message-codec';
 export type { MessageConstant, MessageDefinition, MessageField } from './ros/message-definition';
+export type { PatternSettings } from './ros/name-patterns';
 export { ddsTopicName, ddsTypeName, rosNameOf, rosTypeOf } from './ros/names';
 export { RosThread } from './ros/ros-thread';
+export type { RouteStatus } from './ros/ros-worker-messages';
 export { describeType, type TypeDescription, typeHash } from './ros/type-description';
+export type { TypeTableRow } from './ros/type-table';
 export {
   Participant,
   ParticipantOptionError,
