@@ -531,7 +531,6 @@ inEachEditor('the forms', (session) => {
     it('keeps patterns in place of routes, a type for a name, and a route whose type is left open', async () => {
       const { editor } = session;
       await editor.openForm(id('ros-bridge'));
-      await editor.enter(route(0).locator('.mqttros-route-type'), '');
       await editor.showTab('Patterns');
       await editor.page.locator('#mqttros-bridge-patterns .red-ui-editableList-addButton').click();
       const pattern = editor.page.locator('#mqttros-bridge-pattern-list > li');
@@ -544,6 +543,8 @@ inEachEditor('the forms', (session) => {
       const type = editor.page.locator('#mqttros-bridge-type-list > li');
       await editor.enter(type.locator('.mqttros-route-name'), 'sensor_data');
       await editor.enter(type.locator('.mqttros-route-type'), 'std_msgs/msg/String');
+      await editor.showTab('Routes');
+      await editor.enter(route(0).locator('.mqttros-route-type'), '');
       await editor.done();
       const bridge = await saved(id('ros-bridge'));
       const [first] = (bridge?.routes ?? []) as { type: string }[];
