@@ -7,9 +7,9 @@ import { type BridgeSettings, BridgeSettingsError, type RouteSettings } from './
 import { joinFrames, splitFrames } from './frames';
 import type { PayloadFormat } from './payload-format';
 import type {
+  BridgeReport,
   BridgeStatus,
   PublishResult,
-  RosWorkerReport,
   RosWorkerRequest,
   RouteName,
   RouteRequest,
@@ -219,7 +219,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   /** A report of the worker for this bridge; for the host. */
-  receive(report: RosWorkerReport): void {
+  receive(report: BridgeReport): void {
     switch (report.type) {
       case 'opened':
         this.#opening?.resolve();

@@ -7,6 +7,7 @@ import { bridgeNodeName } from './bridge-presence';
 import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
 import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
+import type { LearnedTypes } from './learned-types';
 import { PatternRoutes } from './pattern-routes';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend, RosDomain } from './ros-backend';
@@ -22,6 +23,8 @@ const STATUS_INTERVAL = 1000;
 export interface BridgeParts {
   backend: RosBackend;
   library: InterfaceLibrary;
+  /** What robots have told to any bridge. */
+  learned: LearnedTypes;
   /** Makes the stream to the embedded broker, for the settings that ask for it. */
   openBrokerStream: () => Duplex;
   /** The password as it is now; rejects with the reason why there is none. */
@@ -207,6 +210,7 @@ export class Bridge {
       settings: this.#settings,
       mapping,
       library,
+      learned: this.#parts.learned,
       domains: this.#domains,
       connection: this.#connection,
       standby,

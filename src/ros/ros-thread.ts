@@ -1,6 +1,7 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { BridgeHandle, type BridgeHost } from './bridge-handle';
 import type { BridgeSettings } from './bridge-settings';
+import { LearnedTypes } from './learned-types';
 import type { RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
 
 /** How long to wait before a crashed worker is started again: doubled each time, in ms. */
@@ -19,12 +20,14 @@ export interface CreateBridgeOptions {
 /**
  * The main thread's host of the ROS worker, which runs RTPS, CDR, JSON and the bridges' MQTT connections. The worker
  * starts with the first bridge and ends with the last; when it crashes, the bridges are told and are opened again in
- * the next one.
+ * the next one. What robots have told of their types outlives it, because a deploy closes the bridges before it opens new
+ * ones.
  */
 export class RosThread {
   static #shared: RosThread | undefined;
   readonly #handles = new Map<number, BridgeHandle>();
   readonly #host: BridgeHost;
+  readonly #learned = new LearnedTypes();
   #worker: Worker | undefined;
   #nextKey = 0;
   #restart: NodeJS.Timeout | undefined;
@@ -77,9 +80,13 @@ export class RosThread {
   }
 
   #start(): void {
-    const worker = new Worker(require.resolve('./ros-worker'), { name: 'ros' });
+    const workerData = [...this.#learned.values()];
+    const worker = new Worker(require.resolve('./ros-worker'), { name: 'ros', workerData });
     let fault: string | undefined;
-    worker.on('message', (report: RosWorkerReport) => this.#handles.get(report.bridge)?.receive(report));
+    worker.on('message', (report: RosWorkerReport) => {
+      if (report.type === 'learned') this.#learned.add(report.learned);
+      else this.#handles.get(report.bridge)?.receive(report);
+    });
     worker.on('error', (error) => {
       fault = error.message;
     });

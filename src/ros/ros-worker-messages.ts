@@ -3,6 +3,7 @@ import type { ConnectionStatus } from '../client/connection';
 import type { BridgeEvent } from './bridge-events';
 import type { BridgeSettings, Direction, RouteKind, RouteSettings } from './bridge-settings';
 import type { LatencySummary } from './latency';
+import type { LearnedType } from './learned-types';
 import type { Way } from './name-patterns';
 import type { RosQos } from './ros-backend';
 import type { RouteCounts } from './route-counts';
@@ -32,8 +33,10 @@ export type RouteRequest =
   /** Answered with `RouteStatus[]`. */
   | { action: 'list' };
 
-/** What the ROS worker answers and reports. */
-export type RosWorkerReport =
+/** What the ROS worker answers and reports of a bridge, and what it has learned for all of them. */
+export type RosWorkerReport = BridgeReport | { type: 'learned'; learned: LearnedType };
+
+export type BridgeReport =
   | { type: 'opened'; bridge: number }
   | { type: 'refused'; bridge: number; message: string }
   | { type: 'closed'; bridge: number }

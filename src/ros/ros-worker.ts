@@ -1,11 +1,12 @@
 import { deserialize } from 'node:v8';
-import { MessageChannel, type MessagePort, parentPort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PortStream } from '../client/port-stream';
 import { Bridge } from './bridge';
 import type { BridgeSettings } from './bridge-settings';
 import { FlowQueue } from './flow-queue';
 import { splitFrames } from './frames';
 import { InterfaceLibrary } from './interface-library';
+import { type LearnedType, LearnedTypes } from './learned-types';
 import { PasswordRequests } from './password-requests';
 import { RosBackends } from './ros-backends';
 import type { PublishResult, RosWorkerReport, RosWorkerRequest, RouteRequest } from './ros-worker-messages';
@@ -24,6 +25,9 @@ interface HostedBridge {
 const host = parentPort as MessagePort;
 const backends = new RosBackends();
 const library = InterfaceLibrary.installed();
+const learned = new LearnedTypes(workerData as LearnedType[], (type) =>
+  report({ type: 'learned', learned: type }),
+);
 const bridges = new Map<number, HostedBridge>();
 
 // A request for a bridge that has gone is no fault: it crossed the report of that.
@@ -63,6 +67,7 @@ function open(key: number, settings: BridgeSettings, flowOutput: boolean): void 
   const bridge = new Bridge(settings, {
     backend: backends.for(settings, onWarning),
     library,
+    learned,
     openBrokerStream: () => {
       const { port1, port2 } = new MessageChannel();
       report({ type: 'broker-port', bridge: key, port: port2 }, [port2]);

@@ -4,6 +4,7 @@ import type { BridgeEvent } from './bridge-events';
 import type { BridgeRoute, RouteDescription } from './bridge-route';
 import type { RouteSettings } from './bridge-settings';
 import { EarlyMessages, type HeldMemory } from './early-messages';
+import type { LearnedTypes } from './learned-types';
 import { UnknownTypeError } from './message-codec';
 import type { MessageDefinition } from './message-definition';
 import type { RosDomain } from './ros-backend';
@@ -25,6 +26,7 @@ export interface RouteEntryParts {
   bridgeId: string;
   connection: RouteConnection | undefined;
   typeTable: TypeTable;
+  learned: LearnedTypes;
   memory: HeldMemory;
   /** How long a message waits for the type of its route, in ms. */
   patience: number | undefined;
@@ -194,10 +196,12 @@ export class RouteEntry {
       this.#replace(undefined);
       // Nodes are asked by the hash of a type, which discovery does not tell of a service or an action.
       if (error instanceof UnknownTypeError && (this.settings.kind ?? 'topic') === 'topic') {
+        this.#inquire(type, domain);
+        // It was learned before.
+        if (this.#inquiry === undefined) return;
         this.#refuse(`${message}; a robot that has it will be asked (ROS 2 Iron or later)`);
         const { domain: id, rosName } = this.settings;
         this.#parts.tell({ event: 'type-unknown', domain: id, rosName, rosType: type, reason: message });
-        this.#inquire(type, domain);
       } else this.#refuse(message);
     }
   }
@@ -320,7 +324,7 @@ export class RouteEntry {
 
   /** Has the nodes of the robot asked for a type, now and when they appear. */
   #inquire(type: string, domain: RosDomain): void {
-    const inquiry = new TypeInquiry(domain, {
+    const inquiry = new TypeInquiry(domain, this.#parts.learned, {
       found: (definitions) => {
         if (this.#closed || this.#inquiry !== inquiry) return;
         this.#inquiry = undefined;

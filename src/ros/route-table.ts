@@ -7,6 +7,7 @@ import type { BridgeRoute, RouteContext } from './bridge-route';
 import { type BridgeSettings, checkRoute, type RouteKind, type RouteSettings } from './bridge-settings';
 import { HeldMemory } from './early-messages';
 import type { InterfaceLibrary } from './interface-library';
+import type { LearnedTypes } from './learned-types';
 import type { MessageDefinition } from './message-definition';
 import { ParametersRoute } from './parameters-route';
 import type { RosDomain } from './ros-backend';
@@ -24,6 +25,8 @@ export interface RouteTableParts {
   settings: BridgeSettings;
   mapping: RosTopicMapping;
   library: InterfaceLibrary;
+  /** What robots have told to any bridge. */
+  learned: LearnedTypes;
   /** The open domains by their numbers. */
   domains: ReadonlyMap<number, RosDomain>;
   /** Absent for a bridge without a broker. */
@@ -180,6 +183,7 @@ export class RouteTable {
       bridgeId: bridge.id,
       connection,
       typeTable: this.#typeTable,
+      learned: this.#parts.learned,
       memory: this.#memory,
       patience: bridge.typePatience,
       domain: () => {

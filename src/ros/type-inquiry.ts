@@ -1,6 +1,7 @@
 import { prefixOf } from '../rtps/guid';
 import { describedTypes } from './described-types';
 import { InterfaceLibrary } from './interface-library';
+import type { LearnedTypes } from './learned-types';
 import { MessageCodec } from './message-codec';
 import type { MessageDefinition } from './message-definition';
 import type { RosDomain, RosEndpoint } from './ros-backend';
@@ -19,29 +20,39 @@ export interface TypeInquiryListener {
 
 /**
  * Asks the nodes of a robot for the definitions of types that nobody installed here: since Iron each node describes the
- * types of its endpoints. Source: REP-2016, `~/get_type_description`.
+ * types of its endpoints. What was learned before is not asked again. Source: REP-2016, `~/get_type_description`.
  */
 export class TypeInquiry {
   readonly #domain: RosDomain;
+  readonly #learned: LearnedTypes;
   readonly #listener: TypeInquiryListener;
   /** GUIDs of the endpoints whose nodes were asked. */
   readonly #asked = new Set<string>();
 
-  constructor(domain: RosDomain, listener: TypeInquiryListener) {
+  constructor(domain: RosDomain, learned: LearnedTypes, listener: TypeInquiryListener) {
     this.#domain = domain;
+    this.#learned = learned;
     this.#listener = listener;
   }
 
-  /** Asks the node of an endpoint of that name and type, if one is known that can be asked and was not. */
+  /**
+   * Looks for endpoints of that name and type: one whose type was learned is told as found at once, otherwise the node
+   * of one is asked, if there is one that can be asked and was not.
+   */
   look(rosName: string, type: string): void {
     const guids = new Set<string>();
     for (const endpoint of this.#domain.endpoints()) {
-      guids.add(endpoint.guid);
-      if (endpoint.rosName !== rosName || endpoint.type !== type || this.#asked.has(endpoint.guid)) continue;
-      const { typeHash } = endpoint;
-      const service = typeHash && this.#serviceFor(endpoint);
-      if (!service) continue;
-      this.#asked.add(endpoint.guid);
+      const { guid, typeHash } = endpoint;
+      guids.add(guid);
+      if (endpoint.rosName !== rosName || endpoint.type !== type || typeHash === undefined) continue;
+      const known = this.#learned.get(type, typeHash);
+      if (known !== undefined) {
+        this.#listener.found(known);
+        return;
+      }
+      const service = this.#asked.has(guid) ? undefined : this.#serviceFor(endpoint);
+      if (service === undefined) continue;
+      this.#asked.add(guid);
       void this.#ask(service, type, typeHash);
       return;
     }
@@ -68,7 +79,9 @@ export class TypeInquiry {
       const question = request.encode({ type_name: type, type_hash: hash, include_type_sources: false });
       const answer = JSON.parse(response.decodeToJson(await client.call(question, PATIENCE)));
       if (answer.successful !== true) throw new Error(`service ${rosName}: ${answer.failure_reason}`);
-      this.#listener.found(describedTypes(answer.type_description, hash));
+      const definitions = describedTypes(answer.type_description, hash);
+      this.#learned.add({ type, hash, definitions });
+      this.#listener.found(definitions);
     } catch (error) {
       this.#listener.failed((error as Error).message);
     } finally {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { parseInterfaces } from '../../src/ros/interface-text';
 import { MessageCodec } from '../../src/ros/message-codec';
-import type { RosDomain, RosPublisher } from '../../src/ros/ros-backend';
+import type { RosDomain, RosPublisher, RosServiceServer } from '../../src/ros/ros-backend';
 import { RosThread } from '../../src/ros/ros-thread';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
 import { describeType, hashOf } from '../../src/ros/type-description';
@@ -19,7 +19,7 @@ const answer = MessageCodec.for(bundled, `${SERVICE_TYPE}_Response`);
 type Describe = (type: string, hash: string) => unknown;
 
 describe('a type that only the robot knows', function () {
-  this.timeout(20_000);
+  this.timeout(40_000);
   const thread = new RosThread();
   const opened: Array<{ close(): Promise<void> }> = [];
   let domain: number;
@@ -44,13 +44,13 @@ describe('a type that only the robot knows', function () {
   };
   const robot = async (
     describe: Describe,
-  ): Promise<{ user: RosDomain; publisher: RosPublisher; asked: string[] }> => {
+  ): Promise<{ user: RosDomain; service: RosServiceServer; publisher: RosPublisher; asked: string[] }> => {
     const place = { domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [] } as const;
     const user = keep(
       await new RtpsBackend().openDomain({ ...place, nodeName: 'camera', bridgeId: 'camera' }),
     );
     const asked: string[] = [];
-    user.createServiceServer(
+    const service = user.createServiceServer(
       {
         rosName: '/camera/get_type_description',
         type: SERVICE_TYPE,
@@ -77,7 +77,7 @@ describe('a type that only the robot knows', function () {
       qos: RELIABLE,
       onIncompatible,
     });
-    return { user, publisher, asked };
+    return { user, service, publisher, asked };
   };
   const honest: Describe = (name, hash) => {
     const description = describeType(library, name);
@@ -90,6 +90,8 @@ describe('a type that only the robot knows', function () {
         routes: [route(domain, { rosName: '/whole', type: named, direction: 'ros-to-mqtt' })],
       }),
     );
+  const known = (bridge: TestBridge) =>
+    bridge.until(() => bridge.route()?.counts !== undefined && bridge.route()?.problem === undefined);
   const whole = {
     stamp: { sec: 7, nanosec: 8 },
     parts: [{ label: 'left', position: [0.5, -1] }],
@@ -123,8 +125,35 @@ describe('a type that only the robot knows', function () {
     assert.equal(bridge.route()?.problem, undefined);
     const { asked } = await robot(honest);
     await bridge.ready({ publishers: 1 });
-    await bridge.until(() => bridge.route()?.counts !== undefined && bridge.route()?.problem === undefined);
+    await known(bridge);
     assert.deepEqual([bridge.route()?.type, asked], [type, [type]]);
+  });
+
+  it('is known to a bridge that is opened later, when nobody describes it any more', async () => {
+    const { service, asked } = await robot(honest);
+    const first = await bridgeTo();
+    await known(first);
+    // The worker ends with its last bridge.
+    await first.close();
+    service.close();
+    const again = await bridgeTo();
+    await known(again);
+    const beside = await bridgeTo('');
+    await beside.until(() => beside.route()?.type === type);
+    assert.deepEqual([beside.route()?.problem, beside.problems], [undefined, []]);
+    assert.deepEqual(asked, [type]);
+  });
+
+  it('is asked again when its hash is another one', async () => {
+    const { user } = await robot(honest);
+    const first = await bridgeTo();
+    await known(first);
+    await Promise.all([first.close(), user.close()]);
+    library = bundled.with(parseInterfaces(`MSG: ${type.replace('/msg', '')}\nint32 other\n`, 'test'));
+    const { asked } = await robot(honest);
+    const again = await bridgeTo();
+    await known(again);
+    assert.deepEqual(asked, [type]);
   });
 
   it('is not believed when it has not the hash that discovery tells', async () => {

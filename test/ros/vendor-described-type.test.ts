@@ -42,7 +42,7 @@ function randomTypes(random: Random): [outer: MessageDefinition, inner: MessageD
 }
 
 describe('a type made up at test time that a robot on Fast DDS describes', function () {
-  this.timeout(30_000);
+  this.timeout(40_000);
   const thread = new RosThread();
   const closers: Array<() => Promise<void>> = [];
   afterEach(async () => {
