@@ -4,7 +4,7 @@ import { InterfaceLibrary } from './interface-library';
 import type { LearnedTypes } from './learned-types';
 import { MessageCodec } from './message-codec';
 import type { MessageDefinition } from './message-definition';
-import type { RosDomain, RosEndpoint } from './ros-backend';
+import type { RosDomain, RosEndpoint, RosServiceClient } from './ros-backend';
 
 const SERVICE = 'get_type_description';
 const SERVICE_TYPE = 'type_description_interfaces/srv/GetTypeDescription';
@@ -74,8 +74,9 @@ export class TypeInquiry {
     const request = MessageCodec.for(library, `${SERVICE_TYPE}_Request`);
     const response = MessageCodec.for(library, `${SERVICE_TYPE}_Response`);
     const hashes = { requestHash: request.typeHash, responseHash: response.typeHash };
-    const client = this.#domain.createServiceClient({ rosName, type: SERVICE_TYPE, ...hashes });
+    let client: RosServiceClient | undefined;
     try {
+      client = this.#domain.createServiceClient({ rosName, type: SERVICE_TYPE, ...hashes });
       const question = request.encode({ type_name: type, type_hash: hash, include_type_sources: false });
       const answer = JSON.parse(response.decodeToJson(await client.call(question, PATIENCE)));
       if (answer.successful !== true) throw new Error(`service ${rosName}: ${answer.failure_reason}`);
@@ -85,7 +86,7 @@ export class TypeInquiry {
     } catch (error) {
       this.#listener.failed((error as Error).message);
     } finally {
-      client.close();
+      client?.close();
     }
   }
 }
