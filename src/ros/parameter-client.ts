@@ -80,7 +80,8 @@ export class ParameterClient {
       const all = await this.values(timeout);
       return new Map([...all].filter(([name]) => names.includes(name)));
     }
-    return new Map(values.map((value, index) => [wanted[index] as string, value]));
+    // Whatever a node answers beyond what it was asked for has no name.
+    return new Map(values.slice(0, wanted.length).map((value, index) => [wanted[index] as string, value]));
   }
 
   /** Sets parameters to plain values (see `parameterValue`); `kinds` are those that they have now. */

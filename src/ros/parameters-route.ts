@@ -118,9 +118,10 @@ export class ParametersRoute implements BridgeRoute {
       if (this.#operations >= MAX_OPERATIONS) {
         throw this.#error(operation, 'unavailable', `${MAX_OPERATIONS} others wait for the node`);
       }
+      const request = this.#parse(operation, payload);
       this.#operations++;
       this.counts.rosPublished++;
-      const answer = await this.#run(operation, this.#parse(operation, payload), timeout).finally(() => {
+      const answer = await this.#run(operation, request, timeout).finally(() => {
         this.#operations--;
       });
       this.counts.rosReceived++;

@@ -30,6 +30,8 @@ interface Parameter {
 /** A ROS node with parameters, which answers as those of rclcpp do. */
 class ParameterNode {
   answers: boolean;
+  /** Values that it tells of beyond those that it was asked for. */
+  readonly surplus: ParameterValue[] = [];
   readonly #user: RosDomain;
   readonly #values: Map<string, ParameterValue>;
   readonly #events: RosPublisher;
@@ -50,7 +52,7 @@ class ParameterNode {
     this.#serve('get_parameters', 'GetParameters', ({ names }: { names: string[] }) => ({
       // rclcpp says nothing at all where one is not declared.
       values: names.every((name) => this.#values.has(name))
-        ? names.map((name) => this.#values.get(name))
+        ? [...names.map((name) => this.#values.get(name)), ...this.surplus]
         : [],
     }));
     this.#serve('set_parameters', 'SetParameters', ({ parameters }: { parameters: Parameter[] }) => ({
@@ -116,15 +118,14 @@ describe('routes of parameters', function () {
   let mosquitto: Mosquitto;
   let domain: number;
 
-  before(async function () {
+  // One for each test: what one leaves stored must not meet another in the same domain.
+  beforeEach(async function () {
     mosquitto = await Mosquitto.start(this);
-  });
-  after(() => mosquitto?.stop());
-  beforeEach(() => {
     domain = freshDomain();
   });
   afterEach(async () => {
     for (const close of opened.splice(0).reverse()) await close();
+    await mosquitto?.stop();
   });
 
   const parameters = (change: Partial<ParametersRouteSettings> = {}): ParametersRouteSettings => ({
@@ -242,6 +243,23 @@ describe('routes of parameters', function () {
     await assert.rejects(bridge.handle.publish(topic('value/rate'), 1), {
       message: `parameters of ${NODE}: expected a message for ${['get', 'set', 'list'].map(topic).join(', ')}`,
     });
+  });
+
+  it('are had after more wrong requests than may wait at once', async () => {
+    await node({ depth: 4 });
+    const { handle } = await open({ routes: [parameters()] });
+    for (let count = 0; count <= 100; count++)
+      await assert.rejects(handle.publish(topic('get'), '['), { message: /not valid JSON/ });
+    assert.deepEqual(await handle.publish(topic('get'), undefined), { depth: 4 });
+  });
+
+  it('are those that the node was asked for, whatever else it tells', async () => {
+    const { until } = await stored();
+    const talkative = await node({ depth: 4 });
+    talkative.surplus.push(parameterValue(5));
+    const { handle } = await open({ routes: [parameters()], mqtt: mqtt() });
+    await until({ depth: '4' });
+    assert.deepEqual(await handle.publish(topic('get'), undefined), { depth: 4 });
   });
 
   it('are not set where the route is read only', async () => {
