@@ -95,12 +95,18 @@ export class ActionServeRoute implements BridgeRoute {
 
   #serve(): void {
     const { domain, library } = this.#context;
-    this.#server ??= new ActionServer(domain, library, this.settings, {
-      accept: (goal) => this.#accept(goal),
-      execute: (goal) => this.#execute(goal),
-      cancel: (goal) => this.#cancel(goal),
-      problem: (message) => this.#fail(message),
-    });
+    const { rosName, type } = this.settings;
+    this.#server ??= new ActionServer(
+      domain,
+      library,
+      { rosName, type },
+      {
+        accept: (goal) => this.#accept(goal),
+        execute: (goal) => this.#execute(goal),
+        cancel: (goal) => this.#cancel(goal),
+        problem: (message) => this.#fail(message),
+      },
+    );
   }
 
   #stopServing(): void {

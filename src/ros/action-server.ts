@@ -289,7 +289,12 @@ export class ActionServer {
       goal_info: { goal_id: uuidMessage(goal.goalId), stamp: goal.stamp },
       status: GOAL_STATES.indexOf(goal.state),
     }));
-    this.#status.publish(codec.encode({ status_list }), []);
+    try {
+      this.#status.publish(codec.encode({ status_list }), []);
+    } catch (error) {
+      // The goals go on; the next change of one tells of all.
+      this.#handler.problem(`${this.#action.status.rosName}: ${(error as Error).message}`);
+    }
   }
 }
 

@@ -522,7 +522,7 @@ describe('routes of actions', function () {
     });
 
     it('are aborted when their results do not come in time', async () => {
-      const settings = route('ros-to-mqtt', { resultTimeout: 50 });
+      const settings = route('ros-to-mqtt', { resultTimeout: 1 });
       const bridge = await open({ routes: [settings], mqtt: mqttSettings() });
       await bridge.ready();
       const responder = await mqtt();
@@ -531,9 +531,10 @@ describe('routes of actions', function () {
       await responder.heard('goal', 1);
       await responder.say('status', { goal_id: GOAL_ID, status: 'accepted' });
       await sent;
-      assert.equal((await client.result(GOAL_ID, PATIENCE)).state, 'aborted');
       await bridge.until(() => bridge.problems.length > 0);
       assert.deepEqual(bridge.problems, [`${ACTION.rosName}: goal ${GOAL_ID} has no result in time`]);
+      // How long the end of a goal is known is another matter than how long it may take.
+      assert.equal((await client.result(GOAL_ID, PATIENCE)).state, 'aborted');
     });
 
     it('are served by the flow, and rejected while nobody is there', async () => {

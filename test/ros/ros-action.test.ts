@@ -426,6 +426,33 @@ describe('actions of ROS 2', function () {
       assert.equal((await here.result(goals[1]?.goalId ?? '')).state, 'succeeded');
     });
 
+    it('go on while their states cannot be published, as while rclnodejs is started again', async () => {
+      const [user, here] = [await open(), await caller()];
+      let isDown = false;
+      const createPublisher = user.createPublisher.bind(user);
+      user.createPublisher = (options) => {
+        const publisher = createPublisher(options);
+        return {
+          publish: (...sample) => {
+            if (isDown) throw new Error('it is being started again');
+            publisher.publish(...sample);
+          },
+          close: () => publisher.close(),
+        };
+      };
+      const there = new Worker(user, { resultTimeout: 1 });
+      made.push(there.server);
+      await here.send(1);
+      const goal = await there.goal();
+      isDown = true;
+      goal.end('succeeded');
+      assert.equal(goal.state, 'succeeded');
+      // The second is of the timer by which the result is forgotten.
+      await there.until(() => there.problems.length === 2);
+      const problem = '/robot1/fibonacci/_action/status: it is being started again';
+      assert.deepEqual(there.problems, [problem, problem]);
+    });
+
     it('give up what waits when either side closes', async () => {
       const [there, here] = [await worker(), await caller()];
       const { goalId } = await here.send(1);
