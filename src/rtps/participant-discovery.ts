@@ -85,6 +85,7 @@ export class ParticipantDiscovery {
   /** Tells the others that this participant is gone. */
   stop(): void {
     clearTimeout(this.#announceTimer);
+    this.#announceTimer = undefined;
     clearInterval(this.#leaseTimer);
     const { key, inlineQos } = encodeDisposal(
       Pid.participantGuid,
@@ -127,9 +128,13 @@ export class ParticipantDiscovery {
     if (found !== undefined) found.lastSeen = performance.now();
   }
 
-  /** Gives a participant up for another one of its name, which is found when it announces itself again. */
+  /**
+   * Gives a participant up for another one of its name, which is found when it announces itself again. Never one of this
+   * implementation: their names are random, and one that has lost us and found us again begins as if it had written
+   * nothing.
+   */
   replaced(prefix: string): void {
-    this.#lose(prefix);
+    if (this.#found.get(prefix)?.data.vendorId !== this.#own.vendorId) this.#lose(prefix);
   }
 
   /** Takes an announcement or a disposal. */

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { EntityId } from '../../src/rtps/guid';
 import type { EndpointPair } from '../../src/rtps/matching';
+import { MessageWriter } from '../../src/rtps/message-writer';
+import { Pid } from '../../src/rtps/parameter-list';
 import { Participant, ParticipantOptionError, type RemoteParticipant } from '../../src/rtps/participant';
-import { decodeParticipantData } from '../../src/rtps/participant-data';
+import { decodeParticipantData, encodeDisposal } from '../../src/rtps/participant-data';
+import { metatrafficUnicastPort } from '../../src/rtps/port-mapping';
 import { QosError } from '../../src/rtps/qos';
 import type { RemoteEndpoint } from '../../src/rtps/remote-endpoint';
-import { TransportError } from '../../src/rtps/udp-transport';
+import { now } from '../../src/rtps/time';
+import { TransportError, UdpTransport } from '../../src/rtps/udp-transport';
 import { PayloadTooLargeError } from '../../src/rtps/writer';
 import {
   announced,
@@ -146,6 +151,52 @@ describe('participants among themselves', function () {
     assert.deepEqual(heard, [`${a.guid} second`, `${a.guid} third`]);
     await a.close();
     await once(b, 'participant-lost');
+  });
+
+  it('keep one that lost them and finds them again', async () => {
+    const domain = freshDomain();
+    const a = await cast.participant({ domain });
+    const b = await cast.participant({ domain });
+    const topic = freshTopic();
+    const writer = a.createWriter({ topic, type: STRING, qos: RELIABLE });
+    const inbox = new Inbox();
+    b.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
+    await Promise.all([once(writer, 'matched'), once(b, 'matched')]);
+    const lostByOther: unknown[] = [];
+    b.on('participant-lost', (participant) => lostByOther.push(participant));
+    // As when nothing of the other came through for its lease.
+    const { key, inlineQos } = encodeDisposal(Pid.participantGuid, b.guid);
+    const message = new MessageWriter(b.guid.slice(0, 24), Buffer.alloc(200));
+    const disposal = { sequence: 2, timestamp: now(), payload: key, keyOnly: true, inlineQos };
+    message.data(EntityId.unknown, EntityId.participantWriter, disposal);
+    const lost = once(a, 'participant-lost');
+    const socket = createSocket('udp4');
+    socket.send(message.message, metatrafficUnicastPort(domain, 0), '127.0.0.1', () => socket.close());
+    await lost;
+    await once(writer, 'matched');
+    writer.write(encodeString('again'));
+    await inbox.until(1);
+    assert.deepEqual(lostByOther, []);
+  });
+
+  it('announce nothing any more once they are closed', async () => {
+    let announced = 0;
+    class Counting extends UdpTransport {
+      override announce(message: Buffer): void {
+        announced++;
+        super.announce(message);
+      }
+    }
+    const participant = new Participant(
+      { domain: freshDomain(), range: 'off' },
+      (...args) => new Counting(...args),
+    );
+    await participant.start();
+    await participant.close();
+    const before = announced;
+    assert.ok(before > 0);
+    participant.setUserData(Buffer.from('late'));
+    assert.equal(announced, before);
   });
 
   it('miss an endpoint that is closed, and a participant that leaves', async () => {
