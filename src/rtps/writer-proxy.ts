@@ -271,6 +271,8 @@ export class WriterProxy {
 
   /** `start`..`end - 1` will not come. */
   #skip(start: number, end: number): void {
+    // A sample before these may have been the last that its user wanted.
+    if (this.#closed) return;
     if (this.#next > 0 && start <= this.#next) {
       if (end > this.#next) this.#advance(end);
       return;

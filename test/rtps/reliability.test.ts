@@ -304,6 +304,26 @@ describe('a reliable writer and reader', function () {
     );
   });
 
+  it('keep nothing for a reader that is closed by the sample that a GAP let through', () => {
+    link = new Link();
+    link.matchReaderWithWriter();
+    for (const submessage of [
+      '07 01 1c00 00000104 00000103 00000000 01000000 00000000 09000000 01000000',
+      '15 05 1800 0000 1000 00000104 00000103 00000000 02000000 32202020',
+    ])
+      link.readerSide.receive(message(WRITER.prefix, submessage));
+    link.received.once('sample', () => link.reader.close());
+    // Neither 1 nor 5 comes.
+    link.readerSide.receive(
+      message(
+        WRITER.prefix,
+        '08 01 2000 00000104 00000103 00000000 01000000 00000000 02000000 08000000 00000010',
+      ),
+    );
+    assert.deepEqual(link.texts, ['2']);
+    assert.equal(link.memory.held, 0);
+  });
+
   it('are not held up by a HEARTBEAT or a GAP over a huge range', async () => {
     link = new Link().match();
     await settle();
