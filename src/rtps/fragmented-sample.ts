@@ -1,11 +1,16 @@
 import type { SampleInfo } from './received-change';
 import { type DataFragSubmessage, SET_SPAN } from './submessage';
 
+/** What one takes besides its octets, at most: it may be of a few octets only. */
+const SAMPLE_OVERHEAD_BYTES = 512;
+
 /** A sample of which some fragments have come. */
 export class FragmentedSample {
   readonly fragmentBytes: number;
   readonly payload: Buffer;
   readonly info: SampleInfo;
+  /** The memory that it takes. */
+  readonly bytes: number;
   /** Of `performance.now()`. */
   lastArrival = 0;
   readonly #total: number;
@@ -20,20 +25,18 @@ export class FragmentedSample {
   #hasAnswer = false;
 
   /** The memory that the sample of this fragment takes. */
-  static bytesFor({ sampleBytes, fragmentBytes }: DataFragSubmessage): number {
-    return sampleBytes + Math.ceil(sampleBytes / fragmentBytes / 8);
+  static bytesFor({ sampleBytes, fragmentBytes }: DataFragSubmessage, { annotation }: SampleInfo): number {
+    const bitmapBytes = Math.ceil(sampleBytes / fragmentBytes / 8);
+    return SAMPLE_OVERHEAD_BYTES + sampleBytes + bitmapBytes + (annotation?.length ?? 0);
   }
 
   constructor(fragment: DataFragSubmessage, info: SampleInfo) {
     this.fragmentBytes = fragment.fragmentBytes;
     this.info = info;
+    this.bytes = FragmentedSample.bytesFor(fragment, info);
     this.#total = Math.ceil(fragment.sampleBytes / fragment.fragmentBytes);
     this.#arrived = new Uint8Array(Math.ceil(this.#total / 8));
     this.payload = Buffer.allocUnsafeSlow(fragment.sampleBytes);
-  }
-
-  get bytes(): number {
-    return this.payload.length + this.#arrived.length;
   }
 
   get isComplete(): boolean {

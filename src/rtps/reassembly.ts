@@ -36,7 +36,7 @@ export class Reassembly {
    * @returns `undefined` when there is no memory for it
    */
   begin(fragment: DataFragSubmessage, info: SampleInfo): FragmentedSample | undefined {
-    if (!this.#memory.reserve(this.#prefix, FragmentedSample.bytesFor(fragment))) return undefined;
+    if (!this.#memory.reserve(this.#prefix, FragmentedSample.bytesFor(fragment, info))) return undefined;
     const sample = new FragmentedSample(fragment, info);
     this.#samples.set(fragment.sequence, sample);
     return sample;

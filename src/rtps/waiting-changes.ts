@@ -1,7 +1,7 @@
 import type { ReceiveMemory } from './receive-memory';
 import type { ReceivedChange } from './received-change';
 
-/** What a waiting change takes besides its payload, at most; also one of which is only known that it will not come. */
+/** What a waiting change takes besides its octets, at most; also one of which is only known that it will not come. */
 const CHANGE_OVERHEAD_BYTES = 256;
 
 /** The changes of one writer that wait until one before them has come or is known not to come, as memory allows. */
@@ -69,7 +69,7 @@ export class WaitingChanges {
 }
 
 function bytesOf(change: ReceivedChange | undefined): number {
-  return CHANGE_OVERHEAD_BYTES + (change?.payload.length ?? 0);
+  return CHANGE_OVERHEAD_BYTES + (change?.payload.length ?? 0) + (change?.annotation?.length ?? 0);
 }
 
 /** With a payload that does not pin the whole datagram while it waits. */

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { annotationIn, encodeAnnotation } from '../../src/rtps/annotation';
+import { MessageWriter } from '../../src/rtps/message-writer';
 import { ParameterList } from '../../src/rtps/parameter-list';
+import { now } from '../../src/rtps/time';
 import { BEST_EFFORT, Cast, freshDomain, freshTopic, Inbox, RELIABLE, STRING } from './fixture';
+import { Link, READER, WRITER } from './link';
 
 const listOf = (bytes: Buffer) => ParameterList.read(bytes, 0, bytes.length, true);
 
@@ -28,6 +31,25 @@ describe('what a writer adds to a sample', () => {
     long.writeUInt16LE(516, 2);
     long.writeUInt16LE(1, 520);
     assert.equal(annotationIn(listOf(long)), undefined);
+  });
+
+  it('takes memory where its sample waits for another one', () => {
+    const link = new Link();
+    link.matchReaderWithWriter();
+    const inlineQos = encodeAnnotation(Buffer.alloc(512, 'x'));
+    const message = new MessageWriter(WRITER.prefix, Buffer.alloc(1000));
+    const payload = Buffer.alloc(4);
+    message.data(READER.entityId, WRITER.entityId, {
+      sequence: 2,
+      timestamp: now(),
+      payload,
+      keyOnly: false,
+      inlineQos,
+    });
+    link.readerSide.receive(message.message);
+    assert.ok(link.memory.held > 512 + payload.length, `${link.memory.held} bytes`);
+    link.close();
+    assert.equal(link.memory.held, 0);
   });
 
   it('is refused above the bound', () => {

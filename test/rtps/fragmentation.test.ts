@@ -243,6 +243,14 @@ describe('samples in fragments', function () {
     assert.equal(link.statistics.samplesLost, 1);
   });
 
+  it('take memory also where they are of a few octets', async () => {
+    link = new Link().match();
+    link.write(1, 1);
+    await link.until(1);
+    for (let sequence = 3; sequence < 103; sequence++) link.readerSide.receive(fragment(sequence, 1, 16));
+    assert.ok(link.memory.held > 100 * 512);
+  });
+
   it('share the memory of their participant, the next to be delivered first', async () => {
     link = new Link().match();
     link.write(1, 1);
