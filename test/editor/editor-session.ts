@@ -31,7 +31,8 @@ export async function readFlow(path: string): Promise<FlowNode[]> {
     }
     if (node.type === 'ros-bridge') {
       node.interfaces = '127.0.0.1';
-      node.domains = [{ id: TEST_DOMAIN, alias: '' }];
+      const domains = node.domains as { id: number; alias: string }[];
+      node.domains = domains.map((row) => (row.id === 0 ? { ...row, id: TEST_DOMAIN } : row));
     }
   }
   return flow;
