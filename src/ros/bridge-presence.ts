@@ -63,7 +63,8 @@ export function decodePresence(payload: Buffer): BridgePresence | undefined {
   if (!isRecord(said)) return undefined;
   const { state, domains = [], mqtt } = said;
   if (state !== 'online' && state !== 'offline' && state !== 'broken') return undefined;
-  if (!Array.isArray(domains) || !domains.every(isDomain)) return undefined;
+  if (!Array.isArray(domains) || domains.length > MAX_DOMAIN + 1 || !domains.every(isDomain))
+    return undefined;
   const toMqtt = decodeCarried(said.toMqtt);
   const toRos = decodeCarried(said.toRos);
   if (toMqtt === undefined || toRos === undefined) return undefined;

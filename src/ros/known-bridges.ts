@@ -19,8 +19,9 @@ export interface KnownBridgesListener {
   warning(text: string): void;
 }
 
-/** Online bridges that are kept in mind. */
+/** Online bridges that are kept in mind, and the routes that they have together; what is beyond is not known. */
 const MAX_BRIDGES = 1000;
+const MAX_ROUTES = 2 ** 18;
 /** How long the broker may take to send back what this bridge says of itself, in ms. */
 const PATIENCE = 3000;
 
@@ -36,6 +37,8 @@ export class KnownBridges {
   readonly #connection: Connection;
   readonly #listener: KnownBridgesListener;
   readonly #online = new Map<string, BridgePresence & { topic: string }>();
+  /** Of all that are online. */
+  #routes = 0;
   #subscription: Subscription | undefined;
   #carried = NOTHING_CARRIED;
   /** What was said last, while connected. */
@@ -163,15 +166,22 @@ export class KnownBridges {
   #receiveOther(id: string, topic: string, presence: BridgePresence | undefined): void {
     const known = this.#online.get(id);
     if (presence?.state === 'online') {
-      if (known === undefined && this.#online.size >= MAX_BRIDGES) {
-        if (!this.#isFull)
-          this.#listener.warning(`more than ${MAX_BRIDGES} bridges are online at the broker`);
+      const routes = this.#routes - routesOf(known) + routesOf(presence);
+      if ((known === undefined && this.#online.size >= MAX_BRIDGES) || routes > MAX_ROUTES) {
+        if (!this.#isFull) {
+          this.#listener.warning(
+            `more than ${MAX_BRIDGES} bridges, or bridges with more than ${MAX_ROUTES} routes, are online at the broker`,
+          );
+        }
         this.#isFull = true;
         return;
       }
+      this.#routes = routes;
       this.#online.set(id, { ...presence, topic });
-    } else if (known?.topic === topic) this.#online.delete(id);
-    else return;
+    } else if (known?.topic === topic) {
+      this.#online.delete(id);
+      this.#routes -= routesOf(known);
+    } else return;
     this.#listener.changed();
   }
 
@@ -193,6 +203,7 @@ export class KnownBridges {
   #reset(): void {
     clearTimeout(this.#patience);
     this.#online.clear();
+    this.#routes = 0;
     this.#own = undefined;
     this.#said = undefined;
     this.#isAlone = false;
@@ -201,4 +212,9 @@ export class KnownBridges {
     this.#settled = false;
     this.#listener.changed();
   }
+}
+
+function routesOf(presence: BridgePresence | undefined): number {
+  const byDomain = Object.values(presence?.carried ?? {}).flatMap((carried) => [...carried.values()]);
+  return byDomain.reduce((sum, keys) => sum + keys.size, 0);
 }

@@ -1,3 +1,4 @@
+import { shown } from '../topic/topic-name';
 import { type BridgePresence, topicKey } from './bridge-presence';
 import type { Way } from './name-patterns';
 import type { DropReason } from './route-counts';
@@ -114,8 +115,11 @@ export class RouteTurn implements Turn {
     const way = via.length === 0 && writerGuid !== undefined ? (domain?.viaOf(writerGuid) ?? via) : via;
     const last = way.at(-1);
     if (last === id) return 'echo';
-    if (way.includes(id))
-      return this.#noteRing(`carried in a ring over bridges ${way.slice(way.indexOf(id)).join(', ')}`);
+    if (way.includes(id)) {
+      // Anybody may have written it, as long as MQTT lets them.
+      const ring = shown(way.slice(way.indexOf(id)).join(', '));
+      return this.#noteRing(`carried in a ring over bridges ${ring}`);
+    }
     if (!this.active) return 'standby';
     if (last === undefined) return undefined;
     const fault = viaFault([...way, id]);

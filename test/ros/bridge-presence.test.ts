@@ -60,6 +60,7 @@ describe('what a bridge says of itself', () => {
       '{"state":"sleeping"}',
       '{"state":"online","domains":[233]}',
       '{"state":"online","domains":"0"}',
+      `{"state":"online","domains":[${Array(234).fill(0)}]}`,
       '{"state":"online","toMqtt":[]}',
       `{"state":"online","toMqtt":{"233":"${key}"}}`,
       `{"state":"online","toMqtt":{"x":"${key}"}}`,

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { Connection } from '../../src/client/connection';
+import { encodePresence, MAX_TOLD_ROUTES, NOTHING_CARRIED } from '../../src/ros/bridge-presence';
+import { KnownBridges } from '../../src/ros/known-bridges';
+import { Mosquitto } from '../client/mosquitto';
+import { connected, settingsFor } from '../client/observed';
+import { Watch } from './bridge-fixture';
+
+describe('the bridges that are known at a broker', function () {
+  this.timeout(30_000);
+  const connections: Connection[] = [];
+  let mosquitto: Mosquitto;
+
+  before(async function () {
+    mosquitto = await Mosquitto.start(this);
+  });
+  after(async () => {
+    await Promise.all(connections.map((connection) => connection.close()));
+    await mosquitto?.stop();
+  });
+
+  const connection = () => {
+    const made = new Connection(settingsFor(mosquitto.url));
+    connections.push(made);
+    return made;
+  };
+
+  it('have a bounded number of routes together, because anybody may say that there are more', async () => {
+    const watch = new Watch();
+    const warnings: string[] = [];
+    const own = connection();
+    const known = new KnownBridges(
+      { id: 'own', domains: [0], protocolVersion: 5, topic: 'ros/0/@bridge/own', filter: 'ros/+/@bridge/+' },
+      own,
+      {
+        changed: () => watch.changed(),
+        warning: (text) => {
+          warnings.push(text);
+          watch.changed();
+        },
+      },
+    );
+    known.open();
+    own.open();
+    await watch.until(() => known.settled);
+    const client = connection();
+    client.open();
+    await connected(client);
+    const keys = new Set(Array.from({ length: MAX_TOLD_ROUTES }, (_, n) => String(n).padStart(8, '0')));
+    const carried = { 'ros-to-mqtt': new Map([[0, keys]]), 'mqtt-to-ros': new Map([[0, keys]]) };
+    const say = (id: number, state: 'online' | 'offline', said = carried) =>
+      client.publish(
+        `ros/0/@bridge/${id}`,
+        encodePresence({ state, domains: [0], protocolVersion: 5, carried: said }),
+        { qos: 1, retain: false },
+      );
+    const full = 2 ** 18 / (2 * MAX_TOLD_ROUTES);
+    for (let id = 0; id < full; id++) await say(id, 'online');
+    await watch.until(() => known.online.size === full);
+    assert.deepEqual(warnings, []);
+    await say(full, 'online');
+    await watch.until(() => warnings.length > 0);
+    assert.equal(known.online.size, full);
+    assert.match(warnings[0] ?? '', /bridges with more than 262144 routes, are online at the broker$/);
+    // Saying the same again takes no more, and who leaves makes room.
+    await say(0, 'online');
+    await say(1, 'offline');
+    await say(full, 'online');
+    await say(full + 1, 'online', NOTHING_CARRIED as typeof carried);
+    await watch.until(() => known.online.has(String(full + 1)));
+    assert.equal(known.online.has(String(full)), true);
+    assert.equal(known.online.has('1'), false);
+    assert.equal(warnings.length, 1);
+    known.close();
+  });
+});

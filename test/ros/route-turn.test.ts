@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { RouteTurn } from '../../src/ros/route-turn';
+
+describe('the turn of a route', () => {
+  const turn = (rings: string[]) =>
+    new RouteTurn(
+      { way: 'mqtt-to-ros', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter' },
+      { id: 'own', online: new Map(), domain: undefined, closed: () => {} },
+      { changed: () => {}, ring: (problem) => rings.push(problem) },
+    );
+
+  it('names a ring, and no more of it than a person reads, because anybody may have made it up', () => {
+    const rings: string[] = [];
+    const own = turn(rings);
+    assert.equal(own.refusal(['a', 'own', 'b']), 'ring');
+    assert.equal(own.refusal(['own', ...Array<string>(1000).fill('x'.repeat(65_535)), 'b']), 'ring');
+    assert.equal(rings[0], '/chatter: carried in a ring over bridges own, b');
+    assert.match(rings[1] ?? '', /^\/chatter: carried in a ring over bridges own, x{95}…$/);
+    assert.equal(own.problem, rings[1]);
+    assert.equal(rings.length, 2);
+  });
+});
