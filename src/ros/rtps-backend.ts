@@ -402,10 +402,14 @@ class RtpsDomain implements RosDomain {
 
   /** To the subscriptions of the participant's other users. */
   #deliver(writer: Writer, sample: RosSample): void {
-    for (const { owner, topic, type, onSample } of this.#shared.subscriptions) {
+    const { subscriptions } = this.#shared;
+    for (const subscription of subscriptions) {
+      const { owner, topic, type } = subscription;
       if (owner === this || topic !== writer.topic || type !== writer.type) continue;
-      // Not from within the call that publishes, as from the network.
-      setImmediate(onSample, sample);
+      // Not from within the call that publishes, as from the network; by then it may be closed.
+      setImmediate(() => {
+        if (subscriptions.has(subscription)) subscription.onSample(sample);
+      });
     }
   }
 

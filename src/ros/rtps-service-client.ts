@@ -142,6 +142,8 @@ export class RtpsServiceClient implements RosServiceClient {
   #sendTo(server: RosServiceHandler, call: Call): void {
     call.sentTo = server;
     const serve = async () => {
+      // The server has left, or the client was closed.
+      if (!this.#calls.has(call)) return;
       let settle = () => {};
       const settled = new Promise<void>((resolve) => {
         settle = resolve;

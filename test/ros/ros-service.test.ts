@@ -170,6 +170,26 @@ describe('services of ROS 2', function () {
     ]);
   });
 
+  it('do not reach another user of the participant that has left meanwhile', async () => {
+    const backend = new RtpsBackend();
+    const [user, other] = [await open(backend), await open(backend)];
+    const server = other.createServiceServer(service, async () => assert.fail('it is closed'));
+    const call = user.createServiceClient(service).call(request.encode({ a: 1, b: 2 }), PATIENCE);
+    server.close();
+    await assert.rejects(call, { status: 'unavailable' });
+    let asked = false;
+    const client = user.createServiceClient({ ...service, rosName: '/closed' });
+    other.createServiceServer({ ...service, rosName: '/closed' }, async (cdr) => {
+      asked = true;
+      return add(cdr);
+    });
+    const given = client.call(request.encode({ a: 1, b: 2 }), PATIENCE);
+    client.close();
+    await assert.rejects(given, { status: 'unavailable' });
+    await new Promise(setImmediate);
+    assert.equal(asked, false);
+  });
+
   it('time out when the server does not reply, and take no reply that comes later for another', async () => {
     const held: Array<() => void> = [];
     (await open()).createServiceServer(service, async (cdr) => {

@@ -342,6 +342,37 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
       assert.deepEqual([...one.domain.bridges()], ['second']);
     });
 
+    it('gives a subscription nothing once it is closed', async () => {
+      const shared = backend();
+      const [one, two] = [await open(shared), await open(shared, { nodeName: 'second' })];
+      const heard = { open: 0, closed: 0 };
+      const subscribe = (heardBy: () => void) =>
+        two.domain.createSubscription(
+          {
+            rosName: '/closing',
+            type: 'std_msgs/msg/String',
+            typeHash: string.typeHash,
+            qos: VOLATILE,
+            onIncompatible: () => {},
+          },
+          () => {
+            heardBy();
+            two.changed();
+          },
+        );
+      subscribe(() => heard.open++);
+      const closing = subscribe(() => heard.closed++);
+      const publisher = one.publisher('/closing');
+      const timer = setInterval(() => publisher.publish(say('hello'), []), REPEAT);
+      await two.until(() => heard.closed > 0).finally(() => clearInterval(timer));
+      publisher.publish(say('last'), []);
+      closing.close();
+      const before = { ...heard };
+      publisher.publish(say('after'), []);
+      await two.until(() => heard.open >= before.open + 2);
+      assert.equal(heard.closed, before.closed);
+    });
+
     it('says of a call that nobody serves that it is unavailable', async () => {
       const user = await open();
       const client = user.domain.createServiceClient(serviceOptions('/nobody'));
