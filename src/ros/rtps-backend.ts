@@ -1,12 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { encodeAnnotation } from '../rtps/annotation';
 import type { EndpointPair } from '../rtps/matching';
-import { Participant } from '../rtps/participant';
 import type { Reader, Sample } from '../rtps/reader';
-import type { RemoteEndpoint } from '../rtps/remote-endpoint';
-import { type EndpointOptions, Writer } from '../rtps/writer';
+import type { EndpointOptions, Writer } from '../rtps/writer';
 import { encodeUserData, typeHashIn } from './endpoint-user-data';
-import { ddsTopicName, ddsTypeName, rosNameOf, rosServiceOf, rosTypeOf } from './names';
+import { ddsTopicName, ddsTypeName } from './names';
 import type {
   RosBackend,
   RosDomain,
@@ -23,9 +21,10 @@ import type {
   RosServiceServer,
   RosSubscription,
 } from './ros-backend';
-import { bridgeIdsOf, type LocalNode, participantUserData, RosGraph } from './ros-graph';
+import type { LocalNode } from './ros-graph';
 import { RtpsServiceClient } from './rtps-service-client';
 import { RtpsServiceServer } from './rtps-service-server';
+import { fullName, type LocalServer, rosEndpoint, SharedParticipant } from './shared-participant';
 import { decodeBridgeIds, encodeBridgeIds, type Via } from './via';
 
 /**
@@ -62,163 +61,9 @@ export class RtpsBackend implements RosBackend {
   }
 }
 
-/** Different ones that are told of a participant. */
-const MAX_WARNINGS = 100;
-/** How long a subscription must have been behind for a warning, in ms. */
-const BEHIND_FOR = 1000;
 /** How long readers may take to acknowledge what was written last, in ms, and how often they are looked at. */
 const PATIENCE = 500;
 const POLL = 5;
-
-/** More would make announcements of a participant too long; the others are known by the samples that they carry alone. */
-const MAX_ANNOUNCED_BRIDGES = 256;
-
-/** A participant, what it has discovered in ROS's words, and the bridges that use it. */
-class SharedParticipant {
-  readonly participant: Participant;
-  readonly graph: RosGraph;
-  readonly endpoints = new Map<string, RosEndpoint>();
-  readonly services = new Map<string, RosServiceEndpoint>();
-  readonly graphListeners = new Set<() => void>();
-  readonly warningListeners = new Set<(warning: string) => void>();
-  /** What it has warned of so far. */
-  readonly warnings = new Set<string>();
-  readonly subscriptions = new Set<LocalSubscription>();
-  readonly servers = new Set<LocalServer>();
-  readonly serviceClients = new Set<RtpsServiceClient>();
-  readonly #users: string[] = [];
-  #bridges: ReadonlySet<string> | undefined;
-  #started: Promise<void> | undefined;
-
-  constructor({ domain, range, interfaces, peers, advertisedAddress, maxSampleBytes }: RosDomainOptions) {
-    this.participant = new Participant({
-      domain,
-      range,
-      interfaces,
-      peers,
-      ...(advertisedAddress !== undefined && { advertisedAddress }),
-      ...(maxSampleBytes !== undefined && { maxSampleBytes }),
-    });
-    // One listener for each endpoint of each bridge.
-    this.participant.setMaxListeners(0);
-    this.graph = new RosGraph(this.participant, () => this.#graphChanged());
-  }
-
-  join(bridgeId: string): void {
-    this.#users.push(bridgeId);
-    this.#usersChanged();
-  }
-
-  /** Returns how many are left. */
-  leave(bridgeId: string): number {
-    this.#users.splice(this.#users.indexOf(bridgeId), 1);
-    if (this.#users.length > 0) this.#usersChanged();
-    return this.#users.length;
-  }
-
-  /** The ids of all bridges in the domain that are known, those of this participant among them. */
-  get bridges(): ReadonlySet<string> {
-    this.#bridges ??= new Set([
-      ...this.#users,
-      ...this.participant.participants.flatMap((participant) => bridgeIdsOf(participant) ?? []),
-    ]);
-    return this.#bridges;
-  }
-
-  started(): Promise<void> {
-    this.#started ??= this.#start();
-    return this.#started;
-  }
-
-  close(): Promise<void> {
-    this.graph.close();
-    return this.participant.close();
-  }
-
-  async #start(): Promise<void> {
-    const { participant } = this;
-    const bridgesChanged = () => {
-      this.#bridges = undefined;
-      this.#graphChanged();
-    };
-    participant.on('participant', bridgesChanged);
-    participant.on('participant-changed', bridgesChanged);
-    participant.on('participant-lost', bridgesChanged);
-    participant.on('endpoint', (remote) => {
-      const endpoint = rosEndpoint(remote);
-      const service = serviceEndpoint(remote);
-      if (endpoint !== undefined) this.endpoints.set(remote.guid, endpoint);
-      else if (service !== undefined) this.services.set(remote.guid, service);
-      else return;
-      this.#graphChanged();
-    });
-    participant.on('endpoint-lost', ({ guid }) => {
-      if (this.endpoints.delete(guid) || this.services.delete(guid)) this.#graphChanged();
-    });
-    participant.on('warning', (warning) => this.#warn(warning));
-    participant.on('behind', (pair) => {
-      // A burst is more than the history holds, and is acknowledged soon.
-      setTimeout(() => this.#checkBehind(pair), BEHIND_FOR).unref();
-    });
-    await participant.start();
-    this.graph.open();
-  }
-
-  #checkBehind({ local, remote }: EndpointPair): void {
-    const topic = rosNameOf(local.topic);
-    if (topic === undefined || !(local instanceof Writer) || local.unacknowledged <= local.qos.depth) return;
-    const node = [...this.graph.nodes()].find(({ readers }) => readers.includes(remote.guid));
-    const of = node === undefined ? '' : ` of node ${fullName(node)}`;
-    this.#warn(`topic ${topic}: a subscription${of} does not keep up, and misses messages`);
-  }
-
-  /** Says each thing once. */
-  #warn(warning: string): void {
-    if (this.warnings.has(warning) || this.warnings.size >= MAX_WARNINGS) return;
-    this.warnings.add(warning);
-    for (const listener of [...this.warningListeners]) listener(warning);
-  }
-
-  #usersChanged(): void {
-    this.participant.setUserData(participantUserData(this.#users.slice(0, MAX_ANNOUNCED_BRIDGES)));
-    this.#bridges = undefined;
-    this.#graphChanged();
-  }
-
-  /** Adds a server for the clients of the same participant; returns what takes it away. */
-  addServer(server: LocalServer): () => void {
-    this.servers.add(server);
-    this.#serversChanged();
-    return () => {
-      this.servers.delete(server);
-      this.#serversChanged();
-    };
-  }
-
-  #serversChanged(): void {
-    for (const client of [...this.serviceClients]) client.serversChanged();
-  }
-
-  #graphChanged(): void {
-    for (const listener of [...this.graphListeners]) listener();
-  }
-}
-
-/** A subscription, for the publishers of the same participant, whose samples do not reach it over the network. */
-interface LocalSubscription {
-  owner: RtpsDomain;
-  topic: string;
-  type: string;
-  onSample(sample: RosSample): void;
-}
-
-/** A service, for the clients of the same participant, whose requests do not reach it over the network. */
-interface LocalServer {
-  owner: RtpsDomain;
-  rosName: string;
-  type: string;
-  handler: RosServiceHandler;
-}
 
 class RtpsDomain implements RosDomain {
   readonly domain: number;
@@ -431,33 +276,6 @@ class RtpsDomain implements RosDomain {
 function rosSample(sample: Sample): RosSample {
   const via = sample.annotation && decodeBridgeIds(sample.annotation);
   return via === undefined ? sample : { ...sample, via };
-}
-
-/** `undefined` for what is no ROS topic: services, ROS 2's own discovery, and DDS programs without ROS. */
-function rosEndpoint(remote: RemoteEndpoint): RosEndpoint | undefined {
-  const rosName = rosNameOf(remote.topic);
-  const type = rosTypeOf(remote.type);
-  if (rosName === undefined || type === undefined) return undefined;
-  const kind = remote.kind === 'writer' ? 'publisher' : 'subscription';
-  const typeHash = typeHashIn(remote.userData);
-  return { guid: remote.guid, kind, rosName, type, qos: remote.qos, ...(typeHash && { typeHash }) };
-}
-
-/** `undefined` for what does not carry the requests of a ROS service. */
-function serviceEndpoint({ guid, kind, topic, type }: RemoteEndpoint): RosServiceEndpoint | undefined {
-  const rosName = rosServiceOf(topic);
-  const requestType = rosTypeOf(type);
-  if (rosName === undefined || requestType?.endsWith('_Request') !== true) return undefined;
-  return {
-    guid,
-    kind: kind === 'reader' ? 'server' : 'client',
-    rosName,
-    type: requestType.slice(0, -'_Request'.length),
-  };
-}
-
-function fullName({ namespace, name }: { namespace: string; name: string }): string {
-  return `${namespace === '/' ? '' : namespace}/${name}`;
 }
 
 function isOf(options: RosServiceOptions, { rosName, type }: LocalServer): boolean {
