@@ -145,13 +145,9 @@ export class RclnodejsDomain implements RosDomain {
         this.#settle = undefined;
         this.#graphChanged();
         break;
-      case 'failed': {
-        const local = this.#locals.get(report.endpoint);
-        const onProblem = local?.onProblem;
-        if (onProblem !== undefined) onProblem(report.reason);
-        else this.#warn(`${local?.options.rosName}: ${report.reason}`);
+      case 'failed':
+        this.#tellProblem(this.#locals.get(report.endpoint), report.reason);
         break;
-      }
       case 'graph':
         this.#change(report.change);
         break;
@@ -335,7 +331,16 @@ export class RclnodejsDomain implements RosDomain {
 
   #make(local: LocalEndpoint): void {
     this.#process?.send({ type: 'create', options: local.options });
-    local.madeAgain?.();
+    try {
+      local.madeAgain?.();
+    } catch (error) {
+      this.#tellProblem(local, (error as Error).message);
+    }
+  }
+
+  #tellProblem(local: LocalEndpoint | undefined, reason: string): void {
+    if (local?.onProblem !== undefined) local.onProblem(reason);
+    else this.#warn(`${local?.options.rosName}: ${reason}`);
   }
 
   #change({ foundEndpoints, foundServices, lost, nodes }: GraphChange): void {

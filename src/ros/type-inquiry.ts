@@ -1,4 +1,5 @@
 import { prefixOf } from '../rtps/guid';
+import { shown } from '../topic/topic-name';
 import { describedTypes } from './described-types';
 import { InterfaceLibrary } from './interface-library';
 import type { LearnedTypes } from './learned-types';
@@ -79,7 +80,7 @@ export class TypeInquiry {
       client = this.#domain.createServiceClient({ rosName, type: SERVICE_TYPE, ...hashes });
       const question = request.encode({ type_name: type, type_hash: hash, include_type_sources: false });
       const answer = JSON.parse(response.decodeToJson(await client.call(question, PATIENCE)));
-      if (answer.successful !== true) throw new Error(`service ${rosName}: ${answer.failure_reason}`);
+      if (answer.successful !== true) throw new Error(`service ${rosName}: ${shown(answer.failure_reason)}`);
       const definitions = describedTypes(answer.type_description, hash);
       this.#learned.add({ type, hash, definitions });
       this.#listener.found(definitions);

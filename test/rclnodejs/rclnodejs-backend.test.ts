@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { findRclnodejs } from '../../src/rclnodejs/environment';
 import { RclnodejsBackend } from '../../src/ros/rclnodejs-backend';
 import type { RosDomain, RosDomainOptions, RosEndpointOptions, RosSample } from '../../src/ros/ros-backend';
@@ -79,7 +80,8 @@ class Opened extends Watch {
   }
 }
 
-describe('The rclnodejs backend, with a stand-in for the library', () => {
+describe('The rclnodejs backend, with a stand-in for the library', function () {
+  this.timeout(30_000);
   const environments: RosEnvironment[] = [];
   const domains: RosDomain[] = [];
 
@@ -303,6 +305,36 @@ describe('The rclnodejs backend, with a stand-in for the library', () => {
     await opened.until(() => heard.includes('afterwards'));
     await opened.until(() => opened.warnings.length > 0);
     assert.deepEqual(opened.warnings, ['what was received: taking failed']);
+  });
+
+  it('says which kept samples a new process cannot take at once, and goes on', async () => {
+    const opened = await open();
+    const problems: string[] = [];
+    const qos = { reliability: 'reliable', durability: 'transient-local', depth: 1 } as const;
+    const onProblem = (problem: string) => {
+      problems.push(problem);
+      opened.changed();
+    };
+    const large = text('x'.repeat(4_000_000));
+    const taken = async (publish: () => void): Promise<void> => {
+      try {
+        publish();
+      } catch (error) {
+        assert.match((error as Error).message, /bytes wait for the rclnodejs process already$/);
+        await setImmediate();
+        await taken(publish);
+      }
+    };
+    for (let index = 0; index < 8; index++) {
+      const publisher = opened.domain.createPublisher(endpoint(`/map_${index}`, { qos, onProblem }));
+      await taken(() => publisher.publish(large, []));
+    }
+    await taken(() => opened.command('abort'));
+    await opened.until(() => problems.length > 0);
+    assert.match(problems[0] ?? '', /bytes wait for the rclnodejs process already$/);
+    const heard = opened.listen('/chatter');
+    await taken(() => opened.command('publish /chatter afterwards'));
+    await opened.heard(heard, '/chatter');
   });
 
   it('says when its process has died, starts it again and makes everything anew', async () => {
