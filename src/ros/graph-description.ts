@@ -1,4 +1,5 @@
-import type { RosDomain, RosEndpoint } from './ros-backend';
+import { actionsAmong } from './ros-action';
+import type { RosDomain, RosEndpoint, RosServiceEndpoint } from './ros-backend';
 
 /** Bytes, about, that a description may have: what is beyond is left out, and counted. */
 const MAX_BYTES = 256 * 1024;
@@ -37,14 +38,13 @@ interface GraphDescription {
 type Discovered = Pick<RosDomain, 'nodes' | 'endpoints' | 'services'>;
 
 const ACTION_PART = '/_action/';
-const SEND_GOAL = '/_action/send_goal';
 
 /**
  * JSON of what others have in a domain, sorted, so that what is the same reads the same.
  * @param limit about how many bytes it may have
  */
 export function describeGraph(domain: Discovered, limit = MAX_BYTES): string {
-  const services = describeServices(domain);
+  const services = [...domain.services()];
   const nodes = [...domain.nodes()].map(({ name }) => name).sort();
   const described: GraphDescription = { nodes: [], topics: [], services: [], actions: [] };
   let left = 0;
@@ -58,10 +58,10 @@ export function describeGraph(domain: Discovered, limit = MAX_BYTES): string {
     }
   };
   fill(described.topics, describeTopics(domain));
-  fill(described.actions, services.filter(({ name }) => name.endsWith(SEND_GOAL)).map(actionOf));
+  fill(described.actions, describeServices(actionsAmong(services)));
   fill(
     described.services,
-    services.filter(({ name }) => !name.includes(ACTION_PART)),
+    describeServices(services.filter(({ rosName }) => !rosName.includes(ACTION_PART))),
   );
   fill(described.nodes, nodes);
   if (left > 0) described.left = left;
@@ -94,20 +94,15 @@ function count(list: DescribedQos[], { reliability, durability }: RosEndpoint['q
   else same.count++;
 }
 
-function describeServices(domain: Discovered): DescribedService[] {
+function describeServices(endpoints: Iterable<Omit<RosServiceEndpoint, 'guid'>>): DescribedService[] {
   const services = new Map<string, DescribedService>();
-  for (const { kind, rosName: name, type } of domain.services()) {
+  for (const { kind, rosName: name, type } of endpoints) {
     const key = `${name} ${type}`;
     const service = services.get(key) ?? { name, type, servers: 0, clients: 0 };
     service[kind === 'server' ? 'servers' : 'clients']++;
     services.set(key, service);
   }
   return [...services.values()].sort(byText(({ name, type }) => `${name} ${type}`));
-}
-
-/** The action of the service by which its goals are sent. */
-function actionOf({ name, type, servers, clients }: DescribedService): DescribedService {
-  return { name: name.slice(0, -SEND_GOAL.length), type: type.replace(/_SendGoal$/, ''), servers, clients };
 }
 
 function byText<Entry>(textOf: (entry: Entry) => string): (a: Entry, b: Entry) => number {
