@@ -73,6 +73,7 @@ class RtpsDomain implements RosDomain {
   readonly #leave: () => Promise<void>;
   readonly #closers = new Set<() => void>();
   readonly #writers = new Set<Writer>();
+  #left: Promise<void> | undefined;
 
   constructor(
     domain: number,
@@ -195,10 +196,12 @@ class RtpsDomain implements RosDomain {
     while (isUnderWay() && performance.now() < until) await wait(POLL);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     for (const close of [...this.#closers]) close();
     this.#node.close();
-    await this.#leave();
+    // Once: another user of the same id may be there still.
+    this.#left ??= this.#leave();
+    return this.#left;
   }
 
   /** Makes a writer or reader, and reports with which others it does not match, from the first moment on. */

@@ -149,6 +149,16 @@ describe('the graph of a ROS domain', function () {
     await watch.until(() => known(other).length === 0);
   });
 
+  it('stays with the other user of a participant when one is closed twice', async () => {
+    const backend = new RtpsBackend();
+    const [user, other] = [await open('user', backend), await open('other', backend)];
+    await Promise.all([other.close(), other.close()]);
+    const late = await open('late');
+    await watch.until(() => late.bridges().has('user'));
+    assert.deepEqual([...late.bridges()], ['user']);
+    await watch.until(() => user.bridges().has('late'));
+  });
+
   it('forgets an endpoint that is closed', async () => {
     const user = await open('ours');
     const other = await open('other');
