@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 
 /** The versions that this package is written for. */
-export const RCLNODEJS_RANGE = '^2.2.0';
+const RCLNODEJS_RANGE = '^2.2.0';
 
 /** What stands in the way of rclnodejs; the message says what to do. */
 export class EnvironmentFault extends Error {
@@ -20,7 +20,7 @@ export function findRclnodejs(): string | undefined {
 }
 
 /** The one command that installs rclnodejs beside this package. */
-export function installCommand(): string {
+function installCommand(): string {
   // Of /home/robot/.node-red/node_modules/@mqtt-ros/node-red-mqtt-ros/… the first three.
   const [project = ''] = __dirname.split(join('/', 'node_modules', '/'));
   const folder = project === __dirname ? resolve(__dirname, '../../..') : project;

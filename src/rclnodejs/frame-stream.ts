@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 /** As large as a frame may be, in bytes: CDR of 128 MiB, and what goes with it. */
-export const MAX_FRAME_BYTES = 129 * 1024 * 1024;
+const MAX_FRAME_BYTES = 129 * 1024 * 1024;
 /** What may wait for the other side, in bytes, when one more frame is sent. */
 export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 

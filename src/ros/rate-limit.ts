@@ -12,7 +12,7 @@ export interface RateLimitSettings {
 export type RatePolicy = 'latest' | 'queue';
 
 export const RATE_POLICIES: readonly RatePolicy[] = ['latest', 'queue'];
-export const MAX_RATE = 1_000_000;
+const MAX_RATE = 1_000_000;
 /** What waits for its turn at most. */
 const MAX_QUEUED = 1000;
 const MAX_QUEUED_BYTES = 16 * 1024 * 1024;

@@ -109,7 +109,7 @@ export class ActionInterface {
 }
 
 /** Says what is wrong with the name of an action, or `undefined` when it and the names of its parts are valid. */
-export function actionNameFault(rosName: string): string | undefined {
+function actionNameFault(rosName: string): string | undefined {
   return rosNameFault(rosName) ?? rosNameFault(partOf(rosName, 'cancel_goal'));
 }
 

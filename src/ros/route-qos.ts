@@ -18,7 +18,7 @@ export interface RouteQosSettings {
 /** Samples that a publisher or subscription may be told to keep. */
 export const MAX_DEPTH = 10_000;
 /** Longest span that is taken, in ms: a year. */
-export const MAX_SPAN = 366 * 24 * 3600 * 1000;
+const MAX_SPAN = 366 * 24 * 3600 * 1000;
 
 /** What a subscription keeps, as the default of ROS 2's. */
 const SUBSCRIPTION_DEPTH = 10;
