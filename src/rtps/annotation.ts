@@ -1,7 +1,7 @@
 import { type ParameterList, ParameterListWriter, Pid } from './parameter-list';
 
 /** What an annotation takes at most: it travels with each fragment of its sample. */
-export const MAX_ANNOTATION_BYTES = 512;
+const MAX_ANNOTATION_BYTES = 512;
 
 /**
  * Inline QoS with octets that the writer adds to a sample, in a parameter of our own, which the readers of other
