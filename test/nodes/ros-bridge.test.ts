@@ -282,8 +282,10 @@ describe('ros-bridge', function () {
         await client.publish('ros/94/chatter', text, { qos: 1, retain: false });
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
-      publish({ data: 'back' });
-      await inbox.until(({ texts }) => texts.includes('ros/94/chatter={"data":"back"}'));
+      const repeat = setInterval(() => publish({ data: 'back' }), 50);
+      await inbox
+        .until(({ texts }) => texts.includes('ros/94/chatter={"data":"back"}'))
+        .finally(() => clearInterval(repeat));
       await client.close();
     }
   });

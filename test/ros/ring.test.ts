@@ -3,7 +3,7 @@ import { Mosquitto } from '../client/mosquitto';
 import { Inbox } from '../client/observed';
 import { freshDomain } from '../rtps/test-domain';
 import { RELIABLE, route, STRING } from './bridge-fixture';
-import { type AnyBridge, carries, Stage, standsBy } from './several-bridges';
+import { type AnyBridge, carries, Stage, seesOthers, standsBy } from './several-bridges';
 
 const COUNT = 100;
 const DEEP = { ...RELIABLE, depth: 1000 };
@@ -39,6 +39,8 @@ describe('bridges over several brokers and domains', function () {
     const a = await stage.bridge('a', 'process', one);
     const b = await stage.bridge('b', 'process', other);
     for (const bridge of [a, b]) await bridge.until(() => carries(bridge));
+    await a.until(() => a.route()?.publishers === 1);
+    await b.until(() => b.route()?.subscriptions === 1);
     const inbox = await hear();
     const peer = await stage.peer();
     await peer.listen('/chatter', STRING, DEEP);
@@ -55,7 +57,7 @@ describe('bridges over several brokers and domains', function () {
     const a = await stage.bridge('a', 'runtime');
     const b = await stage.bridge('b', 'process', { broker: 1 });
     for (const bridge of [a, b]) await bridge.until(() => carries(bridge));
-    for (const bridge of [a, b]) await bridge.until(() => bridge.route()?.publishers === 1);
+    for (const bridge of [a, b]) await bridge.until(() => seesOthers(bridge, 1));
     const inboxes = [await hear(0), await hear(1)];
     await say(texts('first'), 0);
     await inboxes[1]?.until(({ messages }) => messages.length >= COUNT);
@@ -71,7 +73,7 @@ describe('bridges over several brokers and domains', function () {
     await a.until(() => carries(a));
     await b.until(() => standsBy(b, 'a'));
     await c.until(() => carries(c));
-    for (const bridge of [a, b, c]) await bridge.until(() => bridge.route()?.publishers === 2);
+    for (const bridge of [a, b, c]) await bridge.until(() => seesOthers(bridge, 2));
     const inboxes = [await hear(0), await hear(1)];
     const peer = await stage.peer();
     await peer.listen('/chatter', STRING, DEEP, 3);
@@ -101,7 +103,7 @@ describe('bridges over several brokers and domains', function () {
       ring.push(await stage.bridge(id, kind, { ...place, broker }));
     }
     for (const bridge of ring) await bridge.until(() => carries(bridge));
-    for (const bridge of ring.slice(2)) await bridge.until(() => bridge.route()?.publishers === 1);
+    for (const bridge of ring.slice(2)) await bridge.until(() => seesOthers(bridge, 1));
     const [p, , , last] = ring as [AnyBridge, AnyBridge, AnyBridge, AnyBridge];
     const inbox = await hear(0, 'ros/loop/chatter');
     const peer = await stage.peer(second);

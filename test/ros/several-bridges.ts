@@ -70,6 +70,9 @@ export const carries = (bridge: AnyBridge) =>
   bridge.route()?.subscribed !== false &&
   bridge.route() !== undefined &&
   standbyOf(bridge) === undefined;
+/** Whether a bridge sees as many publishers, and as many subscriptions. */
+export const seesOthers = (bridge: AnyBridge, count: number) =>
+  bridge.route()?.publishers === count && bridge.route()?.subscriptions === count;
 export const standsBy = (bridge: AnyBridge, id: string) => {
   const standby = Object.values(standbyOf(bridge) ?? {});
   return bridge.route()?.subscribed !== false && standby.length > 0 && standby.every((other) => other === id);

@@ -7,7 +7,7 @@ import { Inbox } from '../client/observed';
 import { freshDomain } from '../rtps/test-domain';
 import { RELIABLE, type RosPeer, STRING } from './bridge-fixture';
 import { BridgeProcess } from './bridge-process';
-import { type AnyBridge, carries, type SharedBroker, Stage, standsBy } from './several-bridges';
+import { type AnyBridge, carries, type SharedBroker, Stage, seesOthers, standsBy } from './several-bridges';
 
 /** Messages that are sent one way to count what comes of them. */
 const COUNT = 200;
@@ -128,6 +128,8 @@ for (const [name, startBroker] of Object.entries(brokers)) {
         await a.until(() => carries(a));
         await b.until(() => standsBy(b, 'a'));
         const streams = await Streams.open(stage, 2);
+        // Each sees the other one, too, unless both are in one participant.
+        for (const bridge of [a, b]) await bridge.until(() => seesOthers(bridge, kind === 'process' ? 2 : 1));
         for (let n = 0; n < COUNT; n++) await streams.say();
         // It has heard all that was sent, and all that the other one has carried.
         await b.until(() => droppedBy(b).standby === 4 * COUNT);
@@ -147,6 +149,7 @@ for (const [name, startBroker] of Object.entries(brokers)) {
         await a.until(() => carries(a));
         await b.until(() => standsBy(b, 'a'));
         const streams = await Streams.open(stage, 2);
+        for (const bridge of [a, b]) await bridge.until(() => seesOthers(bridge, 2));
         for (let n = 0; n < 50; n++) await streams.say();
         await b.until(() => droppedBy(b).standby === 200);
         let ended = false;
