@@ -22,6 +22,9 @@ export interface KnownBridgesListener {
 /** Online bridges that are kept in mind, and the routes that they have together; what is beyond is not known. */
 const MAX_BRIDGES = 1000;
 const MAX_ROUTES = 2 ** 18;
+/** How long what a bridge has carried may be under way after it has left, in ms; of more the last are kept in mind. */
+const UNDER_WAY = 10_000;
+const MAX_LEFT = 32;
 /** How long the broker may take to send back what this bridge says of itself, in ms. */
 const PATIENCE = 3000;
 
@@ -39,6 +42,8 @@ export class KnownBridges {
   readonly #online = new Map<string, BridgePresence & { topic: string }>();
   /** Of all that are online. */
   #routes = 0;
+  /** What those carried that were online. */
+  readonly #left = new Map<string, { presence: BridgePresence; at: number }>();
   #subscription: Subscription | undefined;
   #carried = NOTHING_CARRIED;
   /** What was said last, while connected. */
@@ -50,7 +55,7 @@ export class KnownBridges {
   #settled = false;
   #patience: NodeJS.Timeout | undefined;
   #isFull = false;
-  #left: (() => void) | undefined;
+  #told: (() => void) | undefined;
 
   constructor(options: KnownBridgesOptions, connection: Connection, listener: KnownBridgesListener) {
     this.#options = options;
@@ -61,6 +66,13 @@ export class KnownBridges {
   /** The others, by their ids. */
   get online(): ReadonlyMap<string, BridgePresence> {
     return this.#online;
+  }
+
+  /** One that is online, or was until a moment ago: what it has carried may come after the word that it has left. */
+  lately(id: string): BridgePresence | undefined {
+    const left = this.#left.get(id);
+    const isUnderWay = left !== undefined && performance.now() - left.at < UNDER_WAY;
+    return this.#online.get(id) ?? (isUnderWay ? left.presence : undefined);
   }
 
   /** Whether the connection is there and all others are known. */
@@ -104,9 +116,9 @@ export class KnownBridges {
     if (this.#connection.status.state !== 'connected') return;
     this.#isLeaving = true;
     const told = new Promise<void>((resolve) => {
-      this.#left = resolve;
+      this.#told = resolve;
     });
-    const timeout = setTimeout(() => this.#left?.(), PATIENCE);
+    const timeout = setTimeout(() => this.#told?.(), PATIENCE);
     const wasSettled = this.#settled;
     this.#say();
     if (wasSettled && !this.#isAlone) await told;
@@ -155,7 +167,7 @@ export class KnownBridges {
     } else if (this.#isLeaving) {
       this.#settled = false;
       this.#listener.changed();
-      this.#left?.();
+      this.#told?.();
     } else {
       // The will of a connection that ended while the next one was made already.
       this.#said = undefined;
@@ -181,8 +193,16 @@ export class KnownBridges {
     } else if (known?.topic === topic) {
       this.#online.delete(id);
       this.#routes -= routesOf(known);
+      this.#noteLeft(id, known);
     } else return;
     this.#listener.changed();
+  }
+
+  #noteLeft(id: string, presence: BridgePresence): void {
+    this.#left.delete(id);
+    this.#left.set(id, { presence, at: performance.now() });
+    const [oldest] = this.#left.keys();
+    if (this.#left.size > MAX_LEFT && oldest !== undefined) this.#left.delete(oldest);
   }
 
   #settle(): void {
@@ -204,10 +224,11 @@ export class KnownBridges {
     clearTimeout(this.#patience);
     this.#online.clear();
     this.#routes = 0;
+    this.#left.clear();
     this.#own = undefined;
     this.#said = undefined;
     this.#isAlone = false;
-    this.#left?.();
+    this.#told?.();
     if (!this.#settled) return;
     this.#settled = false;
     this.#listener.changed();

@@ -45,8 +45,8 @@ export interface TurnListener {
 export interface TurnParts {
   /** This bridge's. */
   id: string;
-  /** The other bridges at the broker. */
-  online: ReadonlyMap<string, BridgePresence>;
+  /** Another bridge that is at the broker, or was until a moment ago. */
+  lately(id: string): BridgePresence | undefined;
   /** The place's ROS domain, where it is open. */
   domain: TurnDomain | undefined;
   closed(): void;
@@ -111,7 +111,7 @@ export class RouteTurn implements Turn {
   }
 
   refusal(via: Via = NO_BRIDGE, writerGuid?: string): Refusal | undefined {
-    const { id, online, domain } = this.#parts;
+    const { id, domain } = this.#parts;
     const way = via.length === 0 && writerGuid !== undefined ? (domain?.viaOf(writerGuid) ?? via) : via;
     const last = way.at(-1);
     if (last === id) return 'echo';
@@ -124,7 +124,7 @@ export class RouteTurn implements Turn {
     if (last === undefined) return undefined;
     const fault = viaFault([...way, id]);
     if (fault !== undefined) return this.#noteRing(fault);
-    return this.#comesFromThere(last, online.get(last)) ? 'echo' : undefined;
+    return this.#comesFromThere(last, this.#parts.lately(last)) ? 'echo' : undefined;
   }
 
   close(): void {

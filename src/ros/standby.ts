@@ -9,6 +9,11 @@ import { type Place, RouteTurn, type Turn, type TurnDomain, type TurnListener } 
  * every 3 s.
  */
 const DISCOVERY = 3500;
+/**
+ * How long a bridge still counts as seen in a domain that it has left, in ms: one that ends tells it at the broker
+ * first, and only there it is told in the order of the messages.
+ */
+const PARTING = 2000;
 
 /**
  * Which of several bridges carries a route: of those that are online at one broker under one prefix, and see each other
@@ -63,7 +68,7 @@ export class Standby {
       place,
       {
         id: this.#id,
-        online: this.#known?.online ?? new Map(),
+        lately: (id) => this.#known?.lately(id),
         domain: this.#domains.get(place.domain),
         closed: () => {
           if (this.#turns.delete(turn) && this.#known !== undefined) this.#tell(this.#known);
@@ -89,6 +94,7 @@ export class Standby {
     this.#wasSettled = known.settled;
     for (const domain of this.#domains.values()) domain.look(known.online);
     for (const turn of this.#turns) this.#decide(turn, known);
+    if ([...this.#domains.values()].some(({ isLeft }) => isLeft)) this.#lookLater();
     this.#noteTold(known);
     this.#tell(known);
   }
@@ -171,6 +177,8 @@ class JoinedDomain implements TurnDomain {
   readonly #domain: RosDomain;
   readonly #joinedAt = performance.now();
   #seen: ReadonlySet<string> = new Set();
+  /** Since when those are not seen that were until a moment ago. */
+  readonly #leftAt = new Map<string, number>();
   readonly #writers = new Map<string, readonly string[]>();
 
   constructor(domain: RosDomain) {
@@ -182,8 +190,13 @@ class JoinedDomain implements TurnDomain {
     return performance.now() - this.#joinedAt < DISCOVERY;
   }
 
+  /** Whether somebody has left who still counts as seen. */
+  get isLeft(): boolean {
+    return this.#leftAt.size > 0;
+  }
+
   sees(bridgeId: string): boolean {
-    return this.#seen.has(bridgeId);
+    return this.#seen.has(bridgeId) || this.#leftAt.has(bridgeId);
   }
 
   /** The bridge that a writer belongs to, as a way; `undefined` where its samples say so themselves, or nobody knows. */
@@ -191,8 +204,19 @@ class JoinedDomain implements TurnDomain {
     return this.#writers.get(writerGuid);
   }
 
-  /** Who is there may have changed. Bridges whose participants do not tell their ids are known by their nodes. */
+  /** Who is there may have changed. */
   look(online: ReadonlyMap<string, BridgePresence>): void {
+    const before = this.#seen;
+    this.#find(online);
+    const now = performance.now();
+    for (const id of before) if (!this.#seen.has(id)) this.#leftAt.set(id, now);
+    for (const [id, at] of this.#leftAt) {
+      if (this.#seen.has(id) || now - at >= PARTING) this.#leftAt.delete(id);
+    }
+  }
+
+  /** Bridges whose participants do not tell their ids are known by their nodes. */
+  #find(online: ReadonlyMap<string, BridgePresence>): void {
     const bridges = this.#domain.bridges();
     const seen = new Set(bridges);
     this.#seen = seen;

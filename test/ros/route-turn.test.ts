@@ -5,7 +5,7 @@ describe('the turn of a route', () => {
   const turn = (rings: string[]) =>
     new RouteTurn(
       { way: 'mqtt-to-ros', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter' },
-      { id: 'own', online: new Map(), domain: undefined, closed: () => {} },
+      { id: 'own', lately: () => undefined, domain: undefined, closed: () => {} },
       { changed: () => {}, ring: (problem) => rings.push(problem) },
     );
 

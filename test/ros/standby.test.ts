@@ -164,6 +164,12 @@ for (const [name, startBroker] of Object.entries(brokers)) {
         ];
         for (const number of [toRos, toMqtt].flatMap(({ lost, doubled }) => [...lost, ...doubled]))
           assert.ok(number >= 50 && number < handedOver, `message ${number} of ${streams.sent}`);
+        // What the first has carried to ROS is not carried back by the second.
+        const said = numbersIn(
+          streams.inbox.messages.map(({ payload }) => String(payload)),
+          'MQTT',
+        );
+        assert.deepEqual(irregular(said, streams.sent).doubled, []);
       });
     }
 
