@@ -251,15 +251,16 @@ describe('ros-bridge', function () {
 
   it('meets MQTT clients at the embedded broker, and again after a deploy of broker or bridge', async () => {
     const port = await freePort();
+    const domain = freshDomain();
     const nodes = (change: Partial<FlowNode> = {}, name = '') =>
       flow(
-        { broker: 'broker-1', domains: [{ id: 94, alias: '' }], routes: [routeTo(94)], name },
+        { broker: 'broker-1', domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)], name },
         brokerForm({ target: 'embedded', embedded: 'embedded-1' }),
         embeddedForm({ listen: true, port, ...change }),
         sink('events-1'),
       );
     await start(nodes());
-    const peer = keep(await RosPeer.start(94));
+    const peer = keep(await RosPeer.start(domain));
     await peer.listen('/chatter');
     const { publish } = await peer.publisher('/chatter');
     for (const [round, deployed] of [
@@ -272,19 +273,19 @@ describe('ros-bridge', function () {
       const client = new Connection(settingsFor(`mqtt://127.0.0.1:${port}`));
       client.open();
       await connected(client);
-      const presence = await Inbox.on(client, 'ros/94/@bridge/+');
+      const presence = await Inbox.on(client, `ros/${domain}/@bridge/+`);
       await presence.until(({ texts }) => texts.at(-1)?.includes('online') === true);
-      assert.match(presence.texts.at(-1) ?? '', /^ros\/94\/@bridge\/bridge-1-[0-9a-f]{8}=/);
-      const inbox = await Inbox.on(client, 'ros/94/chatter');
+      assert.match(presence.texts.at(-1) ?? '', /^ros\/\d+\/@bridge\/bridge-1-[0-9a-f]{8}=/);
+      const inbox = await Inbox.on(client, `ros/${domain}/chatter`);
       const text = `{"data":"${round}"}`;
       // A new bridge and the peer have to find each other first, which nothing here shows.
       while (!peer.heard.includes(text)) {
-        await client.publish('ros/94/chatter', text, { qos: 1, retain: false });
+        await client.publish(`ros/${domain}/chatter`, text, { qos: 1, retain: false });
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       const repeat = setInterval(() => publish({ data: 'back' }), 50);
       await inbox
-        .until(({ texts }) => texts.includes('ros/94/chatter={"data":"back"}'))
+        .until(({ texts }) => texts.includes(`ros/${domain}/chatter={"data":"back"}`))
         .finally(() => clearInterval(repeat));
       await client.close();
     }
