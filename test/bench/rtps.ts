@@ -1,14 +1,15 @@
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import type { EndpointQos } from '../../src/rtps/qos';
-import type { Sample } from '../../src/rtps/reader';
 import type { Writer } from '../../src/rtps/writer';
 import { DdsPeer } from '../peers/dds/dds-peer';
 import { encodeImage, freshDomain, freshTopic, IMAGE, STRING } from '../rtps/fixture';
 import type { BenchOptions } from './bench';
 import { Gauge, program } from './dds-gauge';
 import { hearTalkers } from './dds-talkers';
+import type { ListenerReport, ListenerTask } from './rtps-listener-process';
 import { withParticipant } from './rtps-participant';
 
 const ROUNDS = { short: 3, long: 9 };
@@ -52,32 +53,22 @@ async function cycloneToCyclone(work: Work, side: 'talker' | 'listener'): Promis
 }
 
 /** The same to a reader of ours, texts decoded to JSON. */
-function cycloneToUs(work: Work): Promise<Speed> {
-  return withParticipant(async (participant, domain) => {
-    const topic = freshTopic();
-    const codec = MessageCodec.for(InterfaceLibrary.bundled(), 'std_msgs/msg/String');
-    let received = 0;
-    let first = 0;
-    let used = process.cpuUsage();
-    let finish: () => void;
-    const done = new Promise<void>((resolve) => {
-      finish = resolve;
-    });
-    participant.createReader({ topic, type: ddsType(work), qos: QOS }, ({ payload }: Sample) => {
-      if (first === 0) {
-        first = performance.now();
-        used = process.cpuUsage();
-      }
-      if (work.type === 'string') codec.decodeToJson(payload);
-      if (++received === work.count) finish();
-    });
-    const talker = new Gauge('pub', { domain, topic, ...work });
-    await done;
-    const seconds = (performance.now() - first) / 1000;
-    const cost = costSince(used, work);
-    await talker.stop();
-    return { rate: work.count / seconds, cost };
-  });
+async function cycloneToUs(work: Work): Promise<Speed> {
+  const { type, count } = work;
+  const topic = freshTopic();
+  const listener = fork(require.resolve('./rtps-listener-process'));
+  const exited = once(listener, 'exit');
+  const report = async () => (await once(listener, 'message'))[0] as ListenerReport;
+  const task: ListenerTask = { topic, type: ddsType(work), qos: QOS, count, decode: type === 'string' };
+  listener.send(task);
+  const ready = await report();
+  if (!('domain' in ready)) throw new Error('the listener heard messages before it was ready');
+  const ended = report();
+  const talker = new Gauge('pub', { domain: ready.domain, topic, ...work });
+  const heard = await ended;
+  if (!('seconds' in heard)) throw new Error('the listener was ready twice');
+  await Promise.all([talker.stop(), exited]);
+  return { rate: count / heard.seconds, cost: heard.microseconds / count };
 }
 
 /** The same from a writer of ours, texts encoded from JSON. */
