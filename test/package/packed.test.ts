@@ -55,6 +55,8 @@ describe('the packed tarball', function () {
 
   for (const version of NODE_RED_VERSIONS) {
     it(`installs into an empty user directory, and all nodes load (${version.title})`, async function () {
+      // It installs from the registry.
+      this.timeout(120_000);
       const program = version.program(this);
       const userDir = createUserDir();
       let nodeRed: NodeRedProcess | undefined;
