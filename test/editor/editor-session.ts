@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { counterpart, freePort } from '../counterparts';
+import { freshDomain } from '../rtps/test-domain';
 import { EditorPage, type FlowNode, launchBrowser } from './editor-page';
 import { createUserDir, linkPackage, NODE_RED_VERSIONS, NodeRedProcess } from './node-red-process';
 
@@ -16,7 +17,7 @@ export const FLOW_FILES: readonly { title: string; path: string }[] = [
 ];
 
 /** A ROS domain that only these tests use, so that nothing else on the machine takes part. */
-const TEST_DOMAIN = 46;
+export const TEST_DOMAIN = freshDomain();
 
 /** A flow file as the tests may run it: RTPS on the loopback interface in a domain of their own, free TCP ports. */
 export async function readFlow(path: string): Promise<FlowNode[]> {

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import mqtt, { type IConnackPacket } from 'mqtt';
 import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
 import type { FlowNode } from './editor-page';
-import { inEachEditor, nodeOf, readFlow } from './editor-session';
+import { inEachEditor, nodeOf, readFlow, TEST_DOMAIN } from './editor-session';
 
 inEachEditor('the forms', (session) => {
   let flow: FlowNode[];
@@ -377,7 +377,7 @@ inEachEditor('the forms', (session) => {
       await editor.done();
       const bridge = await saved(id('ros-bridge'));
       assert.deepEqual(bridge?.domains, [
-        { id: 46, alias: '' },
+        { id: TEST_DOMAIN, alias: '' },
         { id: 7, alias: '' },
       ]);
       const routes = bridge?.routes as unknown[];
@@ -409,12 +409,15 @@ inEachEditor('the forms', (session) => {
       await editor.enter(timeout, '-1');
       await editor.seesReason(timeout, /more than 0/);
       await editor.enter(timeout, '2.5');
-      assert.equal(await route(0).locator('.mqttros-route-topic').textContent(), '← ros/46/add/@req');
+      assert.equal(
+        await route(0).locator('.mqttros-route-topic').textContent(),
+        `← ros/${TEST_DOMAIN}/add/@req`,
+      );
       await editor.done();
       const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
       assert.deepEqual(routes[0], {
         kind: 'service',
-        domain: 46,
+        domain: TEST_DOMAIN,
         rosName: '/add',
         type: 'example_interfaces/srv/AddTwoInts',
         direction: 'mqtt-to-ros',
@@ -432,14 +435,17 @@ inEachEditor('the forms', (session) => {
       await added.locator('.mqttros-route-way').selectOption('action mqtt-to-ros');
       await editor.enter(added.locator('.mqttros-route-name'), '/fibonacci');
       await editor.enter(added.locator('.mqttros-route-type'), 'example_interfaces/action/Fibonacci');
-      await editor.enter(added.locator('.mqttros-route-domain input'), '46');
+      await editor.enter(added.locator('.mqttros-route-domain input'), String(TEST_DOMAIN));
       await editor.enter(added.locator('.mqttros-route-resultTimeout input'), '90');
-      assert.equal(await added.locator('.mqttros-route-topic').textContent(), '← ros/46/fibonacci/@action');
+      assert.equal(
+        await added.locator('.mqttros-route-topic').textContent(),
+        `← ros/${TEST_DOMAIN}/fibonacci/@action`,
+      );
       await editor.done();
       const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
       assert.deepEqual(routes[3], {
         kind: 'action',
-        domain: 46,
+        domain: TEST_DOMAIN,
         rosName: '/fibonacci',
         type: 'example_interfaces/action/Fibonacci',
         direction: 'mqtt-to-ros',
@@ -454,13 +460,16 @@ inEachEditor('the forms', (session) => {
       await route(0).locator('.mqttros-route-way').selectOption('parameters ros-to-mqtt');
       await editor.enter(route(0).locator('.mqttros-route-name'), '/camera');
       assert.equal(await route(0).locator('.mqttros-route-type').isVisible(), false);
-      assert.equal(await route(0).locator('.mqttros-route-topic').textContent(), '→ ros/46/camera/@param');
+      assert.equal(
+        await route(0).locator('.mqttros-route-topic').textContent(),
+        `→ ros/${TEST_DOMAIN}/camera/@param`,
+      );
       await editor.done();
       const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
       const rosName = '/camera';
       assert.deepEqual(routes[0], {
         kind: 'parameters',
-        domain: 46,
+        domain: TEST_DOMAIN,
         rosName,
         type: '',
         direction: 'ros-to-mqtt',
@@ -564,7 +573,7 @@ inEachEditor('the forms', (session) => {
       await editor.showTab('Routes');
       assert.equal(await route(0).locator('.mqttros-route-topic').textContent(), '⇄ ros/warehouse/chatter');
       await editor.done();
-      assert.deepEqual((await saved(id('ros-bridge')))?.domains, [{ id: 46, alias: 'warehouse' }]);
+      assert.deepEqual((await saved(id('ros-bridge')))?.domains, [{ id: TEST_DOMAIN, alias: 'warehouse' }]);
     });
 
     it('takes the domain and the range of the environment, and how the bridge is reached', async () => {
@@ -585,7 +594,7 @@ inEachEditor('the forms', (session) => {
       assert.equal(bridge?.advertisedAddress, '192.168.1.30');
       assert.equal(bridge?.maxMessageSize, '128');
       assert.deepEqual(bridge?.domains, [
-        { id: 46, alias: '' },
+        { id: TEST_DOMAIN, alias: '' },
         { id: ENVIRONMENT_DOMAIN, alias: '' },
       ]);
       assert.deepEqual(await editor.invalidNodes(), []);

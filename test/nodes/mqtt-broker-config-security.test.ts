@@ -9,6 +9,7 @@ import { CertificateAuthority, type IssuedCertificate } from '../certificates';
 import { Mosquitto } from '../client/mosquitto';
 import { httpProxy, socksProxy } from '../client/proxies';
 import { counterpart, freePort } from '../counterparts';
+import { freshDomain } from '../rtps/test-domain';
 import {
   bridgeForm,
   brokerForm,
@@ -117,12 +118,13 @@ describe('mqtt-broker-config: security', function () {
           tlsCertFile: client.certificate,
           tlsKeyFile: client.key,
         };
-        const route = { domain: 61, rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' };
+        const domain = freshDomain();
+        const route = { domain, rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' };
         await start(
           [
             tab,
             brokerForm({ url: dead, alternatives: [url], clientId: 'mine', proxy: proxy.url, ...files }),
-            bridgeForm({ broker: 'broker-1', domains: [{ id: 61, alias: '' }], routes: [route] }),
+            bridgeForm({ broker: 'broker-1', domains: [{ id: domain, alias: '' }], routes: [route] }),
             sink(),
           ],
           { 'broker-1': { tlsPassphrase: 'phrase', proxyUsername: 'ann', proxyPassword: 'secret' } },

@@ -57,6 +57,10 @@ describe('ros-bridge', function () {
     opened.push(made);
     return made;
   };
+  let domain: number;
+  beforeEach(() => {
+    domain = freshDomain();
+  });
   afterEach(async () => {
     await stop();
     for (const each of opened.splice(0)) await (each.close?.() ?? each.stop?.());
@@ -73,9 +77,9 @@ describe('ros-bridge', function () {
   ];
 
   it('carries messages between the flow and ROS without a broker, numbers as text from the form', async () => {
-    await start(flow({ domains: [{ id: '92', alias: '' }], routes: [routeTo('92')] }));
-    assert.equal(await statusOf('no ROS'), 'no ROS 2 found on this machine, domain 92');
-    const peer = keep(await RosPeer.start(92));
+    await start(flow({ domains: [{ id: String(domain), alias: '' }], routes: [routeTo(String(domain))] }));
+    assert.equal(await statusOf('no ROS'), `no ROS 2 found on this machine, domain ${domain}`);
+    const peer = keep(await RosPeer.start(domain));
     await peer.listen('/chatter');
     const { publish } = await peer.publisher('/chatter');
     await statusOf('1 domain · 0 ROS nodes · 1 route · ');
@@ -85,16 +89,15 @@ describe('ros-bridge', function () {
     const [message] = await out.until(1);
     assert.deepEqual(
       [message?.topic, message?.payload, message?.rosType],
-      ['ros/92/chatter', { data: 'from ROS' }, 'std_msgs/msg/String'],
+      [`ros/${domain}/chatter`, { data: 'from ROS' }, 'std_msgs/msg/String'],
     );
-    receive('ros/92/chatter', { data: 'from the flow' });
+    receive(`ros/${domain}/chatter`, { data: 'from the flow' });
     await completed.until(1);
     await peer.until(() => peer.heard.length === 1);
     assert.deepEqual(peer.heard, ['{"data":"from the flow"}']);
   });
 
   it('goes where the environment of ROS 2 says, with the domain of it', async () => {
-    const domain = freshDomain();
     const { env } = process;
     const { ROS_DOMAIN_ID, ROS_AUTOMATIC_DISCOVERY_RANGE, ROS_STATIC_PEERS } = env;
     Object.assign(env, {
@@ -140,7 +143,7 @@ describe('ros-bridge', function () {
       flow(
         {
           broker: 'broker-1',
-          domains: [{ id: '92', alias: 'autonomous_vehicle' }],
+          domains: [{ id: domain, alias: 'autonomous_vehicle' }],
           routes: [],
           patterns: [{ action: 'allow', pattern: '/sensor_fusion/*', direction: 'both', format: 'text' }],
           typeTable: [{ name: 'sensor_data', type: 'std_msgs/msg/String' }],
@@ -148,7 +151,7 @@ describe('ros-bridge', function () {
         brokerForm({ url }),
       ),
     );
-    const peer = keep(await RosPeer.start(92));
+    const peer = keep(await RosPeer.start(domain));
     await peer.listen('/sensor_fusion/sensor_data', undefined, undefined, 0);
     await statusOf('1 domain · 0 ROS nodes · 0 routes · 0 by patterns · ');
     const client = keep(new Connection(settingsFor(url, 4)));
@@ -167,7 +170,7 @@ describe('ros-bridge', function () {
   });
 
   it('adds, lists and removes routes as messages ask', async () => {
-    await start(flow({ domains: [{ id: 93, alias: 'car' }], routes: [] }));
+    await start(flow({ domains: [{ id: domain, alias: 'car' }], routes: [] }));
     await statusOf('no ROS');
     const out = new Sink();
     const caught = new Sink('caught');
@@ -185,34 +188,36 @@ describe('ros-bridge', function () {
       [added, removed].map((each) => (each as { rosName: string }).rosName),
       ['/chatter', '/chatter'],
     );
-    const { rosName, domain, direction } = (before as Record<string, unknown>[])[0] ?? {};
-    assert.deepEqual([rosName, domain, direction], ['/chatter', 93, 'mqtt-to-ros']);
+    const { rosName, domain: of, direction } = (before as Record<string, unknown>[])[0] ?? {};
+    assert.deepEqual([rosName, of, direction], ['/chatter', domain, 'mqtt-to-ros']);
     assert.deepEqual(after, []);
     act('remove-route', { rosName: '/chatter' });
     act('add-route', 'chatter');
     await caught.until(2);
     assert.deepEqual(caught.messages.map(errorOf).sort(), [
       'Error: msg.payload: expected a route such as {"rosName": "/chatter"}, got "chatter"',
-      'Error: the bridge has no route for the topic /chatter of domain 93',
+      `Error: the bridge has no route for the topic /chatter of domain ${domain}`,
     ]);
   });
 
   it('takes interface types from the form, and refuses definitions that are wrong', async () => {
     const definitions = 'MSG: my_msgs/Spot\nfloat32 level';
-    const routes = [routeTo(93, { type: 'my_msgs/msg/Spot' })];
-    await start(flow({ domains: [{ id: 93, alias: '' }], routes, definitions }));
+    const routes = [routeTo(domain, { type: 'my_msgs/msg/Spot' })];
+    await start(flow({ domains: [{ id: domain, alias: '' }], routes, definitions }));
     await statusOf('no ROS');
     const completed = new Sink('completed');
-    receive('ros/93/chatter', { level: 1 });
+    receive(`ros/${domain}/chatter`, { level: 1 });
     await completed.until(1);
     await stop();
-    await start(flow({ domains: [{ id: 93, alias: '' }], routes, definitions: 'float32 level' }));
+    await start(flow({ domains: [{ id: domain, alias: '' }], routes, definitions: 'float32 level' }));
     await statusOf('definitions:1: expected a line like "MSG: my_msgs/msg/Name" before it');
   });
 
   it('tells what happens on its second output', async () => {
     const wires = [['out-1'], ['events-1']];
-    await start(flow({ domains: [{ id: 93, alias: '' }], routes: [routeTo(93)], wires }, sink('events-1')));
+    await start(
+      flow({ domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)], wires }, sink('events-1')),
+    );
     const events = new Sink('events-1');
     await events.until(1);
     const [{ topic, payload } = {}] = events.messages;
@@ -220,18 +225,18 @@ describe('ros-bridge', function () {
       [topic, payload],
       [
         'route-opened',
-        { domain: 93, rosName: '/chatter', rosType: 'std_msgs/msg/String', topic: 'ros/93/chatter' },
+        { domain, rosName: '/chatter', rosType: 'std_msgs/msg/String', topic: `ros/${domain}/chatter` },
       ],
     );
   });
 
   it('refuses options of a route that cannot work, with the field', async () => {
-    await start(flow({ domains: [{ id: 93, alias: '' }], routes: [routeTo(93, { depth: 'many' })] }));
+    await start(flow({ domains: [{ id: domain, alias: '' }], routes: [routeTo(domain, { depth: 'many' })] }));
     await statusOf('route 1 (/chatter): depth: expected a whole number from 1 to 10000, got NaN');
   });
 
   it('gives what it cannot publish to a catch node, with the reason', async () => {
-    await start(flow({ domains: [{ id: 93, alias: 'car' }], routes: [routeTo(93)] }));
+    await start(flow({ domains: [{ id: domain, alias: 'car' }], routes: [routeTo(domain)] }));
     await statusOf('no ROS');
     const caught = new Sink('caught');
     const completed = new Sink('completed');
@@ -251,7 +256,6 @@ describe('ros-bridge', function () {
 
   it('meets MQTT clients at the embedded broker, and again after a deploy of broker or bridge', async () => {
     const port = await freePort();
-    const domain = freshDomain();
     const nodes = (change: Partial<FlowNode> = {}, name = '') =>
       flow(
         { broker: 'broker-1', domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)], name },
@@ -292,7 +296,6 @@ describe('ros-bridge', function () {
   });
 
   it('says for which other bridge of the same broker it stands by', async () => {
-    const domain = freshDomain();
     const fields = { broker: 'broker-1', domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)] };
     await start(
       flow(
@@ -318,7 +321,6 @@ describe('ros-bridge', function () {
       type: 'example_interfaces/srv/AddTwoInts',
       direction: 'mqtt-to-ros',
     };
-    const domain = freshDomain();
     const routes = [
       routeTo(domain, { ...service, timeout: '20' }),
       routeTo(domain, { ...service, rosName: '/nobody', timeout: 0.05 }),
@@ -344,7 +346,6 @@ describe('ros-bridge', function () {
 
   it('sends on what a ROS node asks, and takes the answer back', async () => {
     const type = 'std_srvs/srv/SetBool';
-    const domain = freshDomain();
     const service = { kind: 'service', rosName: '/lamp', type, direction: 'ros-to-mqtt' };
     await start(flow({ domains: [{ id: domain, alias: '' }], routes: [routeTo(domain, service)] }));
     const user = keep(await rosUser(domain));
@@ -360,7 +361,7 @@ describe('ros-bridge', function () {
   });
 
   it('is replaced without a word while it opens', async () => {
-    const form = { domains: [{ id: 97, alias: '' }], routes: [routeTo(97)] };
+    const form = { domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)] };
     await start(flow(form));
     const first = helper.getNode('bridge-1');
     await deploy(flow({ ...form, name: 'second' }));
@@ -371,7 +372,7 @@ describe('ros-bridge', function () {
   it('says while it waits for an embedded broker that there is none', async () => {
     const broker = brokerForm({ target: 'embedded', embedded: 'nowhere' });
     await start(
-      flow({ broker: 'broker-1', domains: [{ id: 98, alias: '' }], routes: [routeTo(98)] }, broker),
+      flow({ broker: 'broker-1', domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)] }, broker),
     );
     assert.equal(
       await statusOf('reconnecting'),
@@ -381,7 +382,7 @@ describe('ros-bridge', function () {
 
   it('asks for a password that is not typed at each attempt to connect', async function () {
     const { url } = keep(await Mosquitto.start(this, [], { robot: 'secret' }));
-    const bridge = { broker: 'broker-1', domains: [{ id: 93, alias: '' }], routes: [routeTo(93)] };
+    const bridge = { broker: 'broker-1', domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)] };
     const reconnect = { url, reconnectFirst: 10, reconnectLongest: 1 };
     const name = { 'broker-1': { username: 'robot' } };
     process.env.MQTT_ROS_TEST = 'wrong';
@@ -402,8 +403,8 @@ describe('ros-bridge', function () {
   });
 
   it('shows the first problem and tells each to the log', async () => {
-    const routes = [routeTo(95), routeTo(95, { rosName: '/imu', type: 'acme_msgs/msg/Imu' })];
-    await start(flow({ domains: [{ id: 95, alias: '' }], routes }));
+    const routes = [routeTo(domain), routeTo(domain, { rosName: '/imu', type: 'acme_msgs/msg/Imu' })];
+    await start(flow({ domains: [{ id: domain, alias: '' }], routes }));
     const problem =
       'route 2 (/imu): no definition of type acme_msgs/msg/Imu; a robot that has it will be asked (ROS 2 Iron or later)';
     await statusText('bridge-1', (text) => text === `${problem.slice(0, 99)}…`);
@@ -482,9 +483,9 @@ describe('ros-bridge', function () {
   });
 
   it('sends nothing to the flow while its output is not wired, and does after it was', async () => {
-    const fields = { domains: [{ id: 96, alias: '' }], routes: [routeTo(96)] };
+    const fields = { domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)] };
     await start(flow({ ...fields, wires: [[]] }));
-    const peer = keep(await RosPeer.start(96));
+    const peer = keep(await RosPeer.start(domain));
     const { publish } = await peer.publisher('/chatter');
     await statusOf('1 domain · 0 ROS nodes · 1 route · ');
     const node = helper.getNode('bridge-1');

@@ -8,6 +8,7 @@ import { type CreateBridgeOptions, RosThread } from '../../src/ros/ros-thread';
 import { Mosquitto } from '../client/mosquitto';
 import { counterpart } from '../counterparts';
 import { DdsPeer, type DdsPeerOptions } from '../peers/dds/dds-peer';
+import { freshDomain } from '../rtps/test-domain';
 import { route, TestBridge, Watch } from './bridge-fixture';
 
 const TYPES = {
@@ -100,6 +101,10 @@ for (const [name, meet] of Object.entries(meetings)) {
       await say(READY, 'yes', '-r');
     });
     after(() => meeting?.stop());
+    let domain: number;
+    beforeEach(() => {
+      domain = freshDomain();
+    });
     afterEach(async () => {
       for (const stop of running.splice(0).reverse()) await stop();
     });
@@ -131,45 +136,45 @@ for (const [name, meet] of Object.entries(meetings)) {
     };
 
     it('lets a Cyclone listener hear what mosquitto_pub says', async () => {
-      const bridge = await open({ domains: [86], routes: [route(86)] });
-      const listener = peer('sub', { domain: 86, count: 0 });
+      const bridge = await open({ domains: [domain], routes: [route(domain)] });
+      const listener = peer('sub', { domain, count: 0 });
       await listener.until(({ matched }) => matched === 1);
       await bridge.ready({ subscriptions: 1 });
-      await say('ros/86/chatter', '{"data":"hello"}');
+      await say(`ros/${domain}/chatter`, '{"data":"hello"}');
       await listener.until(({ messages }) => messages.length === 1);
       assert.deepEqual(listener.messages, [{ data: 'hello' }]);
     });
 
     it('lets mosquitto_sub print what a Cyclone talker says', async () => {
-      const bridge = await open({ domains: [87], routes: [route(87)] });
-      const subscriber = await listen('ros/87/#');
+      const bridge = await open({ domains: [domain], routes: [route(domain)] });
+      const subscriber = await listen(`ros/${domain}/#`);
       await bridge.ready();
-      const talker = peer('pub', { domain: 87, count: 20, rate: 50, text: 'hello ' });
-      const last = 'ros/87/chatter {"data":"hello 20"}';
+      const talker = peer('pub', { domain, count: 20, rate: 50, text: 'hello ' });
+      const last = `ros/${domain}/chatter {"data":"hello 20"}`;
       await subscriber.until(() => subscriber.messages.includes(last));
-      const said = subscriber.messages.filter((line) => line.startsWith('ros/87/chatter '));
+      const said = subscriber.messages.filter((line) => line.startsWith(`ros/${domain}/chatter `));
       // The first may be said before the talker's match is known here; none is lost, doubled or out of order after it.
       const first = 21 - said.length;
       assert.deepEqual(
         said,
-        Array.from(said, (_, index) => `ros/87/chatter {"data":"hello ${first + index}"}`),
+        Array.from(said, (_, index) => `ros/${domain}/chatter {"data":"hello ${first + index}"}`),
       );
       await talker.stop();
     });
 
     for (const [short, type] of Object.entries(TYPES)) {
       it(`carries ${type} there and back unchanged`, async () => {
-        const there = route(88, { rosName: '/there', type, direction: 'ros-to-mqtt' });
-        const back = route(88, { rosName: '/back', type, direction: 'mqtt-to-ros' });
-        const bridge = await open({ domains: [88], routes: [there, back] });
-        const listener = peer('sub', { domain: 88, type: short, topic: 'rt/back', count: 0 });
-        const subscriber = await listen('ros/88/there');
+        const there = route(domain, { rosName: '/there', type, direction: 'ros-to-mqtt' });
+        const back = route(domain, { rosName: '/back', type, direction: 'mqtt-to-ros' });
+        const bridge = await open({ domains: [domain], routes: [there, back] });
+        const listener = peer('sub', { domain, type: short, topic: 'rt/back', count: 0 });
+        const subscriber = await listen(`ros/${domain}/there`);
         await listener.until(({ matched }) => matched === 1);
         await bridge.ready({ subscriptions: 1 }, 1);
-        peer('pub', { domain: 88, type: short, topic: 'rt/there', count: 0, rate: 20 });
+        peer('pub', { domain, type: short, topic: 'rt/there', count: 0, rate: 20 });
         await subscriber.until(() => subscriber.messages.length > 0);
-        const json = (subscriber.messages[0] ?? '').slice('ros/88/there '.length);
-        await say('ros/88/back', json);
+        const json = (subscriber.messages[0] ?? '').slice(`ros/${domain}/there `.length);
+        await say(`ros/${domain}/back`, json);
         await listener.until(({ messages }) => messages.length === 1);
         assert.deepEqual(listener.messages[0], JSON.parse(json));
       });
@@ -177,18 +182,18 @@ for (const [name, meet] of Object.entries(meetings)) {
 
     it('carries images of a megabyte there and back', async () => {
       const type = 'sensor_msgs/msg/Image';
-      const there = route(88, { rosName: '/there', type, direction: 'ros-to-mqtt' });
-      const back = route(88, { rosName: '/back', type, direction: 'mqtt-to-ros' });
-      const bridge = await open({ domains: [88], routes: [there, back] });
-      const listener = peer('sub', { domain: 88, type: 'image', topic: 'rt/back', count: 0 });
-      const subscriber = await listen('ros/88/there');
+      const there = route(domain, { rosName: '/there', type, direction: 'ros-to-mqtt' });
+      const back = route(domain, { rosName: '/back', type, direction: 'mqtt-to-ros' });
+      const bridge = await open({ domains: [domain], routes: [there, back] });
+      const listener = peer('sub', { domain, type: 'image', topic: 'rt/back', count: 0 });
+      const subscriber = await listen(`ros/${domain}/there`);
       await listener.until(({ matched }) => matched === 1);
       await bridge.ready({ subscriptions: 1 }, 1);
-      const talker = { domain: 88, type: 'image', size: 1_000_000, topic: 'rt/there', count: 0, rate: 5 };
+      const talker = { domain, type: 'image', size: 1_000_000, topic: 'rt/there', count: 0, rate: 5 };
       peer('pub', talker);
       await subscriber.until(() => subscriber.messages.length > 0);
-      const json = (subscriber.messages[0] ?? '').slice('ros/88/there '.length);
-      await say('ros/88/back', Buffer.from(json));
+      const json = (subscriber.messages[0] ?? '').slice(`ros/${domain}/there `.length);
+      await say(`ros/${domain}/back`, Buffer.from(json));
       await listener.until(({ messages }) => messages.length === 1);
       assert.deepEqual(listener.messages[0], {
         header: JSON.parse(json).header,
@@ -197,38 +202,39 @@ for (const [name, meet] of Object.entries(meetings)) {
     });
 
     it('keeps two domains apart, one of them under its alias', async () => {
+      const other = freshDomain();
       const bridge = await open({
-        domains: [89, 90],
-        aliases: { car: 90 },
-        routes: [route(89), route(90)],
+        domains: [domain, other],
+        aliases: { car: other },
+        routes: [route(domain), route(other)],
       });
-      const listeners = [89, 90].map((domain) => peer('sub', { domain, count: 0 }));
+      const listeners = [domain, other].map((id) => peer('sub', { domain: id, count: 0 }));
       for (const [index, listener] of listeners.entries()) {
         await listener.until(({ matched }) => matched === 1);
         await bridge.ready({ subscriptions: 1 }, index);
       }
       const subscriber = await listen('ros/#');
-      await say('ros/89/chatter', '{"data":"to 89"}');
+      await say(`ros/${domain}/chatter`, '{"data":"to the number"}');
       await say('ros/car/chatter', '{"data":"to the car"}');
       for (const listener of listeners) await listener.until(({ messages }) => messages.length === 1);
       assert.deepEqual(
         listeners.map(({ messages }) => messages),
-        [[{ data: 'to 89' }], [{ data: 'to the car' }]],
+        [[{ data: 'to the number' }], [{ data: 'to the car' }]],
       );
-      peer('pub', { domain: 90, count: 0, rate: 20, text: 'car' });
+      peer('pub', { domain: other, count: 0, rate: 20, text: 'car' });
       await subscriber.until(() =>
         subscriber.messages.some((line) => line.startsWith('ros/car/chatter {"data":"car')),
       );
       assert.equal(
-        subscriber.messages.some((line) => line.startsWith('ros/89/chatter {"data":"car')),
+        subscriber.messages.some((line) => line.startsWith(`ros/${domain}/chatter {"data":"car`)),
         false,
       );
     });
 
     it('counts what is lost on the way to it', async () => {
-      const bridge = await open({ domains: [92], routes: [route(92)] });
+      const bridge = await open({ domains: [domain], routes: [route(domain)] });
       const talker = new DdsPeer(program, 'pub', {
-        args: { domain: 92, rel: 'b', count: 100, rate: 500, idle: 0, timeout: 20 },
+        args: { domain, rel: 'b', count: 100, rate: 500, idle: 0, timeout: 20 },
         loss: 30,
       });
       running.push(() => talker.stop());
@@ -244,12 +250,12 @@ for (const [name, meet] of Object.entries(meetings)) {
     });
 
     it('hears a talker that was killed and started again', async () => {
-      await open({ domains: [91], routes: [route(91)] });
-      const subscriber = await listen('ros/91/chatter');
-      const first = peer('pub', { domain: 91, count: 0, rate: 20, text: 'first' });
+      await open({ domains: [domain], routes: [route(domain)] });
+      const subscriber = await listen(`ros/${domain}/chatter`);
+      const first = peer('pub', { domain, count: 0, rate: 20, text: 'first' });
       await subscriber.until(() => subscriber.messages.length > 0);
       await first.stop('SIGKILL');
-      peer('pub', { domain: 91, count: 0, rate: 20, text: 'second' });
+      peer('pub', { domain, count: 0, rate: 20, text: 'second' });
       await subscriber.until(() => subscriber.messages.some((line) => line.includes('second')));
     });
   });

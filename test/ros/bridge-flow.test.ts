@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { MessagePort, Worker } from 'node:worker_threads';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import { RosThread } from '../../src/ros/ros-thread';
+import { freshDomain } from '../rtps/test-domain';
 import { BEST_EFFORT, RELIABLE, RosPeer, route, TestBridge, Watch } from './bridge-fixture';
 
 describe('bridge between ROS and a flow', function () {
@@ -12,13 +13,17 @@ describe('bridge between ROS and a flow', function () {
     opened.push(made);
     return made;
   };
+  let domain: number;
+  beforeEach(() => {
+    domain = freshDomain();
+  });
   afterEach(async () => {
     for (const each of opened.splice(0)) await (each.close?.() ?? each.stop?.());
   });
 
   it('gives the flow what ROS publishes, with type, domain, stamp and sequence', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [60], routes: [route(60)] }));
-    const peer = keep(await RosPeer.start(60));
+    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
+    const peer = keep(await RosPeer.start(domain));
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1 });
     const before = Math.floor(Date.now() / 1000);
@@ -28,9 +33,9 @@ describe('bridge between ROS and a flow', function () {
     const [first, second] = bridge.messages;
     const { stamp, ...rest } = first ?? {};
     assert.deepEqual(rest, {
-      topic: 'ros/60/chatter',
+      topic: `ros/${domain}/chatter`,
       payload: { data: 'hello' },
-      domain: 60,
+      domain,
       rosName: '/chatter',
       rosType: 'std_msgs/msg/String',
       sequence: 1,
@@ -40,25 +45,25 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('publishes objects, JSON text and JSON bytes of the flow on the ROS topic', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [61], routes: [route(61)] }));
-    const peer = keep(await RosPeer.start(61));
+    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
+    const peer = keep(await RosPeer.start(domain));
     await peer.listen('/chatter');
     await bridge.ready({ subscriptions: 1 });
-    await bridge.handle.publish('ros/61/chatter', { data: 'object' });
-    await bridge.handle.publish('ros/61/chatter', '{"data":"text"}');
-    await bridge.handle.publish('ros/61/chatter', Buffer.from('{"data":"bytes"}'));
+    await bridge.handle.publish(`ros/${domain}/chatter`, { data: 'object' });
+    await bridge.handle.publish(`ros/${domain}/chatter`, '{"data":"text"}');
+    await bridge.handle.publish(`ros/${domain}/chatter`, Buffer.from('{"data":"bytes"}'));
     await peer.until(() => peer.heard.length === 3);
     assert.deepEqual(peer.heard, ['{"data":"object"}', '{"data":"text"}', '{"data":"bytes"}']);
     assert.equal(bridge.messages.length, 0);
   });
 
   it('does not hear its own publisher', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [62], routes: [route(62)] }));
-    const peer = keep(await RosPeer.start(62));
+    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
+    const peer = keep(await RosPeer.start(domain));
     await peer.listen('/chatter');
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1, subscriptions: 1 });
-    await bridge.handle.publish('ros/62/chatter', { data: 'from the flow' });
+    await bridge.handle.publish(`ros/${domain}/chatter`, { data: 'from the flow' });
     await peer.until(() => peer.heard.length === 1);
     publish({ data: 'from ROS' });
     await bridge.until(() => bridge.messages.length > 0);
@@ -69,26 +74,27 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('refuses what it cannot publish with the topic or the path and the reason, and goes on', async () => {
+    const other = freshDomain();
     const routes = [
-      route(63, { rosName: '/cmd_vel', type: 'geometry_msgs/msg/Twist' }),
-      route(63, { direction: 'ros-to-mqtt' }),
+      route(domain, { rosName: '/cmd_vel', type: 'geometry_msgs/msg/Twist' }),
+      route(domain, { direction: 'ros-to-mqtt' }),
     ];
-    const bridge = keep(await TestBridge.open(thread, { domains: [63], routes }));
+    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes }));
     const refused = (topic: string, payload: unknown, message: string) =>
       assert.rejects(bridge.handle.publish(topic, payload), { message });
     await refused(
-      'ros/63/cmd_vel',
+      `ros/${domain}/cmd_vel`,
       { angular: { z: 'fast' } },
       '/cmd_vel: payload angular.z: expected a number, got "fast"',
     );
     await refused(
-      'ros/63/cmd_vel',
+      `ros/${domain}/cmd_vel`,
       undefined,
       '/cmd_vel: payload expected an object (geometry_msgs/msg/Twist), got undefined',
     );
-    await refused('ros/63/chatter', {}, '/chatter: direction ros-to-mqtt takes no messages for ROS');
-    await refused('ros/63/nobody', {}, 'topic "ros/63/nobody": the bridge has no route for it');
-    await refused('ros/62/chatter', {}, 'topic "ros/62/chatter": the bridge has no route for it');
+    await refused(`ros/${domain}/chatter`, {}, '/chatter: direction ros-to-mqtt takes no messages for ROS');
+    await refused(`ros/${domain}/nobody`, {}, `topic "ros/${domain}/nobody": the bridge has no route for it`);
+    await refused(`ros/${other}/chatter`, {}, `topic "ros/${other}/chatter": the bridge has no route for it`);
     await refused('plant/chatter', {}, 'topic "plant/chatter" is not below the bridge\'s prefix "ros"');
     await refused(
       'ros/233/chatter',
@@ -96,56 +102,57 @@ describe('bridge between ROS and a flow', function () {
       'topic "ros/233/chatter": domain 233 is not an integer from 0 to 232',
     );
     await refused(
-      'ros/63/cmd_vel',
+      `ros/${domain}/cmd_vel`,
       { angular: () => 0 },
-      'topic "ros/63/cmd_vel": the payload cannot be a message: () => 0 could not be cloned.',
+      `topic "ros/${domain}/cmd_vel": the payload cannot be a message: () => 0 could not be cloned.`,
     );
-    await bridge.handle.publish('ros/63/cmd_vel', { angular: { z: 1 } });
+    await bridge.handle.publish(`ros/${domain}/cmd_vel`, { angular: { z: 1 } });
     assert.deepEqual(bridge.problems, []);
   });
 
   it('bridges two domains at once, one under its alias', async () => {
+    const other = freshDomain();
     const bridge = keep(
       await TestBridge.open(thread, {
-        domains: [64, 65],
-        aliases: { car: 65 },
-        routes: [route(64), route(65)],
+        domains: [domain, other],
+        aliases: { car: other },
+        routes: [route(domain), route(other)],
       }),
     );
-    for (const [domain, topic] of [
-      [64, 'ros/64/chatter'],
-      [65, 'ros/car/chatter'],
-    ] as const) {
-      const peer = keep(await RosPeer.start(domain));
+    for (const [index, [id, topic]] of [
+      [domain, `ros/${domain}/chatter`] as const,
+      [other, 'ros/car/chatter'] as const,
+    ].entries()) {
+      const peer = keep(await RosPeer.start(id));
       await peer.listen('/chatter');
       const { publish } = await peer.publisher('/chatter');
-      await bridge.ready({ publishers: 1, subscriptions: 1 }, domain - 64);
+      await bridge.ready({ publishers: 1, subscriptions: 1 }, index);
       publish({ data: topic });
-      await bridge.handle.publish(topic, { data: `to ${domain}` });
+      await bridge.handle.publish(topic, { data: `to ${id}` });
       await peer.until(() => peer.heard.length === 1);
-      assert.deepEqual(peer.heard, [`{"data":"to ${domain}"}`]);
+      assert.deepEqual(peer.heard, [`{"data":"to ${id}"}`]);
     }
     await bridge.until(() => bridge.messages.length === 2);
     assert.deepEqual(
       bridge.messages.map(({ topic, payload, domain }) => [topic, payload, domain]),
       [
-        ['ros/64/chatter', { data: 'ros/64/chatter' }, 64],
-        ['ros/car/chatter', { data: 'ros/car/chatter' }, 65],
+        [`ros/${domain}/chatter`, { data: `ros/${domain}/chatter` }, domain],
+        ['ros/car/chatter', { data: 'ros/car/chatter' }, other],
       ],
     );
-    await assert.rejects(bridge.handle.publish('ros/65/chatter', {}), {
-      message: 'topic "ros/65/chatter": domain 65 is spelled "car" here',
+    await assert.rejects(bridge.handle.publish(`ros/${other}/chatter`, {}), {
+      message: `topic "ros/${other}/chatter": domain ${other} is spelled "car" here`,
     });
   });
 
   it('announces the hash of its type, and reports a publisher whose type of that name has another', async () => {
-    const peer = keep(await RosPeer.start(108));
+    const peer = keep(await RosPeer.start(domain));
     const announced: string[] = [];
     peer.participant.on('endpoint', ({ kind, topic, userData }) => {
       if (topic === 'rt/chatter') announced.push(`${kind} ${userData}`);
       peer.changed();
     });
-    const bridge = keep(await TestBridge.open(thread, { domains: [108], routes: [route(108)] }));
+    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
     await peer.until(() => announced.length === 2);
     const hash = 'RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18';
     assert.deepEqual(announced.sort(), [`reader typehash=${hash};`, `writer typehash=${hash};`]);
@@ -168,10 +175,10 @@ describe('bridge between ROS and a flow', function () {
 
   it('reports a publisher of another type on the same name, found before or after the route', async () => {
     const problem = '/chatter: a publisher has the type std_msgs/msg/Int32, the route std_msgs/msg/String';
-    const peer = keep(await RosPeer.start(85));
+    const peer = keep(await RosPeer.start(domain));
     await peer.publisher('/chatter', 'std_msgs/msg/Int32', RELIABLE, 0);
     for (let bridges = 0; bridges < 2; bridges++) {
-      const bridge = keep(await TestBridge.open(thread, { domains: [85], routes: [route(85)] }));
+      const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
       await bridge.until(() => bridge.problems.length > 0);
       assert.equal(bridge.problems[0], problem);
       await bridge.until(() => bridge.route()?.problem === problem);
@@ -181,9 +188,9 @@ describe('bridge between ROS and a flow', function () {
   it('carries types that its settings define, which may be another version of a common one', async () => {
     const definitions = 'MSG: my_msgs/Spot\nfloat32 level\nsensor_msgs/Range range\n\tfloat32 range';
     const type = 'my_msgs/msg/Spot';
-    const routes = [route(109, { type })];
-    const bridge = keep(await TestBridge.open(thread, { domains: [109], routes, definitions }));
-    const peer = keep(await RosPeer.start(109));
+    const routes = [route(domain, { type })];
+    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes, definitions }));
+    const peer = keep(await RosPeer.start(domain));
     const samples: string[] = [];
     const dds = { topic: 'rt/chatter', type: 'my_msgs::msg::dds_::Spot_', qos: RELIABLE };
     const reader = peer.participant.createReader(dds, ({ payload }) => {
@@ -192,51 +199,54 @@ describe('bridge between ROS and a flow', function () {
     });
     await peer.until(() => reader.matchedCount === 1);
     await bridge.ready({ subscriptions: 1 });
-    await bridge.handle.publish('ros/109/chatter', { level: 0.5, range: { range: 2 } });
+    await bridge.handle.publish(`ros/${domain}/chatter`, { level: 0.5, range: { range: 2 } });
     await peer.until(() => samples.length === 1);
     assert.deepEqual(samples, ['000100000000003f00000040']);
   });
 
   it('refuses definitions that are wrong, with the line', async () => {
-    const routes = [route(109)];
+    const routes = [route(domain)];
     await assert.rejects(
-      TestBridge.open(thread, { domains: [109], routes, definitions: 'MSG: my_msgs/Spot\nfloat32' }),
+      TestBridge.open(thread, { domains: [domain], routes, definitions: 'MSG: my_msgs/Spot\nfloat32' }),
       { message: 'definitions:2: expected a type and a name like "float64 x", got "float32"' },
     );
   });
 
   it('refuses a route that cannot work, with the reason, and carries the others', async () => {
+    const other = freshDomain();
     const routes = [
-      route(66, { rosName: 'no_slash' }),
-      route(66, { rosName: '/imu', type: 'acme_msgs/msg/Unknown' }),
-      route(67),
-      route(66),
-      route(66),
+      route(domain, { rosName: 'no_slash' }),
+      route(domain, { rosName: '/imu', type: 'acme_msgs/msg/Unknown' }),
+      route(other),
+      route(domain),
+      route(domain),
     ];
-    const bridge = keep(await TestBridge.open(thread, { domains: [66], routes }));
+    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes }));
     await bridge.until(() => bridge.problems.length === 4);
     assert.deepEqual(bridge.problems, [
       'route 1 (no_slash): ROS name "no_slash" does not start with /',
       'route 2 (/imu): no definition of type acme_msgs/msg/Unknown; a robot that has it will be asked (ROS 2 Iron or later)',
-      'route 3 (/chatter): domain: expected 66, got 67',
-      'route 5 (/chatter): ROS name: expected one route for each topic of domain 66, got "/chatter"',
+      `route 3 (/chatter): domain: expected ${domain}, got ${other}`,
+      `route 5 (/chatter): ROS name: expected one route for each topic of domain ${domain}, got "/chatter"`,
     ]);
     await bridge.until(() => bridge.status !== undefined);
     assert.deepEqual(
       bridge.status?.routes.map(({ problem }) => problem),
       [...bridge.problems.slice(0, 3), undefined, bridge.problems[3]],
     );
-    const peer = keep(await RosPeer.start(66));
+    const peer = keep(await RosPeer.start(domain));
     await peer.listen('/chatter');
     await bridge.ready({ subscriptions: 1 }, 3);
-    await bridge.handle.publish('ros/66/chatter', { data: 'still' });
+    await bridge.handle.publish(`ros/${domain}/chatter`, { data: 'still' });
     await peer.until(() => peer.heard.length === 1);
-    await assert.rejects(bridge.handle.publish('ros/66/imu', {}), { message: bridge.problems[1] ?? '' });
+    await assert.rejects(bridge.handle.publish(`ros/${domain}/imu`, {}), {
+      message: bridge.problems[1] ?? '',
+    });
   });
 
   it('refuses settings with which nothing could work', async () => {
     const refused = (change: object, message: string | RegExp) =>
-      assert.rejects(TestBridge.open(thread, { domains: [60], routes: [], ...change }), {
+      assert.rejects(TestBridge.open(thread, { domains: [domain], routes: [], ...change }), {
         name: 'BridgeSettingsError',
         message,
       });
@@ -246,13 +256,13 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('takes the strongest QoS that matches every publisher, as they come and go', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [67], routes: [route(67)] }));
-    const sensor = keep(await RosPeer.start(67));
+    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
+    const sensor = keep(await RosPeer.start(domain));
     const { publish, writer } = await sensor.publisher('/chatter', undefined, BEST_EFFORT);
     await bridge.ready({ publishers: 1 });
     publish({ data: 'best effort' });
     await bridge.until(() => bridge.messages.length === 1);
-    const state = keep(await RosPeer.start(67));
+    const state = keep(await RosPeer.start(domain));
     const reliable = await state.publisher('/chatter', undefined, RELIABLE);
     await bridge.ready({ publishers: 2 });
     reliable.publish({ data: 'reliable' });
@@ -271,12 +281,12 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('hears once what a latched publisher said before', async () => {
-    const peer = keep(await RosPeer.start(97));
+    const peer = keep(await RosPeer.start(domain));
     const latched = { ...RELIABLE, durability: 'transient-local' } as const;
     const { publish } = await peer.publisher('/map', undefined, latched, 0);
     publish({ data: 'before' });
     const bridge = keep(
-      await TestBridge.open(thread, { domains: [97], routes: [route(97, { rosName: '/map' })] }),
+      await TestBridge.open(thread, { domains: [domain], routes: [route(domain, { rosName: '/map' })] }),
     );
     await bridge.until(() => bridge.messages.length > 0);
     publish({ data: 'now' });
@@ -288,25 +298,25 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('keeps samples in the worker while the flow does not want them', async () => {
-    const settings = { domains: [68], routes: [route(68)] };
+    const settings = { domains: [domain], routes: [route(domain)] };
     const bridge = keep(await TestBridge.open(thread, settings, { flowOutput: false }));
-    const peer = keep(await RosPeer.start(68));
+    const peer = keep(await RosPeer.start(domain));
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1 });
     publish({ data: 'unwanted' });
     await bridge.until(() => bridge.route()?.counts?.rosReceived === 1);
     bridge.handle.flowOutput = true;
-    await bridge.handle.publish('ros/68/chatter', {});
+    await bridge.handle.publish(`ros/${domain}/chatter`, {});
     publish({ data: 'wanted' });
     await bridge.until(() => bridge.messages.length > 0);
     assert.deepEqual(bridge.messages[0]?.payload, { data: 'wanted' });
   });
 
   it('is shared by several bridges, and one that closes leaves the other', async () => {
-    const settings = { domains: [69], routes: [route(69)] };
+    const settings = { domains: [domain], routes: [route(domain)] };
     const one = await TestBridge.open(thread, settings);
     const other = keep(await TestBridge.open(thread, settings));
-    const peer = keep(await RosPeer.start(69));
+    const peer = keep(await RosPeer.start(domain));
     const { publish } = await peer.publisher('/chatter', undefined, RELIABLE, 2);
     await one.ready({ publishers: 1 });
     await other.ready({ publishers: 1 });
@@ -315,25 +325,25 @@ describe('bridge between ROS and a flow', function () {
     publish({ data: 'both' });
     await one.until(() => one.messages.length === 1);
     await other.until(() => other.messages.length === 1);
-    await one.handle.publish('ros/69/chatter', { data: 'from one to the other' });
+    await one.handle.publish(`ros/${domain}/chatter`, { data: 'from one to the other' });
     await other.until(() => other.messages.length === 2);
     assert.deepEqual(other.messages[1]?.payload, { data: 'from one to the other' });
     assert.equal(one.messages.length, 1);
     await one.close();
     assert.deepEqual(one.states.at(-1), 'closed');
-    await assert.rejects(one.handle.publish('ros/69/chatter', {}), {
-      message: 'topic "ros/69/chatter": the bridge is closed',
+    await assert.rejects(one.handle.publish(`ros/${domain}/chatter`, {}), {
+      message: `topic "ros/${domain}/chatter": the bridge is closed`,
     });
     publish({ data: 'one' });
     await other.until(() => other.messages.length === 3);
   });
 
   it('can be closed and opened again', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [70], routes: [route(70)] }));
+    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
     await Promise.all([bridge.close(), bridge.close()]);
     await bridge.handle.open();
     await bridge.ready();
-    await bridge.handle.publish('ros/70/chatter', {});
+    await bridge.handle.publish(`ros/${domain}/chatter`, {});
   });
 
   it('tells once that the embedded broker cannot be had, and has it when it can', async () => {
@@ -351,7 +361,7 @@ describe('bridge between ROS and a flow', function () {
     await broker.start();
     keep({ stop: () => broker.stop() });
     const bridge = keep(
-      await TestBridge.open(thread, { domains: [70], routes: [route(70)], mqtt }, { brokerPort }),
+      await TestBridge.open(thread, { domains: [domain], routes: [route(domain)], mqtt }, { brokerPort }),
     );
     await attempts.until(() => asked === 2);
     assert.deepEqual(bridge.problems, ['embedded broker: not deployed']);
@@ -360,7 +370,7 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('can be closed before it is open', async () => {
-    const bridge = TestBridge.create(thread, { domains: [70], routes: [route(70)] });
+    const bridge = TestBridge.create(thread, { domains: [domain], routes: [route(domain)] });
     const opening = assert.rejects(bridge.handle.open(), {
       message: 'the bridge was closed before it was open',
     });
@@ -375,22 +385,22 @@ describe('bridge between ROS and a flow', function () {
     process.on('worker', note);
     try {
       const own = new RosThread();
-      const bridge = keep(await TestBridge.open(own, { domains: [71], routes: [route(71)] }));
-      const peer = keep(await RosPeer.start(71));
+      const bridge = keep(await TestBridge.open(own, { domains: [domain], routes: [route(domain)] }));
+      const peer = keep(await RosPeer.start(domain));
       await peer.listen('/chatter');
       await bridge.ready({ subscriptions: 1 });
       const exited = new Promise((resolve) => workers[0]?.on('exit', resolve));
       // Not a request: an exception that nobody in the worker expects.
       workers[0]?.postMessage(null);
-      const lost = bridge.handle.publish('ros/71/chatter', { data: 'lost' });
+      const lost = bridge.handle.publish(`ros/${domain}/chatter`, { data: 'lost' });
       await assert.rejects(lost, /^Error: the ROS worker ended: /);
       await exited;
-      await assert.rejects(bridge.handle.publish('ros/71/chatter', {}), {
-        message: 'topic "ros/71/chatter": the bridge is restarting',
+      await assert.rejects(bridge.handle.publish(`ros/${domain}/chatter`, {}), {
+        message: `topic "ros/${domain}/chatter": the bridge is restarting`,
       });
       assert.match(bridge.problems[0] ?? '', /^the ROS worker ended: Cannot read properties of null/);
       await bridge.ready({ subscriptions: 1 });
-      await bridge.handle.publish('ros/71/chatter', { data: 'again' });
+      await bridge.handle.publish(`ros/${domain}/chatter`, { data: 'again' });
       await peer.until(() => peer.heard.length === 1);
       assert.deepEqual(peer.heard, ['{"data":"again"}']);
       assert.deepEqual(bridge.states, ['opening', 'open', 'restarting', 'opening', 'open']);

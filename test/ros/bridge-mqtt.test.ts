@@ -6,6 +6,7 @@ import type { BridgeMqttSettings, BridgeSettings } from '../../src/ros/bridge-se
 import { RosThread } from '../../src/ros/ros-thread';
 import { Mosquitto } from '../client/mosquitto';
 import { connected, Inbox, settingsFor } from '../client/observed';
+import { freshDomain } from '../rtps/test-domain';
 import { BEST_EFFORT, RELIABLE, RosPeer, route, STRING, TestBridge } from './bridge-fixture';
 
 describe('bridge between ROS and mosquitto', function () {
@@ -23,7 +24,9 @@ describe('bridge between ROS and mosquitto', function () {
     mosquitto = await Mosquitto.start(this);
   });
   after(() => mosquitto?.stop());
+  let domain: number;
   beforeEach(async () => {
+    domain = freshDomain();
     client = keep(new Connection(settingsFor(mosquitto.url)));
     client.open();
     await connected(client);
@@ -49,9 +52,9 @@ describe('bridge between ROS and mosquitto', function () {
     });
 
   it('publishes what ROS says, with QoS and facts as MQTT 5 properties', async () => {
-    const bridge = await open({ id: 'b1', domains: [72], routes: [route(72)] });
-    const inbox = await Inbox.on(client, 'ros/72/chatter');
-    const peer = keep(await RosPeer.start(72));
+    const bridge = await open({ id: 'b1', domains: [domain], routes: [route(domain)] });
+    const inbox = await Inbox.on(client, `ros/${domain}/chatter`);
+    const peer = keep(await RosPeer.start(domain));
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1 });
     publish({ data: 'hello' });
@@ -72,9 +75,9 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('publishes what a best-effort publisher says at QoS 0', async () => {
-    const bridge = await open({ domains: [73], routes: [route(73, { direction: 'ros-to-mqtt' })] });
-    const inbox = await Inbox.on(client, 'ros/73/chatter');
-    const peer = keep(await RosPeer.start(73));
+    const bridge = await open({ domains: [domain], routes: [route(domain, { direction: 'ros-to-mqtt' })] });
+    const inbox = await Inbox.on(client, `ros/${domain}/chatter`);
+    const peer = keep(await RosPeer.start(domain));
     const { publish } = await peer.publisher('/chatter', STRING, BEST_EFFORT);
     await bridge.ready({ publishers: 1 });
     publish({ data: 'sensor' });
@@ -83,18 +86,18 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('carries both ways without an echo on either side', async () => {
-    const bridge = await open({ domains: [74], routes: [route(74)] });
-    const inbox = await Inbox.on(client, 'ros/74/chatter');
-    const peer = keep(await RosPeer.start(74));
+    const bridge = await open({ domains: [domain], routes: [route(domain)] });
+    const inbox = await Inbox.on(client, `ros/${domain}/chatter`);
+    const peer = keep(await RosPeer.start(domain));
     await peer.listen('/chatter');
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1, subscriptions: 1 });
-    await say('ros/74/chatter', '{"data":"from MQTT"}');
+    await say(`ros/${domain}/chatter`, '{"data":"from MQTT"}');
     await peer.until(() => peer.heard.length === 1);
     publish({ data: 'from ROS' });
     await inbox.until(({ messages }) => messages.length === 2);
     // What comes after both shows that nothing came between.
-    await say('ros/74/chatter', '{"data":"last"}');
+    await say(`ros/${domain}/chatter`, '{"data":"last"}');
     await peer.until(() => peer.heard.length === 2);
     await inbox.until(({ messages }) => messages.length === 3);
     const texts = ['{"data":"from MQTT"}', '{"data":"from ROS"}', '{"data":"last"}'];
@@ -113,31 +116,31 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('drops a message that bears its own ros-via, and counts it', async () => {
-    const bridge = await open({ id: 'b2', domains: [75], routes: [route(75)] });
-    const peer = keep(await RosPeer.start(75));
+    const bridge = await open({ id: 'b2', domains: [domain], routes: [route(domain)] });
+    const peer = keep(await RosPeer.start(domain));
     await peer.listen('/chatter');
     await bridge.ready({ subscriptions: 1 });
-    await say('ros/75/chatter', '{"data":"round"}', { 'ros-via': 'b2' });
-    await say('ros/75/chatter', '{"data":"new"}', { 'ros-via': 'b3' });
+    await say(`ros/${domain}/chatter`, '{"data":"round"}', { 'ros-via': 'b2' });
+    await say(`ros/${domain}/chatter`, '{"data":"new"}', { 'ros-via': 'b3' });
     await peer.until(() => peer.heard.length > 0);
     assert.deepEqual(peer.heard, ['{"data":"new"}']);
     await bridge.until(() => bridge.route()?.counts?.dropped.echo === 1);
   });
 
   it('reports a payload that is not of the type once each, counts it, and carries the next', async () => {
-    const routes = [route(76, { rosName: '/cmd_vel', type: 'geometry_msgs/msg/Twist' })];
-    const bridge = await open({ domains: [76], routes });
-    const peer = keep(await RosPeer.start(76));
+    const routes = [route(domain, { rosName: '/cmd_vel', type: 'geometry_msgs/msg/Twist' })];
+    const bridge = await open({ domains: [domain], routes });
+    const peer = keep(await RosPeer.start(domain));
     await peer.listen('/cmd_vel', 'geometry_msgs/msg/Twist');
     await bridge.ready({ subscriptions: 1 });
-    await say('ros/76/cmd_vel', '{"angular":{"z":"fast"}}');
-    await say('ros/76/cmd_vel', 'full speed');
+    await say(`ros/${domain}/cmd_vel`, '{"angular":{"z":"fast"}}');
+    await say(`ros/${domain}/cmd_vel`, 'full speed');
     await bridge.until(() => bridge.problems.length === 2);
     assert.equal(bridge.problems[0], '/cmd_vel: payload angular.z: expected a number, got "fast"');
     assert.match(bridge.problems[1] ?? '', /^\/cmd_vel: payload not valid JSON: /);
     await bridge.until(() => bridge.route()?.counts?.dropped.invalid === 2);
     assert.equal(bridge.route()?.problem, bridge.problems[1]);
-    await say('ros/76/cmd_vel', '{"angular":{"z":1.5}}');
+    await say(`ros/${domain}/cmd_vel`, '{"angular":{"z":1.5}}');
     await peer.until(() => peer.heard.length > 0);
     assert.match(peer.heard[0] ?? '', /"z":1.5/);
     await bridge.until(() => bridge.route()?.problem === undefined);
@@ -145,9 +148,9 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('tells a flood of bad payloads in few words', async () => {
-    const bridge = await open({ domains: [77], routes: [route(77)] });
+    const bridge = await open({ domains: [domain], routes: [route(domain)] });
     await bridge.ready();
-    for (let n = 0; n < 50; n++) await say('ros/77/chatter', `{"data":${n}}`);
+    for (let n = 0; n < 50; n++) await say(`ros/${domain}/chatter`, `{"data":${n}}`);
     const keptBack = () =>
       bridge.problems.map(
         (problem) => Number(/^(\d+) more problems in the same second$/.exec(problem)?.[1]) || 0,
@@ -160,34 +163,35 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('does not publish stored messages in ROS', async () => {
-    await client.publish('ros/78/chatter', '{"data":"stored"}', { qos: 1, retain: true });
+    await client.publish(`ros/${domain}/chatter`, '{"data":"stored"}', { qos: 1, retain: true });
     for (const protocolVersion of [5, 4] as const) {
       const direction = 'mqtt-to-ros';
       const bridge = await open({
         mqtt: mqtt({ protocolVersion }),
-        domains: [78],
-        routes: [route(78, { direction })],
+        domains: [domain],
+        routes: [route(domain, { direction })],
       });
-      const peer = keep(await RosPeer.start(78));
+      const peer = keep(await RosPeer.start(domain));
       await peer.listen('/chatter');
       await bridge.ready({ subscriptions: 1 });
-      await say('ros/78/chatter', '{"data":"live"}');
+      await say(`ros/${domain}/chatter`, '{"data":"live"}');
       await peer.until(() => peer.heard.length > 0);
       assert.deepEqual(peer.heard, ['{"data":"live"}']);
       await bridge.close();
       await peer.stop();
     }
-    await client.publish('ros/78/chatter', '', { qos: 1, retain: true });
+    await client.publish(`ros/${domain}/chatter`, '', { qos: 1, retain: true });
   });
 
   it('says online while it is connected, offline when it is closed', async () => {
+    const other = freshDomain();
     const inbox = await Inbox.on(client, 'ros/+/@bridge/b4');
-    const bridge = await open({ id: 'b4', domains: [79, 80], aliases: { car: 79 }, routes: [] });
+    const bridge = await open({ id: 'b4', domains: [domain, other], aliases: { car: domain }, routes: [] });
     await inbox.until(({ messages }) => messages.length === 1);
     await bridge.close();
     await inbox.until(({ messages }) => messages.length === 2);
     assert.deepEqual(inbox.texts, [
-      'ros/car/@bridge/b4={"state":"online","domains":[79,80]}',
+      `ros/car/@bridge/b4={"state":"online","domains":[${domain},${other}]}`,
       'ros/car/@bridge/b4={"state":"offline"}',
     ]);
     const stored = await Inbox.on(client, 'ros/car/@bridge/b4');
@@ -200,8 +204,10 @@ describe('bridge between ROS and mosquitto', function () {
     const note = (worker: Worker) => workers.push(worker);
     process.on('worker', note);
     const own = new RosThread();
-    const inbox = await Inbox.on(client, 'ros/81/@bridge/b5');
-    const bridge = keep(await TestBridge.open(own, { id: 'b5', mqtt: mqtt(), domains: [81], routes: [] }));
+    const inbox = await Inbox.on(client, `ros/${domain}/@bridge/b5`);
+    const bridge = keep(
+      await TestBridge.open(own, { id: 'b5', mqtt: mqtt(), domains: [domain], routes: [] }),
+    );
     process.off('worker', note);
     await inbox.until(({ messages }) => messages.length === 1);
     const worker = workers[0] as Worker;
@@ -220,10 +226,10 @@ describe('bridge between ROS and mosquitto', function () {
     const broker = keep(await Mosquitto.start(this));
     const bridge = await open({
       mqtt: mqtt({ target: { url: broker.url } }),
-      domains: [82],
-      routes: [route(82)],
+      domains: [domain],
+      routes: [route(domain)],
     });
-    const peer = keep(await RosPeer.start(82));
+    const peer = keep(await RosPeer.start(domain));
     await peer.listen('/chatter');
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1, subscriptions: 1 });
@@ -235,18 +241,18 @@ describe('bridge between ROS and mosquitto', function () {
     await bridge.ready({ publishers: 1, subscriptions: 1 });
     const listener = keep(new Connection(settingsFor(broker.url)));
     listener.open();
-    const inbox = await Inbox.on(listener, 'ros/82/chatter');
+    const inbox = await Inbox.on(listener, `ros/${domain}/chatter`);
     publish({ data: 'back' });
     await inbox.until(({ messages }) => messages.length === 1);
     assert.equal(String(inbox.messages[0]?.payload), '{"data":"back"}');
-    await listener.publish('ros/82/chatter', '{"data":"here too"}', { qos: 1, retain: false });
+    await listener.publish(`ros/${domain}/chatter`, '{"data":"here too"}', { qos: 1, retain: false });
     await peer.until(() => peer.heard.length === 1);
   });
 
   it('bounds what waits for the broker, and counts what it drops', async () => {
-    const bridge = await open({ domains: [83], routes: [route(83, { direction: 'ros-to-mqtt' })] });
-    const inbox = await Inbox.on(client, 'ros/83/chatter');
-    const peer = keep(await RosPeer.start(83));
+    const bridge = await open({ domains: [domain], routes: [route(domain, { direction: 'ros-to-mqtt' })] });
+    const inbox = await Inbox.on(client, `ros/${domain}/chatter`);
+    const peer = keep(await RosPeer.start(domain));
     const { publish } = await peer.publisher('/chatter', STRING, { ...RELIABLE, depth: 1200 });
     await bridge.ready({ publishers: 1 });
     mosquitto.suspend();
@@ -265,8 +271,8 @@ describe('bridge between ROS and mosquitto', function () {
     const broker = keep(await Mosquitto.start(this, [], { robot: 'secret' }));
     const bridge = await open({
       mqtt: mqtt({ target: { url: broker.url }, username: 'robot', password: 'wrong' }),
-      domains: [84],
-      routes: [route(84)],
+      domains: [domain],
+      routes: [route(domain)],
     });
     await bridge.until(() => bridge.status?.mqtt?.state === 'error');
     assert.match(bridge.status?.mqtt?.reason ?? '', /Not authorized|Bad user name/i);

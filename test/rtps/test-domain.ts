@@ -2,9 +2,9 @@ import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Their ports lie below those that the system gives out, and other tests use domains above. */
+/** Their ports lie below those that the system gives out. */
 const FIRST = 1;
-const LAST = 45;
+const LAST = 100;
 /** Domains that a process takes turns with, so that what a test leaves behind does not meet the next one. */
 const PER_PROCESS = 6;
 
