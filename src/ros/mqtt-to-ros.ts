@@ -1,3 +1,4 @@
+import { shown } from '../topic/topic-name';
 import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
 import { incompatibilityWords } from './incompatibility-words';
 import { MatchingPublisher } from './matching-publisher';
@@ -144,7 +145,8 @@ export class MqttToRos {
 
   /** Nobody waits for the outcome: a fault is reported, not thrown. */
   #receive({ payload, via, properties }: IncomingMessage, turn: Turn): void {
-    const { payloads, counts, context } = this.#parts;
+    const { payloads, counts, context, settings } = this.#parts;
+    const { type } = settings;
     counts.mqttReceived++;
     counts.mqttReceivedBytes += payload.length;
     const refusal = turn.refusal(via);
@@ -152,9 +154,16 @@ export class MqttToRos {
       countDrop(counts, refusal);
       return;
     }
+    const said = properties?.userProperties?.['ros-type'];
     try {
       this.#publish(
-        () => payloads.fromMqtt(payload, properties?.contentType),
+        () => {
+          if (said !== undefined && said !== type) {
+            const shownType = shown(String(said));
+            throw new Error(`a message is of the type ${shownType} by its ros-type, expected ${type}`);
+          }
+          return payloads.fromMqtt(payload, properties?.contentType);
+        },
         via.length === 0 ? this.#own : [...via, context.bridgeId],
         properties?.messageExpiryInterval,
       );

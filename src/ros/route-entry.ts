@@ -69,6 +69,8 @@ export class RouteEntry {
   #refusal: string | undefined;
   /** Says that others have several types under the name, while they have. */
   #ambiguity: string | undefined;
+  /** Says that a message has named another type than others have. */
+  #contradiction: string | undefined;
   #inquiry: TypeInquiry | undefined;
   #closed = false;
 
@@ -133,8 +135,12 @@ export class RouteEntry {
       this.#inquiry?.look(this.settings.rosName, this.settings.type);
       return;
     }
-    const { type, ambiguous } = this.#type.find();
+    const { type, ambiguous, contradiction } = this.#type.find();
     this.#ambiguity = this.#changed(this.#ambiguity, ambiguous && severalTypes(ambiguous));
+    this.#contradiction = this.#changed(
+      this.#contradiction,
+      contradiction && `a message has said that its type is ${contradiction}, which is not its type in ROS`,
+    );
     if (this.#type.isTold) this.#forgetMeta();
     if (type === undefined) return;
     if (type === this.#typed.type) this.#inquiry?.look(this.settings.rosName, type);

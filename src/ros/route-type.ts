@@ -4,10 +4,19 @@ import { messageTypeFault, type TypeTable } from './type-table';
 /** Largest `@meta` that is read, in bytes. */
 const MAX_META_BYTES = 64 * 1024;
 
+/** What is known of a type now. */
+export interface FoundType {
+  type?: string;
+  /** The several types that others have in ROS. */
+  ambiguous?: string[];
+  /** What a message has said of its type, where others have another one in ROS. */
+  contradiction?: string;
+}
+
 /**
- * Finds the type of a topic whose route does not name it: what a message says of itself (user property `ros-type`),
- * what others have in ROS under that name, what the stored `@meta` of the route says, and the bridge's type table, in
- * this order.
+ * Finds the type of a topic whose route does not name it: what others have in ROS under that name, what a message says
+ * of itself (user property `ros-type`), what the stored `@meta` of the route says, and the bridge's type table, in this
+ * order. Anybody at the broker may say something; what robots have is what can be carried.
  */
 export class RouteType {
   readonly #rosName: string;
@@ -48,20 +57,22 @@ export class RouteType {
   }
 
   /**
-   * The type by what is known now; none while nothing tells. Where others have several types under the name, which are
-   * `ambiguous` then, what was found before stays, and otherwise none is guessed.
+   * The type by what is known now; none while nothing tells. Of several that others have under the name a message may
+   * say which it is; otherwise what was found before stays, and none is guessed.
    */
-  find(): { type?: string; ambiguous?: string[] } {
+  find(): FoundType {
     const types = new Set<string>();
     for (const { rosName, type } of this.#domain.endpoints()) if (rosName === this.#rosName) types.add(type);
     if (types.size === 1) [this.#discovered] = types;
-    if (this.#said !== undefined) this.#found = this.#said;
-    else if (types.size <= 1) {
-      this.#found = this.#discovered ?? this.#described ?? this.#table.typeOf(this.#rosName);
-    }
+    const said = this.#said;
+    const isOneOfThem = said !== undefined && types.has(said);
+    if (types.size <= 1) {
+      this.#found = this.#discovered ?? said ?? this.#described ?? this.#table.typeOf(this.#rosName);
+    } else if (isOneOfThem) this.#found = said;
     return {
       ...(this.#found !== undefined && { type: this.#found }),
-      ...(types.size > 1 && { ambiguous: [...types].sort() }),
+      ...(types.size > 1 && !isOneOfThem && { ambiguous: [...types].sort() }),
+      ...(said !== undefined && types.size > 0 && !isOneOfThem && { contradiction: said }),
     };
   }
 }

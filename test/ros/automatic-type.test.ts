@@ -56,6 +56,40 @@ describe('the type of a route that names none', function () {
     assert.equal(bridge.route()?.type, INT);
   });
 
+  it('is that of others in ROS, whatever a message has said, and what is said wrongly is told and not carried', async () => {
+    const bridge = await open();
+    await bridge.ready();
+    await bridges.say(topic(), '{"data":"forged"}', { 'ros-type': STRING });
+    await bridge.until(() => bridge.route()?.counts?.rosPublished === 1);
+    const peer = await bridges.peer();
+    await peer.listen('/chatter', INT);
+    await bridge.ready({ subscriptions: 1 });
+    assert.equal(bridge.route()?.type, INT);
+    const contradiction = `route 1 (/chatter): a message has said that its type is ${STRING}, which is not its type in ROS`;
+    await bridges.say(topic(), '{"data":"again"}', { 'ros-type': STRING });
+    await bridges.say(topic(), '{"data":4}', { 'ros-type': INT });
+    await peer.until(() => peer.heard.length > 0);
+    assert.deepEqual(peer.heard, ['{"data":4}']);
+    assert.ok(bridge.problems.includes(contradiction));
+    assert.ok(
+      bridge.problems.includes(
+        `/chatter: a message is of the type ${STRING} by its ros-type, expected ${INT}`,
+      ),
+    );
+    await bridge.until(() => bridge.route()?.counts?.dropped.invalid === 1);
+  });
+
+  it('is the one of several in ROS that a message names', async () => {
+    const [one, other] = [await bridges.peer(), await bridges.peer()];
+    await one.publisher('/chatter', STRING, RELIABLE, 0);
+    await other.publisher('/chatter', INT, RELIABLE, 0);
+    const bridge = await open();
+    await bridge.until(() => bridge.route()?.problem !== undefined && bridge.route()?.subscribed === true);
+    await bridges.say(topic(), '{"data":6}', { 'ros-type': INT });
+    await typed(bridge, INT);
+    await bridge.until(() => !bridge.route()?.problem?.includes('several types'));
+  });
+
   it('is what the stored description says', async () => {
     await bridges.say(`${topic()}/@meta`, JSON.stringify({ type: INT }), undefined, true);
     const bridge = await open();
