@@ -1,0 +1,198 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { ApiError } from './api-error';
+import { DEFAULT_LIMITS, type GatewayLimits, type GatewaySettings } from './gateway-settings';
+import { healthOperations } from './health';
+import { openApiDocument } from './openapi-document';
+import { type Operation, operation, type Permission } from './operation';
+import { readJsonBody } from './request-body';
+import { RequestGuard } from './request-guard';
+import { checkValue, Router, readQuery } from './router';
+
+export type {
+  GatewayLimits,
+  GatewaySettings,
+  GatewaySources,
+  KnownBridge,
+  KnownConnection,
+  KnownEmbeddedBroker,
+} from './gateway-settings';
+
+/**
+ * The HTTP and WebSocket API over brokers, their messages and ROS. It listens nowhere itself: `GatewayServer` gives it a
+ * port of its own, and Node-RED passes on what comes below a path of its admin pages.
+ */
+export class Gateway {
+  readonly #settings: GatewaySettings;
+  readonly #limits: GatewayLimits;
+  readonly #guard: RequestGuard;
+  readonly #operations: readonly Operation[];
+  readonly #router: Router;
+  #calls = 0;
+
+  constructor(settings: GatewaySettings) {
+    this.#settings = settings;
+    this.#limits = { ...DEFAULT_LIMITS, ...settings.limits };
+    this.#guard = new RequestGuard(settings.guard ?? {});
+    const { version, sources = {} } = settings;
+    this.#operations = [...healthOperations(version, sources), this.#documentOperation()];
+    this.#router = new Router(this.#operations);
+  }
+
+  /** Whether callers have to show a token. */
+  get hasToken(): boolean {
+    return this.#guard.hasToken;
+  }
+
+  /** What a caller needs for a request: `read` also for one that there is not. */
+  permissionFor({ method = 'GET', url = '/' }: IncomingMessage): Permission {
+    try {
+      return this.#router.find(method, pathOf(url)).operation.permission;
+    } catch {
+      return 'read';
+    }
+  }
+
+  /**
+   * Answers a request; never throws and never rejects.
+   * @param request its URL begins behind the mount path
+   * @param body what a body parser before this has made of the body, if there was one
+   */
+  async handle(request: IncomingMessage, response: ServerResponse, body?: unknown): Promise<void> {
+    response.on('error', () => {});
+    this.#calls++;
+    try {
+      await this.#answer(request, response, body);
+    } catch (error) {
+      this.refuse(request, response, error);
+    } finally {
+      this.#calls--;
+    }
+  }
+
+  /** Answers a request that somebody else could not read, such as a body parser. */
+  refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const fault = faultOf(error);
+    if (response.headersSent) return void response.destroy();
+    if (fault.code === 'unauthorized') response.setHeader('WWW-Authenticate', 'Bearer');
+    if (fault.code === 'method_not_allowed') {
+      response.setHeader('Allow', this.#router.methods(pathOf(request.url ?? '/')).join(', '));
+    }
+    // What is left of a body that nobody reads would be taken for the next request.
+    if (!request.complete) response.setHeader('Connection', 'close');
+    send(response, fault.status, JSON.stringify(fault.body));
+  }
+
+  /**
+   * Takes a request to upgrade to a WebSocket, if it is for this gateway.
+   * @param request its URL is whole, with the mount path
+   * @returns whether it was, and has been answered
+   */
+  upgrade(request: IncomingMessage, socket: Duplex, _head: Buffer): boolean {
+    const { path = '' } = this.#settings;
+    if (!(request.url ?? '').startsWith(`${path}/`)) return false;
+    socket.on('error', () => {});
+    const fault = new ApiError('not_found', 'there is no WebSocket at this path');
+    const body = JSON.stringify(fault.body);
+    socket.end(
+      `HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+    return true;
+  }
+
+  /** Ends what callers have made: WebSockets, subscriptions and the connections to brokers that they have added. */
+  async close(): Promise<void> {}
+
+  async #answer(request: IncomingMessage, response: ServerResponse, body: unknown): Promise<void> {
+    this.#guard.checkSite(request);
+    if (this.#allowSite(request, response)) return;
+    this.#guard.authorise(request);
+    if (this.#calls > this.#limits.calls) {
+      throw new ApiError('limit_reached', `${this.#limits.calls} calls are being answered, try again`);
+    }
+    const { method = 'GET', url = '/' } = request;
+    const { operation: found, path } = this.#router.find(method, pathOf(url));
+    const query = readQuery(new URLSearchParams(queryOf(url)), found.query);
+    const value = await this.#bodyOf(found, request, body);
+    const answer = await found.run({ path, query, body: value });
+    const { status, contentType = 'application/json' } = found.answer;
+    if (status === 204) response.writeHead(204, HEADERS).end();
+    else send(response, status, typeof answer === 'string' ? answer : JSON.stringify(answer), contentType);
+  }
+
+  /** Tells a browser that the page of another origin may call. Returns whether it has only asked for that. */
+  #allowSite({ method, url, headers }: IncomingMessage, response: ServerResponse): boolean {
+    const { origin } = headers;
+    if (origin === undefined || !this.#guard.isAllowedOrigin(origin)) return false;
+    response.setHeader('Access-Control-Allow-Origin', origin);
+    response.setHeader('Vary', 'Origin');
+    if (method !== 'OPTIONS') return false;
+    response.setHeader('Access-Control-Allow-Methods', this.#router.methods(pathOf(url ?? '/')).join(', '));
+    response.setHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type');
+    response.writeHead(204).end();
+    return true;
+  }
+
+  /** Forms of other sites can post, but not this content type. */
+  async #bodyOf({ method, body: schema }: Operation, request: IncomingMessage, parsed: unknown) {
+    if (method !== 'POST' && method !== 'PATCH') return undefined;
+    const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+    if (type !== 'application/json') {
+      throw new ApiError('unsupported_media_type', 'expected "Content-Type: application/json"');
+    }
+    const body = parsed ?? (await readJsonBody(request, this.#limits.bodyBytes));
+    if (schema === undefined) return undefined;
+    checkValue(schema, body ?? {});
+    return body ?? {};
+  }
+
+  #documentOperation(): Operation {
+    let text: string | undefined;
+    return operation({
+      method: 'GET',
+      path: '/openapi.json',
+      operationId: 'getDocument',
+      summary: 'This description of the API, an OpenAPI 3.1 document',
+      permission: 'read',
+      answer: { status: 200, description: 'The document', schema: { type: 'object' } },
+      run: () => {
+        const { version, path } = this.#settings;
+        text ??= JSON.stringify(
+          openApiDocument(this.#operations, { version, path: path || '/', schemas: {} }),
+        );
+        return text;
+      },
+    });
+  }
+}
+
+const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
+
+function send(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  contentType = 'application/json',
+): void {
+  response.writeHead(status, {
+    ...HEADERS,
+    'Content-Type': contentType,
+    'Content-Length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
+function faultOf(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const { status, message } = error as { status?: unknown; message?: string };
+  // Of a body parser: what it says is about the body.
+  if (status === 413) return new ApiError('payload_too_large', 'the body is too long');
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new ApiError('invalid_request', `the body cannot be read: ${message}`);
+  }
+  return new ApiError('internal', `this is a fault of the gateway: ${message}`);
+}
+
+const pathOf = (url: string): string => url.split('?', 1)[0] as string;
+
+const queryOf = (url: string): string => (url.includes('?') ? url.slice(url.indexOf('?') + 1) : '');

@@ -1,0 +1,55 @@
+import type { IncomingMessage } from 'node:http';
+import { ApiError } from './api-error';
+
+/** How long a body may take to come, ms. */
+const BODY_TIMEOUT = 10_000;
+
+/**
+ * Reads the body of a request as JSON; `undefined` when it is empty.
+ * @param limit bytes
+ * @throws ApiError it is too long, too slow or no JSON
+ */
+export async function readJsonBody(request: IncomingMessage, limit: number): Promise<unknown> {
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  const text = await readText(request, limit);
+  if (text.trim() === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ApiError('invalid_request', `the body is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function readText(request: IncomingMessage, limit: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => end(new ApiError('request_timeout', `the body did not come within ${BODY_TIMEOUT / 1000} s`)),
+      BODY_TIMEOUT,
+    );
+    const end = (error?: Error) => {
+      clearTimeout(timer);
+      request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
+      request.pause();
+      if (error !== undefined) return reject(error);
+      try {
+        resolve(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
+      } catch {
+        reject(new ApiError('invalid_request', 'the body is not UTF-8'));
+      }
+    };
+    const onData = (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > limit) end(tooLarge(limit));
+      else chunks.push(chunk);
+    };
+    const onEnd = () => end();
+    const onGone = () => end(new ApiError('invalid_request', 'the request was cut off'));
+    request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
+  });
+}
+
+function tooLarge(limit: number): ApiError {
+  return new ApiError('payload_too_large', `the body has more than ${limit} bytes`);
+}
