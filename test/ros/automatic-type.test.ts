@@ -12,7 +12,7 @@ describe('the type of a route that names none', function () {
   const automatic = (direction: 'ros-to-mqtt' | 'mqtt-to-ros' | 'both' = 'both') =>
     route(bridges.domain, { type: '', direction });
   const open = (change: Partial<BridgeSettings> = {}) =>
-    bridges.open({ routes: [automatic()], meta: false, ...change });
+    bridges.open({ mqtt: bridges.mqtt(), routes: [automatic()], meta: false, ...change });
   const topic = () => `ros/${bridges.domain}/chatter`;
   const typed = (bridge: TestBridge, type: string) => bridge.until(() => bridge.route()?.type === type);
 

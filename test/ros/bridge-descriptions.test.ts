@@ -16,6 +16,7 @@ describe('what a bridge stores at the broker', function () {
   it('describes each route from ROS, once and when it changes, and leaves that when it ends', async () => {
     const { domain } = bridges;
     const bridge = await bridges.open({
+      mqtt: bridges.mqtt(),
       routes: [
         route(domain, { type: '' }),
         route(domain, { rosName: '/cmd', direction: 'mqtt-to-ros' }),
@@ -47,7 +48,7 @@ describe('what a bridge stores at the broker', function () {
 
   it('takes the description of a route away with the route', async () => {
     const patterns = [{ action: 'allow', pattern: '/**', direction: 'ros-to-mqtt' } as const];
-    await bridges.open({ routes: [], patterns, idleTimeout: 200 });
+    await bridges.open({ mqtt: bridges.mqtt(), routes: [], patterns, idleTimeout: 200 });
     const inbox = await stored('chatter/@meta');
     const peer = await bridges.peer();
     const { writer } = await peer.publisher('/chatter');
@@ -58,7 +59,7 @@ describe('what a bridge stores at the broker', function () {
   });
 
   it('tells what there is in a domain, when it changes', async () => {
-    await bridges.open({ routes: [] });
+    await bridges.open({ mqtt: bridges.mqtt(), routes: [] });
     const inbox = await stored('@graph');
     await inbox.until(({ messages }) => messages.length === 1);
     assert.deepEqual(last(inbox), { nodes: [], topics: [], services: [], actions: [] });
@@ -73,7 +74,12 @@ describe('what a bridge stores at the broker', function () {
   });
 
   it('is nothing where it is not wanted', async () => {
-    const bridge = await bridges.open({ routes: [route(bridges.domain)], meta: false, graph: false });
+    const bridge = await bridges.open({
+      mqtt: bridges.mqtt(),
+      routes: [route(bridges.domain)],
+      meta: false,
+      graph: false,
+    });
     const inbox = await stored('#');
     await bridge.ready();
     const peer = await bridges.peer();

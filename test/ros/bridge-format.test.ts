@@ -5,29 +5,29 @@ import { MessageCodec } from '../../src/ros/message-codec';
 import type { PayloadFormat } from '../../src/ros/payload-format';
 import { Inbox } from '../client/observed';
 import { RELIABLE, STRING } from './bridge-fixture';
-import { MosquittoSite } from './mosquitto-site';
+import { MqttBridges } from './mqtt-bridges';
 
 const IMU = 'sensor_msgs/msg/Imu';
 
 describe('payload format of a route', function () {
   this.timeout(20_000);
-  const site = new MosquittoSite();
+  const bridges = MqttBridges.forSuite();
   const codec = MessageCodec.for(InterfaceLibrary.bundled(), IMU);
   const imu = codec.encode({ header: { frame_id: 'imu' }, angular_velocity: { z: 0.5 } });
   /** A bridge with one route, and a ROS program on both sides of its topic. */
   const bridged = async (format: PayloadFormat, change: Partial<TopicRouteSettings> = {}) => {
     const { rosName = '/chatter', type = STRING } = change;
-    const { bridge, peer, topic } = await site.bridged({ ...change, format });
+    const { bridge, peer, topic } = await bridges.bridged({ ...change, format });
     await peer.listen(rosName, type);
     const { writer, publish } = await peer.publisher(rosName, type, RELIABLE);
     await bridge.ready({ publishers: 1, subscriptions: 1 });
     const say = (payload: string | Buffer, contentType?: string) =>
-      site.client.publish(topic, payload, {
+      bridges.client.publish(topic, payload, {
         qos: 1,
         retain: false,
         ...(contentType !== undefined && { properties: { contentType } }),
       });
-    return { bridge, peer, writer, publish, topic, say, inbox: await Inbox.on(site.client, topic) };
+    return { bridge, peer, writer, publish, topic, say, inbox: await Inbox.on(bridges.client, topic) };
   };
 
   it('carries CDR untouched, and says that it is CDR', async () => {

@@ -2,59 +2,24 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { Connection } from '../../src/client/connection';
-import type { BridgeMqttSettings, BridgeSettings } from '../../src/ros/bridge-settings';
+import type { BridgeSettings } from '../../src/ros/bridge-settings';
 import { RosThread } from '../../src/ros/ros-thread';
 import { Mosquitto } from '../client/mosquitto';
-import { connected, Inbox, settingsFor } from '../client/observed';
+import { Inbox, settingsFor } from '../client/observed';
 import { freshDomain } from '../rtps/test-domain';
-import { BEST_EFFORT, RELIABLE, RosPeer, route, STRING, TestBridge } from './bridge-fixture';
+import { BEST_EFFORT, RELIABLE, route, STRING, TestBridge } from './bridge-fixture';
+import { MqttBridges } from './mqtt-bridges';
 
 describe('bridge between ROS and mosquitto', function () {
   this.timeout(20_000);
-  const thread = new RosThread();
-  const opened: Array<{ close?: () => Promise<void>; stop?: () => Promise<void> }> = [];
-  const keep = <T extends (typeof opened)[number]>(made: T): T => {
-    opened.push(made);
-    return made;
-  };
-  let mosquitto: Mosquitto;
-  let client: Connection;
-
-  before(async function () {
-    mosquitto = await Mosquitto.start(this);
-  });
-  after(() => mosquitto?.stop());
-  let domain: number;
-  beforeEach(async () => {
-    domain = freshDomain();
-    client = keep(new Connection(settingsFor(mosquitto.url)));
-    client.open();
-    await connected(client);
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0).reverse()) await (each.close?.() ?? each.stop?.());
-  });
-
-  const mqtt = (change: Partial<BridgeMqttSettings> = {}): BridgeMqttSettings => ({
-    target: { url: mosquitto.url },
-    protocolVersion: 5,
-    clientId: `bridge-${Math.random().toString(36).slice(2, 10)}`,
-    keepAlive: 60,
-    ...change,
-  });
-  const open = async (change: Partial<BridgeSettings> & Pick<BridgeSettings, 'domains' | 'routes'>) =>
-    keep(await TestBridge.open(thread, { mqtt: mqtt(), ...change }));
-  const say = (topic: string, payload: string, userProperties?: Record<string, string>) =>
-    client.publish(topic, payload, {
-      qos: 1,
-      retain: false,
-      ...(userProperties && { properties: { userProperties } }),
-    });
+  const bridges = MqttBridges.forSuite();
+  const open = (settings: Partial<BridgeSettings> & Pick<BridgeSettings, 'routes'>) =>
+    bridges.open({ mqtt: bridges.mqtt(), ...settings });
 
   it('publishes what ROS says, with QoS and facts as MQTT 5 properties', async () => {
-    const bridge = await open({ id: 'b1', domains: [domain], routes: [route(domain)] });
-    const inbox = await Inbox.on(client, `ros/${domain}/chatter`);
-    const peer = keep(await RosPeer.start(domain));
+    const bridge = await open({ id: 'b1', routes: [route(bridges.domain)] });
+    const inbox = await Inbox.on(bridges.client, `ros/${bridges.domain}/chatter`);
+    const peer = await bridges.peer();
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1 });
     publish({ data: 'hello' });
@@ -75,9 +40,9 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('publishes what a best-effort publisher says at QoS 0', async () => {
-    const bridge = await open({ domains: [domain], routes: [route(domain, { direction: 'ros-to-mqtt' })] });
-    const inbox = await Inbox.on(client, `ros/${domain}/chatter`);
-    const peer = keep(await RosPeer.start(domain));
+    const bridge = await open({ routes: [route(bridges.domain, { direction: 'ros-to-mqtt' })] });
+    const inbox = await Inbox.on(bridges.client, `ros/${bridges.domain}/chatter`);
+    const peer = await bridges.peer();
     const { publish } = await peer.publisher('/chatter', STRING, BEST_EFFORT);
     await bridge.ready({ publishers: 1 });
     publish({ data: 'sensor' });
@@ -86,18 +51,18 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('carries both ways without an echo on either side', async () => {
-    const bridge = await open({ domains: [domain], routes: [route(domain)] });
-    const inbox = await Inbox.on(client, `ros/${domain}/chatter`);
-    const peer = keep(await RosPeer.start(domain));
+    const bridge = await open({ routes: [route(bridges.domain)] });
+    const inbox = await Inbox.on(bridges.client, `ros/${bridges.domain}/chatter`);
+    const peer = await bridges.peer();
     await peer.listen('/chatter');
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1, subscriptions: 1 });
-    await say(`ros/${domain}/chatter`, '{"data":"from MQTT"}');
+    await bridges.say(`ros/${bridges.domain}/chatter`, '{"data":"from MQTT"}');
     await peer.until(() => peer.heard.length === 1);
     publish({ data: 'from ROS' });
     await inbox.until(({ messages }) => messages.length === 2);
     // What comes after both shows that nothing came between.
-    await say(`ros/${domain}/chatter`, '{"data":"last"}');
+    await bridges.say(`ros/${bridges.domain}/chatter`, '{"data":"last"}');
     await peer.until(() => peer.heard.length === 2);
     await inbox.until(({ messages }) => messages.length === 3);
     const texts = ['{"data":"from MQTT"}', '{"data":"from ROS"}', '{"data":"last"}'];
@@ -116,31 +81,31 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('drops a message that bears its own ros-via, and counts it', async () => {
-    const bridge = await open({ id: 'b2', domains: [domain], routes: [route(domain)] });
-    const peer = keep(await RosPeer.start(domain));
+    const bridge = await open({ id: 'b2', routes: [route(bridges.domain)] });
+    const peer = await bridges.peer();
     await peer.listen('/chatter');
     await bridge.ready({ subscriptions: 1 });
-    await say(`ros/${domain}/chatter`, '{"data":"round"}', { 'ros-via': 'b2' });
-    await say(`ros/${domain}/chatter`, '{"data":"new"}', { 'ros-via': 'b3' });
+    await bridges.say(`ros/${bridges.domain}/chatter`, '{"data":"round"}', { 'ros-via': 'b2' });
+    await bridges.say(`ros/${bridges.domain}/chatter`, '{"data":"new"}', { 'ros-via': 'b3' });
     await peer.until(() => peer.heard.length > 0);
     assert.deepEqual(peer.heard, ['{"data":"new"}']);
     await bridge.until(() => bridge.route()?.counts?.dropped.echo === 1);
   });
 
   it('reports a payload that is not of the type once each, counts it, and carries the next', async () => {
-    const routes = [route(domain, { rosName: '/cmd_vel', type: 'geometry_msgs/msg/Twist' })];
-    const bridge = await open({ domains: [domain], routes });
-    const peer = keep(await RosPeer.start(domain));
+    const routes = [route(bridges.domain, { rosName: '/cmd_vel', type: 'geometry_msgs/msg/Twist' })];
+    const bridge = await open({ routes });
+    const peer = await bridges.peer();
     await peer.listen('/cmd_vel', 'geometry_msgs/msg/Twist');
     await bridge.ready({ subscriptions: 1 });
-    await say(`ros/${domain}/cmd_vel`, '{"angular":{"z":"fast"}}');
-    await say(`ros/${domain}/cmd_vel`, 'full speed');
+    await bridges.say(`ros/${bridges.domain}/cmd_vel`, '{"angular":{"z":"fast"}}');
+    await bridges.say(`ros/${bridges.domain}/cmd_vel`, 'full speed');
     await bridge.until(() => bridge.problems.length === 2);
     assert.equal(bridge.problems[0], '/cmd_vel: payload angular.z: expected a number, got "fast"');
     assert.match(bridge.problems[1] ?? '', /^\/cmd_vel: payload not valid JSON: /);
     await bridge.until(() => bridge.route()?.counts?.dropped.invalid === 2);
     assert.equal(bridge.route()?.problem, bridge.problems[1]);
-    await say(`ros/${domain}/cmd_vel`, '{"angular":{"z":1.5}}');
+    await bridges.say(`ros/${bridges.domain}/cmd_vel`, '{"angular":{"z":1.5}}');
     await peer.until(() => peer.heard.length > 0);
     assert.match(peer.heard[0] ?? '', /"z":1.5/);
     await bridge.until(() => bridge.route()?.problem === undefined);
@@ -148,9 +113,9 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('tells a flood of bad payloads in few words', async () => {
-    const bridge = await open({ domains: [domain], routes: [route(domain)] });
+    const bridge = await open({ routes: [route(bridges.domain)] });
     await bridge.ready();
-    for (let n = 0; n < 50; n++) await say(`ros/${domain}/chatter`, `{"data":${n}}`);
+    for (let n = 0; n < 50; n++) await bridges.say(`ros/${bridges.domain}/chatter`, `{"data":${n}}`);
     const keptBack = () =>
       bridge.problems.map(
         (problem) => Number(/^(\d+) more problems in the same second$/.exec(problem)?.[1]) || 0,
@@ -163,38 +128,45 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('does not publish stored messages in ROS', async () => {
-    await client.publish(`ros/${domain}/chatter`, '{"data":"stored"}', { qos: 1, retain: true });
+    await bridges.client.publish(`ros/${bridges.domain}/chatter`, '{"data":"stored"}', {
+      qos: 1,
+      retain: true,
+    });
     for (const protocolVersion of [5, 4] as const) {
       const direction = 'mqtt-to-ros';
       const bridge = await open({
-        mqtt: mqtt({ protocolVersion }),
-        domains: [domain],
-        routes: [route(domain, { direction })],
+        mqtt: bridges.mqtt({ protocolVersion }),
+        routes: [route(bridges.domain, { direction })],
       });
-      const peer = keep(await RosPeer.start(domain));
+      const peer = await bridges.peer();
       await peer.listen('/chatter');
       await bridge.ready({ subscriptions: 1 });
-      await say(`ros/${domain}/chatter`, '{"data":"live"}');
+      await bridges.say(`ros/${bridges.domain}/chatter`, '{"data":"live"}');
       await peer.until(() => peer.heard.length > 0);
       assert.deepEqual(peer.heard, ['{"data":"live"}']);
       await bridge.close();
       await peer.stop();
     }
-    await client.publish(`ros/${domain}/chatter`, '', { qos: 1, retain: true });
+    await bridges.client.publish(`ros/${bridges.domain}/chatter`, '', { qos: 1, retain: true });
   });
 
   it('says online while it is connected, offline when it is closed', async () => {
     const other = freshDomain();
-    const inbox = await Inbox.on(client, 'ros/+/@bridge/b4');
-    const bridge = await open({ id: 'b4', domains: [domain, other], aliases: { car: domain }, routes: [] });
+    const inbox = await Inbox.on(bridges.client, 'ros/+/@bridge/b4');
+    const bridge = await open({
+      id: 'b4',
+      domains: [bridges.domain, other],
+      aliases: { car: bridges.domain },
+      routes: [],
+    });
     await inbox.until(({ messages }) => messages.length === 1);
     await bridge.close();
     await inbox.until(({ messages }) => messages.length === 2);
     assert.deepEqual(inbox.texts, [
-      `ros/car/@bridge/b4={"state":"online","domains":[${domain},${other}]}`,
+      `ros/car/@bridge/b4={"state":"online","domains":[${bridges.domain},${other}]}`,
       'ros/car/@bridge/b4={"state":"offline"}',
     ]);
-    const stored = await Inbox.on(client, 'ros/car/@bridge/b4');
+    const stored = await Inbox.on(bridges.client, 'ros/car/@bridge/b4');
     await stored.until(({ messages }) => messages.length === 1);
     assert.deepEqual([stored.messages[0]?.retain, stored.texts[0]], [true, inbox.texts[1]]);
   });
@@ -204,9 +176,9 @@ describe('bridge between ROS and mosquitto', function () {
     const note = (worker: Worker) => workers.push(worker);
     process.on('worker', note);
     const own = new RosThread();
-    const inbox = await Inbox.on(client, `ros/${domain}/@bridge/b5`);
-    const bridge = keep(
-      await TestBridge.open(own, { id: 'b5', mqtt: mqtt(), domains: [domain], routes: [] }),
+    const inbox = await Inbox.on(bridges.client, `ros/${bridges.domain}/@bridge/b5`);
+    const bridge = bridges.keep(
+      await TestBridge.open(own, { id: 'b5', mqtt: bridges.mqtt(), domains: [bridges.domain], routes: [] }),
     );
     process.off('worker', note);
     await inbox.until(({ messages }) => messages.length === 1);
@@ -223,13 +195,12 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('drops what ROS says while there is no broker, and carries on when it is back', async function () {
-    const broker = keep(await Mosquitto.start(this));
+    const broker = bridges.keep(await Mosquitto.start(this));
     const bridge = await open({
-      mqtt: mqtt({ target: { url: broker.url } }),
-      domains: [domain],
-      routes: [route(domain)],
+      mqtt: bridges.mqtt({ target: { url: broker.url } }),
+      routes: [route(bridges.domain)],
     });
-    const peer = keep(await RosPeer.start(domain));
+    const peer = await bridges.peer();
     await peer.listen('/chatter');
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1, subscriptions: 1 });
@@ -239,28 +210,28 @@ describe('bridge between ROS and mosquitto', function () {
     await bridge.until(() => bridge.route()?.counts?.dropped.offline === 1);
     await broker.run();
     await bridge.ready({ publishers: 1, subscriptions: 1 });
-    const listener = keep(new Connection(settingsFor(broker.url)));
+    const listener = bridges.keep(new Connection(settingsFor(broker.url)));
     listener.open();
-    const inbox = await Inbox.on(listener, `ros/${domain}/chatter`);
+    const inbox = await Inbox.on(listener, `ros/${bridges.domain}/chatter`);
     publish({ data: 'back' });
     await inbox.until(({ messages }) => messages.length === 1);
     assert.equal(String(inbox.messages[0]?.payload), '{"data":"back"}');
-    await listener.publish(`ros/${domain}/chatter`, '{"data":"here too"}', { qos: 1, retain: false });
+    await listener.publish(`ros/${bridges.domain}/chatter`, '{"data":"here too"}', { qos: 1, retain: false });
     await peer.until(() => peer.heard.length === 1);
   });
 
   it('bounds what waits for the broker, and counts what it drops', async () => {
-    const bridge = await open({ domains: [domain], routes: [route(domain, { direction: 'ros-to-mqtt' })] });
-    const inbox = await Inbox.on(client, `ros/${domain}/chatter`);
-    const peer = keep(await RosPeer.start(domain));
+    const bridge = await open({ routes: [route(bridges.domain, { direction: 'ros-to-mqtt' })] });
+    const inbox = await Inbox.on(bridges.client, `ros/${bridges.domain}/chatter`);
+    const peer = await bridges.peer();
     const { publish } = await peer.publisher('/chatter', STRING, { ...RELIABLE, depth: 1200 });
     await bridge.ready({ publishers: 1 });
-    mosquitto.suspend();
+    bridges.mosquitto.suspend();
     try {
       for (let n = 0; n < 1200; n++) publish({ data: `${n}` });
       await bridge.until(() => bridge.route()?.counts?.dropped['in-flight'] === 200);
     } finally {
-      mosquitto.resume();
+      bridges.mosquitto.resume();
     }
     await inbox.until(({ messages }) => messages.length === 1000);
     assert.equal(String(inbox.messages[999]?.payload), '{"data":"999"}');
@@ -268,11 +239,10 @@ describe('bridge between ROS and mosquitto', function () {
   });
 
   it('names the reason when the broker refuses it', async function () {
-    const broker = keep(await Mosquitto.start(this, [], { robot: 'secret' }));
+    const broker = bridges.keep(await Mosquitto.start(this, [], { robot: 'secret' }));
     const bridge = await open({
-      mqtt: mqtt({ target: { url: broker.url }, username: 'robot', password: 'wrong' }),
-      domains: [domain],
-      routes: [route(domain)],
+      mqtt: bridges.mqtt({ target: { url: broker.url }, username: 'robot', password: 'wrong' }),
+      routes: [route(bridges.domain)],
     });
     await bridge.until(() => bridge.status?.mqtt?.state === 'error');
     assert.match(bridge.status?.mqtt?.reason ?? '', /Not authorized|Bad user name/i);

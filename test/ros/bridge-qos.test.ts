@@ -3,17 +3,17 @@ import { Connection } from '../../src/client/connection';
 import type { EndpointQos } from '../../src/rtps/qos';
 import { Mosquitto } from '../client/mosquitto';
 import { Inbox, settingsFor } from '../client/observed';
-import { BEST_EFFORT, RELIABLE, RosPeer, STRING } from './bridge-fixture';
-import { MosquittoSite } from './mosquitto-site';
+import { BEST_EFFORT, RELIABLE, STRING } from './bridge-fixture';
+import { MqttBridges } from './mqtt-bridges';
 
 const LATCHED: EndpointQos = { ...RELIABLE, durability: 'transient-local' };
 const TRANSFORMS = 'tf2_msgs/msg/TFMessage';
 
 describe('QoS of a route', function () {
   this.timeout(20_000);
-  const site = new MosquittoSite();
+  const bridges = MqttBridges.forSuite();
   const store = (topic: string, payload: string, messageExpiryInterval?: number) =>
-    site.client.publish(topic, payload, {
+    bridges.client.publish(topic, payload, {
       qos: 1,
       retain: true,
       ...(messageExpiryInterval !== undefined && { properties: { messageExpiryInterval } }),
@@ -27,12 +27,12 @@ describe('QoS of a route', function () {
     );
 
   it('has the broker store what a transient-local publisher says', async () => {
-    const { peer, topic } = await site.bridged({ rosName: '/map' });
+    const { peer, topic } = await bridges.bridged({ rosName: '/map' });
     const { publish } = await peer.publisher('/map', STRING, LATCHED);
     publish({ data: 'the map' });
-    const stored = await Inbox.on(site.client, topic);
+    const stored = await Inbox.on(bridges.client, topic);
     await stored.until(({ messages }) => messages.length > 0);
-    const late = await Inbox.on(site.keep(await site.connect()), topic);
+    const late = await Inbox.on(await bridges.connect(), topic);
     await late.until(({ messages }) => messages.length === 1);
     assert.deepEqual([late.messages[0]?.retain, late.texts], [true, [`${topic}={"data":"the map"}`]]);
     await store(topic, '');
@@ -43,8 +43,8 @@ describe('QoS of a route', function () {
       [false, LATCHED],
       [true, RELIABLE],
     ] as const) {
-      const { bridge, peer, topic } = await site.bridged({ qos: { retain, mqtt: 2 } });
-      const inbox = await Inbox.on(site.client, topic, 2, { retainAsPublished: true });
+      const { bridge, peer, topic } = await bridges.bridged({ qos: { retain, mqtt: 2 } });
+      const inbox = await Inbox.on(bridges.client, topic, 2, { retainAsPublished: true });
       const { publish } = await peer.publisher('/chatter', STRING, qos);
       await bridge.ready({ publishers: 1 });
       publish({ data: 'hello' });
@@ -56,19 +56,19 @@ describe('QoS of a route', function () {
   });
 
   it('serves a transient-local subscription what the broker has stored, once somebody asks', async () => {
-    const { bridge, peer, topic, domain } = await site.bridged({ direction: 'mqtt-to-ros' });
+    const { bridge, peer, topic, domain } = await bridges.bridged({ direction: 'mqtt-to-ros' });
     await store(topic, '{"data":"stored"}');
     await peer.listen('/chatter');
     await bridge.ready({ subscriptions: 1 });
-    await site.client.publish(topic, '{"data":"live"}', { qos: 1, retain: false });
+    await bridges.client.publish(topic, '{"data":"live"}', { qos: 1, retain: false });
     await peer.until(() => peer.heard.length === 1);
     assert.deepEqual(peer.heard, ['{"data":"live"}']);
-    const late = site.keep(await RosPeer.start(domain));
+    const late = await bridges.peer(domain);
     await late.listen('/chatter', STRING, LATCHED);
     await late.until(() => late.heard.length > 0);
     assert.deepEqual(late.heard, ['{"data":"stored"}']);
     // Nobody lost anything while the publisher was made anew, and what comes is heard once.
-    await site.client.publish(topic, '{"data":"to both"}', { qos: 1, retain: false });
+    await bridges.client.publish(topic, '{"data":"to both"}', { qos: 1, retain: false });
     await peer.until(() => peer.heard.includes('{"data":"to both"}'));
     await late.until(() => late.heard.includes('{"data":"to both"}'));
     assert.equal(late.heard.length, 2);
@@ -77,14 +77,14 @@ describe('QoS of a route', function () {
 
   it('has a broker that comes back store again what it has lost', async function () {
     const mosquitto = await Mosquitto.start(this);
-    site.keep(mosquitto);
+    bridges.keep(mosquitto);
     const mqtt = {
       target: { url: mosquitto.url },
       protocolVersion: 5,
       clientId: 'b',
       keepAlive: 60,
     } as const;
-    const { bridge, peer, topic } = await site.bridged(
+    const { bridge, peer, topic } = await bridges.bridged(
       { rosName: '/map' },
       { mqtt: { ...mqtt, reconnect: { first: 50, longest: 100 } } },
     );
@@ -97,7 +97,7 @@ describe('QoS of a route', function () {
     await bridge.until(() => bridge.messages.length === 2);
     await mosquitto.run();
     await bridge.until(() => bridge.route()?.counts?.mqttPublished === 1);
-    const client = site.keep(new Connection(settingsFor(mosquitto.url)));
+    const client = bridges.keep(new Connection(settingsFor(mosquitto.url)));
     client.open();
     const late = await Inbox.on(client, topic);
     await late.until(({ messages }) => messages.length === 1);
@@ -106,8 +106,8 @@ describe('QoS of a route', function () {
   });
 
   it('tells MQTT how long a message is of use', async () => {
-    const { bridge, peer, topic } = await site.bridged();
-    const inbox = await Inbox.on(site.client, topic);
+    const { bridge, peer, topic } = await bridges.bridged();
+    const inbox = await Inbox.on(bridges.client, topic);
     const { publish } = await peer.publisher('/chatter', STRING, { ...RELIABLE, lifespan: 30_500 });
     await bridge.ready({ publishers: 1 });
     publish({ data: 'hello' });
@@ -116,8 +116,11 @@ describe('QoS of a route', function () {
   });
 
   it('has one stored message stand for the static transforms of all publishers', async () => {
-    const { bridge, peer, topic, domain } = await site.bridged({ rosName: '/tf_static', type: TRANSFORMS });
-    const other = site.keep(await RosPeer.start(domain));
+    const { bridge, peer, topic, domain } = await bridges.bridged({
+      rosName: '/tf_static',
+      type: TRANSFORMS,
+    });
+    const other = await bridges.peer(domain);
     const first = await peer.publisher('/tf_static', TRANSFORMS, LATCHED);
     const second = await other.publisher('/tf_static', TRANSFORMS, LATCHED);
     // What comes before the broker is there is told to it as one.
@@ -125,7 +128,7 @@ describe('QoS of a route', function () {
     first.publish(transforms('lidar', 'camera'));
     second.publish(transforms('imu'));
     await bridge.until(() => bridge.route()?.counts?.mqttPublished === 2);
-    const late = await Inbox.on(site.client, topic);
+    const late = await Inbox.on(bridges.client, topic);
     await late.until(({ messages }) => messages.length === 1);
     assert.deepEqual(framesIn(late.messages[0]?.payload).sort(), ['camera', 'imu', 'lidar']);
     assert.equal(bridge.route()?.note, undefined);
@@ -138,7 +141,7 @@ describe('QoS of a route', function () {
   });
 
   it('keeps for ROS the static transforms of all MQTT clients', async () => {
-    const { bridge, peer, topic } = await site.bridged({
+    const { bridge, peer, topic } = await bridges.bridged({
       rosName: '/tf_static',
       type: TRANSFORMS,
       direction: 'mqtt-to-ros',
@@ -146,7 +149,7 @@ describe('QoS of a route', function () {
     });
     await bridge.ready();
     for (const frame of ['lidar', 'imu']) {
-      await site.client.publish(topic, JSON.stringify(transforms(frame)), { qos: 1, retain: false });
+      await bridges.client.publish(topic, JSON.stringify(transforms(frame)), { qos: 1, retain: false });
     }
     await bridge.until(() => bridge.route()?.counts?.rosPublished === 2);
     await peer.listen('/tf_static', TRANSFORMS, LATCHED);
@@ -155,7 +158,7 @@ describe('QoS of a route', function () {
   });
 
   it('says what one stored message cannot represent', async () => {
-    const { bridge, peer } = await site.bridged({ rosName: '/map' });
+    const { bridge, peer } = await bridges.bridged({ rosName: '/map' });
     await peer.publisher('/map', STRING, LATCHED);
     await peer.publisher('/map', STRING, LATCHED);
     const words = '2 publishers are transient local, the broker stores the last message of any';
@@ -163,7 +166,7 @@ describe('QoS of a route', function () {
   });
 
   it('names the policy by which an endpoint does not match, until it has gone', async () => {
-    const { bridge, peer } = await site.bridged({ rosName: '/scan', qos: { reliability: 'reliable' } });
+    const { bridge, peer } = await bridges.bridged({ rosName: '/scan', qos: { reliability: 'reliable' } });
     const { writer } = await peer.publisher('/scan', STRING, BEST_EFFORT, 0);
     const words = '/scan: publisher is best effort, route wants reliable';
     await bridge.until(() => bridge.route()?.problem === words && bridge.problems.length > 0);
@@ -174,17 +177,17 @@ describe('QoS of a route', function () {
   });
 
   it('names the policy by which a subscription does not match', async () => {
-    const { bridge, peer } = await site.bridged({ rosName: '/cmd', qos: { reliability: 'best-effort' } });
+    const { bridge, peer } = await bridges.bridged({ rosName: '/cmd', qos: { reliability: 'best-effort' } });
     await peer.listen('/cmd', STRING, RELIABLE, 0);
     const words = '/cmd: subscription wants reliable, route is best effort';
     await bridge.until(() => bridge.route()?.problem === words);
   });
 
   it('keeps the deadline that a subscription asks for in mind, and tells when it has passed', async () => {
-    const { bridge, peer, topic } = await site.bridged({ direction: 'mqtt-to-ros' });
+    const { bridge, peer, topic } = await bridges.bridged({ direction: 'mqtt-to-ros' });
     await peer.listen('/chatter', STRING, { ...RELIABLE, deadline: 50 }, 0);
     await bridge.until(() => bridge.route()?.offered?.deadline === 50);
-    await site.client.publish(topic, '{"data":"one"}', { qos: 1, retain: false });
+    await bridges.client.publish(topic, '{"data":"one"}', { qos: 1, retain: false });
     await peer.until(() => peer.heard.length === 1);
     const words = '/chatter: nothing was published within the deadline of 50 ms';
     await bridge.until(() => bridge.route()?.problem === words);
@@ -192,7 +195,7 @@ describe('QoS of a route', function () {
   });
 
   it('tells when publishers do not keep the deadline that they offer', async () => {
-    const { bridge, peer } = await site.bridged({ direction: 'ros-to-mqtt' });
+    const { bridge, peer } = await bridges.bridged({ direction: 'ros-to-mqtt' });
     const { publish } = await peer.publisher('/chatter', STRING, { ...RELIABLE, deadline: 50 });
     await bridge.ready({ publishers: 1 });
     publish({ data: 'one' });

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import { Inbox } from '../client/observed';
-import { MosquittoSite } from './mosquitto-site';
+import { MqttBridges } from './mqtt-bridges';
 
 const FLOAT = 'std_msgs/msg/Float64';
 
 describe('rate limit and deadband of a route', function () {
   this.timeout(20_000);
-  const site = new MosquittoSite();
+  const bridges = MqttBridges.forSuite();
   const deadband = { path: 'data', threshold: 1 };
   // The second would have its turn in a quarter of an hour.
   const rate = { perSecond: 0.001, policy: 'latest' } as const;
 
   it('keep back what says nothing new on its way to MQTT, and count it', async () => {
-    const { bridge, peer, topic } = await site.bridged({ type: FLOAT, deadband });
-    const inbox = await Inbox.on(site.client, topic);
+    const { bridge, peer, topic } = await bridges.bridged({ type: FLOAT, deadband });
+    const inbox = await Inbox.on(bridges.client, topic);
     const { publish } = await peer.publisher('/chatter', FLOAT);
     await bridge.ready({ publishers: 1 });
     for (const data of [20, 20.5, 22, 21.5]) publish({ data });
@@ -24,11 +24,11 @@ describe('rate limit and deadband of a route', function () {
   });
 
   it('keep back what comes too often on its way to ROS, and count it', async () => {
-    const { bridge, peer, topic } = await site.bridged({ type: FLOAT, rate });
+    const { bridge, peer, topic } = await bridges.bridged({ type: FLOAT, rate });
     await peer.listen('/chatter', FLOAT);
     await bridge.ready({ subscriptions: 1 });
     const say = (data: number) =>
-      site.client.publish(topic, JSON.stringify({ data }), { qos: 1, retain: false });
+      bridges.client.publish(topic, JSON.stringify({ data }), { qos: 1, retain: false });
     await say(1);
     await peer.until(() => peer.heard.length === 1);
     await say(2);

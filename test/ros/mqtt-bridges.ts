@@ -1,41 +1,37 @@
 import { Connection, type MessageProperties } from '../../src/client/connection';
-import type { BridgeMqttSettings, BridgeSettings } from '../../src/ros/bridge-settings';
-import { RosThread } from '../../src/ros/ros-thread';
+import type { BridgeMqttSettings, BridgeSettings, TopicRouteSettings } from '../../src/ros/bridge-settings';
 import { Mosquitto } from '../client/mosquitto';
 import { connected, settingsFor } from '../client/observed';
 import { freshDomain } from '../rtps/test-domain';
-import { RosPeer, TestBridge } from './bridge-fixture';
+import { type RosPeer, route, type TestBridge } from './bridge-fixture';
+import { Bridges } from './bridges';
 
-/** Bridges, ROS programs and an MQTT client around one mosquitto, for the tests of the suite that makes it. */
-export class MqttBridges {
-  readonly #thread = new RosThread();
-  readonly #opened: Array<() => Promise<unknown>> = [];
+/** Bridges around one mosquitto, and an MQTT client. */
+export class MqttBridges extends Bridges {
   #mosquitto: Mosquitto | undefined;
   #client: Connection | undefined;
-  #domain = 0;
 
-  /** Starts and stops with the mocha suite in which it is called. */
-  static forSuite(): MqttBridges {
+  /** For the mocha suite in which it is called, with one mosquitto for all of its tests or one for each. */
+  static override forSuite(mosquitto: 'for all' | 'for each' = 'for all'): MqttBridges {
     const bridges = new MqttBridges();
-    before(async function () {
+    const [start, stop] = mosquitto === 'for all' ? [before, after] : [beforeEach, afterEach];
+    start(async function () {
       bridges.#mosquitto = await Mosquitto.start(this);
     });
-    after(() => bridges.#mosquitto?.stop());
+    bridges.enterSuite();
     beforeEach(async () => {
-      bridges.#domain = freshDomain();
-      bridges.#client = new Connection(settingsFor(bridges.url));
-      bridges.#opened.push(() => bridges.client.close());
-      bridges.client.open();
-      await connected(bridges.client);
+      bridges.#client = await bridges.connect();
     });
-    afterEach(async () => {
-      for (const close of bridges.#opened.splice(0).reverse()) await close();
-    });
+    stop(() => bridges.#mosquitto?.stop());
     return bridges;
   }
 
+  get mosquitto(): Mosquitto {
+    return this.#mosquitto as Mosquitto;
+  }
+
   get url(): string {
-    return (this.#mosquitto as Mosquitto).url;
+    return this.mosquitto.url;
   }
 
   /** A client that belongs to no bridge. */
@@ -43,40 +39,42 @@ export class MqttBridges {
     return this.#client as Connection;
   }
 
-  /** Of the test that runs. */
-  get domain(): number {
-    return this.#domain;
+  /** Another one. */
+  async connect(protocolVersion: 4 | 5 = 5): Promise<Connection> {
+    const client = this.keep(new Connection(settingsFor(this.url, protocolVersion)));
+    client.open();
+    await connected(client);
+    return client;
   }
 
-  async open(
-    change: Partial<BridgeSettings> & Pick<BridgeSettings, 'routes'>,
-    mqtt: Partial<BridgeMqttSettings> = {},
-  ): Promise<TestBridge> {
-    const bridge = await TestBridge.open(this.#thread, {
-      domains: [this.#domain],
-      mqtt: {
-        target: { url: this.url },
-        protocolVersion: 5,
-        clientId: `bridge-${Math.random().toString(36).slice(2, 10)}`,
-        keepAlive: 60,
-        ...mqtt,
-      },
+  /** The settings by which a bridge connects. */
+  mqtt(change: Partial<BridgeMqttSettings> = {}): BridgeMqttSettings {
+    return {
+      target: { url: this.url },
+      protocolVersion: 5,
+      clientId: `bridge-${Math.random().toString(36).slice(2, 10)}`,
+      keepAlive: 60,
       ...change,
-    });
-    this.#opened.push(() => bridge.close());
-    return bridge;
+    };
   }
 
-  async peer(domain = this.#domain): Promise<RosPeer> {
-    const peer = await RosPeer.start(domain);
-    this.#opened.push(() => peer.stop());
-    return peer;
+  /** A bridge with one route of a fresh domain, and a ROS program there. */
+  async bridged(
+    change: Partial<TopicRouteSettings> = {},
+    settings: Partial<BridgeSettings> = {},
+  ): Promise<{ bridge: TestBridge; peer: RosPeer; topic: string; domain: number }> {
+    const domain = freshDomain();
+    const chosen = route(domain, change);
+    const peer = await this.peer(domain);
+    const mqtt = this.mqtt();
+    const bridge = await this.open({ mqtt, domains: [domain], routes: [chosen], ...settings });
+    return { bridge, peer, topic: `ros/${domain}${chosen.rosName}`, domain };
   }
 
   /** Publishes, and waits for the acknowledgement. */
   async say(
     topic: string,
-    payload: string,
+    payload: string | Buffer,
     userProperties?: MessageProperties['userProperties'],
     retain = false,
   ): Promise<void> {

@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict';
-import { Connection } from '../../src/client/connection';
 import { Requester } from '../../src/client/requester';
-import type {
-  BridgeMqttSettings,
-  BridgeSettings,
-  ParametersRouteSettings,
-} from '../../src/ros/bridge-settings';
+import type { ParametersRouteSettings } from '../../src/ros/bridge-settings';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import { kindOf, type ParameterValue, parameterValue } from '../../src/ros/parameter-value';
 import type { RosDomain, RosPublisher } from '../../src/ros/ros-backend';
-import { RosThread } from '../../src/ros/ros-thread';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
 import { ServiceCodec } from '../../src/ros/service-codec';
-import { Mosquitto } from '../client/mosquitto';
-import { connected, Inbox, settingsFor } from '../client/observed';
-import { freshDomain } from '../rtps/fixture';
-import { TestBridge } from './bridge-fixture';
+import { Inbox } from '../client/observed';
+import { MqttBridges } from './mqtt-bridges';
 
 const NODE = '/robot1/camera';
 const library = InterfaceLibrary.bundled();
@@ -113,58 +105,24 @@ class ParameterNode {
 
 describe('routes of parameters', function () {
   this.timeout(30_000);
-  const thread = new RosThread();
-  const opened: Array<() => Promise<unknown>> = [];
-  let mosquitto: Mosquitto;
-  let domain: number;
-
-  // One for each test: what one leaves stored must not meet another in the same domain.
-  beforeEach(async function () {
-    mosquitto = await Mosquitto.start(this);
-    domain = freshDomain();
-  });
-  afterEach(async () => {
-    for (const close of opened.splice(0).reverse()) await close();
-    await mosquitto?.stop();
-  });
-
+  // What one test leaves stored must not meet another in the same domain.
+  const bridges = MqttBridges.forSuite('for each');
   const parameters = (change: Partial<ParametersRouteSettings> = {}): ParametersRouteSettings => ({
     kind: 'parameters',
-    domain,
+    domain: bridges.domain,
     rosName: NODE,
     type: '',
     direction: 'both',
     timeout: 20_000,
     ...change,
   });
-  const mqtt = (protocolVersion: 4 | 5 = 5): BridgeMqttSettings => ({
-    target: { url: mosquitto.url },
-    protocolVersion,
-    clientId: `bridge-${Math.random().toString(36).slice(2, 10)}`,
-    keepAlive: 60,
-  });
-  const open = async (change: Partial<BridgeSettings> & Pick<BridgeSettings, 'routes'>) => {
-    const bridge = await TestBridge.open(thread, { domains: [domain], ...change });
-    opened.push(() => bridge.close());
-    return bridge;
-  };
-  const client = async (protocolVersion: 4 | 5 = 5): Promise<Connection> => {
-    const connection = new Connection(settingsFor(mosquitto.url, protocolVersion));
-    opened.push(() => connection.close());
-    connection.open();
-    await connected(connection);
-    return connection;
-  };
-  const node = async (values: Record<string, unknown>, answers?: boolean): Promise<ParameterNode> => {
-    const started = await ParameterNode.start(domain, values, answers);
-    opened.push(() => started.stop());
-    return started;
-  };
-  const topic = (rest: string) => `ros/${domain}${NODE}/@param/${rest}`;
+  const node = async (values: Record<string, unknown>, answers?: boolean): Promise<ParameterNode> =>
+    bridges.keep(await ParameterNode.start(bridges.domain, values, answers));
+  const topic = (rest: string) => `ros/${bridges.domain}${NODE}/@param/${rest}`;
   /** What is stored of the node, by name. */
   const stored = async () => {
     const prefix = topic('value/');
-    const inbox = await Inbox.on(await client(), `${prefix}#`, 1, { retainAsPublished: true });
+    const inbox = await Inbox.on(bridges.client, `${prefix}#`, 1, { retainAsPublished: true });
     const values = () =>
       Object.fromEntries(
         inbox.messages
@@ -182,10 +140,13 @@ describe('routes of parameters', function () {
   for (const version of [5, 4] as const) {
     it(`are listed, got and set by clients of MQTT ${version === 5 ? '5' : '3.1.1'}`, async () => {
       await node({ rate: { type: 'double', value: 30 }, frame_id: 'camera', depth: 4 });
-      const bridge = await open({ routes: [parameters()], mqtt: mqtt(version) });
+      const bridge = await bridges.open({
+        routes: [parameters()],
+        mqtt: bridges.mqtt({ protocolVersion: version }),
+      });
       await bridge.ready({ servers: 1 });
-      const requester = new Requester(await client(version), 'reply');
-      opened.push(async () => requester.close());
+      const requester = new Requester(await bridges.connect(version), 'reply');
+      bridges.keep({ stop: async () => requester.close() });
       const ask = async (operation: string, request: string) => {
         const reply = await requester.request(topic(operation), request, { qos: 1, retain: false }, 20);
         return JSON.parse(String(reply.payload));
@@ -217,7 +178,7 @@ describe('routes of parameters', function () {
       j: null,
     };
     await node(values);
-    const { handle } = await open({ routes: [parameters()] });
+    const { handle } = await bridges.open({ routes: [parameters()] });
     const plain = { ...values, b: '9007199254740993', c: 'NaN', e: 'AAH/' };
     assert.deepEqual(await handle.publish(topic('get'), undefined), plain);
     const { j, ...set } = plain;
@@ -230,7 +191,7 @@ describe('routes of parameters', function () {
   });
 
   it('say what is wrong with a request, and that there is no such node', async () => {
-    const bridge = await open({ routes: [parameters({ timeout: 50 })] });
+    const bridge = await bridges.open({ routes: [parameters({ timeout: 50 })] });
     const refused = (operation: string, request: unknown, message: string) =>
       assert.rejects(bridge.handle.publish(topic(operation), request), {
         message: `service ${NODE}/${operation}_parameters: ${message}`,
@@ -247,7 +208,7 @@ describe('routes of parameters', function () {
 
   it('are had after more wrong requests than may wait at once', async () => {
     await node({ depth: 4 });
-    const { handle } = await open({ routes: [parameters()] });
+    const { handle } = await bridges.open({ routes: [parameters()] });
     for (let count = 0; count <= 100; count++)
       await assert.rejects(handle.publish(topic('get'), '['), { message: /not valid JSON/ });
     assert.deepEqual(await handle.publish(topic('get'), undefined), { depth: 4 });
@@ -257,14 +218,14 @@ describe('routes of parameters', function () {
     const { until } = await stored();
     const talkative = await node({ depth: 4 });
     talkative.surplus.push(parameterValue(5));
-    const { handle } = await open({ routes: [parameters()], mqtt: mqtt() });
+    const { handle } = await bridges.open({ routes: [parameters()], mqtt: bridges.mqtt() });
     await until({ depth: '4' });
     assert.deepEqual(await handle.publish(topic('get'), undefined), { depth: 4 });
   });
 
   it('are not set where the route is read only', async () => {
     await node({ depth: 4 });
-    const { handle } = await open({ routes: [parameters({ direction: 'ros-to-mqtt' })] });
+    const { handle } = await bridges.open({ routes: [parameters({ direction: 'ros-to-mqtt' })] });
     await assert.rejects(handle.publish(topic('set'), { depth: 5 }), {
       message: `service ${NODE}/set_parameters: the route does not allow it`,
     });
@@ -274,7 +235,7 @@ describe('routes of parameters', function () {
   it('are stored at the broker as they change, and removed when the node goes', async () => {
     const first = await node({ depth: 4, 'qos./scan.depth': 10, mode: 'a' });
     const { inbox, until } = await stored();
-    const bridge = await open({ id: 'b1', routes: [parameters()], mqtt: mqtt() });
+    const bridge = await bridges.open({ id: 'b1', routes: [parameters()], mqtt: bridges.mqtt() });
     await until({ depth: '4', 'qos./scan.depth': '10', mode: '"a"' });
     const { retain, properties } =
       inbox.messages.find((message) => message.topic === topic('value/depth')) ?? {};
@@ -298,7 +259,7 @@ describe('routes of parameters', function () {
 
   it('are stored once a node answers that is there before', async () => {
     const { until } = await stored();
-    const bridge = await open({ routes: [parameters({ timeout: 50 })], mqtt: mqtt() });
+    const bridge = await bridges.open({ routes: [parameters({ timeout: 50 })], mqtt: bridges.mqtt() });
     const slow = await node({ depth: 4 }, false);
     await bridge.until(() => bridge.problems.length > 0);
     assert.match(bridge.problems[0] ?? '', /list_parameters: .* in time$/);
@@ -309,10 +270,9 @@ describe('routes of parameters', function () {
 
   it('of an earlier run are removed when the node is found without them', async () => {
     const { until } = await stored();
-    const from = await client();
     for (const name of ['old', 'depth'])
-      await from.publish(topic(`value/${name}`), '7', { qos: 1, retain: true });
-    const bridge = await open({ routes: [parameters()], mqtt: mqtt() });
+      await bridges.client.publish(topic(`value/${name}`), '7', { qos: 1, retain: true });
+    const bridge = await bridges.open({ routes: [parameters()], mqtt: bridges.mqtt() });
     await bridge.ready();
     await node({ depth: 4 });
     await until({ depth: '4' });

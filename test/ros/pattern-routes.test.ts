@@ -11,10 +11,8 @@ describe('routes by patterns', function () {
   this.timeout(20_000);
   const bridges = MqttBridges.forSuite();
   const open = async (change: Partial<BridgeSettings> = {}, protocolVersion: 4 | 5 = 5) => {
-    const bridge = await bridges.open(
-      { routes: [], patterns: [ALL], meta: false, ...change },
-      { protocolVersion },
-    );
+    const mqtt = bridges.mqtt({ protocolVersion });
+    const bridge = await bridges.open({ mqtt, routes: [], patterns: [ALL], meta: false, ...change });
     await bridge.until(
       () => bridge.status?.mqtt?.state === 'connected' && bridge.status.patterns?.subscribed !== false,
     );

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
-import { Connection, type MessageProperties, type ReceivedMessage } from '../../src/client/connection';
+import type { Connection, MessageProperties, ReceivedMessage } from '../../src/client/connection';
 import { Requester, replyTopicOf } from '../../src/client/requester';
-import type { BridgeMqttSettings, BridgeSettings, ServiceRouteSettings } from '../../src/ros/bridge-settings';
+import type { ServiceRouteSettings } from '../../src/ros/bridge-settings';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
-import type { RosDomain, RosServiceClient, RosServiceHandler } from '../../src/ros/ros-backend';
-import { RosThread } from '../../src/ros/ros-thread';
-import { RtpsBackend } from '../../src/ros/rtps-backend';
-import { Mosquitto } from '../client/mosquitto';
-import { connected, Inbox, settingsFor } from '../client/observed';
-import { Cast, freshDomain } from '../rtps/fixture';
-import { TestBridge, Watch } from './bridge-fixture';
+import type { RosServiceClient, RosServiceHandler } from '../../src/ros/ros-backend';
+import { Inbox } from '../client/observed';
+import { type TestBridge, Watch } from './bridge-fixture';
+import { MqttBridges } from './mqtt-bridges';
 
 const TYPE = 'example_interfaces/srv/AddTwoInts';
 const NAME = '/robot1/add_two_ints';
@@ -30,69 +27,17 @@ const add: RosServiceHandler = async (cdr) => {
 
 describe('routes of services', function () {
   this.timeout(30_000);
-  const thread = new RosThread();
-  const opened: Array<() => Promise<unknown>> = [];
-  let mosquitto: Mosquitto;
-  let domain: number;
-
-  before(async function () {
-    mosquitto = await Mosquitto.start(this);
-  });
-  after(() => mosquitto?.stop());
-  beforeEach(() => {
-    domain = freshDomain();
-  });
-  afterEach(async () => {
-    for (const close of opened.splice(0).reverse()) await close();
-  });
-
+  const bridges = MqttBridges.forSuite();
   const calls = (change: Partial<ServiceRouteSettings> = {}): ServiceRouteSettings => ({
     kind: 'service',
-    domain,
+    domain: bridges.domain,
     rosName: NAME,
     type: TYPE,
     direction: 'mqtt-to-ros',
     timeout: 20_000,
     ...change,
   });
-  const mqtt = (protocolVersion: 4 | 5 = 5): BridgeMqttSettings => ({
-    target: { url: mosquitto.url },
-    protocolVersion,
-    clientId: `bridge-${Math.random().toString(36).slice(2, 10)}`,
-    keepAlive: 60,
-  });
-  const open = async (change: Partial<BridgeSettings> & Pick<BridgeSettings, 'routes'>) => {
-    const bridge = await TestBridge.open(thread, { domains: [domain], ...change });
-    opened.push(() => bridge.close());
-    return bridge;
-  };
-  const client = async (protocolVersion: 4 | 5 = 5): Promise<Connection> => {
-    const connection = new Connection(settingsFor(mosquitto.url, protocolVersion));
-    opened.push(() => connection.close());
-    connection.open();
-    await connected(connection);
-    return connection;
-  };
-  /** A ROS program of the test's own. */
-  const ros = async (): Promise<RosDomain> => {
-    const options = {
-      domain,
-      range: 'localhost',
-      interfaces: ['127.0.0.1'],
-      peers: [],
-      nodeName: 'test',
-      bridgeId: 'peer',
-    } as const;
-    const user = await new RtpsBackend().openDomain(options);
-    opened.push(() => user.close());
-    return user;
-  };
-  const vendor = (name: 'cyclone' | 'fast'): Cast => {
-    const cast = new Cast(name);
-    opened.push(() => cast.leave());
-    return cast;
-  };
-  const topic = (rest = '') => `ros/${domain}${NAME}/@req${rest}`;
+  const topic = (rest = '') => `ros/${bridges.domain}${NAME}/@req${rest}`;
   const ask = (from: Connection, payload: string, properties?: MessageProperties, rest = '') =>
     from.publish(topic(rest), payload, { qos: 1, retain: false, ...(properties && { properties }) });
   const dropped = (bridge: TestBridge) => bridge.route()?.counts?.dropped;
@@ -100,11 +45,16 @@ describe('routes of services', function () {
   for (const name of ['cyclone', 'fast'] as const) {
     for (const version of [5, 4] as const) {
       it(`call a service on ${name} for clients of MQTT ${version === 5 ? '5' : '3.1.1'}`, async function () {
-        vendor(name).peer(this, 'serve', { args: { service: NAME, domain, timeout: 20, count: 0 } });
-        const bridge = await open({ routes: [calls()], mqtt: mqtt(version) });
+        bridges
+          .vendor(name)
+          .peer(this, 'serve', { args: { service: NAME, domain: bridges.domain, timeout: 20, count: 0 } });
+        const bridge = await bridges.open({
+          routes: [calls()],
+          mqtt: bridges.mqtt({ protocolVersion: version }),
+        });
         await bridge.ready({ servers: 1 });
-        const requester = new Requester(await client(version), 'reply');
-        opened.push(async () => requester.close());
+        const requester = new Requester(await bridges.connect(version), 'reply');
+        bridges.keep({ stop: async () => requester.close() });
         const options = { qos: 1, retain: false } as const;
         const call = async (a: number) =>
           String((await requester.request(topic(), `{"a":${a},"b":2}`, options, 20)).payload);
@@ -118,10 +68,10 @@ describe('routes of services', function () {
   }
 
   it('reply with the correlation data as it came, and the facts as properties', async () => {
-    (await ros()).createServiceServer(SERVICE, add);
-    const bridge = await open({ id: 'b1', routes: [calls()], mqtt: mqtt() });
+    (await bridges.ros()).createServiceServer(SERVICE, add);
+    const bridge = await bridges.open({ id: 'b1', routes: [calls()], mqtt: bridges.mqtt() });
     await bridge.ready({ servers: 1 });
-    const from = await client();
+    const from = bridges.client;
     const inbox = await Inbox.on(from, 'answers/#');
     const correlationData = Buffer.from([0, 255, 10, 0]);
     await ask(from, '{"a":20,"b":22}', { responseTopic: 'answers/1', correlationData });
@@ -138,9 +88,9 @@ describe('routes of services', function () {
   });
 
   it('say of a call that fails why: request, no server in time, and no reply in time', async () => {
-    const bridge = await open({ routes: [calls({ timeout: 50 })], mqtt: mqtt() });
+    const bridge = await bridges.open({ routes: [calls({ timeout: 50 })], mqtt: bridges.mqtt() });
     await bridge.ready();
-    const from = await client();
+    const from = bridges.client;
     const inbox = await Inbox.on(from, 'answers');
     const fails = async (payload: string, status: string, message: string) => {
       const count = inbox.messages.length + 1;
@@ -154,7 +104,7 @@ describe('routes of services', function () {
     };
     await fails('[]', 'bad-request', `request expected an object (${TYPE}_Request), got an array of 0`);
     await fails('', 'unavailable', 'no server was found in time');
-    (await ros()).createServiceServer(SERVICE, () => new Promise(() => {}));
+    (await bridges.ros()).createServiceServer(SERVICE, () => new Promise(() => {}));
     await bridge.ready({ servers: 1 });
     await fails('{}', 'timeout', 'the server has not replied in time');
     await bridge.until(() => Object.keys(dropped(bridge) ?? {}).length === 3);
@@ -162,9 +112,9 @@ describe('routes of services', function () {
   });
 
   it('wait no longer than the message of the client lives', async () => {
-    const bridge = await open({ routes: [calls({ timeout: 3_600_000 })], mqtt: mqtt() });
+    const bridge = await bridges.open({ routes: [calls({ timeout: 3_600_000 })], mqtt: bridges.mqtt() });
     await bridge.ready();
-    const from = await client();
+    const from = bridges.client;
     const inbox = await Inbox.on(from, 'answers');
     await ask(from, '{}', { responseTopic: 'answers', messageExpiryInterval: 1 });
     await inbox.until(({ messages }) => messages.length === 1);
@@ -173,19 +123,19 @@ describe('routes of services', function () {
 
   it('refuse response topics by which a client would publish as the bridge', async () => {
     let served = 0;
-    (await ros()).createServiceServer(SERVICE, (...request) => {
+    (await bridges.ros()).createServiceServer(SERVICE, (...request) => {
       served++;
       return add(...request);
     });
-    const bridge = await open({ routes: [calls()], mqtt: mqtt() });
+    const bridge = await bridges.open({ routes: [calls()], mqtt: bridges.mqtt() });
     await bridge.ready({ servers: 1 });
-    const from = await client();
+    const from = bridges.client;
     for (const responseTopic of [
-      `ros/${domain}/cmd_vel`,
+      `ros/${bridges.domain}/cmd_vel`,
       'ros/7/cmd_vel',
       topic(),
-      `ros/${domain}${NAME}/@rep`,
-      `ros/${domain}/other/@rep/1`,
+      `ros/${bridges.domain}${NAME}/@rep`,
+      `ros/${bridges.domain}/other/@rep/1`,
       '$SYS/broker',
     ]) {
       const count = bridge.problems.length + 1;
@@ -193,7 +143,7 @@ describe('routes of services', function () {
       await bridge.until(() => bridge.problems.length === count);
       assert.ok(bridge.problems.at(-1)?.startsWith(`${NAME}: response topic "${responseTopic}" `));
     }
-    const own = `ros/${domain}${NAME}/@rep/mine`;
+    const own = `ros/${bridges.domain}${NAME}/@rep/mine`;
     const inbox = await Inbox.on(from, own);
     await ask(from, '{"a":1}', { responseTopic: own });
     await inbox.until(({ texts }) => texts.length === 1);
@@ -202,22 +152,22 @@ describe('routes of services', function () {
   });
 
   it('are called by the flow, which hears of what fails', async () => {
-    (await ros()).createServiceServer(SERVICE, add);
-    const bridge = await open({ routes: [calls()] });
+    (await bridges.ros()).createServiceServer(SERVICE, add);
+    const bridge = await bridges.open({ routes: [calls()] });
     await bridge.ready({ servers: 1 });
     const { handle } = bridge;
     assert.deepEqual(await handle.publish(topic(), { a: 2, b: 3 }), { sum: 5 });
-    assert.deepEqual(await handle.publish(`ros/${domain}${NAME}`, '{"b":7}'), { sum: 7 });
+    assert.deepEqual(await handle.publish(`ros/${bridges.domain}${NAME}`, '{"b":7}'), { sum: 7 });
     await assert.rejects(handle.publish(topic(), { c: 1 }), {
       message: `service ${NAME}: request unknown field "c"; known are a, b`,
     });
-    await assert.rejects(handle.publish(`ros/${domain}${NAME}/@rep`, {}), {
+    await assert.rejects(handle.publish(`ros/${bridges.domain}${NAME}/@rep`, {}), {
       message: `${NAME}: a service takes requests at ${topic()}`,
     });
   });
 
   it('end what the flow waits for when the bridge closes', async () => {
-    const bridge = await open({ routes: [calls()] });
+    const bridge = await bridges.open({ routes: [calls()] });
     const call = bridge.handle.publish(topic(), {});
     const rejected = assert.rejects(call, { message: 'the bridge was closed' });
     await bridge.close();
@@ -225,7 +175,7 @@ describe('routes of services', function () {
   });
 
   it('refuse what would be the hundred and first call under way', async () => {
-    const bridge = await open({ routes: [calls()] });
+    const bridge = await bridges.open({ routes: [calls()] });
     const outcomes = Array.from({ length: 101 }, () =>
       bridge.handle.publish(topic(), {}).then(
         () => 'answered',
@@ -241,7 +191,7 @@ describe('routes of services', function () {
   });
 
   it('of an unknown type are refused, because no robot can be asked for it', async () => {
-    const bridge = await open({ routes: [calls({ type: 'acme_msgs/srv/Charge' })] });
+    const bridge = await bridges.open({ routes: [calls({ type: 'acme_msgs/srv/Charge' })] });
     assert.equal(
       bridge.route()?.problem,
       `route 1 (${NAME}): no definition of type acme_msgs/srv/Charge_Request`,
@@ -251,7 +201,7 @@ describe('routes of services', function () {
   describe('that the bridge serves', () => {
     const serves = (change: Partial<ServiceRouteSettings> = {}) =>
       calls({ direction: 'ros-to-mqtt', ...change });
-    const caller = async () => (await ros()).createServiceClient(SERVICE);
+    const caller = async () => (await bridges.ros()).createServiceClient(SERVICE);
     const sumOf = async (client: RosServiceClient, a: number, b: number) =>
       JSON.parse(response.decodeToJson(await client.call(request.encode({ a, b }), 20_000))).sum;
     /** Answers what comes on a filter. */
@@ -259,7 +209,7 @@ describe('routes of services', function () {
       version: 4 | 5,
       answer: (request: { a: number; b: number }, connection: Connection, message: ReceivedMessage) => void,
     ) => {
-      const connection = await client(version);
+      const connection = await bridges.connect(version);
       const granted = new Watch();
       let subscribed = false;
       connection.subscribe(
@@ -286,10 +236,13 @@ describe('routes of services', function () {
       for (const version of [5, 4] as const) {
         it(`to ${name}, with an answer of MQTT ${version === 5 ? '5' : '3.1.1'}`, async function () {
           await adder(version);
-          const bridge = await open({ routes: [serves()], mqtt: mqtt(version) });
+          const bridge = await bridges.open({
+            routes: [serves()],
+            mqtt: bridges.mqtt({ protocolVersion: version }),
+          });
           await bridge.ready();
-          const args = { service: NAME, domain, timeout: 20, count: 3, a: 10, b: -4 };
-          const peer = vendor(name).peer(this, 'call', { args });
+          const args = { service: NAME, domain: bridges.domain, timeout: 20, count: 3, a: 10, b: -4 };
+          const peer = bridges.vendor(name).peer(this, 'call', { args });
           assert.equal(await peer.exited(), 0);
           assert.deepEqual(peer.messages, [{ sum: 7 }, { sum: 8 }, { sum: 9 }]);
           await bridge.until(() => bridge.route()?.counts?.mqttPublished === 3);
@@ -305,7 +258,7 @@ describe('routes of services', function () {
         asked.push(message);
         void connection.publish(message.properties?.responseTopic as string, '{}', { qos: 1, retain: false });
       });
-      const bridge = await open({ id: 'b1', routes: [serves()], mqtt: mqtt() });
+      const bridge = await bridges.open({ id: 'b1', routes: [serves()], mqtt: bridges.mqtt() });
       await bridge.ready();
       assert.equal(await sumOf(await caller(), 1, 2), 0);
       const [{ payload, qos, properties }] = asked as [ReceivedMessage];
@@ -313,13 +266,16 @@ describe('routes of services', function () {
         [String(payload), qos, properties?.contentType],
         ['{"a":1,"b":2}', 1, 'application/json'],
       );
-      assert.equal(properties?.responseTopic, `ros/${domain}${NAME}/@rep/${properties?.correlationData}`);
+      assert.equal(
+        properties?.responseTopic,
+        `ros/${bridges.domain}${NAME}/@rep/${properties?.correlationData}`,
+      );
       assert.ok((properties?.messageExpiryInterval ?? 0) > 0);
       assert.deepEqual({ ...properties?.userProperties }, { 'ros-type': TYPE, 'ros-via': 'b1' });
     });
 
     it('leaves the client without a response, and says why', async () => {
-      const bridge = await open({ routes: [serves()], mqtt: mqtt() });
+      const bridge = await bridges.open({ routes: [serves()], mqtt: bridges.mqtt() });
       await bridge.ready();
       const client = await caller();
       const fails = async (a: number, reason: string) => {
@@ -350,7 +306,7 @@ describe('routes of services', function () {
         const place = `${properties?.responseTopic}0`;
         void connection.publish(place, '{"sum":7}', { qos: 1, retain: false });
       });
-      const bridge = await open({ routes: [serves({ timeout: 100 })], mqtt: mqtt() });
+      const bridge = await bridges.open({ routes: [serves({ timeout: 100 })], mqtt: bridges.mqtt() });
       await bridge.ready();
       (await caller()).call(request.encode({}), 20_000).catch(() => {});
       await bridge.until(() => dropped(bridge)?.timeout === 1);
@@ -359,7 +315,7 @@ describe('routes of services', function () {
     });
 
     it('is answered by the flow, which sends the number of the request back', async () => {
-      const bridge = await open({ routes: [serves()] });
+      const bridge = await bridges.open({ routes: [serves()] });
       const client = await caller();
       const first = sumOf(client, 20, 22);
       const second = sumOf(client, 1, 1);
@@ -388,20 +344,14 @@ describe('routes of services', function () {
     });
 
     it('says that nobody can answer where the output is not wired', async () => {
-      const bridge = TestBridge.create(
-        thread,
-        { domains: [domain], routes: [serves()] },
-        { flowOutput: false },
-      );
-      opened.push(() => bridge.close());
-      await bridge.handle.open();
+      const bridge = await bridges.open({ routes: [serves()] }, { flowOutput: false });
       (await caller()).call(request.encode({}), 20_000).catch(() => {});
       await bridge.until(() => bridge.problems.length > 0);
       assert.match(bridge.problems[0] ?? '', /nothing is wired to the output/);
     });
 
     it('gets no more requests to answer than it may have waiting', async () => {
-      const bridge = await open({ routes: [serves()] });
+      const bridge = await bridges.open({ routes: [serves()] });
       const client = await caller();
       const call = () => void client.call(request.encode({}), 20_000).catch(() => {});
       // As many at once as the history of a service holds.
@@ -416,8 +366,8 @@ describe('routes of services', function () {
     });
 
     it('is not called by another bridge of the domain that hears its request', async () => {
-      const served = await open({ routes: [serves({ timeout: 500 })], mqtt: mqtt() });
-      const called = await open({ routes: [calls()], mqtt: mqtt() });
+      const served = await bridges.open({ routes: [serves({ timeout: 500 })], mqtt: bridges.mqtt() });
+      const called = await bridges.open({ routes: [calls()], mqtt: bridges.mqtt() });
       await Promise.all([served.ready(), called.ready()]);
       const client = await caller();
       client.call(request.encode({}), 20_000).catch(() => {});
