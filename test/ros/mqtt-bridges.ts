@@ -14,16 +14,21 @@ export class MqttBridges extends Bridges {
   /** For the mocha suite in which it is called, with one mosquitto for all of its tests or one for each. */
   static override forSuite(mosquitto: 'for all' | 'for each' = 'for all'): MqttBridges {
     const bridges = new MqttBridges();
+    bridges.enterSuite(mosquitto);
+    return bridges;
+  }
+
+  protected override enterSuite(mosquitto: 'for all' | 'for each' = 'for all'): void {
+    const bridges = this;
     const [start, stop] = mosquitto === 'for all' ? [before, after] : [beforeEach, afterEach];
     start(async function () {
       bridges.#mosquitto = await Mosquitto.start(this);
     });
-    bridges.enterSuite();
+    super.enterSuite();
     beforeEach(async () => {
-      bridges.#client = await bridges.connect();
+      this.#client = await this.connect();
     });
-    stop(() => bridges.#mosquitto?.stop());
-    return bridges;
+    stop(() => this.#mosquitto?.stop());
   }
 
   get mosquitto(): Mosquitto {
