@@ -1,6 +1,8 @@
 import type { BrokerThread } from '../broker/broker-thread';
 import type { Connection, ConnectionStatus } from '../client/connection';
 import type { BridgeHandle } from '../ros/bridge-handle';
+import type { RosTopicMapping } from '../topic/ros-topic';
+import type { BrokerInput } from './broker-settings';
 import type { GuardSettings } from './request-guard';
 
 /** A broker that runs in this process, and a connection to it that is made when it is first used. */
@@ -72,5 +74,9 @@ export interface GatewaySettings {
   /** Who may call. */
   guard?: GuardSettings;
   sources?: GatewaySources;
+  /** Brokers that a configuration file has, in the form in which callers add them, each with an id of its own. */
+  brokers?: readonly (BrokerInput & { id: string })[];
+  /** What topics stand for in ROS; where it is absent they stand for nothing. */
+  mapping?: RosTopicMapping;
   limits?: Partial<GatewayLimits>;
 }

@@ -1,13 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError } from './api-error';
+import { BROKER_SCHEMA, brokerOperations } from './broker-operations';
+import { BROKER_INPUT_SCHEMA } from './broker-settings';
+import { Brokers } from './brokers';
 import { DEFAULT_LIMITS, type GatewayLimits, type GatewaySettings } from './gateway-settings';
 import { healthOperations } from './health';
+import { messageOperations } from './message-operations';
+import { RECEIVED_SCHEMA } from './message-schema';
 import { openApiDocument } from './openapi-document';
 import { type Operation, operation, type Permission } from './operation';
 import { readJsonBody } from './request-body';
 import { RequestGuard } from './request-guard';
 import { checkValue, Router, readQuery } from './router';
+import { Subscriptions } from './subscriptions';
 
 export type {
   GatewayLimits,
@@ -26,16 +32,36 @@ export class Gateway {
   readonly #settings: GatewaySettings;
   readonly #limits: GatewayLimits;
   readonly #guard: RequestGuard;
+  readonly #brokers: Brokers;
+  readonly #subscriptions: Subscriptions;
   readonly #operations: readonly Operation[];
   readonly #router: Router;
   #calls = 0;
 
+  /** @throws ApiError a broker of the settings cannot be used */
   constructor(settings: GatewaySettings) {
     this.#settings = settings;
     this.#limits = { ...DEFAULT_LIMITS, ...settings.limits };
     this.#guard = new RequestGuard(settings.guard ?? {});
-    const { version, sources = {} } = settings;
-    this.#operations = [...healthOperations(version, sources), this.#documentOperation()];
+    const { version, sources = {}, brokers = [], mapping } = settings;
+    const { historyBytes } = this.#limits;
+    this.#brokers = new Brokers(sources, this.#limits.brokers);
+    this.#subscriptions = new Subscriptions(this.#limits.subscriptions, historyBytes);
+    this.#operations = [
+      ...healthOperations(version, sources, this.#brokers),
+      ...brokerOperations(this.#brokers, this.#subscriptions),
+      ...messageOperations({
+        brokers: this.#brokers,
+        subscriptions: this.#subscriptions,
+        mapping,
+        historyBytes,
+      }),
+      this.#documentOperation(),
+    ];
+    for (const { id, ...input } of brokers) {
+      checkValue(BROKER_INPUT_SCHEMA, input, `broker "${id}"`);
+      this.#brokers.add(input, id);
+    }
     this.#router = new Router(this.#operations);
   }
 
@@ -101,7 +127,15 @@ export class Gateway {
   }
 
   /** Ends what callers have made: WebSockets, subscriptions and the connections to brokers that they have added. */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#subscriptions.close();
+    await this.#brokers.close();
+  }
+
+  /** The sources have changed: what callers have made goes on with the connections that there are now. */
+  renew(): void {
+    this.#brokers.renew();
+  }
 
   async #answer(request: IncomingMessage, response: ServerResponse, body: unknown): Promise<void> {
     this.#guard.checkSite(request);
@@ -158,7 +192,11 @@ export class Gateway {
       run: () => {
         const { version, path } = this.#settings;
         text ??= JSON.stringify(
-          openApiDocument(this.#operations, { version, path: path || '/', schemas: {} }),
+          openApiDocument(this.#operations, {
+            version,
+            path: path || '/',
+            schemas: { Broker: BROKER_SCHEMA, Message: RECEIVED_SCHEMA },
+          }),
         );
         return text;
       },

@@ -1,4 +1,5 @@
 import type { BridgeState } from '../ros/bridge-handle';
+import type { Brokers } from './brokers';
 import type { GatewaySources } from './gateway-settings';
 import type { Schema } from './json-schema';
 import { type Operation, operation } from './operation';
@@ -25,16 +26,17 @@ const HEALTH = {
     },
     version: { type: 'string' },
     uptime: { type: 'number', description: 'Seconds' },
+    brokers: { type: 'array', items: PART },
     embedded_brokers: { type: 'array', items: PART },
     bridges: { type: 'array', items: PART },
     problems: { type: 'array', items: { type: 'string' }, description: 'What does not work, in words' },
   },
-  required: ['status', 'version', 'uptime', 'embedded_brokers', 'bridges', 'problems'],
+  required: ['status', 'version', 'uptime', 'brokers', 'embedded_brokers', 'bridges', 'problems'],
   additionalProperties: false,
 } as const satisfies Schema;
 
 /** `GET /health`. */
-export function healthOperations(version: string, sources: GatewaySources): Operation[] {
+export function healthOperations(version: string, sources: GatewaySources, brokers: Brokers): Operation[] {
   const startedAt = performance.now();
   return [
     operation({
@@ -58,7 +60,16 @@ export function healthOperations(version: string, sources: GatewaySources): Oper
           },
           problems: problemsOf(bridge.state).map((problem) => `bridge ${name}: ${problem}`),
         }));
+        const connections = [...brokers.all()].map(({ id, name, status: { state, reason } }) => ({
+          id,
+          name,
+          state,
+          ...(reason !== undefined && { reason }),
+        }));
         const problems = [
+          ...connections
+            .filter(({ state }) => state === 'error' || state === 'reconnecting')
+            .map(({ name, state, reason }) => `broker ${name}: ${reason ?? state}`),
           ...embedded
             .filter(({ state }) => state === 'error' || state === 'restarting')
             .map(({ name, state, reason }) => `embedded broker ${name}: ${reason ?? state}`),
@@ -68,6 +79,7 @@ export function healthOperations(version: string, sources: GatewaySources): Oper
           status: problems.length === 0 ? 'ok' : 'degraded',
           version,
           uptime: (performance.now() - startedAt) / 1000,
+          brokers: connections,
           embedded_brokers: embedded,
           bridges: bridges.map(({ part }) => part),
           problems,

@@ -1,0 +1,164 @@
+import { countLatency, newHistogram, percentile } from '../broker/latency-histogram';
+import type {
+  Connection,
+  ConnectionStatistics,
+  ConnectionStatus,
+  PublishOptions,
+  PublishReceipt,
+  ReceivedMessage,
+  SubscribeOptions,
+  Subscription,
+} from '../client/connection';
+import { RateMeter } from './rate-meter';
+
+/** Where a link has its connection from. */
+export interface LinkSource {
+  /** Throws with the reason why there is none. */
+  acquire(): Connection;
+  release(connection: Connection): void;
+}
+
+export interface LinkListener {
+  message(message: ReceivedMessage): void;
+  /** After each SUBACK, with the reason where it is a refusal. */
+  result(error?: Error): void;
+}
+
+interface LinkSubscription {
+  readonly filter: string;
+  readonly options: SubscribeOptions;
+  readonly listener: LinkListener;
+  present: Subscription | undefined;
+}
+
+/** What callers have done over a link, since it was made. */
+export interface LinkStatistics {
+  published: number;
+  publishedBytes: number;
+  publishedPerSecond: number;
+  /** Messages that were not published. */
+  failed: number;
+  received: number;
+  receivedBytes: number;
+  receivedPerSecond: number;
+  /** From a publish to its acknowledgement, ms; 0 before there was one. */
+  latency: { p50: number; p99: number };
+  /** Of the connection, where there is one. */
+  connection: ConnectionStatistics | undefined;
+}
+
+/**
+ * What the gateway does with one broker: publishes, and subscriptions that stay when the connection is replaced by
+ * another, as it is when its settings change or a flow is deployed.
+ */
+export class BrokerLink {
+  readonly #source: LinkSource;
+  readonly #subscriptions = new Set<LinkSubscription>();
+  #connection: Connection | undefined;
+  readonly #publishedRate = new RateMeter();
+  readonly #receivedRate = new RateMeter();
+  readonly #latency = newHistogram();
+  readonly #counts = { published: 0, publishedBytes: 0, failed: 0, received: 0, receivedBytes: 0 };
+
+  constructor(source: LinkSource) {
+    this.#source = source;
+  }
+
+  /** The connection, taken from its source by the first who asks; throws with the reason why there is none. */
+  get connection(): Connection {
+    this.#connection ??= this.#source.acquire();
+    return this.#connection;
+  }
+
+  /** How the connection is; `undefined` while there is none. */
+  get status(): ConnectionStatus | undefined {
+    return this.#connection?.status;
+  }
+
+  /** Whether there are subscriptions. */
+  get isUsed(): boolean {
+    return this.#subscriptions.size > 0;
+  }
+
+  get statistics(): LinkStatistics {
+    return {
+      ...this.#counts,
+      publishedPerSecond: this.#publishedRate.perSecond,
+      receivedPerSecond: this.#receivedRate.perSecond,
+      latency: { p50: percentile(this.#latency, 0.5), p99: percentile(this.#latency, 0.99) },
+      connection: this.#connection?.statistics,
+    };
+  }
+
+  /** As `Connection.publish`, counted. */
+  async publish(topic: string, payload: Buffer | string, options: PublishOptions): Promise<PublishReceipt> {
+    const begun = performance.now();
+    try {
+      const receipt = await this.connection.publish(topic, payload, options);
+      this.#counts.published++;
+      this.#counts.publishedBytes += Buffer.byteLength(payload);
+      this.#publishedRate.count();
+      if (options.qos > 0) countLatency(this.#latency, performance.now() - begun, 1);
+      return receipt;
+    } catch (error) {
+      this.#counts.failed++;
+      throw error;
+    }
+  }
+
+  /** Subscribes until the returned function is called; throws with the reason why there is no connection. */
+  subscribe(filter: string, options: SubscribeOptions, listener: LinkListener): () => void {
+    const subscription: LinkSubscription = { filter, options, listener, present: undefined };
+    this.#begin(subscription, this.connection);
+    this.#subscriptions.add(subscription);
+    return () => {
+      if (this.#subscriptions.delete(subscription)) subscription.present?.close();
+    };
+  }
+
+  /**
+   * Takes the connection that the source has now, which may be another, and subscribes there. Returns why there is none,
+   * in words; the subscriptions wait then until this is called again.
+   */
+  renew(): string | undefined {
+    const old = this.#connection;
+    if (old === undefined && this.#subscriptions.size === 0) return undefined;
+    let fault: string | undefined;
+    try {
+      this.#connection = this.#source.acquire();
+    } catch (error) {
+      this.#connection = undefined;
+      fault = (error as Error).message;
+    }
+    if (this.#connection !== old) {
+      for (const subscription of this.#subscriptions) {
+        subscription.present?.close();
+        subscription.present = undefined;
+        if (this.#connection !== undefined) this.#begin(subscription, this.#connection);
+      }
+    }
+    if (old !== undefined) this.#source.release(old);
+    return fault;
+  }
+
+  close(): void {
+    for (const { present } of this.#subscriptions) present?.close();
+    this.#subscriptions.clear();
+    if (this.#connection !== undefined) this.#source.release(this.#connection);
+    this.#connection = undefined;
+  }
+
+  #begin(subscription: LinkSubscription, connection: Connection): void {
+    const { filter, options, listener } = subscription;
+    subscription.present = connection.subscribe(filter, options, {
+      owner: 'a subscription of the gateway',
+      message: (message) => {
+        this.#counts.received++;
+        this.#counts.receivedBytes += message.payload.length;
+        this.#receivedRate.count();
+        listener.message(message);
+      },
+      result: (error) => listener.result(error),
+    });
+  }
+}

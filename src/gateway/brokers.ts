@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { ConnectionPool } from '../client/connection-pool';
+import { ApiError } from './api-error';
+import type { BrokerInput } from './broker-settings';
+import { AddedBroker, EmbeddedBroker, type GatewayBroker, NodeBroker } from './gateway-broker';
+import type { GatewaySources } from './gateway-settings';
+
+/** All brokers that callers can use: those that they have added, and those that there are beside them. */
+export class Brokers {
+  readonly #sources: GatewaySources;
+  readonly #most: number;
+  readonly #pool = new ConnectionPool();
+  readonly #added = new Map<string, AddedBroker>();
+  /** Those of the sources that somebody has looked at. */
+  readonly #known = new Map<string, EmbeddedBroker | NodeBroker>();
+
+  /** @param most brokers that callers may add */
+  constructor(sources: GatewaySources, most: number) {
+    this.#sources = sources;
+    this.#most = most;
+  }
+
+  *all(): Generator<GatewayBroker> {
+    yield* this.#added.values();
+    this.#look();
+    yield* this.#known.values();
+  }
+
+  /** @throws ApiError there is none */
+  get(id: string, field?: string): GatewayBroker {
+    if (!this.#added.has(id)) this.#look();
+    const broker = this.#added.get(id) ?? this.#known.get(id);
+    if (broker !== undefined) return broker;
+    const fault = `there is no broker "${id.slice(0, 60)}"`;
+    if (field === undefined) throw new ApiError('not_found', fault);
+    throw new ApiError('not_found', fault, { field });
+  }
+
+  /** @throws ApiError it can be no broker, or there are too many */
+  add(input: BrokerInput, id?: string): GatewayBroker {
+    const isOfCaller = id === undefined;
+    if (isOfCaller && this.#added.size >= this.#most) {
+      throw new ApiError('limit_reached', `there are ${this.#most} brokers already`);
+    }
+    const broker = new AddedBroker(id ?? randomUUID(), isOfCaller ? 'api' : 'file', input, this.#pool);
+    this.#added.set(broker.id, broker);
+    return broker;
+  }
+
+  /** @throws ApiError there is none, or it is not of a caller */
+  async remove(id: string): Promise<GatewayBroker> {
+    const broker = this.get(id);
+    if (broker.origin !== 'api') await broker.change({});
+    this.#added.delete(id);
+    await broker.close();
+    return broker;
+  }
+
+  /** The sources have changed: those that are in use take the connections that there are now. */
+  renew(): void {
+    this.#look();
+    for (const broker of this.#known.values()) if (broker.origin === 'node') broker.link.renew();
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#added.values(), ...this.#known.values()];
+    this.#added.clear();
+    this.#known.clear();
+    await Promise.all(all.map((broker) => broker.close()));
+  }
+
+  /** Takes note of those of the sources that have come; those that have gone stay where they are in use. */
+  #look(): void {
+    const { embeddedBrokers, connections } = this.#sources;
+    const present = new Set<string>();
+    for (const { id } of embeddedBrokers?.() ?? []) {
+      present.add(id);
+      if (this.#known.has(id)) continue;
+      const find = () => first(embeddedBrokers?.() ?? [], id);
+      this.#known.set(id, new EmbeddedBroker(id, find, this.#pool));
+    }
+    for (const { id } of connections?.() ?? []) {
+      present.add(id);
+      if (this.#known.has(id)) continue;
+      this.#known.set(id, new NodeBroker(id, () => first(connections?.() ?? [], id)));
+    }
+    for (const [id, broker] of this.#known) {
+      if (present.has(id) || broker.link.isUsed) continue;
+      this.#known.delete(id);
+      void broker.close();
+    }
+  }
+}
+
+function first<Known extends { id: string }>(all: Iterable<Known>, id: string): Known | undefined {
+  for (const each of all) if (each.id === id) return each;
+  return undefined;
+}

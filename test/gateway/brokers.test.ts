@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { BrokerThread } from '../../src/broker/broker-thread';
+import { Mosquitto } from '../client/mosquitto';
+import { GatewayFixture } from './gateway-fixture';
+
+const SECRET = 'do-not-tell-7351';
+
+describe('brokers of the gateway', function () {
+  this.timeout(20_000);
+  let mosquitto: Mosquitto;
+  let fixture: GatewayFixture;
+
+  before(async function () {
+    mosquitto = await Mosquitto.start(this, [], { anna: SECRET });
+  });
+  after(() => mosquitto?.stop());
+  beforeEach(async () => {
+    fixture = await GatewayFixture.start();
+  });
+  afterEach(() => fixture.stop());
+
+  const added = async (input: object = {}) => {
+    const { status, body } = await fixture.api.post('/brokers', {
+      name: 'ours',
+      host: '127.0.0.1',
+      port: mosquitto.port,
+      username: 'anna',
+      password: SECRET,
+      ...input,
+    });
+    assert.equal(status, 201);
+    return body;
+  };
+
+  it('are added, connected, disconnected and removed', async () => {
+    const broker = await added({ client_id: 'robot-1', keepalive: 30 });
+    assert.deepEqual(broker, {
+      broker_id: broker.broker_id,
+      name: 'ours',
+      origin: 'api',
+      host: '127.0.0.1',
+      port: mosquitto.port,
+      use_ssl: false,
+      transport: 'tcp',
+      username: 'anna',
+      client_id: 'robot-1',
+      keepalive: 30,
+      protocol_version: '5',
+      clean_start: true,
+      state: 'disconnected',
+    });
+    const path = `/brokers/${broker.broker_id}`;
+    const { body: connected } = await fixture.api.post(`${path}/connect`);
+    assert.equal(connected.state, 'connected');
+    assert.deepEqual((await fixture.api.get(path)).body, connected);
+    assert.deepEqual((await fixture.api.get('/brokers')).body, { brokers: [connected] });
+    assert.equal((await fixture.api.post(`${path}/disconnect`)).body.state, 'disconnected');
+    assert.equal((await fixture.api.call('DELETE', path)).status, 204);
+    assert.equal((await fixture.api.get(path)).status, 404);
+    assert.deepEqual((await fixture.api.get('/brokers')).body, { brokers: [] });
+  });
+
+  it('connect at once where that is asked for', async () => {
+    const connects = mosquitto.logged(/New client connected .* as at-once/);
+    await added({ client_id: 'at-once', auto_connect: true });
+    await connects;
+  });
+
+  it('say why they are not connected', async () => {
+    const { broker_id } = await added({ password: 'wrong' });
+    const { body } = await fixture.api.post(`/brokers/${broker_id}/connect`);
+    assert.equal(body.state, 'error');
+    assert.match(body.reason, /Not authorized \(0x87\)/);
+    const { body: health } = await fixture.api.get('/health');
+    assert.equal(health.status, 'degraded');
+    assert.match(health.problems[0], /^broker ours: Not authorized/);
+  });
+
+  it('never tell a password, a key or a passphrase', async () => {
+    const { broker_id } = await added({
+      will: { topic: 'gone', payload: 'will' },
+      use_ssl: true,
+      tls: { passphrase: SECRET, verify: false },
+    });
+    await fixture.api.call('PATCH', `/brokers/${broker_id}`, { name: 'renamed', password: `${SECRET}-2` });
+    for (const path of ['/brokers', `/brokers/${broker_id}`, '/health', '/stats', '/metrics']) {
+      const { body } = await fixture.api.get(path);
+      assert.ok(!JSON.stringify(body).includes(SECRET), path);
+    }
+  });
+
+  it('connect anew when what they connect with is changed', async () => {
+    const { broker_id } = await added({ client_id: 'before' });
+    await fixture.api.post(`/brokers/${broker_id}/connect`);
+    const connects = mosquitto.logged(/New client connected .* as after/);
+    const { body } = await fixture.api.call('PATCH', `/brokers/${broker_id}`, {
+      client_id: 'after',
+      keepalive: null,
+    });
+    assert.equal(body.client_id, 'after');
+    assert.equal(body.keepalive, 60);
+    await connects;
+    // A name is the gateway's alone.
+    const { body: renamed } = await fixture.api.call('PATCH', `/brokers/${broker_id}`, { name: 'new' });
+    assert.deepEqual([renamed.name, renamed.client_id], ['new', 'after']);
+  });
+
+  it('stay as they are when a change cannot be', async () => {
+    const broker = await added();
+    const path = `/brokers/${broker.broker_id}`;
+    for (const [patch, field] of [
+      [{ port: 0 }, 'port'],
+      [{ host: null }, 'host'],
+      [{ host: 'a/b' }, 'host'],
+      [{ nmae: 'x' }, 'nmae'],
+      [{ will: { topic: 5 } }, 'will'],
+    ] as const) {
+      const { status, body } = await fixture.api.call('PATCH', path, patch);
+      assert.equal(status, 400, field);
+      assert.equal(body.error.field, field);
+    }
+    const { body: refused } = await fixture.api.call('PATCH', path, { username: null });
+    assert.equal(refused.error.message, 'the broker cannot be used: a password is given without a user name');
+    assert.deepEqual((await fixture.api.get(path)).body, broker);
+  });
+
+  for (const [input, field, message] of [
+    [{ host: 'a' }, 'name', 'name is missing'],
+    [{ name: 'a', host: '' }, 'host', 'host is "", expected a name or an address'],
+    [
+      { name: 'a', host: 'a', port: 65_536 },
+      'port',
+      'port is 65536, expected a whole number from 1 to 65535',
+    ],
+    [
+      { name: 'a', host: 'a', port: '1883' },
+      'port',
+      'port is "1883", expected a whole number from 1 to 65535',
+    ],
+    [{ name: 'a', host: 'a', keepalive: 1.5 }, 'keepalive', /keepalive is 1.5, expected a whole number/],
+    [{ name: 'a', host: 'a', protocol_version: 5 }, 'protocol_version', /is 5, expected 5 or 3.1.1/],
+    [{ name: 'a', host: 'a', passwort: 'x' }, 'passwort', /^passwort is unknown, expected name, host/],
+    [
+      { name: 'a', host: 'a', will: { topic: 't', properties: { correlation_data: '?' } } },
+      'will.properties.correlation_data',
+      /is not base64/,
+    ],
+    [{ name: 'a', host: 'a', user_properties: { a: [1] } }, 'user_properties.a', /is a list, expected/],
+    [
+      { name: 'a', host: 'a', will: { topic: 'a/#' } },
+      undefined,
+      /will: topic name "a\/#" contains a wildcard/,
+    ],
+    [[], undefined, 'the body is a list, expected an object'],
+  ] as const) {
+    it(`are not added as ${JSON.stringify(input).slice(0, 80)}`, async () => {
+      const { status, body } = await fixture.api.post('/brokers', input);
+      assert.equal(status, 400);
+      assert.equal(body.error.field, field);
+      if (typeof message === 'string') assert.equal(body.error.message, message);
+      else assert.match(body.error.message, message);
+    });
+  }
+
+  it('are bounded in number', async () => {
+    await fixture.stop();
+    fixture = await GatewayFixture.start({ limits: { brokers: 2 } });
+    await added();
+    const { broker_id } = await added();
+    const { status, body } = await fixture.api.post('/brokers', { name: 'x', host: 'x' });
+    assert.equal(status, 429);
+    assert.equal(body.error.message, 'there are 2 brokers already');
+    await fixture.api.call('DELETE', `/brokers/${broker_id}`);
+    await added();
+  });
+
+  it('of the configuration file are there from the start and cannot be changed', async () => {
+    await fixture.stop();
+    const connects = mosquitto.logged(/New client connected .* as of-file/);
+    const login = { username: 'anna', password: SECRET, client_id: 'of-file', auto_connect: true };
+    const file = { id: 'main', name: 'Main', host: '127.0.0.1', port: mosquitto.port, ...login };
+    fixture = await GatewayFixture.start({ brokers: [file] });
+    await connects;
+    const { body } = await fixture.api.get('/brokers/main');
+    assert.equal(body.origin, 'file');
+    for (const [method, change] of [
+      ['PATCH', { name: 'x' }],
+      ['DELETE', undefined],
+    ] as const) {
+      const { status, body: refused } = await fixture.api.call(method, '/brokers/main', change);
+      assert.equal(status, 403);
+      assert.deepEqual(refused.error, {
+        code: 'read_only',
+        message: 'broker "Main" is of the configuration file, and can only be changed there',
+      });
+    }
+  });
+
+  it('are also those that run in this process, over no port at all', async () => {
+    await fixture.stop();
+    const broker = new BrokerThread({ listeners: [] });
+    await broker.start();
+    fixture = await GatewayFixture.start({
+      sources: { embeddedBrokers: () => [{ id: 'embedded', name: 'Ours', broker }] },
+    });
+    const { body } = await fixture.api.get('/brokers/embedded');
+    assert.deepEqual([body.origin, body.state], ['embedded', 'disconnected']);
+    // Whoever uses it first connects it.
+    const { status } = await fixture.api.post('/publish', { broker_id: 'embedded', topic: 'a', qos: 1 });
+    assert.equal(status, 200);
+    assert.equal((await fixture.api.get('/brokers/embedded')).body.state, 'connected');
+    assert.equal((await fixture.api.call('DELETE', '/brokers/embedded')).status, 403);
+    assert.deepEqual((await fixture.api.get('/health')).body.embedded_brokers, [
+      { id: 'embedded', name: 'Ours', state: 'running' },
+    ]);
+    const stopped = once(broker, 'status');
+    await broker.stop();
+    await stopped;
+    await fixture.stop();
+    fixture = await GatewayFixture.start();
+  });
+});
