@@ -344,7 +344,8 @@ function nodeStatus(
   if (mqtt !== undefined && mqtt.state !== 'connected' && broker !== undefined) return broker.describe(mqtt);
   const problem = firstProblem(state);
   if (problem !== undefined) return { fill: 'red', shape: 'dot', text: shortened(problem) };
-  if (domains.every(({ participants }) => participants === 0)) {
+  // Other bridges of this Node-RED are no participants of their own, and may carry much.
+  if (state.messagesPerSecond === 0 && domains.every(({ participants }) => participants === 0)) {
     const searched = domains.map(({ domain }) => domain).join(', ');
     return { fill: 'yellow', shape: 'ring', text: text(`status.nothing.${range}`, { domains: searched }) };
   }

@@ -100,6 +100,8 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   #unansweredBytes = 0;
   #nextId = 0;
   #batch: Buffer[] = [];
+  /** For the worker, when the bridge is open. */
+  #held: Array<() => void> = [];
   /** The worker's routes by their keys. */
   readonly #routes = new Map<number, RouteName>();
   #flowOutput: boolean;
@@ -168,11 +170,12 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   /**
    * Publishes on the ROS topic, or calls the ROS service, that an MQTT topic name maps to: text or bytes in the route's
    * format, or a value in the form of the route's type. Resolves when the ROS publisher has it, with `undefined`, or with
-   * the service's response; rejects with an Error that names the topic or the path in the payload and the fault.
+   * the service's response; rejects with an Error that names the topic or the path in the payload and the fault. While
+   * the bridge opens, messages wait.
    * @param request the `rosRequest` of the message that this one answers
    */
   async publish(topic: string, payload: unknown, request?: number): Promise<unknown> {
-    if (this.#state.state !== 'open') throw new Error(`topic "${topic}": the bridge is ${this.#state.state}`);
+    if (!this.#takesRequests) throw new Error(`topic "${topic}": the bridge is ${this.#state.state}`);
     const id = this.#nextId++;
     const frame = serialized(topic, [id, topic, payload, request]);
     if (
@@ -210,12 +213,24 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   #askForRoutes(request: RouteRequest): Promise<unknown> {
-    if (this.#state.state !== 'open') return Promise.reject(new Error(`the bridge is ${this.#state.state}`));
+    if (!this.#takesRequests) return Promise.reject(new Error(`the bridge is ${this.#state.state}`));
+    if (this.#unanswered.size >= MAX_UNANSWERED) {
+      return Promise.reject(new Error(`${this.#unanswered.size} requests already wait for the ROS worker`));
+    }
     const id = this.#nextId++;
-    this.#host.post({ type: 'routes', bridge: this.key, id, request });
+    this.#whenOpen(() => this.#host.post({ type: 'routes', bridge: this.key, id, request }));
     return new Promise((resolve, reject) => {
       this.#unanswered.set(id, { resolve, reject, bytes: 0 });
     });
+  }
+
+  get #takesRequests(): boolean {
+    return this.#state.state === 'open' || this.#state.state === 'opening';
+  }
+
+  #whenOpen(post: () => void): void {
+    if (this.#state.state === 'open') post();
+    else this.#held.push(post);
   }
 
   /** A report of the worker for this bridge; for the host. */
@@ -290,9 +305,11 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   #postBatch(): void {
+    // Rejected meanwhile.
+    if (this.#batch.length === 0) return;
     const joined = joinFrames(this.#batch);
     this.#batch = [];
-    this.#host.post({ type: 'publish', bridge: this.key, joined }, [joined]);
+    this.#whenOpen(() => this.#host.post({ type: 'publish', bridge: this.key, joined }, [joined]));
   }
 
   #answer({ id, error, answer }: PublishResult): void {
@@ -305,6 +322,8 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   #rejectUnanswered(error: string): void {
+    this.#held = [];
+    this.#batch = [];
     for (const id of [...this.#unanswered.keys()]) this.#answer({ id, error });
   }
 
@@ -364,6 +383,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   async #refuse(error: Error): Promise<void> {
     const opening = this.#opening;
     this.#opening = undefined;
+    this.#rejectUnanswered(error.message);
     await this.#end();
     if (opening === undefined) this.emit('problem', error);
     else opening.reject(error);
@@ -377,6 +397,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
 
   #setState(state: BridgeState): void {
     this.#state = state;
+    if (state.state === 'open') for (const post of this.#held.splice(0)) post();
     this.emit('status', state);
   }
 }

@@ -57,6 +57,35 @@ describe('bridge between ROS and a flow', function () {
     assert.equal(bridge.messages.length, 0);
   });
 
+  it('takes messages and routes of the flow while it opens', async () => {
+    const domain = freshDomain();
+    const bridge = keep(TestBridge.create(thread, { domains: [domain], routes: [route(domain)] }));
+    const opening = bridge.handle.open();
+    const published = bridge.handle.publish(`ros/${domain}/chatter`, { data: 'early' });
+    const added = bridge.handle.addRoute(route(domain, { rosName: '/early' }));
+    assert.equal(bridge.handle.state.state, 'opening');
+    await Promise.all([opening, published, added]);
+    assert.deepEqual(
+      (await bridge.handle.listRoutes()).map(({ rosName, counts }) => [rosName, counts?.rosPublished]),
+      [
+        ['/chatter', 1],
+        ['/early', 0],
+      ],
+    );
+  });
+
+  it('tells what came while it opened that it was refused', async () => {
+    const bridge = TestBridge.create(thread, { domains: [1], routes: [], prefix: '' });
+    const opening = bridge.handle.open();
+    const published = bridge.handle.publish('ros/1/chatter', {});
+    const outcomes = await Promise.allSettled([opening, published]);
+    const [refused, rejected] = outcomes.map(
+      (outcome) => 'reason' in outcome && String(outcome.reason.message),
+    );
+    assert.match(String(refused), /prefix/);
+    assert.equal(rejected, refused);
+  });
+
   it('does not hear its own publisher', async () => {
     const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
     const peer = keep(await RosPeer.start(domain));
