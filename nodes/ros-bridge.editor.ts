@@ -1,6 +1,6 @@
 import { parseInterfaces } from '../src/ros/interface-text';
 import type { TypeTableRow } from '../src/ros/type-table';
-import { type RosTopicKind, RosTopicMapping } from '../src/topic/ros-topic';
+import { RosTopicMapping } from '../src/topic/ros-topic';
 import { aliasesOf, type Domain, DomainList, domainsFault, withDomainsOf } from './editor/domain-list';
 import type { EditorNode } from './editor/editor-api';
 import { brokerFault, isWholeNumber, refusedBy } from './editor/form-fault';
@@ -46,6 +46,15 @@ function wrongEntry(list: unknown, isRight: (entry: string) => boolean): string 
     .split(',')
     .map((entry) => entry.trim());
   return entries.length === 1 && entries[0] === '' ? undefined : entries.find((entry) => !isRight(entry));
+}
+
+/** The mapping of a form, or nothing while what it is made of has a fault. */
+function mappingOf(prefix: string, domains: readonly Domain[]): RosTopicMapping | undefined {
+  try {
+    return new RosTopicMapping({ prefix, aliases: aliasesOf(domains) });
+  } catch {
+    return undefined;
+  }
 }
 
 function prefixFault(prefix: string): string | undefined {
@@ -126,7 +135,13 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     routes: {
       value: [{ domain: 0, rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' }],
       validate: refusedBy((node, value) =>
-        routesFault(node, value as Route[], node.domains, node.patterns ?? []),
+        routesFault(
+          node,
+          value as Route[],
+          node.domains,
+          node.patterns ?? [],
+          mappingOf(node.prefix, node.domains),
+        ),
       ),
     },
     // Flows of before these fields have none.
@@ -179,12 +194,11 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     backend.on('change', () => setupFile.toggle(backend.val() !== 'rtps')).trigger('change');
 
     const prefix = $('#node-input-prefix');
-    const topicOf = (domain: DomainId, rosName: string, kind: RosTopicKind | undefined) => {
+    const topicOf = (domain: DomainId, rosName: string) => {
       // Only the runtime knows its environment.
       if (typeof domain === 'string') return undefined;
       try {
-        const aliases = aliasesOf(domainList.domains());
-        return new RosTopicMapping({ prefix: String(prefix.val()), aliases }).toMqtt(domain, rosName, kind);
+        return mappingOf(String(prefix.val()), domainList.domains())?.toMqtt(domain, rosName);
       } catch {
         return undefined;
       }

@@ -41,6 +41,8 @@ interface Fields extends NodeDef {
       rosName: string;
       type: string;
       direction: Direction;
+      /** Absent or blank: by the mapping. */
+      mqttTopic?: string;
       format?: PayloadFormat;
       /** Of a service or an action, in seconds; absent or blank: the default. */
       timeout?: number | string;
@@ -176,12 +178,14 @@ function stringOf(field: string, value: unknown, text: NodeText): string {
 function routeOf(field: string, row: Fields['routes'][number], text: NodeText): RouteSettings {
   const { direction, format } = row;
   const kind = row.kind === 'topic' ? undefined : row.kind;
+  const mqttTopic = stringOf(`${field}: MQTT topic`, row.mqttTopic, text).trim();
   return {
     ...(kind !== undefined && { kind }),
     domain: domainOf(`${field}: domain`, row.domain, text),
     rosName: stringOf(`${field}: ROS name`, row.rosName, text),
     type: stringOf(`${field}: type`, row.type, text),
     direction,
+    ...(mqttTopic !== '' && { mqttTopic }),
     ...(format !== undefined && { format }),
     ...(kind === undefined && topicOptionsOf(row)),
     ...(kind !== undefined && timeoutsOf(row)),

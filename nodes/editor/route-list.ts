@@ -1,8 +1,9 @@
 import type { Direction, RouteKind } from '../../src/ros/bridge-settings';
+import { BridgeTopics, LEVEL_OF, mqttTopicFault } from '../../src/ros/bridge-topics';
 import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } from '../../src/ros/names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
 import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
-import { MAX_DOMAIN, type RosTopicKind } from '../../src/topic/ros-topic';
+import { MAX_DOMAIN, type RosTopicMapping } from '../../src/topic/ros-topic';
 import type { TopicOptionRow } from '../topic-options';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
@@ -22,6 +23,8 @@ export interface Route extends TopicOptionRow {
   /** Blank, of a topic: found by itself. */
   type: string;
   direction: Direction;
+  /** Absent: by the mapping. */
+  mqttTopic?: string;
   /** Of a topic; absent: `json`. */
   format?: PayloadFormat;
   /** Of a service, an action or parameters, in seconds; absent or blank: the default. */
@@ -42,8 +45,6 @@ const WAYS = [
   'parameters both',
   'parameters ros-to-mqtt',
 ] as const;
-/** The level by which the MQTT topic tells a kind. */
-const LEVELS = { topic: undefined, service: 'req', action: 'action', parameters: 'param' } as const;
 const TYPES: Record<RouteKind, readonly string[]> = {
   topic: COMMON_INTERFACE_TYPES,
   service: COMMON_SERVICE_TYPES,
@@ -69,9 +70,12 @@ export function routesFault(
   routes: readonly Route[],
   domains: readonly { id: DomainId }[],
   patterns: readonly unknown[],
+  mapping: RosTopicMapping | undefined,
 ): string | undefined {
   if (routes.length === 0 && patterns.length === 0) return node._('ros-bridge.fault.noRoute');
   const seen = new Set<string>();
+  const numbers = domains.flatMap(({ id }) => (typeof id === 'number' ? [id] : []));
+  const topics = mapping && new BridgeTopics(mapping, numbers);
   for (const [index, route] of routes.entries()) {
     const { kind = 'topic', domain, rosName } = route;
     const name = `${kind} ${domain}${rosName}`;
@@ -85,11 +89,27 @@ export function routesFault(
       (domains.some(({ id }) => id === domain)
         ? undefined
         : node._('ros-bridge.fault.domainMissing', { domain })) ??
-      (seen.has(name) ? node._('ros-bridge.fault.routeTwice', { rosName }) : undefined);
+      (seen.has(name) ? node._('ros-bridge.fault.routeTwice', { rosName }) : undefined) ??
+      topicFault(route, topics);
     if (reason !== undefined) return node._('ros-bridge.fault.route', { row: index + 1, reason });
     seen.add(name);
   }
   return undefined;
+}
+
+/** Why a route cannot have the MQTT topic that it names. */
+function topicFault(
+  { domain, mqttTopic, ...route }: Route,
+  topics: BridgeTopics | undefined,
+): string | undefined {
+  // Only the runtime knows its environment.
+  if (mqttTopic === undefined || typeof domain === 'string' || topics === undefined) return undefined;
+  try {
+    topics.take({ ...route, domain, mqttTopic });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 function typeFault({ kind = 'topic', type }: Route): string | undefined {
@@ -114,7 +134,7 @@ export function domainIn(row: JQuery, selector: string): DomainId {
   return text === '' ? Number.NaN : Number(text);
 }
 
-type TopicOf = (domain: DomainId, rosName: string, kind: RosTopicKind | undefined) => string | undefined;
+type TopicOf = (domain: DomainId, rosName: string) => string | undefined;
 
 /** The editable list of a bridge's routes; each row shows the topic name it stands for. */
 export class RouteList {
@@ -181,7 +201,12 @@ export class RouteList {
         .val(route[name as keyof typeof TIMEOUTS] ?? '')
         .appendTo(label);
     }
-    $('<span class="mqttros-route-topic">').appendTo(second);
+    $('<span class="mqttros-route-arrow">').appendTo(second);
+    $('<input type="text" class="mqttros-route-topic">')
+      .attr('aria-label', text('label.mqttTopic'))
+      .val(route.mqttTopic ?? '')
+      .appendTo(second);
+    $('<span class="mqttros-route-level">').appendTo(second);
     addTopicOptions(row, second, route, text);
     type.autoComplete({
       search: (typed: string) => completeFrom(TYPES[routeOf(row).kind ?? 'topic'], typed),
@@ -211,11 +236,14 @@ export class RouteList {
       row.find('.mqttros-route-domain input'),
       domainFault(this.#node, row.find('.mqttros-route-domain input').val()),
     );
-    const topic = this.#topicOf(route.domain, route.rosName, LEVELS[route.kind ?? 'topic']);
-    row
-      .find('.mqttros-route-topic')
-      .text(topic === undefined ? '' : `${ARROWS[route.direction]} ${topic}`)
-      .attr('title', topic ?? '');
+    const level = LEVEL_OF[route.kind ?? 'topic'];
+    row.find('.mqttros-route-arrow').text(ARROWS[route.direction]);
+    row.find('.mqttros-route-level').text(level === undefined ? '' : `/@${level}`);
+    const { mqttTopic } = route;
+    const topic = row.find('.mqttros-route-topic');
+    topic.attr('placeholder', this.#topicOf(route.domain, route.rosName) ?? '');
+    const fault = mqttTopic === undefined ? undefined : mqttTopicFault(mqttTopic);
+    showFault(topic, fault && this.#node._('ros-bridge.fault.mqttTopic', { reason: fault }));
   }
 }
 
@@ -225,12 +253,14 @@ function routeOf(row: JQuery): Route {
   const timeout = value('.mqttros-route-timeout input');
   const resultTimeout = value('.mqttros-route-resultTimeout input');
   const format = value('.mqttros-route-format') as PayloadFormat;
+  const mqttTopic = value('.mqttros-route-topic');
   return {
     ...(kind !== 'topic' && { kind }),
     domain: domainIn(row, '.mqttros-route-domain input'),
     rosName: value('.mqttros-route-name'),
     type: kind === 'parameters' ? '' : value('.mqttros-route-type'),
     direction,
+    ...(mqttTopic !== '' && { mqttTopic }),
     ...(kind === 'topic' && format !== 'json' && { format }),
     ...(kind === 'topic' && topicOptionsIn(row)),
     ...(kind !== 'topic' && timeout !== '' && { timeout }),

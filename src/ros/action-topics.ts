@@ -31,8 +31,8 @@ export class ActionTopics {
   readonly #counts: RouteCounts;
   readonly #facts: Readonly<Record<string, string>>;
 
-  constructor({ domain, rosName, type }: ActionRouteSettings, context: RouteContext, counts: RouteCounts) {
-    this.topic = context.mapping.toMqtt(domain, rosName, 'action');
+  constructor({ type }: ActionRouteSettings, context: RouteContext, counts: RouteCounts) {
+    this.topic = context.topics.below('action');
     this.#context = context;
     this.#counts = counts;
     this.#facts = { 'ros-type': type, 'ros-via': context.bridgeId };

@@ -45,15 +45,15 @@ export class BridgeDescriptions {
   }
 
   #describeRoutes(): void {
-    const { mapping, table } = this.#options;
+    const { table } = this.#options;
     for (const [key, topic] of this.#routes) {
       if (table.get(key) !== undefined) continue;
       this.#routes.delete(key);
       this.#stored.remove(topic);
     }
-    for (const { key, settings, description } of table.entries()) {
-      if (description === undefined) continue;
-      const topic = mapping.toMqtt(settings.domain, settings.rosName, 'meta');
+    for (const { key, topics, description } of table.entries()) {
+      if (topics === undefined || description === undefined) continue;
+      const topic = topics.below('meta');
       this.#routes.set(key, topic);
       this.#stored.set(topic, JSON.stringify(description));
     }

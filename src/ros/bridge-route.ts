@@ -1,7 +1,8 @@
-import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
+import type { RosTopic } from '../topic/ros-topic';
 import type { RouteConnection } from './bridge-connection';
 import type { BridgeEvent } from './bridge-events';
 import type { RouteSettings } from './bridge-settings';
+import type { RouteTopics } from './bridge-topics';
 import type { InterfaceLibrary } from './interface-library';
 import type { Way } from './name-patterns';
 import type { PayloadFormat } from './payload-format';
@@ -14,7 +15,8 @@ import type { SampleFrame } from './sample-frame';
 /** What a route has of its bridge. */
 export interface RouteContext {
   readonly bridgeId: string;
-  readonly mapping: RosTopicMapping;
+  /** Of the route in MQTT. */
+  readonly topics: RouteTopics;
   readonly library: InterfaceLibrary;
   /** The domain of the route's settings. */
   readonly domain: RosDomain;
@@ -54,7 +56,7 @@ export interface RouteDescription {
 /** One bridged ROS name, whatever its kind. */
 export interface BridgeRoute {
   readonly settings: RouteSettings;
-  /** The MQTT topic name that the ROS name maps to. */
+  /** The MQTT topic name of its messages, or what those of its requests and goals are or begin with. */
   readonly topic: string;
   readonly counts: RouteCounts;
   /** In words while the last message was refused or something keeps the route from carrying. */

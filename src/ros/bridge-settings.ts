@@ -36,6 +36,8 @@ export interface TopicRouteSettings {
   /** For example `geometry_msgs/msg/Twist`; empty: found by `RouteType`. */
   type: string;
   direction: Direction;
+  /** Its topic name in MQTT, with the `@` levels below it; absent: by the mapping. */
+  mqttTopic?: string;
   /** Of its payloads; default `json`. */
   format?: PayloadFormat;
   qos?: RouteQosSettings;

@@ -5,6 +5,7 @@ import { BridgeDescriptions } from './bridge-descriptions';
 import { type BridgeEvent, EventGate, NodeWatch } from './bridge-events';
 import { bridgeNodeName } from './bridge-presence';
 import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
+import { BridgeTopics } from './bridge-topics';
 import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
 import type { LearnedTypes } from './learned-types';
@@ -59,6 +60,7 @@ export class Bridge {
   #standby: Standby | undefined;
   #descriptions: BridgeDescriptions | undefined;
   #mapping: RosTopicMapping | undefined;
+  #topics: BridgeTopics | undefined;
   #connection: BridgeConnection | undefined;
   #flowOutput = false;
   #timer: NodeJS.Timeout | undefined;
@@ -82,6 +84,8 @@ export class Bridge {
     const { prefix, aliases, domains, routes, definitions = '' } = this.#settings;
     this.#mapping = makeMapping({ prefix, aliases });
     checkBridge(this.#settings);
+    const topics = new BridgeTopics(this.#mapping, domains);
+    this.#topics = topics;
     // Bridges without definitions of their own share what was compiled.
     const library =
       definitions.trim() === '' ? this.#parts.library : libraryWith(this.#parts.library, definitions);
@@ -89,12 +93,12 @@ export class Bridge {
     this.#connection = this.#makeConnection();
     const standby = this.#makeStandby(this.#connection);
     this.#standby = standby;
-    const table = this.#makeTable(this.#mapping, library, standby);
+    const table = this.#makeTable(topics, library, standby);
     this.#routes = table;
     routes.forEach((route, index) => {
       table.open(route, `route ${index + 1}`);
     });
-    this.#patterns = this.#makePatterns(this.#mapping, table);
+    this.#patterns = this.#makePatterns(this.#mapping, topics, table);
     this.#patterns?.open();
     this.#descriptions = this.#makeDescriptions(this.#mapping, table);
     this.#connection?.open();
@@ -131,9 +135,12 @@ export class Bridge {
    * @param request which the message answers; see `SampleFrame`
    */
   publish(topic: string, payload: unknown, request?: number): Promise<string | undefined> | undefined {
-    const ros = (this.#mapping as RosTopicMapping).toRos(topic);
+    const ros = (this.#topics as BridgeTopics).toRos(topic);
     if (ros === undefined) {
-      throw new Error(`topic "${topic}" is not below the bridge's prefix "${this.#settings.prefix}"`);
+      const { prefix } = this.#settings;
+      throw new Error(
+        `topic "${topic}" is neither below the bridge's prefix "${prefix}" nor that of a route`,
+      );
     }
     if ('fault' in ros) throw new Error(ros.fault);
     const entry = this.#routes?.find(ros) ?? this.#patterns?.find(ros);
@@ -205,10 +212,10 @@ export class Bridge {
     return standby;
   }
 
-  #makeTable(mapping: RosTopicMapping, library: InterfaceLibrary, standby: Standby): RouteTable {
+  #makeTable(topics: BridgeTopics, library: InterfaceLibrary, standby: Standby): RouteTable {
     return new RouteTable({
       settings: this.#settings,
-      mapping,
+      topics,
       library,
       learned: this.#parts.learned,
       domains: this.#domains,
@@ -224,12 +231,17 @@ export class Bridge {
     });
   }
 
-  #makePatterns(mapping: RosTopicMapping, table: RouteTable): PatternRoutes | undefined {
+  #makePatterns(
+    mapping: RosTopicMapping,
+    topics: BridgeTopics,
+    table: RouteTable,
+  ): PatternRoutes | undefined {
     const { patterns = [] } = this.#settings;
     if (patterns.length === 0) return undefined;
     return new PatternRoutes({
       settings: this.#settings,
       mapping,
+      topics,
       table,
       domains: this.#domains,
       connection: this.#connection,

@@ -104,9 +104,9 @@ export class MqttRequests {
     if (fault !== undefined) return `is not valid: ${fault}`;
     if (topic.startsWith('$')) return 'begins with $, which is kept for brokers';
     if (topic.startsWith(this.#options.replyPrefix)) return undefined;
-    return this.#options.context.mapping.toRos(topic) === undefined
-      ? undefined
-      : `is below the bridge's own prefix; only "${this.#options.replyPrefix}…" may be`;
+    return this.#options.context.topics.isOfBridge(topic)
+      ? `is one of the bridge's own; only "${this.#options.replyPrefix}…" may be`
+      : undefined;
   }
 
   #reply(topic: string, correlationData: Buffer | undefined, status: ReplyStatus, json: string): void {

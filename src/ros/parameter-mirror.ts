@@ -23,7 +23,6 @@ interface Parameter {
 export interface ParameterMirrorOptions {
   context: RouteContext;
   counts: RouteCounts;
-  domain: number;
   /** The node's name. */
   node: string;
   /** Asks the node for all its parameters; rejects when it does not say. */
@@ -52,10 +51,10 @@ export class ParameterMirror {
   #retry: NodeJS.Timeout | undefined;
 
   constructor(options: ParameterMirrorOptions) {
-    const { context, domain, node } = options;
+    const { context } = options;
     this.#options = options;
     this.#codec = MessageCodec.for(context.library, EVENT_TYPE);
-    this.#prefix = `${context.mapping.toMqtt(domain, node, 'param', ['value'])}/`;
+    this.#prefix = `${context.topics.below('param', ['value'])}/`;
   }
 
   /** The values that are known of the node; none while they are not. */
@@ -211,9 +210,9 @@ export class ParameterMirror {
 
   /** `undefined`, and reported, where the name cannot be part of a topic name. */
   #topicOf(name: string): string | undefined {
-    const { context, domain, node, fail } = this.#options;
+    const { context, fail } = this.#options;
     try {
-      return context.mapping.toMqtt(domain, node, 'param', ['value', ...name.split('/')]);
+      return context.topics.below('param', ['value', ...name.split('/')]);
     } catch (error) {
       fail(`"${shown(name)}" is not mirrored: ${(error as Error).message}`);
       return undefined;

@@ -30,11 +30,11 @@ export class ParametersRoute implements BridgeRoute {
   #problem: string | undefined;
 
   constructor(settings: ParametersRouteSettings, context: RouteContext) {
-    const { domain, rosName: node } = settings;
+    const { rosName: node } = settings;
     const { counts } = this;
     const fail = (fault: string) => this.#fail(`parameters of ${node}: ${fault}`);
     this.settings = settings;
-    this.topic = context.mapping.toMqtt(domain, node, 'param');
+    this.topic = context.topics.below('param');
     this.#context = context;
     this.#requests = OPERATIONS.map((operation) => {
       const topic = `${this.topic}/${operation}`;
@@ -49,7 +49,7 @@ export class ParametersRoute implements BridgeRoute {
       this.#problem = undefined;
       return values;
     };
-    this.#mirror = new ParameterMirror({ context, counts, domain, node, read, fail });
+    this.#mirror = new ParameterMirror({ context, counts, node, read, fail });
   }
 
   /** The last fault of this route, until an operation succeeds again. */

@@ -1,6 +1,7 @@
 import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
 import type { IncomingMessage, RouteConnection } from './bridge-connection';
 import type { BridgeSettings } from './bridge-settings';
+import type { BridgeTopics } from './bridge-topics';
 import { DomainFilter } from './domain-filter';
 import { NamePatterns, type Way } from './name-patterns';
 import type { RosDomain } from './ros-backend';
@@ -16,6 +17,7 @@ const IDLE_TIMEOUT = 60_000;
 export interface PatternRoutesParts {
   settings: BridgeSettings;
   mapping: RosTopicMapping;
+  topics: BridgeTopics;
   /** The open domains by their numbers. */
   domains: ReadonlyMap<number, RosDomain>;
   connection: RouteConnection | undefined;
@@ -134,7 +136,7 @@ export class PatternRoutes {
   }
 
   #receive({ topic }: IncomingMessage): void {
-    const ros = this.#parts.mapping.toRos(topic);
+    const ros = this.#parts.topics.toRos(topic);
     if (ros === undefined) return;
     if ('fault' in ros) {
       this.#dropped++;

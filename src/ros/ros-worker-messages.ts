@@ -95,6 +95,8 @@ export interface RouteStatus extends RoutePeers, RouteDetails {
   rosName: string;
   type: string;
   direction: Direction;
+  /** Its topic name in MQTT, or what its topics there are below of; absent for a route that was refused. */
+  mqttTopic?: string;
   /** A pattern has opened it. */
   byPattern?: true;
   /** In words; present while it is not carried, or its last message was refused. */

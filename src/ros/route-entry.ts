@@ -3,6 +3,7 @@ import type { BridgeSubscription, BridgeSubscriptionListener, RouteConnection } 
 import type { BridgeEvent } from './bridge-events';
 import type { BridgeRoute, RouteDescription } from './bridge-route';
 import type { RouteSettings } from './bridge-settings';
+import type { RouteTopics } from './bridge-topics';
 import { EarlyMessages, type HeldMemory } from './early-messages';
 import type { LearnedTypes } from './learned-types';
 import { UnknownTypeError } from './message-codec';
@@ -21,6 +22,11 @@ const PATIENCE = 10_000;
 const NO_TYPE =
   'its type is not known: nobody has it in ROS, and neither a message (ros-type), @meta nor the type table tells it';
 
+export interface RoutePlace {
+  readonly domain: RosDomain;
+  readonly topics: RouteTopics;
+}
+
 /** What an entry has of its table. */
 export interface RouteEntryParts {
   bridgeId: string;
@@ -30,12 +36,10 @@ export interface RouteEntryParts {
   memory: HeldMemory;
   /** How long a message waits for the type of its route, in ms. */
   patience: number | undefined;
-  /** The domain of the route. Throws with the reason why the route cannot work. */
-  domain(): RosDomain;
-  /** The MQTT topic names of the route's messages and of its description. */
-  topics(): { messages: string; meta: string };
+  /** Where the route is in ROS and in MQTT. Throws with the reason why it cannot work. */
+  place(): RoutePlace;
   /** Makes what carries the messages. Throws UnknownTypeError where nobody here knows the type. */
-  make(settings: RouteSettings, domain: RosDomain, connection: RouteConnection | undefined): BridgeRoute;
+  make(settings: RouteSettings, place: RoutePlace, connection: RouteConnection | undefined): BridgeRoute;
   /** Adds what a robot has told of a type. Throws an Error that names the fault. */
   learn(definitions: MessageDefinition[]): void;
   /** The route carries messages from now on. */
@@ -55,7 +59,8 @@ export class RouteEntry {
   readonly settings: RouteSettings;
   readonly #label: string;
   readonly #parts: RouteEntryParts;
-  #domain: RosDomain | undefined;
+  /** None of a route that cannot work. */
+  #place: RoutePlace | undefined;
   /** The settings with the type that was found last. */
   #typed: RouteSettings;
   /** Of a route whose settings leave the type open. */
@@ -88,6 +93,11 @@ export class RouteEntry {
     return this.#route?.counts ?? this.#early?.counts;
   }
 
+  /** Its names in MQTT; `undefined` of a route that cannot work. */
+  get topics(): RouteTopics | undefined {
+    return this.#place?.topics;
+  }
+
   /** As `@meta` tells it; `undefined` of a route that brings nothing to MQTT. */
   get description(): (RouteDescription & { name: string; type: string }) | undefined {
     const { rosName: name, type } = this.#typed;
@@ -103,17 +113,17 @@ export class RouteEntry {
   /** A route that cannot be opened is reported. */
   open(): void {
     try {
-      this.#domain = this.#parts.domain();
+      this.#place = this.#parts.place();
     } catch (error) {
       this.#refuse((error as Error).message);
       return;
     }
     const { type, rosName } = this.settings;
     if (type !== '' || this.settings.kind === 'parameters') {
-      this.#openAs(type, this.#domain);
+      this.#openAs(type, this.#place);
       return;
     }
-    this.#type = new RouteType(rosName, this.#domain, this.#parts.typeTable);
+    this.#type = new RouteType(rosName, this.#place.domain, this.#parts.typeTable);
     this.look();
     if (this.#route === undefined) this.#wait();
     if (!this.#type.isTold) this.#followMeta(this.#type);
@@ -130,7 +140,7 @@ export class RouteEntry {
 
   /** The ROS graph has changed: what tells the type may be there now, or a robot that knows it. */
   look(): void {
-    if (this.#closed || this.#domain === undefined) return;
+    if (this.#closed || this.#place === undefined) return;
     if (this.#type === undefined) {
       this.#inquiry?.look(this.settings.rosName, this.settings.type);
       return;
@@ -144,7 +154,7 @@ export class RouteEntry {
     if (this.#type.isTold) this.#forgetMeta();
     if (type === undefined) return;
     if (type === this.#typed.type) this.#inquiry?.look(this.settings.rosName, type);
-    else this.#openAs(type, this.#domain);
+    else this.#openAs(type, this.#place);
   }
 
   /**
@@ -182,7 +192,8 @@ export class RouteEntry {
     return {
       ...this.#typed,
       kind: this.settings.kind ?? 'topic',
-      ...routePeers(this.#typed, this.#domain),
+      ...(this.topics !== undefined && { mqttTopic: this.topics.name }),
+      ...routePeers(this.#typed, this.#place?.domain),
       ...(problem !== undefined && { problem }),
       ...route?.details,
       ...(this.counts !== undefined && { counts: this.counts }),
@@ -192,17 +203,17 @@ export class RouteEntry {
   }
 
   /** Opens the route with a type, in place of one that it had before. */
-  #openAs(type: string, domain: RosDomain): void {
+  #openAs(type: string, place: RoutePlace): void {
     this.#typed = { ...this.settings, type };
     this.#inquiry = undefined;
     try {
-      this.#openRoute(domain);
+      this.#openRoute(place);
     } catch (error) {
       const { message } = error as Error;
       this.#replace(undefined);
       // Nodes are asked by the hash of a type, which discovery does not tell of a service or an action.
       if (error instanceof UnknownTypeError && (this.settings.kind ?? 'topic') === 'topic') {
-        this.#inquire(type, domain);
+        this.#inquire(type, place);
         // It was learned before.
         if (this.#inquiry === undefined) return;
         this.#refuse(`${message}; a robot that has it will be asked (ROS 2 Iron or later)`);
@@ -212,8 +223,8 @@ export class RouteEntry {
     }
   }
 
-  #openRoute(domain: RosDomain): void {
-    const route = this.#parts.make(this.#typed, domain, this.#connection());
+  #openRoute(place: RoutePlace): void {
+    const route = this.#parts.make(this.#typed, place, this.#connection(place.topics.name));
     route.open();
     this.#replace(route);
     this.#refusal = undefined;
@@ -241,10 +252,9 @@ export class RouteEntry {
   }
 
   /** The connection, which notes what the route takes its messages with: one that was held is given to that. */
-  #connection(): RouteConnection | undefined {
+  #connection(messages: string): RouteConnection | undefined {
     const { connection } = this.#parts;
     if (connection === undefined || this.#early === undefined) return connection;
-    const { messages } = this.#parts.topics();
     return {
       get connected() {
         return connection.connected;
@@ -263,7 +273,7 @@ export class RouteEntry {
   #wait(): void {
     if (this.#early !== undefined) return;
     const { bridgeId, connection, memory, patience = PATIENCE } = this.#parts;
-    const topic = this.#takesFromMqtt ? this.#parts.topics().messages : undefined;
+    const topic = this.#takesFromMqtt ? this.topics?.name : undefined;
     this.#early = new EarlyMessages(
       { topic, connection, bridgeId, memory, patience },
       {
@@ -281,9 +291,9 @@ export class RouteEntry {
 
   /** Reads the description that is stored at the broker, and each that is published. */
   #followMeta(type: RouteType): void {
-    if (!this.#takesFromMqtt) return;
+    if (!this.#takesFromMqtt || this.topics === undefined) return;
     this.#meta = this.#parts.connection?.subscribe(
-      this.#parts.topics().meta,
+      this.topics.below('meta'),
       {
         message: ({ payload }) => {
           // Empty: it was removed.
@@ -329,14 +339,14 @@ export class RouteEntry {
   }
 
   /** Has the nodes of the robot asked for a type, now and when they appear. */
-  #inquire(type: string, domain: RosDomain): void {
-    const inquiry = new TypeInquiry(domain, this.#parts.learned, {
+  #inquire(type: string, place: RoutePlace): void {
+    const inquiry = new TypeInquiry(place.domain, this.#parts.learned, {
       found: (definitions) => {
         if (this.#closed || this.#inquiry !== inquiry) return;
         this.#inquiry = undefined;
         try {
           this.#parts.learn(definitions);
-          this.#openRoute(domain);
+          this.#openRoute(place);
         } catch (error) {
           this.#refuse((error as Error).message);
         }

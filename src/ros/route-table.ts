@@ -1,10 +1,11 @@
-import type { RosTopic, RosTopicKind, RosTopicMapping } from '../topic/ros-topic';
+import type { RosTopic } from '../topic/ros-topic';
 import { ActionCallRoute } from './action-call-route';
 import { ActionServeRoute } from './action-serve-route';
 import type { RouteConnection } from './bridge-connection';
 import type { BridgeEvent } from './bridge-events';
 import type { BridgeRoute, RouteContext } from './bridge-route';
 import { type BridgeSettings, checkRoute, type RouteKind, type RouteSettings } from './bridge-settings';
+import { type BridgeTopics, nameKey, ROUTE_KIND_OF, ROUTE_KINDS } from './bridge-topics';
 import { HeldMemory } from './early-messages';
 import type { InterfaceLibrary } from './interface-library';
 import type { LearnedTypes } from './learned-types';
@@ -12,7 +13,7 @@ import type { MessageDefinition } from './message-definition';
 import { ParametersRoute } from './parameters-route';
 import type { RosDomain } from './ros-backend';
 import type { RouteName, RouteStatus } from './ros-worker-messages';
-import { RouteEntry } from './route-entry';
+import { RouteEntry, type RoutePlace } from './route-entry';
 import type { SampleFrame } from './sample-frame';
 import { ServiceCallRoute } from './service-call-route';
 import { ServiceServeRoute } from './service-serve-route';
@@ -23,7 +24,7 @@ import { TypeTable } from './type-table';
 /** What the routes of a bridge have of it. */
 export interface RouteTableParts {
   settings: BridgeSettings;
-  mapping: RosTopicMapping;
+  topics: BridgeTopics;
   library: InterfaceLibrary;
   /** What robots have told to any bridge. */
   learned: LearnedTypes;
@@ -45,8 +46,6 @@ export interface RouteTableParts {
   /** Something that the status shows has changed. */
   changed(): void;
 }
-
-const ROUTE_KINDS: readonly RouteKind[] = ['topic', 'service', 'action', 'parameters'];
 
 /** The routes of a bridge, each known by a key that no later one gets again. */
 export class RouteTable {
@@ -85,6 +84,7 @@ export class RouteTable {
     const { kind, domain, rosName } = settings;
     this.#domainOf(settings);
     if (this.#listed.has(nameKey(kind, domain, rosName))) throw takenError(settings);
+    this.#parts.topics.take(settings);
     this.open(settings, 'added route');
   }
 
@@ -95,6 +95,7 @@ export class RouteTable {
     if (entry === undefined)
       throw new Error(`the bridge has no route for the ${kind} ${rosName} of domain ${domain}`);
     this.#listed.delete(name);
+    this.#parts.topics.release(entry.settings);
     this.remove(entry);
   }
 
@@ -156,7 +157,7 @@ export class RouteTable {
   /** The route of an MQTT topic: different things may have one name, and then the kind tells them apart. */
   find({ domain, rosName, kind }: RosTopic): RouteEntry | undefined {
     const entry = (of: RouteKind) => this.#listed.get(nameKey(of, domain, rosName));
-    const wanted = kind && KIND_OF[kind];
+    const wanted = kind && ROUTE_KIND_OF[kind];
     return (wanted && entry(wanted)) ?? ROUTE_KINDS.map(entry).find((each) => each !== undefined);
   }
 
@@ -177,8 +178,7 @@ export class RouteTable {
     check: () => void = () => {},
   ): RouteEntry {
     const key = this.#nextKey++;
-    const { settings: bridge, mapping, opened, report, tell, changed } = this.#parts;
-    const { domain: id, rosName } = settings;
+    const { settings: bridge, topics, opened, report, tell, changed } = this.#parts;
     const entry = new RouteEntry(key, settings, label, {
       bridgeId: bridge.id,
       connection,
@@ -186,13 +186,12 @@ export class RouteTable {
       learned: this.#parts.learned,
       memory: this.#memory,
       patience: bridge.typePatience,
-      domain: () => {
+      place: () => {
         const domain = this.#domainOf(settings);
         check();
-        return domain;
+        return { domain, topics: topics.take(settings) };
       },
-      topics: () => ({ messages: mapping.toMqtt(id, rosName), meta: mapping.toMqtt(id, rosName, 'meta') }),
-      make: (typed, domain, as) => makeRoute(typed, this.#contextOf(key, typed, domain, as)),
+      make: (typed, place, as) => makeRoute(typed, this.#contextOf(key, typed, place, as)),
       learn: (definitions) => this.#learn(definitions),
       opened,
       report,
@@ -213,13 +212,13 @@ export class RouteTable {
   #contextOf(
     key: number,
     { domain: id, rosName }: RouteSettings,
-    domain: RosDomain,
+    { domain, topics }: RoutePlace,
     connection: RouteConnection | undefined,
   ): RouteContext {
-    const { settings, mapping, standby, flowOutput, onSample, report, tell, changed } = this.#parts;
+    const { settings, standby, flowOutput, onSample, report, tell, changed } = this.#parts;
     return {
       bridgeId: settings.id,
-      mapping,
+      topics,
       library: this.#library,
       domain,
       domains: this.#parts.domains,
@@ -252,18 +251,6 @@ export class RouteTable {
     else this.#library.add(...definitions);
   }
 }
-
-function nameKey(kind: RouteKind = 'topic', domain: number, rosName: string): string {
-  return `${kind} ${domain}${rosName}`;
-}
-
-/** Which routes have topics of a kind. */
-const KIND_OF: Partial<Record<RosTopicKind, RouteKind>> = {
-  req: 'service',
-  rep: 'service',
-  action: 'action',
-  param: 'parameters',
-};
 
 function makeRoute(settings: RouteSettings, context: RouteContext): BridgeRoute {
   switch (settings.kind) {

@@ -27,13 +27,13 @@ export class ServiceCallRoute implements BridgeRoute {
 
   /** Throws `UnknownTypeError` where the library has no definition of the type. */
   constructor(settings: ServiceRouteSettings, context: RouteContext) {
-    const { domain, rosName, type } = settings;
+    const { rosName, type } = settings;
     this.settings = settings;
-    this.topic = context.mapping.toMqtt(domain, rosName, 'req');
+    this.topic = context.topics.below('req');
     this.#context = context;
     this.#codec = new ServiceCodec(context.library, rosName, type);
     const { topic, counts } = this;
-    const replyPrefix = `${context.mapping.toMqtt(domain, rosName, 'rep')}/`;
+    const replyPrefix = `${context.topics.below('rep')}/`;
     this.#requests = new MqttRequests(
       { context, counts, topic, replyPrefix, type, fail: (fault) => this.#fail(`${rosName}: ${fault}`) },
       (request) => void this.#serve(request),

@@ -46,10 +46,10 @@ export class ServiceServeRoute implements BridgeRoute {
 
   /** Throws `UnknownTypeError` where the library has no definition of the type. */
   constructor(settings: ServiceRouteSettings, context: RouteContext) {
-    const { domain, rosName, type } = settings;
+    const { rosName, type } = settings;
     this.settings = settings;
-    this.topic = context.mapping.toMqtt(domain, rosName, 'req');
-    this.#replyTopic = context.mapping.toMqtt(domain, rosName, 'rep');
+    this.topic = context.topics.below('req');
+    this.#replyTopic = context.topics.below('rep');
     this.#context = context;
     this.#codec = new ServiceCodec(context.library, rosName, type);
   }

@@ -30,7 +30,7 @@ export class TopicRoute implements BridgeRoute {
    */
   constructor(settings: TopicRouteSettings, context: RouteContext) {
     this.settings = settings;
-    this.topic = context.mapping.toMqtt(settings.domain, settings.rosName);
+    this.topic = context.topics.name;
     this.#context = context;
     this.#faults = new RouteFaults(settings.rosName, (fault, isOfEndpoint) => {
       context.report(fault);

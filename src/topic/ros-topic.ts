@@ -64,24 +64,16 @@ export class RosTopicMapping {
    * The topic name of a fully qualified ROS name in a domain, or of one of its `@` levels. Throws an Error that names
    * the fault when the domain, the name, the kind or a further level is invalid.
    */
-  toMqtt(domain: number, rosName: string, kind?: RosTopicKind, rest: readonly string[] = []): string {
+  toMqtt(domain: number, rosName: string, kind?: RosTopicKind, rest?: readonly string[]): string {
     const ofDomain = kind !== undefined && KINDS[kind] === 'domain';
     const fault = ofDomain ? undefined : rosNameFault(rosName);
     if (fault !== undefined) throw new Error(fault);
     if (ofDomain && rosName !== '') throw new Error(`@${kind} belongs to the domain, not to "${rosName}"`);
-    const levels = [this.#spell(domain)];
-    if (rosName !== '') levels.push(rosName.slice(1));
-    if (kind !== undefined) levels.push(`@${kind}`);
-    for (const level of rest) {
-      if (kind === undefined || level === '' || level.includes('/')) {
-        throw new Error(`"${level}" is not a topic level below @${kind}`);
-      }
-      levels.push(level);
-    }
-    const topic = this.#prefix + levels.join('/');
-    const topicFault = topicNameFault(topic);
+    const name = `${this.#prefix}${this.#spell(domain)}${rosName}`;
+    if (kind !== undefined || rest?.[0] !== undefined) return topicBelow(name, kind, rest);
+    const topicFault = topicNameFault(name);
     if (topicFault !== undefined) throw new Error(topicFault);
-    return topic;
+    return name;
   }
 
   /**
@@ -157,6 +149,23 @@ export class RosTopicMapping {
     const alias = this.#aliasOf.get(domain);
     return alias === undefined ? domain : `domain ${domain} is spelled "${alias}" here`;
   }
+}
+
+/**
+ * The topic name `<name>/@<kind>[/<rest>]`. Throws an Error that names the fault when the result is no topic name, or a
+ * further level is none.
+ */
+export function topicBelow(
+  name: string,
+  kind: RosTopicKind | undefined,
+  rest: readonly string[] = [],
+): string {
+  const wrong = rest.find((level) => kind === undefined || level === '' || level.includes('/'));
+  if (wrong !== undefined) throw new Error(`"${wrong}" is not a topic level below @${kind}`);
+  const topic = [name, `@${kind}`, ...rest].join('/');
+  const fault = topicNameFault(topic);
+  if (fault !== undefined) throw new Error(fault);
+  return topic;
 }
 
 function prefixFault(prefix: string): string | undefined {

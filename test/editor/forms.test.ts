@@ -359,6 +359,12 @@ inEachEditor('the forms', (session) => {
 
   describe('ros-bridge', () => {
     const route = (row: number) => session.editor.page.locator('#mqttros-bridge-route-list > li').nth(row);
+    /** As the row shows it while no other is typed. */
+    const shownTopic = async (row: ReturnType<typeof route>) => {
+      const arrow = await row.locator('.mqttros-route-arrow').textContent();
+      const topic = await row.locator('.mqttros-route-topic').getAttribute('placeholder');
+      return `${arrow} ${topic}${await row.locator('.mqttros-route-level').textContent()}`;
+    };
 
     it('adds a route, completes its type and shows its topic', async () => {
       const { editor } = session;
@@ -373,7 +379,10 @@ inEachEditor('the forms', (session) => {
       await added.locator('.mqttros-route-way').selectOption('topic ros-to-mqtt');
       await added.locator('.mqttros-route-format').selectOption('cdr');
       await editor.enter(added.locator('.mqttros-route-domain input'), '7');
-      assert.equal(await added.locator('.mqttros-route-topic').textContent(), '→ ros/7/robot1/imu');
+      assert.equal(await shownTopic(added), '→ ros/7/robot1/imu');
+      await editor.enter(added.locator('.mqttros-route-topic'), 'plant/#');
+      await editor.seesReason(added.locator('.mqttros-route-topic'), /contains a wildcard/);
+      await editor.enter(added.locator('.mqttros-route-topic'), 'plant/imu');
       await editor.done();
       const bridge = await saved(id('ros-bridge'));
       assert.deepEqual(bridge?.domains, [
@@ -386,10 +395,12 @@ inEachEditor('the forms', (session) => {
         rosName: '/robot1/imu',
         type: 'sensor_msgs/msg/Imu',
         direction: 'ros-to-mqtt',
+        mqttTopic: 'plant/imu',
         format: 'cdr',
       });
       await editor.openForm(id('ros-bridge'));
       assert.equal(await route(3).locator('.mqttros-route-name').inputValue(), '/robot1/imu');
+      assert.equal(await route(3).locator('.mqttros-route-topic').inputValue(), 'plant/imu');
       assert.equal(await route(3).locator('.mqttros-route-format').inputValue(), 'cdr');
       assert.deepEqual(await editor.invalidNodes(), []);
     });
@@ -409,10 +420,7 @@ inEachEditor('the forms', (session) => {
       await editor.enter(timeout, '-1');
       await editor.seesReason(timeout, /more than 0/);
       await editor.enter(timeout, '2.5');
-      assert.equal(
-        await route(0).locator('.mqttros-route-topic').textContent(),
-        `← ros/${TEST_DOMAIN}/add/@req`,
-      );
+      assert.equal(await shownTopic(route(0)), `← ros/${TEST_DOMAIN}/add/@req`);
       await editor.done();
       const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
       assert.deepEqual(routes[0], {
@@ -437,10 +445,7 @@ inEachEditor('the forms', (session) => {
       await editor.enter(added.locator('.mqttros-route-type'), 'example_interfaces/action/Fibonacci');
       await editor.enter(added.locator('.mqttros-route-domain input'), String(TEST_DOMAIN));
       await editor.enter(added.locator('.mqttros-route-resultTimeout input'), '90');
-      assert.equal(
-        await added.locator('.mqttros-route-topic').textContent(),
-        `← ros/${TEST_DOMAIN}/fibonacci/@action`,
-      );
+      assert.equal(await shownTopic(added), `← ros/${TEST_DOMAIN}/fibonacci/@action`);
       await editor.done();
       const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
       assert.deepEqual(routes[3], {
@@ -460,10 +465,7 @@ inEachEditor('the forms', (session) => {
       await route(0).locator('.mqttros-route-way').selectOption('parameters ros-to-mqtt');
       await editor.enter(route(0).locator('.mqttros-route-name'), '/camera');
       assert.equal(await route(0).locator('.mqttros-route-type').isVisible(), false);
-      assert.equal(
-        await route(0).locator('.mqttros-route-topic').textContent(),
-        `→ ros/${TEST_DOMAIN}/camera/@param`,
-      );
+      assert.equal(await shownTopic(route(0)), `→ ros/${TEST_DOMAIN}/camera/@param`);
       await editor.done();
       const routes = (await saved(id('ros-bridge')))?.routes as unknown[];
       const rosName = '/camera';
@@ -571,7 +573,7 @@ inEachEditor('the forms', (session) => {
       await editor.showTab('Discovery');
       await editor.enter('.mqttros-domain-alias', 'warehouse');
       await editor.showTab('Routes');
-      assert.equal(await route(0).locator('.mqttros-route-topic').textContent(), '⇄ ros/warehouse/chatter');
+      assert.equal(await shownTopic(route(0)), '⇄ ros/warehouse/chatter');
       await editor.done();
       assert.deepEqual((await saved(id('ros-bridge')))?.domains, [{ id: TEST_DOMAIN, alias: 'warehouse' }]);
     });

@@ -210,7 +210,7 @@ describe('routes of actions to ROS', function () {
       const count = bridge.problems.length + 1;
       await client.say('goal', {}, { responseTopic });
       await bridge.until(() => bridge.problems.length === count);
-      assert.match(bridge.problems.at(-1) ?? '', /below the bridge's own prefix/);
+      assert.match(bridge.problems.at(-1) ?? '', /is one of the bridge's own/);
     }
     await client.say('goal', { goal_id: GOAL_ID }, { responseTopic: `${bridges.topic}/status` });
     const { stamp } = await there.next();

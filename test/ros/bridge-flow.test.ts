@@ -124,7 +124,11 @@ describe('bridge between ROS and a flow', function () {
     await refused(`ros/${domain}/chatter`, {}, '/chatter: direction ros-to-mqtt takes no messages for ROS');
     await refused(`ros/${domain}/nobody`, {}, `topic "ros/${domain}/nobody": the bridge has no route for it`);
     await refused(`ros/${other}/chatter`, {}, `topic "ros/${other}/chatter": the bridge has no route for it`);
-    await refused('plant/chatter', {}, 'topic "plant/chatter" is not below the bridge\'s prefix "ros"');
+    await refused(
+      'plant/chatter',
+      {},
+      'topic "plant/chatter" is neither below the bridge\'s prefix "ros" nor that of a route',
+    );
     await refused(
       'ros/233/chatter',
       {},
