@@ -81,9 +81,11 @@ export class NodeRedProcess {
     }
     const nodeRed = new NodeRedProcess(`http://127.0.0.1:${port}`, child);
     const exited = once(child, 'exit');
-    while (!output.includes('Started flows')) {
+    // The flows and the server start beside each other, and either may be first.
+    while (!output.includes('Started flows') || !output.includes('Server now running')) {
       await Promise.race([once(child.stdout as NodeJS.EventEmitter, 'data'), exited]);
-      if (child.exitCode !== null) throw new Error(`Node-RED ended at its start:\n${output}`);
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`Node-RED ended at its start:\n${output}`);
     }
     return nodeRed;
   }

@@ -18,6 +18,7 @@ interface NodeSet {
 }
 
 describe('the packed tarball', function () {
+  // It installs from the registry.
   this.timeout(120_000);
   let folder: string;
   let tarball: string;
@@ -55,8 +56,6 @@ describe('the packed tarball', function () {
 
   for (const version of NODE_RED_VERSIONS) {
     it(`installs into an empty user directory, and all nodes load (${version.title})`, async function () {
-      // It installs from the registry.
-      this.timeout(120_000);
       const program = version.program(this);
       const userDir = createUserDir();
       let nodeRed: NodeRedProcess | undefined;
