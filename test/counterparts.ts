@@ -14,6 +14,7 @@ export type CounterpartName =
   | 'dds-bridge'
   | 'dds-service'
   | 'dds-action'
+  | 'dds-parameters'
   | 'fast-dds-peer'
   | 'fast-dds-service'
   | 'fast-dds-action'
@@ -32,6 +33,7 @@ const places: Partial<Record<CounterpartName, string>> = {
   'dds-bridge': installed('dds/bridge'),
   'dds-service': installed('dds/service-peer'),
   'dds-action': installed('dds/action-peer'),
+  'dds-parameters': installed('dds/parameter-peer'),
   'fast-dds-peer': installed('fast-dds/peer'),
   'fast-dds-service': installed('fast-dds/service-peer'),
   'fast-dds-action': installed('fast-dds/action-peer'),

@@ -33,7 +33,7 @@ export interface ParameterMirrorOptions {
 
 /**
  * The values of a node's parameters as retained messages, `<…>/@param/value/<name>`: read when the node appears, and kept
- * up by its events. They are removed when the node goes.
+ * up by its events. They are removed when the node goes. The flow is told each change, `null` of what is there no more.
  */
 export class ParameterMirror {
   readonly #options: ParameterMirrorOptions;
@@ -143,9 +143,9 @@ export class ParameterMirror {
       this.#options.fail(`only ${MAX_PARAMETERS} of its ${values.size} parameters are mirrored`);
     const before = this.#values;
     this.#values = new Map(names.map((name) => [name, values.get(name) as ParameterValue]));
-    for (const name of before.keys()) if (!this.#values.has(name)) this.#remove(name);
+    for (const name of before.keys()) if (!this.#values.has(name)) this.#forget(name);
     for (const [name, value] of this.#values) {
-      if (JSON.stringify(before.get(name)) !== JSON.stringify(value)) this.#publish(name, value);
+      if (JSON.stringify(before.get(name)) !== JSON.stringify(value)) this.#tell(name, value);
     }
     if (this.#present) this.#removeStale();
   }
@@ -168,9 +168,28 @@ export class ParameterMirror {
     for (const { name, value } of [...event.new_parameters, ...event.changed_parameters]) {
       if (!this.#values.has(name) && this.#values.size >= MAX_PARAMETERS) continue;
       this.#values.set(name, value);
-      this.#publish(name, value);
+      this.#tell(name, value);
     }
-    for (const { name } of event.deleted_parameters) if (this.#values.delete(name)) this.#remove(name);
+    for (const { name } of event.deleted_parameters) if (this.#values.delete(name)) this.#forget(name);
+  }
+
+  #tell(name: string, value: ParameterValue): void {
+    this.#publish(name, value);
+    this.#tellFlow(name, plainValue(value));
+  }
+
+  #forget(name: string): void {
+    this.#remove(name);
+    this.#tellFlow(name, null);
+  }
+
+  #tellFlow(name: string, value: unknown): void {
+    const { context, counts } = this.#options;
+    if (!context.flowOutput || this.#topicOf(name) === undefined) return;
+    counts.flowPublished++;
+    const facts = { sequence: undefined, sourceTimestamp: undefined };
+    const payload = Buffer.from(JSON.stringify(value));
+    context.toFlow({ level: `value/${name}`, format: 'json', payload, ...facts });
   }
 
   /** After each connect: meanwhile the broker may have lost what it had stored. */

@@ -11,7 +11,7 @@ export interface SampleFrame {
   request?: number | undefined;
   format: PayloadFormat;
   payload: Buffer;
-  /** The level below the route's topic name, where messages of several have one route. */
+  /** The levels below the route's topic name, where messages of several topics have one route. */
   level?: string;
 }
 
@@ -21,28 +21,29 @@ const HAS_TIMESTAMP = 2;
 /** From this bit on the flags have the format's place among `PAYLOAD_FORMATS`, in two bits. */
 const FORMAT_SHIFT = 2;
 const FORMAT_MASK = 3;
-/** From this bit on the flags are the length of the level. */
+/** From this bit on the flags are the bytes of the level. */
 const LEVEL_SHIFT = 8;
 
 /**
  * Route and flags (32 bits each), sequence (double), timestamp (64 bits), request (double, 0 for none), all little
- * endian, then the level, in ASCII, and the payload.
+ * endian, then the level and the payload.
  */
 export function encodeSampleFrame(sample: SampleFrame): Buffer {
   const { route, sequence, sourceTimestamp, request = 0, format, payload, level = '' } = sample;
-  const frame = Buffer.allocUnsafe(HEADER_BYTES + level.length + payload.length);
+  const payloadAt = HEADER_BYTES + (level === '' ? 0 : Buffer.byteLength(level));
+  const frame = Buffer.allocUnsafe(payloadAt + payload.length);
   const flags =
     (sequence === undefined ? 0 : HAS_SEQUENCE) |
     (sourceTimestamp === undefined ? 0 : HAS_TIMESTAMP) |
     (PAYLOAD_FORMATS.indexOf(format) << FORMAT_SHIFT) |
-    (level.length << LEVEL_SHIFT);
+    ((payloadAt - HEADER_BYTES) << LEVEL_SHIFT);
   frame.writeUInt32LE(route, 0);
   frame.writeUInt32LE(flags, 4);
   frame.writeDoubleLE(sequence ?? 0, 8);
   frame.writeBigInt64LE(sourceTimestamp ?? 0n, 16);
   frame.writeDoubleLE(request, 24);
-  if (level !== '') frame.write(level, HEADER_BYTES, 'latin1');
-  payload.copy(frame, HEADER_BYTES + level.length);
+  if (level !== '') frame.write(level, HEADER_BYTES);
+  payload.copy(frame, payloadAt);
   return frame;
 }
 
@@ -57,7 +58,7 @@ export function decodeSampleFrame(frame: Buffer): SampleFrame {
     request: frame.readDoubleLE(24) || undefined,
     format: PAYLOAD_FORMATS[(flags >> FORMAT_SHIFT) & FORMAT_MASK] as PayloadFormat,
     payload: frame.subarray(payloadAt),
-    ...(payloadAt > HEADER_BYTES && { level: frame.toString('latin1', HEADER_BYTES, payloadAt) }),
+    ...(payloadAt > HEADER_BYTES && { level: frame.toString('utf8', HEADER_BYTES, payloadAt) }),
   };
 }
 

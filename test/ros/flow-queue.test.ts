@@ -36,6 +36,15 @@ describe('frames', () => {
       format: 'cdr',
       payload: Buffer.alloc(0),
     },
+    {
+      route: 4,
+      sequence: undefined,
+      sourceTimestamp: undefined,
+      request: undefined,
+      format: 'json',
+      payload: Buffer.from('15'),
+      level: 'value/속도',
+    },
   ];
   for (const sample of samples) {
     it(`keep the sample ${sample.payload.length > 0 ? sample.payload : 'without facts'}`, () => {

@@ -257,6 +257,25 @@ describe('routes of parameters', function () {
     assert.equal(bridge.problems.length, 1);
   });
 
+  it('come out at the flow as they change, and null of those that are there no more', async () => {
+    const own = await node({ depth: 4, mode: 'a' });
+    const bridge = await bridges.open({ routes: [parameters()] });
+    const told = () => bridge.messages.map(({ topic: from, payload }) => [from, payload]);
+    const expected: unknown[] = [];
+    const comes = async (...changes: [string, unknown][]) => {
+      expected.push(...changes.map(([name, value]) => [topic(`value/${name}`), value]));
+      await bridge.until(() => told().length >= expected.length);
+      assert.deepEqual(told(), expected);
+    };
+    await comes(['depth', 4], ['mode', 'a']);
+    own.change({ depth: 5, 'a+b': 1, 'qos./scan.depth': 10 }, ['mode']);
+    await comes(['depth', 5], ['qos./scan.depth', 10], ['mode', null]);
+    await bridge.handle.publish(topic('set'), { depth: 6 });
+    await comes(['depth', 6]);
+    await own.stop();
+    await comes(['depth', null], ['qos./scan.depth', null]);
+  });
+
   it('are stored once a node answers that is there before', async () => {
     const { until } = await stored();
     const bridge = await bridges.open({ routes: [parameters({ timeout: 50 })], mqtt: bridges.mqtt() });
