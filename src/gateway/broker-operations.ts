@@ -46,7 +46,11 @@ const view = ({ id, name, origin, shown, status }: GatewayBroker) => ({
 });
 
 /** The calls under `/brokers`. */
-export function brokerOperations(brokers: Brokers, subscriptions: Subscriptions): Operation[] {
+export function brokerOperations(
+  brokers: Brokers,
+  subscriptions: Subscriptions,
+  removed: (broker: GatewayBroker) => void,
+): Operation[] {
   const answer = { status: 200, description: 'The broker as it is now', schema: BROKER_SCHEMA } as const;
   return [
     operation({
@@ -105,6 +109,7 @@ export function brokerOperations(brokers: Brokers, subscriptions: Subscriptions)
       run: async ({ path }) => {
         const broker = await brokers.remove(path.broker_id);
         subscriptions.removeOf(broker.id);
+        removed(broker);
       },
     }),
     operation({

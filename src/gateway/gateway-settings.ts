@@ -55,6 +55,12 @@ export interface GatewayLimits {
   historyBytes: number;
   /** WebSockets. */
   readers: number;
+  /** Bytes that may wait for a reader that is behind; beyond that it misses messages. */
+  readerBytes: number;
+  /** Messages that a reader may miss in a row before it is cut off. */
+  readerMissed: number;
+  /** Bytes that may wait for all readers; beyond that those who are behind are cut off. */
+  readersBytes: number;
 }
 
 export const DEFAULT_LIMITS: GatewayLimits = {
@@ -64,6 +70,9 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   subscriptions: 512,
   historyBytes: 64 * 1024 * 1024,
   readers: 2000,
+  readerBytes: 256 * 1024,
+  readerMissed: 10_000,
+  readersBytes: 64 * 1024 * 1024,
 };
 
 export interface GatewaySettings {

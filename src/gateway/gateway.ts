@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError } from './api-error';
 import { BROKER_SCHEMA, brokerOperations } from './broker-operations';
@@ -6,6 +6,7 @@ import { BROKER_INPUT_SCHEMA } from './broker-settings';
 import { Brokers } from './brokers';
 import { DEFAULT_LIMITS, type GatewayLimits, type GatewaySettings } from './gateway-settings';
 import { healthOperations } from './health';
+import { Live } from './live';
 import { messageOperations } from './message-operations';
 import { RECEIVED_SCHEMA } from './message-schema';
 import { openApiDocument } from './openapi-document';
@@ -34,6 +35,7 @@ export class Gateway {
   readonly #guard: RequestGuard;
   readonly #brokers: Brokers;
   readonly #subscriptions: Subscriptions;
+  readonly #live: Live;
   readonly #operations: readonly Operation[];
   readonly #router: Router;
   #calls = 0;
@@ -47,15 +49,28 @@ export class Gateway {
     const { historyBytes } = this.#limits;
     this.#brokers = new Brokers(sources, this.#limits.brokers);
     this.#subscriptions = new Subscriptions(this.#limits.subscriptions, historyBytes);
+    this.#live = new Live({
+      path: settings.path ?? '',
+      guard: this.#guard,
+      brokers: this.#brokers,
+      mapping,
+      most: this.#limits.readers,
+      bounds: {
+        readerBytes: this.#limits.readerBytes,
+        readerMissed: this.#limits.readerMissed,
+        totalBytes: this.#limits.readersBytes,
+      },
+    });
     this.#operations = [
       ...healthOperations(version, sources, this.#brokers),
-      ...brokerOperations(this.#brokers, this.#subscriptions),
+      ...brokerOperations(this.#brokers, this.#subscriptions, (broker) => this.#live.removeOf(broker)),
       ...messageOperations({
         brokers: this.#brokers,
         subscriptions: this.#subscriptions,
         mapping,
         historyBytes,
       }),
+      ...this.#live.operations,
       this.#documentOperation(),
     ];
     for (const { id, ...input } of brokers) {
@@ -68,6 +83,11 @@ export class Gateway {
   /** Whether callers have to show a token. */
   get hasToken(): boolean {
     return this.#guard.hasToken;
+  }
+
+  /** What is counted of its readers. */
+  get statistics(): { live: Live['statistics'] } {
+    return { live: this.#live.statistics };
   }
 
   /** What a caller needs for a request: `read` also for one that there is not. */
@@ -114,20 +134,22 @@ export class Gateway {
    * @param request its URL is whole, with the mount path
    * @returns whether it was, and has been answered
    */
-  upgrade(request: IncomingMessage, socket: Duplex, _head: Buffer): boolean {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const { path = '' } = this.#settings;
-    if (!(request.url ?? '').startsWith(`${path}/`)) return false;
+    const { url = '' } = request;
+    if (!url.startsWith(`${path}/`)) return false;
     socket.on('error', () => {});
-    const fault = new ApiError('not_found', 'there is no WebSocket at this path');
-    const body = JSON.stringify(fault.body);
-    socket.end(
-      `HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+    try {
+      this.#live.accept(request, url.slice(path.length), socket, head);
+    } catch (error) {
+      refuseUpgrade(socket, faultOf(error));
+    }
     return true;
   }
 
   /** Ends what callers have made: WebSockets, subscriptions and the connections to brokers that they have added. */
   async close(): Promise<void> {
+    this.#live.close();
     this.#subscriptions.close();
     await this.#brokers.close();
   }
@@ -202,6 +224,17 @@ export class Gateway {
       },
     });
   }
+}
+
+function refuseUpgrade(socket: Duplex, fault: ApiError): void {
+  const body = JSON.stringify(fault.body);
+  const head = [
+    `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status]}`,
+    'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };

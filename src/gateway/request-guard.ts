@@ -61,6 +61,15 @@ export class RequestGuard {
   }
 
   /**
+   * Asks for the token, or for what the mount asks calls for, which does not see requests to upgrade.
+   * @throws ApiError `unauthorized`
+   */
+  authoriseUpgrade(request: IncomingMessage): void {
+    if (this.#authorised) throw new ApiError('unauthorized', 'expected a ticket, from POST /ws/tickets');
+    this.authorise(request);
+  }
+
+  /**
    * Asks for the token, where there is one.
    * @throws ApiError `unauthorized`
    */

@@ -15,7 +15,7 @@ describe('messages of the gateway', function () {
   let broker: string;
 
   before(async function () {
-    mosquitto = await Mosquitto.start(this, ['persistence false', 'max_packet_size 200000']);
+    mosquitto = await Mosquitto.start(this, ['set_tcp_nodelay true', 'max_packet_size 200000']);
   });
   after(() => mosquitto?.stop());
   beforeEach(async () => {

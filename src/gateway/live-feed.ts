@@ -1,0 +1,197 @@
+import type { ReceivedMessage } from '../client/connection';
+import { SubscribeError } from '../client/errors';
+import type { RosTopicMapping } from '../topic/ros-topic';
+import type { FanOut, FanOutJob } from './fan-out';
+import type { GatewayBroker } from './gateway-broker';
+import { type LiveReader, missedFrame } from './live-reader';
+import { messageJson } from './message-json';
+import { textFrame } from './text-frame';
+
+/** Bytes of frames that go out together. What comes while so much waits all readers miss, and are told. */
+const BATCH_BYTES = 64 * 1024;
+/** A frame that alone has more is not sent. */
+const MAX_FRAME = 8 * 1024 * 1024;
+/** Readers that come within this time, ms, get their retained messages by one SUBSCRIBE. */
+const GATHER = 50;
+/** How long after SUBACK retained messages may take to come, ms: MQTT does not say which is the last. */
+const RETAINED = 2000;
+
+/**
+ * One topic filter at one broker that any number of readers listen to: one subscription, and each message serialised and
+ * framed once.
+ */
+export class LiveFeed implements FanOutJob {
+  readonly #broker: GatewayBroker;
+  readonly #filter: string;
+  readonly #mapping: RosTopicMapping | undefined;
+  readonly #fanOut: FanOut;
+  readonly #readers = new Set<LiveReader>();
+  #stop: (() => void) | undefined;
+  /** Of the subscription, once the broker has answered. */
+  #isSubscribed = false;
+  #fault: Error | undefined;
+  #frames: Buffer[] = [];
+  #bytes = 0;
+  #messages = 0;
+  #missed = 0;
+  /** What is being passed on, and to whom still. */
+  #batch: { frames: Buffer; messages: number; left: Iterator<LiveReader> } | undefined;
+  #newcomers: LiveReader[] = [];
+  #gathering: NodeJS.Timeout | undefined;
+  readonly #welcomes = new Set<() => void>();
+
+  /** @param fanOut of all feeds */
+  constructor(broker: GatewayBroker, filter: string, mapping: RosTopicMapping | undefined, fanOut: FanOut) {
+    this.#broker = broker;
+    this.#filter = filter;
+    this.#mapping = mapping;
+    this.#fanOut = fanOut;
+  }
+
+  get readers(): number {
+    return this.#readers.size;
+  }
+
+  /** Subscribes; throws with the reason why there is no connection. */
+  open(): void {
+    this.#stop = this.#broker.link.subscribe(
+      this.#filter,
+      { qos: 0 },
+      {
+        message: (message) => this.#push(message),
+        result: (error) => this.#answered(error),
+      },
+    );
+  }
+
+  add(reader: LiveReader): void {
+    const isFirst = this.#readers.size === 0;
+    this.#readers.add(reader);
+    if (this.#fault !== undefined) reader.fail(failure(this.#fault));
+    if (this.#isSubscribed) reader.tell(this.#subscribed());
+    // What is retained comes to the first by the subscription itself.
+    if (!isFirst) this.#gather(reader);
+  }
+
+  remove(reader: LiveReader): void {
+    this.#readers.delete(reader);
+  }
+
+  /** Ends all readers, and so itself. */
+  end(code: number, reason: string): void {
+    for (const reader of this.#readers) reader.close(code, reason);
+  }
+
+  close(): void {
+    clearTimeout(this.#gathering);
+    this.#stop?.();
+    for (const end of this.#welcomes) end();
+    this.#fanOut.remove(this);
+  }
+
+  run(until: number): boolean {
+    this.#batch ??= this.#nextBatch();
+    const { frames, messages, left } = this.#batch;
+    for (;;) {
+      const { value: reader, done } = left.next();
+      if (done === true) break;
+      reader.send(frames, messages);
+      if (performance.now() >= until) return false;
+    }
+    this.#batch = undefined;
+    return this.#messages === 0 && this.#missed === 0;
+  }
+
+  #push(message: ReceivedMessage): void {
+    if (this.#bytes > BATCH_BYTES) this.#missed++;
+    else {
+      const frame = this.#frame(message);
+      if (frame === undefined) this.#missed++;
+      else {
+        this.#frames.push(frame);
+        this.#bytes += frame.length;
+        this.#messages++;
+      }
+    }
+    this.#fanOut.add(this);
+  }
+
+  #frame(message: ReceivedMessage): Buffer | undefined {
+    if (message.payload.length > MAX_FRAME) return undefined;
+    const reception = { brokerId: this.#broker.id, at: Date.now() };
+    const text = messageJson(message, reception, this.#mapping, '"type":"message",');
+    return text.length > MAX_FRAME ? undefined : textFrame(text);
+  }
+
+  #nextBatch(): { frames: Buffer; messages: number; left: Iterator<LiveReader> } {
+    if (this.#missed > 0) this.#frames.push(missedFrame(this.#missed));
+    const frames = this.#frames.length === 1 ? (this.#frames[0] as Buffer) : Buffer.concat(this.#frames);
+    const messages = this.#messages + this.#missed;
+    this.#frames = [];
+    this.#bytes = this.#messages = this.#missed = 0;
+    // Of those who are there now: who comes meanwhile has not missed what came before.
+    return { frames, messages, left: [...this.#readers].values() };
+  }
+
+  #answered(error: Error | undefined): void {
+    this.#isSubscribed = error === undefined;
+    this.#fault = error;
+    for (const reader of this.#readers) {
+      if (error === undefined) reader.tell(this.#subscribed());
+      else reader.fail(failure(error));
+    }
+  }
+
+  #subscribed(): object {
+    return { type: 'subscribed', broker_id: this.#broker.id, topic: this.#filter };
+  }
+
+  #gather(reader: LiveReader): void {
+    this.#newcomers.push(reader);
+    this.#gathering ??= setTimeout(() => this.#welcome(), GATHER);
+  }
+
+  /** Has the broker send its retained messages for those who have come. */
+  #welcome(): void {
+    this.#gathering = undefined;
+    const newcomers = this.#newcomers;
+    this.#newcomers = [];
+    let timer: NodeJS.Timeout | undefined;
+    let stop: (() => void) | undefined;
+    const end = () => {
+      clearTimeout(timer);
+      stop?.();
+      this.#welcomes.delete(end);
+    };
+    try {
+      stop = this.#broker.link.subscribe(
+        this.#filter,
+        { qos: 0, retainHandling: 0 },
+        {
+          message: (message) => {
+            const frame = message.retain ? this.#frame(message) : undefined;
+            if (frame === undefined) return;
+            for (const reader of newcomers) if (this.#readers.has(reader)) reader.send(frame, 1);
+          },
+          result: () => {
+            timer ??= setTimeout(end, RETAINED);
+          },
+        },
+      );
+      this.#welcomes.add(end);
+    } catch {
+      // Without a connection nothing comes, and the feed has it again when there is one.
+    }
+  }
+}
+
+function failure(error: Error): object {
+  const code = error instanceof SubscribeError ? error.code : undefined;
+  return {
+    error: {
+      code: 'refused',
+      message: error.message,
+      ...(code !== undefined && { reason_code: code }),
+    },
+  };
+}
