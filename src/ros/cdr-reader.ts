@@ -50,7 +50,8 @@ export class CdrReader {
   readonly form: CdrForm;
   /** The greatest alignment less one. */
   readonly #alignment: number;
-  readonly #view: DataView;
+  /** Made when first needed: that costs more than reading the length of a string. */
+  #lazyView: DataView | undefined;
   readonly #littleEndian: boolean;
   #at = HEADER;
 
@@ -68,7 +69,6 @@ export class CdrReader {
     this.form = form;
     this.#alignment = form === 'xcdr1' ? 7 : 3;
     this.buffer = buffer;
-    this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     this.#littleEndian = (representation & 1) === 1;
   }
 
@@ -81,7 +81,7 @@ export class CdrReader {
   }
 
   uint8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.buffer[this.#take(1)] as number;
   }
 
   int16(): number {
@@ -97,7 +97,8 @@ export class CdrReader {
   }
 
   uint32(): number {
-    return this.#view.getUint32(this.#take(4), this.#littleEndian);
+    const at = this.#take(4);
+    return this.#littleEndian ? this.buffer.readUInt32LE(at) : this.buffer.readUInt32BE(at);
   }
 
   /** A number where it is exact, else a bigint. */
@@ -202,6 +203,12 @@ export class CdrReader {
   /** Where the next byte is read, in bytes from the start of the buffer. */
   get position(): number {
     return this.#at;
+  }
+
+  get #view(): DataView {
+    const { buffer } = this;
+    this.#lazyView ??= new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+    return this.#lazyView;
   }
 
   #utf16(bound: number): string {

@@ -15,6 +15,10 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 
+/** By octet: 1 for the ASCII characters that stand in a JSON string as they are. */
+const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x80);
+PLAIN[QUOTE] = PLAIN[BACKSLASH] = 0;
+
 /** A piece of ASCII text in words of four characters, which are several times faster to write; the last is padded. */
 export interface Literal {
   words: Int32Array;
@@ -116,20 +120,15 @@ export class JsonText {
    * does it: JSON has no place for other bytes, and refusing the message would lose all of it.
    */
   string(source: Buffer, start: number, length: number): void {
-    let at = this.#reserve(length + 2);
+    const at = this.#reserve(length + 2);
     const bytes = this.#bytes;
-    const end = start + length;
-    bytes[at++] = QUOTE;
-    for (let index = start; index < end; index++) {
-      const code = source[index] as number;
-      if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) {
-        this.text(source.toString('utf8', start, end));
-        return;
-      }
-      bytes[at++] = code;
+    bytes[at] = QUOTE;
+    if (!copyPlain(source, start, start + length, bytes, at + 1)) {
+      this.text(source.toString('utf8', start, start + length));
+      return;
     }
-    bytes[at++] = QUOTE;
-    this.#at = at;
+    bytes[at + 1 + length] = QUOTE;
+    this.#at = at + length + 2;
   }
 
   /** Writes any text as a string. */
@@ -171,6 +170,30 @@ export class JsonText {
     this.#bytes = bytes;
     this.#view = viewOf(bytes);
   }
+}
+
+/** Copies characters, by fours, which is faster; `false` as soon as one of them has to be escaped or is not ASCII. */
+function copyPlain(source: Buffer, start: number, end: number, target: Buffer, at: number): boolean {
+  let from = start;
+  let to = at;
+  for (; from < end - 3; from += 4, to += 4) {
+    const first = source[from] as number;
+    const second = source[from + 1] as number;
+    const third = source[from + 2] as number;
+    const fourth = source[from + 3] as number;
+    const plain = (PLAIN[first] as number) & (PLAIN[second] as number);
+    if ((plain & (PLAIN[third] as number) & (PLAIN[fourth] as number)) === 0) return false;
+    target[to] = first;
+    target[to + 1] = second;
+    target[to + 2] = third;
+    target[to + 3] = fourth;
+  }
+  for (; from < end; from++) {
+    const code = source[from] as number;
+    if (PLAIN[code] === 0) return false;
+    target[to++] = code;
+  }
+  return true;
 }
 
 function viewOf(bytes: Buffer): DataView {

@@ -24,7 +24,9 @@ export function millisecondsSince({ seconds, fraction }: RtpsTime): number {
 
 /** Nanoseconds since the epoch, rounded to the nearest. */
 export function toNanoseconds(seconds: number, fraction: number): bigint {
-  return BigInt(seconds) * 1_000_000_000n + ((BigInt(fraction) * 1_000_000_000n + 0x8000_0000n) >> 32n);
+  // 10^9 / 2^32 in lowest terms: the product is below 2^53, and so exact.
+  const nanoseconds = Math.round((fraction * 1_953_125) / 2 ** 23);
+  return BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
 }
 
 /** DURATION_INFINITE (RTPS 9.3.2.3). */

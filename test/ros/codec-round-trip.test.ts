@@ -44,6 +44,18 @@ describe('MessageCodec round trip', () => {
     }
   });
 
+  it('reads any character at any place of a string', () => {
+    const codec = MessageCodec.for(library, 'std_msgs/msg/String');
+    for (let length = 1; length < 10; length++) {
+      for (let at = 0; at < length; at++) {
+        for (let code = 0; code < 0x102; code++) {
+          const data = 'x'.repeat(at) + String.fromCharCode(code) + 'x'.repeat(length - at - 1);
+          assert.equal(codec.decodeToJson(codec.encode({ data })), JSON.stringify({ data }));
+        }
+      }
+    }
+  });
+
   it('grows for messages of any size, whatever field passes the end of the buffer', () => {
     const string = MessageCodec.for(library, 'std_msgs/msg/String');
     // The buffers that such a message needs are not kept: the next one starts with small ones.
