@@ -1,5 +1,5 @@
 // The contract suite of the ROS backends over rclnodejs, on the ROS 2 that is sourced, with its command line and rclcpp as
-// counterparts. Needs its packages demo_nodes_cpp and example_interfaces. rclnodejs is installed into .counterparts/.
+// counterparts, which need the packages below. rclnodejs is installed into .counterparts/.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
@@ -15,7 +15,7 @@ function mustRun(command, args, options = {}) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-for (const name of ['demo_nodes_cpp', 'example_interfaces']) {
+for (const name of ['demo_nodes_cpp', 'example_interfaces', 'examples_rclcpp_minimal_action_server']) {
   const prefixes = (process.env.AMENT_PREFIX_PATH ?? '').split(delimiter);
   if (prefixes.some((prefix) => existsSync(join(prefix, 'share', name)))) continue;
   const debian = `ros-${distribution}-${name.replaceAll('_', '-')}`;

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { checkEnvironment, forbidBuilding } from './environment';
 import { FrameStream, MAX_WAITING_BYTES } from './frame-stream';
-import type { RclLibrary } from './library';
+import type { RclAddon, RclLibrary } from './library';
 import {
   messageFrame,
   type NodeOptions,
@@ -28,6 +28,7 @@ const dropped = new Map<number, number>();
 let dropsToldAt = Number.NEGATIVE_INFINITY;
 let contexts: RosContexts | undefined;
 let library: RclLibrary | undefined;
+let addon: RclAddon | undefined;
 
 function report(message: ProcessReport): void {
   stream.send(...messageFrame(message));
@@ -49,6 +50,7 @@ function load(): void {
     checkEnvironment();
     forbidBuilding();
     library = require('rclnodejs') as RclLibrary;
+    addon = loadedAddon();
     library.removeSignalHandlers();
     contexts = new RosContexts(library);
     report({ type: 'ready' });
@@ -58,6 +60,12 @@ function load(): void {
     report({ type: 'unavailable', reason });
     socket.end();
   }
+}
+
+function loadedAddon(): RclAddon {
+  const found = Object.values(require.cache).find((loaded) => loaded?.filename.endsWith('rclnodejs.node'));
+  if (found === undefined) throw new Error('rclnodejs has loaded, but no addon');
+  return found.exports as RclAddon;
 }
 
 /** Leaves the domains in order, so that others see the nodes go. */
@@ -96,7 +104,7 @@ function open(options: NodeOptions): void {
   const made = (async () => {
     const acquired = await (contexts as RosContexts).acquire(options);
     release = acquired.release;
-    const node = new RosNode(library as RclLibrary, acquired.context, options, {
+    const node = new RosNode(library as RclLibrary, addon as RclAddon, acquired.context, options, {
       report,
       payload: (payload) => send(payload, options.maxBytes),
     });

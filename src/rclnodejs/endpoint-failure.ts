@@ -5,8 +5,8 @@ import type { EndpointOptions } from './process-messages';
 export class EndpointFailure extends Error {
   override readonly name = 'EndpointFailure';
 
-  constructor({ type }: EndpointOptions, cause: unknown) {
-    super(reason(type, cause), { cause });
+  constructor({ type, action = type }: EndpointOptions, cause: unknown) {
+    super(reason(action, cause), { cause });
   }
 }
 

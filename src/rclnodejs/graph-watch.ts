@@ -16,6 +16,8 @@ const TIME_BETWEEN = 20;
 /** Of a graph beyond this nobody is told more. */
 const MAX_FOUND = 20_000;
 const GUID_BYTES = 16;
+/** ROS 2 counts the servers and clients of a service in all releases but this, and older ones. */
+const COUNTLESS = 'humble';
 
 /** Looks at the ROS graph, of which the library tells no changes, again and again, and reports what has changed. */
 export class GraphWatch {
@@ -64,7 +66,11 @@ export class GraphWatch {
     const nodes = this.#node.getNodeNamesAndNamespaces();
     const others = nodes.filter((node) => !this.#isOurs(fullName(node.name, node.namespace)));
     const endpoints = this.#endpoints();
-    const services = others.flatMap(({ name, namespace }) => this.#services(name, namespace));
+    const byNode = nodes.flatMap(({ name, namespace }) => this.#services(name, namespace));
+    const services = [
+      ...byNode.filter(({ node }) => !this.#isOurs(node)),
+      ...(process.env.ROS_DISTRO === COUNTLESS ? [] : this.#servicesWithoutNode(byNode)),
+    ];
     const known = new Map<string, string>();
     const isNew = (found: FoundEndpoint | FoundService): boolean => {
       if (known.size >= MAX_FOUND) return false;
@@ -113,6 +119,22 @@ export class GraphWatch {
       // It has left since its name was read.
       return [];
     }
+  }
+
+  /** Of programs that tell of no nodes: whose ends of a service are more than those of all nodes. */
+  #servicesWithoutNode(byNode: readonly FoundService[]): FoundService[] {
+    return this.#node.getServiceNamesAndTypes().flatMap(({ name: rosName, types }) => {
+      const counts = {
+        server: this.#node.countServices(rosName),
+        client: this.#node.countClients(rosName),
+      };
+      for (const { kind, rosName: other } of byNode) if (other === rosName) counts[kind]--;
+      return (['server', 'client'] as const)
+        .filter((kind) => counts[kind] > 0)
+        .flatMap((kind) =>
+          types.map((type) => ({ guid: ` ${kind} ${rosName} ${type}`, kind, rosName, type, node: '' })),
+        );
+    });
   }
 }
 

@@ -3,6 +3,14 @@ export interface RclLibrary {
   Context: new (domain: bigint) => RclContext;
   Node: new (name: string, namespace: string, context: RclContext, options: RclNodeOptions) => RclNode;
   QoS: new (history: number, depth: number, reliability: number, durability: number) => object;
+  ActionClient: new (node: RclNode, type: ActionClass, action: string, options: object) => RclActionClient;
+  /** `execute` belongs to what is not used of it: what comes is taken by its `process…` methods. */
+  ActionServer: new (
+    node: RclNode,
+    type: ActionClass,
+    action: string,
+    execute: () => void,
+  ) => RclActionServer;
   /** The first call may generate the classes of the installed interface types, which takes seconds. */
   init(context: RclContext, argv: string[]): Promise<void>;
   /** The class of an interface type; throws when it is not installed. */
@@ -44,11 +52,28 @@ export interface MessageClass {
   destroyRawROS(message: Message): void;
 }
 
-/** The generated class of a service. */
-export interface ServiceClass {
-  type(): object;
+export interface MessageClasses {
   readonly Request: MessageClass;
   readonly Response: MessageClass;
+}
+
+/** The generated class of a service. */
+export interface ServiceClass extends MessageClasses {
+  type(): object;
+}
+
+/** The generated class of an action. */
+export interface ActionClass {
+  type(): object;
+  readonly impl: ActionParts;
+}
+
+export interface ActionParts {
+  readonly SendGoalService: MessageClasses;
+  readonly GetResultService: MessageClasses;
+  readonly CancelGoal: MessageClasses;
+  readonly FeedbackMessage: MessageClass;
+  readonly GoalStatusArray: MessageClass;
 }
 
 export interface RclPublisher {
@@ -58,7 +83,39 @@ export interface RclPublisher {
 export interface RclClient {
   isServiceServerAvailable(): boolean;
   /** `request` is an instance of the request class that the client was made with. */
-  sendRequestAsync(request: object, options: { timeout: number }): Promise<unknown>;
+  sendRequestAsync(request: object, options: { signal: AbortSignal }): Promise<unknown>;
+}
+
+/** Its `process…` methods are called with what was received, an instance of a class in its type's `impl`. */
+export interface RclActionClient {
+  readonly handle: object;
+  processGoalResponse(sequence: number, response: unknown): void;
+  processCancelResponse(sequence: number, response: unknown): void;
+  processResultResponse(sequence: number, response: unknown): void;
+  processFeedbackMessage(message: unknown): void;
+  processStatusMessage(message: unknown): void;
+  isActionServerAvailable(): boolean;
+  destroy(): void;
+}
+
+/** As the client; a `header` belongs to the request that it came with. */
+export interface RclActionServer {
+  readonly handle: object;
+  processGoalRequest(header: object, request: unknown): void;
+  processCancelRequest(header: object, request: unknown): void;
+  processResultRequest(header: object, request: unknown): void;
+  destroy(): void;
+}
+
+/** What is used of the library's addon, which the library itself does not export. Messages are C structures. */
+export interface RclAddon {
+  /** Gives the request's sequence number. */
+  actionSendGoalRequest(client: object, request: Buffer): number;
+  actionSendCancelRequest(client: object, request: Buffer): number;
+  actionSendResultRequest(client: object, request: Buffer): number;
+  actionSendGoalResponse(server: object, header: object, response: Buffer): void;
+  actionSendCancelResponse(server: object, header: object, response: Buffer): void;
+  actionSendResultResponse(server: object, header: object, response: Buffer): void;
 }
 
 export interface RclResponse {
@@ -125,6 +182,9 @@ export interface RclNode {
   getPublishersInfoByTopic(topic: string, noDemangle: boolean): EndpointInfo[];
   getSubscriptionsInfoByTopic(topic: string, noDemangle: boolean): EndpointInfo[];
   getNodeNamesAndNamespaces(): Array<{ name: string; namespace: string }>;
+  getServiceNamesAndTypes(): NamesAndTypes[];
+  countServices(service: string): number;
+  countClients(service: string): number;
   getServiceNamesAndTypesByNode(name: string, namespace: string): NamesAndTypes[];
   getClientNamesAndTypesByNode(name: string, namespace: string): NamesAndTypes[];
 }

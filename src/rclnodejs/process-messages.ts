@@ -26,6 +26,8 @@ export interface EndpointOptions {
   kind: 'publisher' | 'subscription' | 'client' | 'server';
   rosName: string;
   type: string;
+  /** The type of the action that a client or server is one of the services of. */
+  action?: string;
   qos: Qos;
 }
 
@@ -62,6 +64,7 @@ export interface FoundService {
   kind: 'server' | 'client';
   rosName: string;
   type: string;
+  /** Empty where its program tells of no node. */
   node: string;
 }
 

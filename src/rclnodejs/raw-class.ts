@@ -1,4 +1,12 @@
-import type { Message, MessageClass, RclLibrary, RefObject, ServiceClass } from './library';
+import type {
+  ActionClass,
+  Message,
+  MessageClass,
+  MessageClasses,
+  RclLibrary,
+  RefObject,
+  ServiceClass,
+} from './library';
 
 /** The fewest bytes that rclnodejs can read without harm: the encapsulation header. */
 export const MIN_CDR_BYTES = 4;
@@ -7,39 +15,76 @@ export const MIN_CDR_BYTES = 4;
 export interface RawMessage {
   /** What C filled in; `undefined` where it could not be serialized. */
   readonly cdr: Buffer | undefined;
+  /** Points to the C structure. */
+  serialize(): Buffer;
   /** Frees what C allocated. */
   free(): void;
 }
 
-/** A service whose requests and responses are CDR for us. */
-export interface RawServiceClass {
-  readonly service: ServiceClass;
-  readonly Request: new (cdr: Buffer) => RawMessage;
-  readonly Response: new (cdr: Buffer) => RawMessage;
+export type RawMessageClass = new (content?: Buffer | RawMessage) => RawMessage;
+
+/** The requests and responses of a service, which are CDR for us. */
+export interface RawClasses {
+  readonly Request: RawMessageClass;
+  readonly Response: RawMessageClass;
 }
 
-/**
- * Makes a class of a service's generated class that the library handles like it, but that goes between CDR and the C
- * structures alone. The objects of JavaScript that the library makes otherwise lose and damage values.
- */
+/** A service whose requests and responses are CDR for us. */
+export interface RawServiceClass extends RawClasses {
+  readonly service: ServiceClass;
+}
+
+/** An action whose messages are CDR for us. */
+export interface RawActionClass {
+  readonly action: ActionClass;
+  readonly parts: Readonly<Record<'SendGoalService' | 'CancelGoal' | 'GetResultService', RawClasses>>;
+}
+
+// The classes made here are handled by the library like the generated ones, but go between CDR and the C structures
+// alone. The objects of JavaScript that the library makes otherwise lose and damage values. The library knows a class by
+// its being a function.
+
 export function rawServiceClass(library: RclLibrary, generated: ServiceClass): RawServiceClass {
-  const Request = rawMessageClass(library, generated.Request);
-  const Response = rawMessageClass(library, generated.Response);
-  // The library knows a class by its being a function.
-  const service = Object.assign(() => {}, {
-    Request: Request as unknown as MessageClass,
-    Response: Response as unknown as MessageClass,
+  const raw = rawClasses(library, generated);
+  return { ...raw, service: Object.assign(() => {}, { ...asGenerated(raw), type: () => generated.type() }) };
+}
+
+export function rawActionClass(library: RclLibrary, generated: ActionClass): RawActionClass {
+  const { impl } = generated;
+  const parts = {
+    SendGoalService: rawClasses(library, impl.SendGoalService),
+    CancelGoal: rawClasses(library, impl.CancelGoal),
+    GetResultService: rawClasses(library, impl.GetResultService),
+  };
+  const action = Object.assign(() => {}, {
+    impl: {
+      SendGoalService: asGenerated(parts.SendGoalService),
+      CancelGoal: asGenerated(parts.CancelGoal),
+      GetResultService: asGenerated(parts.GetResultService),
+      FeedbackMessage: unreadClass(impl.FeedbackMessage),
+      GoalStatusArray: unreadClass(impl.GoalStatusArray),
+    },
     type: () => generated.type(),
   });
-  return { service, Request, Response };
+  return { action, parts };
 }
 
-function rawMessageClass(
-  library: RclLibrary,
-  Generated: MessageClass,
-): new (
-  content?: Buffer | RawMessage,
-) => RawMessage {
+function rawClasses(library: RclLibrary, { Request, Response }: MessageClasses): RawClasses {
+  return { Request: rawMessageClass(library, Request), Response: rawMessageClass(library, Response) };
+}
+
+function asGenerated({ Request, Response }: RawClasses): MessageClasses {
+  return { Request: Request as unknown as MessageClass, Response: Response as unknown as MessageClass };
+}
+
+/** Of messages that are taken and not looked at. */
+function unreadClass(Generated: MessageClass): MessageClass {
+  return class Unread extends Generated {
+    deserialize(): void {}
+  };
+}
+
+function rawMessageClass(library: RclLibrary, Generated: MessageClass): RawMessageClass {
   return class Raw implements RawMessage {
     readonly #message: Message;
     #cdr: Buffer | undefined;

@@ -3,11 +3,10 @@ import { fullName, GraphWatch } from './graph-watch';
 import {
   BEST_EFFORT,
   KEEP_LAST,
-  type RclClient,
+  type RclAddon,
   type RclLibrary,
   type RclNode,
   type RclPublisher,
-  type RclResponse,
   RELIABLE,
   type ServiceClass,
   TRANSIENT_LOCAL,
@@ -15,8 +14,17 @@ import {
 } from './library';
 import type { LocalPublisher } from './local-samples';
 import type { EndpointOptions, NodeOptions, Payload, ProcessReport, Qos } from './process-messages';
-import { MIN_CDR_BYTES, type RawMessage, type RawServiceClass, rawServiceClass } from './raw-class';
+import { RawActions } from './raw-action';
+import { MIN_CDR_BYTES } from './raw-class';
+import {
+  type RawClient,
+  type RawServer,
+  RawServiceClient,
+  RawServiceServer,
+  type RequestHandler,
+} from './raw-service';
 import type { RosContext } from './ros-context';
+import { ServiceCall, type UnansweredError } from './service-call';
 
 /** Of a wait, in ms; creating and destroying block for as long unless the spin is stopped. */
 const SPIN_TIMEOUT = 10;
@@ -24,22 +32,14 @@ const SPIN_TIMEOUT = 10;
 const MIN_DEPTH = 1000;
 /** Requests of others that may wait for our replies in one server. */
 const MAX_REQUESTS = 1000;
-/** Between two looks whether a server has appeared, in ms. */
-const SERVER_INTERVAL = 20;
 /** Different warnings that one node gives. */
 const MAX_WARNINGS = 100;
 
 type Endpoint =
   | { kind: 'publisher'; publisher: RclPublisher; local: LocalPublisher }
   | { kind: 'subscription'; destroy(): void }
-  | { kind: 'client'; rosName: string; client: RclClient; raw: RawServiceClass; destroy(): void }
-  | {
-      kind: 'server';
-      rosName: string;
-      requests: Map<number, RclResponse>;
-      raw: RawServiceClass;
-      destroy(): void;
-    };
+  | { kind: 'client'; rosName: string; client: RawClient; calls: Set<ServiceCall>; destroy(): void }
+  | { kind: 'server'; rosName: string; requests: Map<number, (response: Buffer) => void>; destroy(): void };
 
 export interface RosNodeListener {
   report(report: ProcessReport): void;
@@ -55,6 +55,7 @@ export class RosNode {
   readonly #node: RclNode;
   readonly #fullName: string;
   readonly #graph: GraphWatch;
+  readonly #actions: RawActions;
   readonly #endpoints = new Map<number, Endpoint>();
   readonly #warned = new Set<string>();
   /** What is done while the spin is stopped. */
@@ -63,7 +64,13 @@ export class RosNode {
   #closed = false;
   #nextRequest = 0;
 
-  constructor(library: RclLibrary, context: RosContext, options: NodeOptions, listener: RosNodeListener) {
+  constructor(
+    library: RclLibrary,
+    addon: RclAddon,
+    context: RosContext,
+    options: NodeOptions,
+    listener: RosNodeListener,
+  ) {
     this.#library = library;
     this.#context = context;
     this.#options = options;
@@ -78,6 +85,7 @@ export class RosNode {
     this.#node.execute = (handles) =>
       this.#guarded('what was received', () => execute.call(this.#node, handles));
     context.nodes.add(this.#fullName);
+    this.#actions = new RawActions(library, addon, this.#node);
     this.#graph = new GraphWatch(
       this.#node,
       (name) => context.nodes.has(name),
@@ -163,10 +171,6 @@ export class RosNode {
     const { node, endpoint, rosName, type } = options;
     const library = this.#library;
     const qos = qosOf(library, options.qos);
-    if ((options.kind === 'client' || options.kind === 'server') && type.includes('/action/')) {
-      throw new Error(`rclnodejs has ${type} in its own actions alone: use the backend rtps for actions`);
-    }
-    const found = library.require(type);
     const local = { owner: this, topic: rosName, type, qos: options.qos };
     const { samples } = this.#context;
     switch (options.kind) {
@@ -209,26 +213,38 @@ export class RosNode {
         }
       }
       case 'client': {
-        const raw = rawServiceClass(library, found as ServiceClass);
-        const client = this.#node.createClient(raw.service, rosName, { qos });
-        return { kind: 'client', rosName, client, raw, destroy: () => this.#node.destroyClient(client) };
+        const client = this.#client(options, qos);
+        const calls = new Set<ServiceCall>();
+        const destroy = () => {
+          for (const call of calls) call.cancel('the client was closed');
+          client.destroy();
+        };
+        return { kind: 'client', rosName, client, calls, destroy };
       }
       case 'server': {
-        const raw = rawServiceClass(library, found as ServiceClass);
-        const requests = new Map<number, RclResponse>();
-        const server = this.#node.createService(raw.service, rosName, { qos }, (request, response) =>
-          this.#guarded(rosName, () => {
-            const { cdr } = request as RawMessage;
-            if (cdr === undefined) throw new Error('a request cannot be serialized');
-            if (requests.size >= MAX_REQUESTS) throw new Error(`${MAX_REQUESTS} requests wait for replies`);
-            const number = this.#nextRequest++ >>> 0;
-            requests.set(number, response);
-            this.#listener.payload({ kind: 'request', node, endpoint, number, cdr });
-          }),
-        );
-        return { kind: 'server', rosName, requests, raw, destroy: () => this.#node.destroyService(server) };
+        const requests = new Map<number, (response: Buffer) => void>();
+        const server = this.#server(options, qos, (cdr, respond) => {
+          if (requests.size >= MAX_REQUESTS) throw new Error(`${MAX_REQUESTS} requests wait for replies`);
+          const number = this.#nextRequest++ >>> 0;
+          requests.set(number, respond);
+          this.#listener.payload({ kind: 'request', node, endpoint, number, cdr });
+        });
+        return { kind: 'server', rosName, requests, destroy: () => server.destroy() };
       }
     }
+  }
+
+  #client({ rosName, type, action }: EndpointOptions, qos: object): RawClient {
+    if (action !== undefined) return this.#actions.client({ rosName, action });
+    const found = this.#library.require(type) as ServiceClass;
+    return new RawServiceClient(this.#library, this.#node, found, { rosName, qos });
+  }
+
+  #server({ rosName, type, action }: EndpointOptions, qos: object, handler: RequestHandler): RawServer {
+    const guarded: RequestHandler = (...request) => this.#guarded(rosName, () => handler(...request));
+    if (action !== undefined) return this.#actions.server({ rosName, action }, guarded);
+    const found = this.#library.require(type) as ServiceClass;
+    return new RawServiceServer(this.#library, this.#node, found, { rosName, qos }, guarded);
   }
 
   #destroy(number: number, endpoint: Endpoint): void {
@@ -256,43 +272,24 @@ export class RosNode {
   #call({ endpoint: number, number: call, notes, cdr }: Payload): void {
     const endpoint = this.#endpoints.get(number);
     const { node } = this.#options;
-    const unanswered = (status: 'unavailable' | 'timeout', reason: string) =>
-      this.#listener.report({ type: 'unanswered', node, call, status, reason });
     if (endpoint?.kind !== 'client') {
-      unanswered('unavailable', 'the client could not be made');
+      const reason = 'the client could not be made';
+      this.#listener.report({ type: 'unanswered', node, call, status: 'unavailable', reason });
       return;
     }
-    const deadline = performance.now() + Number(notes);
-    const { client, raw, rosName } = endpoint;
-    const look = () => {
-      if (this.#endpoints.get(number) !== endpoint) return unanswered('unavailable', 'the client was closed');
-      try {
-        const left = deadline - performance.now();
-        // A request goes to all servers, so that there is no calling others beside one of our own.
-        if (!this.#serves(rosName) && client.isServiceServerAvailable())
-          void send(Math.max(1, Math.round(left)));
-        else if (left <= 0) unanswered('unavailable', 'no server was found in time');
-        else setTimeout(look, Math.min(SERVER_INTERVAL, left));
-      } catch (error) {
-        unanswered('unavailable', text(error));
-      }
-    };
-    const send = async (timeout: number) => {
-      let request: RawMessage | undefined;
-      try {
-        request = new raw.Request(cdr);
-        const reply = client.sendRequestAsync(request, { timeout });
-        request.free();
-        const response = ((await reply) as RawMessage).cdr;
-        if (response === undefined) return unanswered('unavailable', 'the reply cannot be serialized');
-        this.#listener.payload({ kind: 'response', node, endpoint: number, number: call, cdr: response });
-      } catch (error) {
-        if ((error as Error).name === 'TimeoutError')
-          unanswered('timeout', 'the server has not replied in time');
-        else unanswered('unavailable', text(error));
-      }
-    };
-    look();
+    const { client, calls, rosName } = endpoint;
+    // A request goes to all servers, so that there is no calling others beside one of our own.
+    const waiting = new ServiceCall(client, Number(notes), () => !this.#serves(rosName));
+    calls.add(waiting);
+    waiting
+      .response(cdr)
+      .then(
+        (response) =>
+          this.#listener.payload({ kind: 'response', node, endpoint: number, number: call, cdr: response }),
+        ({ status, message: reason }: UnansweredError) =>
+          this.#listener.report({ type: 'unanswered', node, call, status, reason }),
+      )
+      .finally(() => calls.delete(waiting));
   }
 
   #serves(rosName: string): boolean {
@@ -304,16 +301,9 @@ export class RosNode {
   #reply({ endpoint: number, number: request, cdr }: Payload): void {
     const endpoint = this.#endpoints.get(number);
     if (endpoint?.kind !== 'server') return;
-    const response = endpoint.requests.get(request);
-    if (!endpoint.requests.delete(request) || response === undefined || cdr.length < MIN_CDR_BYTES) return;
-    this.#guarded('a reply', () => {
-      const reply = new endpoint.raw.Response(cdr);
-      try {
-        response.send(reply);
-      } finally {
-        reply.free();
-      }
-    });
+    const respond = endpoint.requests.get(request);
+    if (!endpoint.requests.delete(request) || respond === undefined || cdr.length < MIN_CDR_BYTES) return;
+    this.#guarded(endpoint.rosName, () => respond(cdr));
   }
 
   /** A throw out of a callback of the library would abort the process. */

@@ -81,6 +81,7 @@ export class ActionClient {
           qos,
           onIncompatible: ({ policy }) =>
             listener.problem(`${rosName}: a server does not suit by its ${policy}`),
+          onProblem: (reason) => listener.problem(`${rosName}: ${reason}`),
         },
         ({ payload }) => this.#decode(rosName, codec, payload, receive),
       );
@@ -89,10 +90,13 @@ export class ActionClient {
       subscribe(feedback, FEEDBACK_QOS, (json) => this.#receiveFeedback(json)),
       subscribe(status, STATUS_QOS, (json) => this.#receiveStatus(json)),
     ];
-    const serversChanged = () => listener.serversChanged();
-    this.#cancelGoal = domain.createServiceClient(cancelGoal.options, serversChanged);
-    this.#getResult = domain.createServiceClient(getResult.options, serversChanged);
-    this.#sendGoal = domain.createServiceClient(sendGoal.options, serversChanged);
+    const client = ({ options }: ActionInterface['sendGoal']) => {
+      const onProblem = (reason: string) => listener.problem(`${options.rosName}: ${reason}`);
+      return domain.createServiceClient({ ...options, onProblem }, () => listener.serversChanged());
+    };
+    this.#cancelGoal = client(cancelGoal);
+    this.#getResult = client(getResult);
+    this.#sendGoal = client(sendGoal);
   }
 
   /** How many processes serve the action now. */

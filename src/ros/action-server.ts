@@ -80,6 +80,10 @@ export class ActionServer {
     this.#action = action;
     this.#handler = handler;
     this.#resultTimeout = resultTimeout;
+    const failed =
+      ({ rosName: part }: { rosName: string }) =>
+      (reason: string) =>
+        handler.problem(`${part}: ${reason}`);
     const publisher = ({ rosName: name, codec }: ActionInterface['feedback'], qos: RosQos) =>
       domain.createPublisher({
         rosName: name,
@@ -87,16 +91,17 @@ export class ActionServer {
         typeHash: codec.typeHash,
         qos,
         onIncompatible: ({ policy }) => handler.problem(`${name}: a client does not suit by its ${policy}`),
+        onProblem: failed({ rosName: name }),
       });
     const server = (
       { options }: ActionInterface['sendGoal'],
       serve: (request: Buffer, settled: Promise<void>) => Buffer | Promise<Buffer>,
     ) =>
-      domain.createServiceServer(options, async (request, settled) => {
+      domain.createServiceServer({ ...options, onProblem: failed(options) }, async (request, settled) => {
         try {
           return await serve(request, settled);
         } catch (error) {
-          handler.problem(`${options.rosName}: ${(error as Error).message}`);
+          failed(options)((error as Error).message);
           throw error;
         }
       });

@@ -304,7 +304,7 @@ export class RclnodejsDomain implements RosDomain {
 
   #add(
     kind: EndpointOptions['kind'],
-    { rosName, type, qos }: Pick<RosEndpointOptions, 'rosName' | 'type' | 'qos'>,
+    { rosName, type, action, qos }: Pick<EndpointOptions, 'rosName' | 'type' | 'action' | 'qos'>,
     local: Omit<LocalEndpoint, 'options'>,
   ): [number: number, close: () => void] {
     const endpoint = this.#nextEndpoint++;
@@ -317,6 +317,7 @@ export class RclnodejsDomain implements RosDomain {
         kind,
         rosName,
         type,
+        ...(action !== undefined && { action }),
         qos: { reliability, durability, depth },
       },
     };

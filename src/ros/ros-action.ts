@@ -92,7 +92,8 @@ export class ActionInterface {
       const request = MessageCodec.for(library, `${serviceType}_Request`);
       const response = MessageCodec.for(library, `${serviceType}_Response`);
       const hashes = { requestHash: request.typeHash, responseHash: response.typeHash };
-      return { options: { rosName: partOf(rosName, name), type: serviceType, ...hashes }, request, response };
+      const options = { rosName: partOf(rosName, name), type: serviceType, action: type, ...hashes };
+      return { options, request, response };
     };
     const topic = (name: string, topicType: string): ActionTopic => ({
       rosName: partOf(rosName, name),

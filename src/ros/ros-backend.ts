@@ -138,6 +138,8 @@ export interface RosServiceOptions {
   rosName: string;
   /** For example `example_interfaces/srv/AddTwoInts` or `example_interfaces/action/Fibonacci_SendGoal`. */
   type: string;
+  /** The type of the action that the service belongs to, for example `example_interfaces/action/Fibonacci`. */
+  action?: string;
   /** `RIHS01_…` of its request and of its response. */
   requestHash: string;
   responseHash: string;

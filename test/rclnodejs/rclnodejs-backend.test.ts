@@ -7,6 +7,7 @@ import { RclnodejsBackend } from '../../src/ros/rclnodejs-backend';
 import type { RosDomain, RosDomainOptions, RosEndpointOptions, RosSample } from '../../src/ros/ros-backend';
 import { RosBackends } from '../../src/ros/ros-backends';
 import { RosThread } from '../../src/ros/ros-thread';
+import { Caller, upTo, Worker } from '../ros/action-ends';
 import { route, STRING, TestBridge, Watch } from '../ros/bridge-fixture';
 import { freshDomain } from '../rtps/test-domain';
 import { type Installation, RosEnvironment } from './ros-environment';
@@ -220,7 +221,10 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
     );
     assert.deepEqual(
       [...opened.domain.services()].map(({ kind, rosName, type }) => [kind, rosName, type]),
-      [['server', '/double', SERVICE.type]],
+      [
+        ['server', '/double', SERVICE.type],
+        ['server', '/nameless', SERVICE.type],
+      ],
     );
     assert.equal(opened.domain.participants, 1);
     assert.deepEqual(
@@ -263,7 +267,41 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
     assert.deepEqual(opened.warnings, []);
   });
 
-  it('says which package lacks, and what it cannot do', async () => {
+  it('has goals of actions, and serves them', async () => {
+    const backend = new RclnodejsBackend(environment().setupFile);
+    const [here, there] = [await open(backend), await open(backend, { nodeName: 'other', bridgeId: 'two' })];
+    const [caller, worker] = [new Caller(here.domain), new Worker(there.domain)];
+    const { goalId } = await caller.send(4);
+    const goal = await worker.goal();
+    goal.feedback({ sequence: [0] });
+    await caller.until(() => caller.feedbacks.length > 0);
+    assert.deepEqual(caller.feedbacks, [{ goalId, sequence: [0] }]);
+    const result = caller.result(goalId);
+    goal.end('succeeded', { sequence: upTo(4) });
+    assert.deepEqual(await result, { state: 'succeeded', result: { sequence: upTo(4) } });
+    const second = await caller.send(5);
+    assert.deepEqual(await caller.cancel({ goalId: second.goalId }), { answer: 'none', goals: [second] });
+    (await worker.goal(1)).end('canceled');
+    assert.equal((await caller.result(second.goalId)).state, 'canceled');
+    await caller.until(() => caller.goals.every(({ state }) => state !== 'canceling'));
+    const third = await caller.send(3);
+    await assert.rejects(caller.client.result(third.goalId, 20), { name: 'ServiceError', status: 'timeout' });
+    const left = assert.rejects(caller.result(third.goalId), {
+      status: 'unavailable',
+      message: /the server has left before it replied$/,
+    });
+    // Requests go in their order: the one before is with the server when this is answered.
+    await caller.result(goalId);
+    worker.server.close();
+    await left;
+    caller.client.close();
+    const again = new Caller(here.domain);
+    const next = new Worker(there.domain);
+    assert.ok((await again.send(1)).goalId);
+    assert.deepEqual([...here.warnings, ...there.warnings, ...next.problems], []);
+  });
+
+  it('says which package lacks', async () => {
     const opened = await open();
     const problems: string[] = [];
     const onProblem = (problem: string) => {
@@ -271,19 +309,15 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
       opened.changed();
     };
     opened.domain.createSubscription(endpoint('/x', { type: 'acme_msgs/msg/X', onProblem }), () => {});
-    const type = 'example_interfaces/action/Fibonacci_SendGoal';
-    opened.domain.createServiceClient({
-      ...SERVICE,
-      rosName: '/fibonacci/_action/send_goal',
-      type,
-      onProblem,
-    });
-    await opened.until(() => problems.length === 2);
-    assert.match(
-      problems[0] as string,
-      /^the package acme_msgs of its type .* install it \(ros-jazzy-acme-msgs\)/,
+    opened.domain.createServiceServer(
+      { ...SERVICE, rosName: '/x/_action/get_result', type: 'a', action: 'acme_msgs/action/X', onProblem },
+      async (asked) => asked,
     );
-    assert.match(problems[1] as string, /use the backend rtps for actions$/);
+    await opened.until(() => problems.length === 2);
+    for (const [index, type] of ['msg', 'action'].entries()) {
+      const reason = `the package acme_msgs of its type acme_msgs/${type}/X is not in the sourced ROS 2: install it (ros-jazzy-acme-msgs)`;
+      assert.ok(problems[index]?.startsWith(reason), problems[index]);
+    }
   });
 
   it('warns of the policies that a publisher cannot have', async () => {

@@ -37,7 +37,11 @@ export class RosEnvironment {
     };
     const library = 'node_modules/rclnodejs';
     file(`${library}/package.json`, '{"name":"rclnodejs","version":"2.2.0","main":"main.js"}');
-    file(`${library}/main.js`, `module.exports = require(${JSON.stringify(resolve(__dirname, 'stand-in'))})`);
+    const standIn = JSON.stringify(resolve(__dirname, 'stand-in'));
+    file(
+      `${library}/main.js`,
+      `module.exports = require(${standIn}); require('./build/Release/rclnodejs.node')`,
+    );
     if (addon) file(`${library}/build/Release/rclnodejs.node`);
     if (librcl) file('ros/lib/librcl.so');
     file('ros/share/std_msgs/package.xml');

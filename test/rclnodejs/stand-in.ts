@@ -117,6 +117,7 @@ class Node {
   }
 
   createPublisher(type: string, topic: string, { qos }: { qos: QoS }) {
+    classOf(type);
     const { bus } = this.context;
     const made = { node: this, topic, qos, type, queue: [], kept: [] as Buffer[] };
     bus.publishers.add(made);
@@ -137,7 +138,8 @@ class Node {
     { qos, isRaw }: { qos: QoS; isRaw: boolean },
     callback: (cdr: Buffer) => void,
   ) {
-    this.#mustNotSpin();
+    this.mustNotSpin();
+    classOf(type);
     if (!isRaw) throw new Error('the subscription is not raw');
     const { bus } = this.context;
     const made: Endpoint = { node: this, topic, qos, type, callback, queue: [] };
@@ -151,17 +153,16 @@ class Node {
   }
 
   createClient(type: { Response: new () => Filled }, service: string) {
-    this.#mustNotSpin();
+    this.mustNotSpin();
     const { services } = this.context.bus;
     return {
       isServiceServerAvailable: () => services.has(service),
-      sendRequestAsync: async (request: { serialize(): Buffer }, { timeout }: { timeout: number }) => {
+      sendRequestAsync: async (request: { serialize(): Buffer }, { signal }: { signal: AbortSignal }) => {
         const answer = services.get(service)?.(contentOf(request.serialize()));
-        const expired = new Promise<never>((_, reject) => {
-          const error = Object.assign(new Error('no reply'), { name: 'TimeoutError' });
-          setTimeout(() => reject(error), timeout).unref();
+        const aborted = new Promise<never>((_, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('aborted')));
         });
-        return filled(type.Response, await Promise.race([answer as Promise<Buffer>, expired]));
+        return filled(type.Response, await Promise.race([answer as Promise<Buffer>, aborted]));
       },
     };
   }
@@ -172,7 +173,7 @@ class Node {
     _options: object,
     callback: (request: unknown, response: { send(content: unknown): void }) => void,
   ) {
-    this.#mustNotSpin();
+    this.mustNotSpin();
     this.context.bus.services.set(
       service,
       (request) =>
@@ -189,17 +190,17 @@ class Node {
   }
 
   destroySubscription({ made }: { made: Endpoint }): void {
-    this.#mustNotSpin();
+    this.mustNotSpin();
     this.endpoints.delete(made);
     this.context.bus.subscriptions.delete(made);
   }
 
   destroyClient(): void {
-    this.#mustNotSpin();
+    this.mustNotSpin();
   }
 
   destroyService({ service }: { service: string }): void {
-    this.#mustNotSpin();
+    this.mustNotSpin();
     this.context.bus.services.delete(service);
   }
 
@@ -237,8 +238,21 @@ class Node {
     return [];
   }
 
+  /** Of somebody who tells of no node. */
+  getServiceNamesAndTypes() {
+    return [{ name: '/nameless', types: ['example_interfaces/srv/AddTwoInts'] }];
+  }
+
+  countServices() {
+    return 1;
+  }
+
+  countClients() {
+    return 0;
+  }
+
   /** With the library it would block the event loop. */
-  #mustNotSpin(): void {
+  mustNotSpin(): void {
     if (this.spinning) throw new Error('the node spins');
   }
 }
@@ -338,17 +352,116 @@ class Message {
 }
 
 const Service = { Request: Message, Response: Message, type: () => ({}) };
+const Action = {
+  impl: {
+    SendGoalService: Service,
+    CancelGoal: Service,
+    GetResultService: Service,
+    FeedbackMessage: Message,
+    GoalStatusArray: Message,
+  },
+  type: () => ({}),
+};
+
+function classOf(type: string): object {
+  if (type.startsWith('acme_')) throw Object.assign(new Error('no such type'), { code: 'MESSAGE_NOT_FOUND' });
+  return type.endsWith('/action/Fibonacci') ? Action : Service;
+}
+
+const PARTS = {
+  send_goal: ['SendGoalService', 'processGoalResponse', 'processGoalRequest'],
+  cancel_goal: ['CancelGoal', 'processCancelResponse', 'processCancelRequest'],
+  get_result: ['GetResultService', 'processResultResponse', 'processResultRequest'],
+} as const;
+type Part = keyof typeof PARTS;
+type ActionType = { impl: Record<string, { Request: new () => Filled; Response: new () => Filled }> };
+
+const partName = (action: string, part: string) => `${action}/_action/${part}`;
+
+class ActionEnd {
+  readonly handle = this;
+  [process: string]: unknown;
+
+  constructor(
+    readonly node: Node,
+    readonly type: ActionType,
+    readonly action: string,
+  ) {
+    node.mustNotSpin();
+  }
+
+  destroy(): void {
+    this.node.mustNotSpin();
+  }
+
+  /** As the library does it with what it has received. */
+  process(name: string, ...received: unknown[]): void {
+    (this[name] as (...all: unknown[]) => void)(...received);
+  }
+}
+
+class ActionClient extends ActionEnd {
+  #sequence = 0;
+
+  isActionServerAvailable(): boolean {
+    const { services } = this.node.context.bus;
+    return Object.keys(PARTS).every((part) => services.has(partName(this.action, part)));
+  }
+
+  send(part: Part, request: Buffer): number {
+    const sequence = ++this.#sequence;
+    const [classes, process] = PARTS[part];
+    const { Response } = this.type.impl[classes] as { Response: new () => Filled };
+    void this.node.context.bus.services
+      .get(partName(this.action, part))?.(request)
+      .then((response) => this.process(process, sequence, filled(Response, response)));
+    return sequence;
+  }
+}
+
+class ActionServer extends ActionEnd {
+  constructor(node: Node, type: ActionType, action: string) {
+    super(node, type, action);
+    for (const [part, [classes, , process]] of Object.entries(PARTS)) {
+      const { Request } = type.impl[classes] as { Request: new () => Filled };
+      node.context.bus.services.set(
+        partName(action, part),
+        (request) => new Promise((resolve) => this.process(process, resolve, filled(Request, request))),
+      );
+    }
+  }
+
+  override destroy(): void {
+    super.destroy();
+    for (const part of Object.keys(PARTS)) this.node.context.bus.services.delete(partName(this.action, part));
+  }
+}
+
+const request = (part: Part) => (client: ActionClient, structure: Buffer) =>
+  client.send(part, contentOf(structure));
+const respond = (_server: ActionServer, resolve: (response: Buffer) => void, structure: Buffer) =>
+  resolve(contentOf(structure));
+
+/** Loads as the library's addon. */
+require.extensions['.node'] = (addon) => {
+  addon.exports = {
+    actionSendGoalRequest: request('send_goal'),
+    actionSendCancelRequest: request('cancel_goal'),
+    actionSendResultRequest: request('get_result'),
+    actionSendGoalResponse: respond,
+    actionSendCancelResponse: respond,
+    actionSendResultResponse: respond,
+  };
+};
 
 module.exports = {
   Context,
   Node,
   QoS,
+  ActionClient,
+  ActionServer,
   init: async () => {},
-  require: (type: string) => {
-    if (type.startsWith('acme_'))
-      throw Object.assign(new Error('no such type'), { code: 'MESSAGE_NOT_FOUND' });
-    return Service;
-  },
+  require: classOf,
   serializeMessage: (message: { serialize(): Buffer }, Class: unknown) => {
     if (!(message instanceof (Class as new () => object))) throw new Error('not of the class');
     return contentOf(message.serialize());

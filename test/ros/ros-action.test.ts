@@ -1,114 +1,20 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
-import { ActionClient, type ActionClientListener, type GoalResult } from '../../src/ros/action-client';
 import {
   ActionServer,
   type ActionServerHandler,
   type ActionServerOptions,
 } from '../../src/ros/action-server';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
-import {
-  actionsAmong,
-  FEEDBACK_QOS,
-  type GoalInfo,
-  type GoalState,
-  type GoalStatus,
-} from '../../src/ros/ros-action';
+import { actionsAmong, FEEDBACK_QOS, type GoalInfo } from '../../src/ros/ros-action';
 import type { RosDomain } from '../../src/ros/ros-backend';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
-import type { ServerGoal } from '../../src/ros/server-goal';
 import { Cast, freshDomain } from '../rtps/fixture';
+import { ACTION, Caller, PATIENCE, upTo, Worker } from './action-ends';
 import { Watch } from './bridge-fixture';
 
-const ACTION = { rosName: '/robot1/fibonacci', type: 'example_interfaces/action/Fibonacci' };
 const library = InterfaceLibrary.bundled();
-/** Long enough for discovery on a busy machine: none of these is waited for to its end. */
-const PATIENCE = 15_000;
-const FIRST_NUMBERS = [0, 1, 1, 2, 3, 5];
 const OTHER_ID = '0b8f1ec2-3c52-4a0e-9d3c-6f1f6f6b9a01';
-
-const upTo = (order: number) => FIRST_NUMBERS.slice(0, order + 1);
-
-/** A client with what it has heard so far. */
-class Caller extends Watch implements ActionClientListener {
-  readonly feedbacks: Array<{ goalId: string; sequence: number[] }> = [];
-  readonly states: GoalState[][] = [];
-  readonly problems: string[] = [];
-  goals: GoalStatus[] = [];
-  readonly client: ActionClient;
-
-  constructor(domain: RosDomain) {
-    super();
-    this.client = new ActionClient(domain, library, ACTION, this);
-  }
-
-  feedback(goalId: string, feedback: unknown): void {
-    this.feedbacks.push({ goalId, ...(feedback as { sequence: number[] }) });
-    this.changed();
-  }
-
-  status(goals: GoalStatus[]): void {
-    this.goals = goals;
-    this.states.push(goals.map(({ state }) => state));
-    this.changed();
-  }
-
-  serversChanged(): void {
-    this.changed();
-  }
-
-  problem(message: string): void {
-    this.problems.push(message);
-    this.changed();
-  }
-
-  send(order: number, goalId?: string): Promise<GoalInfo> {
-    return this.client.sendGoal({ order }, PATIENCE, goalId);
-  }
-
-  result(goalId: string): Promise<GoalResult> {
-    return this.client.result(goalId, PATIENCE);
-  }
-
-  cancel(goals: Parameters<ActionClient['cancel']>[0]) {
-    return this.client.cancel(goals, PATIENCE);
-  }
-}
-
-/** A server that takes all goals, and does with them what a test says. */
-class Worker extends Watch implements ActionServerHandler {
-  readonly goals: ServerGoal[] = [];
-  readonly problems: string[] = [];
-  readonly server: ActionServer;
-
-  constructor(domain: RosDomain, options: Partial<ActionServerOptions> = {}) {
-    super();
-    this.server = new ActionServer(domain, library, { ...ACTION, ...options }, this);
-  }
-
-  accept(_goal: Parameters<ActionServerHandler['accept']>[0]): boolean | Promise<boolean> {
-    return true;
-  }
-
-  execute(goal: ServerGoal): void {
-    this.goals.push(goal);
-    this.changed();
-  }
-
-  cancel(_goal: ServerGoal): boolean | Promise<boolean> {
-    return true;
-  }
-
-  problem(message: string): void {
-    this.problems.push(message);
-    this.changed();
-  }
-
-  async goal(index = 0): Promise<ServerGoal> {
-    await this.until(() => this.goals.length > index);
-    return this.goals[index] as ServerGoal;
-  }
-}
 
 describe('actions of ROS 2', function () {
   this.timeout(30_000);

@@ -11,6 +11,7 @@ import type {
 } from '../../../src/ros/ros-backend';
 import { RtpsBackend } from '../../../src/ros/rtps-backend';
 import { freshDomain } from '../../rtps/test-domain';
+import { ACTION, Caller, upTo, Worker } from '../action-ends';
 import { Watch } from '../bridge-fixture';
 import type { PeerKind, Peers } from './peers';
 
@@ -263,6 +264,59 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
           user.domain.createServiceServer(serviceOptions('/robot1/add'), add);
           assert.equal(await others.call('/robot1/add', 30, 12), 42);
           assert.equal(await others.call('/robot1/add', 5, -12), -7);
+        });
+
+        it('calls an action: feedback, result, refusal and cancelation', async function () {
+          const server = enter(this).serveAction(ACTION.rosName);
+          const caller = new Caller((await open()).domain, PATIENCE);
+          const { goalId, stamp } = await caller.send(4);
+          assert.deepEqual(await caller.result(goalId), {
+            state: 'succeeded',
+            result: { sequence: upTo(4) },
+          });
+          await caller.until(() => caller.goals[0]?.state === 'succeeded');
+          assert.deepEqual(caller.goals, [{ goalId, stamp, state: 'succeeded' }]);
+          assert.ok(caller.feedbacks.length > 0);
+          for (const { goalId: of, sequence } of caller.feedbacks) {
+            assert.equal(of, goalId);
+            assert.deepEqual(sequence, upTo(sequence.length - 1));
+          }
+          await assert.rejects(caller.send(10_000), { status: 'rejected' });
+          const second = await caller.send(40);
+          await caller.until(() => caller.feedbacks.some(({ goalId: of }) => of === second.goalId));
+          assert.deepEqual(await caller.cancel({ goalId: second.goalId }), {
+            answer: 'none',
+            goals: [second],
+          });
+          assert.equal((await caller.result(second.goalId)).state, 'canceled');
+          await caller.until(() => caller.client.servers === 1);
+          const third = await caller.send(40);
+          const left = assert.rejects(caller.result(third.goalId), {
+            name: 'ServiceError',
+            status: 'unavailable',
+            message: /the server has left/,
+          });
+          await caller.until(() => caller.feedbacks.some(({ goalId: of }) => of === third.goalId));
+          await server.stop();
+          await left;
+          await caller.until(() => caller.client.servers === 0);
+          assert.deepEqual(caller.problems, []);
+        });
+
+        it('serves an action', async function () {
+          const others = enter(this);
+          const worker = new Worker((await open()).domain);
+          const outcome = others.callAction(ACTION.rosName, 4);
+          const goal = await worker.goal();
+          assert.deepEqual(goal.goal, { order: 4 });
+          goal.feedback({ sequence: upTo(3) });
+          goal.end('succeeded', { sequence: upTo(4) });
+          assert.deepEqual(await outcome, {
+            feedback: [upTo(3)],
+            succeeded: true,
+            sequence: upTo(4),
+          });
+          assert.deepEqual(worker.problems, []);
         });
 
         it('keeps two domains apart', async function () {

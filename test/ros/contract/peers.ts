@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { GOAL_STATES } from '../../../src/ros/ros-action';
 import type { RosQos } from '../../../src/ros/ros-backend';
 import type { DdsVendor } from '../../peers/dds/dds-peer';
 import { Cast } from '../../rtps/fixture';
@@ -16,12 +17,22 @@ export interface Peers {
   serve(rosName: string): Peer;
   /** Calls it, and gives the sum. */
   call(rosName: string, a: number, b: number): Promise<number>;
+  /** Serves `example_interfaces/action/Fibonacci` under a name that ends with `/fibonacci`; even orders succeed. */
+  serveAction(rosName: string): Peer;
+  /** Has a goal there, and gives what came of it. */
+  callAction(rosName: string, order: number): Promise<GoalOutcome>;
   /** Ends them all. */
   leave(): Promise<void>;
 }
 
 export interface Peer {
   stop(): Promise<void>;
+}
+
+export interface GoalOutcome {
+  feedback: number[][];
+  succeeded: boolean;
+  sequence: number[];
 }
 
 export interface Listener extends Peer {
@@ -74,6 +85,17 @@ export function ddsPeers(vendor: DdsVendor): PeerKind {
           await peer.until(() => peer.messages.length > 0);
           return (peer.messages[0] as { sum: number }).sum;
         },
+        serveAction: (rosName) =>
+          cast.peer(test, 'serve', { args: { action: rosName, domain, timeout: 60 } }, 'action'),
+        callAction: async (rosName, order) => {
+          const args = { action: rosName, domain, timeout: 60, order };
+          const peer = cast.peer(test, 'call', { args }, 'action');
+          await peer.exited();
+          const said = peer.messages as Array<{ feedback?: number[]; result?: number; sequence?: number[] }>;
+          const { result, sequence = [] } = said.at(-1) ?? {};
+          const feedback = said.flatMap(({ feedback: one }) => (one === undefined ? [] : [one]));
+          return { feedback, succeeded: result === GOAL_STATES.indexOf('succeeded'), sequence };
+        },
         leave: () => cast.leave(),
       };
     },
@@ -113,6 +135,25 @@ export const ros2Peers: PeerKind = {
         const line = await run('service', 'call', rosName, type, `{a: ${a}, b: ${b}}`).prints('sum=');
         return Number(/sum=(-?\d+)/.exec(line)?.[1]);
       },
+      serveAction: (rosName) => {
+        const namespace = rosName.replace(/\/fibonacci$/, '');
+        const program = ['examples_rclcpp_minimal_action_server', 'action_server_member_functions'];
+        return run('run', ...program, '--ros-args', '-r', `__ns:=${namespace}`);
+      },
+      callAction: async (rosName, order) => {
+        const type = 'example_interfaces/action/Fibonacci';
+        const program = run('action', 'send_goal', '--feedback', rosName, type, `{order: ${order}}`);
+        const end = await program.prints('Goal finished with status');
+        // What it prints is YAML, of which only the list of one field matters.
+        const [before = '', result = ''] = program.output.split(/^Result:/m);
+        const numbers = (text: string) =>
+          [...text.matchAll(/^\s*- (-?\d+)$/gm)].map(([, one]) => Number(one));
+        const feedback = before
+          .split(/^Feedback:/m)
+          .slice(1)
+          .map(numbers);
+        return { feedback, succeeded: end.includes('SUCCEEDED'), sequence: numbers(result) };
+      },
       leave: async () => {
         await Promise.all(programs.map((program) => program.stop()));
       },
@@ -148,6 +189,10 @@ class Ros2Program {
     }
     this.#process.once('error', (error) => this.#end(error.message));
     this.#process.once('close', (code, signal) => this.#end(String(signal ?? code)));
+  }
+
+  get output(): string {
+    return this.#lines.join('\n');
   }
 
   /** The first line with a text. */
