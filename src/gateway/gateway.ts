@@ -13,7 +13,9 @@ import { openApiDocument } from './openapi-document';
 import { type Operation, operation, type Permission } from './operation';
 import { readJsonBody } from './request-body';
 import { RequestGuard } from './request-guard';
+import { rosOperations } from './ros-operations';
 import { checkValue, Router, readQuery } from './router';
+import { statisticsOperations } from './statistics-operations';
 import { Subscriptions } from './subscriptions';
 
 export type {
@@ -70,6 +72,14 @@ export class Gateway {
         mapping,
         historyBytes,
       }),
+      ...rosOperations(sources),
+      ...statisticsOperations(version, {
+        brokers: this.#brokers,
+        subscriptions: this.#subscriptions,
+        live: this.#live,
+        sources,
+        startedAt: performance.now(),
+      }),
       ...this.#live.operations,
       this.#documentOperation(),
     ];
@@ -83,11 +93,6 @@ export class Gateway {
   /** Whether callers have to show a token. */
   get hasToken(): boolean {
     return this.#guard.hasToken;
-  }
-
-  /** What is counted of its readers. */
-  get statistics(): { live: Live['statistics'] } {
-    return { live: this.#live.statistics };
   }
 
   /** What a caller needs for a request: `read` also for one that there is not. */

@@ -5,6 +5,7 @@ import { topicFilterFault, watchFilterFault } from '../topic/topic-filter';
 import { topicNameFault } from '../topic/topic-name';
 import { ApiError } from './api-error';
 import type { Brokers } from './brokers';
+import { within } from './deadline';
 import type { GatewayBroker } from './gateway-broker';
 import type { GatewaySubscription } from './gateway-subscription';
 import type { Schema } from './json-schema';
@@ -336,22 +337,6 @@ function refusalOf(error: Error): ApiError {
     return new ApiError('refused', error.message, { ...(code !== undefined && { reasonCode: code }) });
   }
   return new ApiError('not_connected', error.message);
-}
-
-/** Rejects with ApiError `timeout` when it takes longer, ms. */
-async function within<Value>(timeout: number, outcome: Promise<Value>): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new ApiError('timeout', `there was no acknowledgement within ${timeout / 1000} s`)),
-      timeout,
-    );
-  });
-  try {
-    return await Promise.race([outcome, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function checkText(field: string, fault: string | undefined): void {

@@ -2,9 +2,12 @@ import { isAscii } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { serialize } from 'node:v8';
 import type { MessagePort } from 'node:worker_threads';
+import { RosTopicMapping, topicBelow } from '../topic/ros-topic';
 import type { BridgeEvent } from './bridge-events';
 import { type BridgeSettings, BridgeSettingsError, type RouteSettings } from './bridge-settings';
+import { LEVEL_OF } from './bridge-topics';
 import { joinFrames, splitFrames } from './frames';
+import type { GraphDescription } from './graph-description';
 import type { PayloadFormat } from './payload-format';
 import type {
   BridgeReport,
@@ -192,6 +195,25 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     });
   }
 
+  /**
+   * The MQTT topic name by which `publish` reaches a ROS topic or service. Throws an Error that names the fault when the
+   * domain or the name is invalid.
+   */
+  topicOf(kind: 'topic' | 'service', domain: number, rosName: string): string {
+    const { routes, prefix, aliases } = this.#settings;
+    const listed = routes.find(
+      (route) => (route.kind ?? 'topic') === kind && route.domain === domain && route.rosName === rosName,
+    );
+    const name = listed?.mqttTopic ?? new RosTopicMapping({ prefix, aliases }).toMqtt(domain, rosName);
+    const level = LEVEL_OF[kind];
+    return level === undefined ? name : topicBelow(name, level);
+  }
+
+  /** What others have in a domain. Rejects with an Error that says why it is not known. */
+  async graph(domain: number): Promise<GraphDescription> {
+    return (await this.#ask((id) => ({ type: 'graph', bridge: this.key, id, domain }))) as GraphDescription;
+  }
+
   /** Opens one more route. Rejects with an Error that names the fault; faults that may pass stand in the status. */
   async addRoute(route: RouteSettings): Promise<void> {
     await this.#askForRoutes({ action: 'add', route });
@@ -213,12 +235,16 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   #askForRoutes(request: RouteRequest): Promise<unknown> {
+    return this.#ask((id) => ({ type: 'routes', bridge: this.key, id, request }));
+  }
+
+  #ask(request: (id: number) => RosWorkerRequest): Promise<unknown> {
     if (!this.#takesRequests) return Promise.reject(new Error(`the bridge is ${this.#state.state}`));
     if (this.#unanswered.size >= MAX_UNANSWERED) {
       return Promise.reject(new Error(`${this.#unanswered.size} requests already wait for the ROS worker`));
     }
     const id = this.#nextId++;
-    this.#whenOpen(() => this.#host.post({ type: 'routes', bridge: this.key, id, request }));
+    this.#whenOpen(() => this.#host.post(request(id)));
     return new Promise((resolve, reject) => {
       this.#unanswered.set(id, { resolve, reject, bytes: 0 });
     });

@@ -6,6 +6,7 @@ import { type BridgeEvent, EventGate, NodeWatch } from './bridge-events';
 import { bridgeNodeName } from './bridge-presence';
 import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
 import { BridgeTopics } from './bridge-topics';
+import { describeGraph } from './graph-description';
 import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
 import type { LearnedTypes } from './learned-types';
@@ -168,6 +169,13 @@ export class Bridge {
     }
     this.#scheduleStatus();
     return undefined;
+  }
+
+  /** JSON of what others have in a domain, as `@graph` tells it; throws an Error that says why it is not known. */
+  describeGraph(domain: number): string {
+    const opened = this.#domains.get(domain);
+    if (opened !== undefined) return describeGraph(opened);
+    throw new Error(this.#domainProblems.get(domain) ?? `domain ${domain} is not one of the bridge`);
   }
 
   /** A sample that was given to `onSample` did not reach the flow. */

@@ -26,7 +26,7 @@ interface DescribedService {
 }
 
 /** What others have in a ROS domain, as `@graph` tells it. */
-interface GraphDescription {
+export interface GraphDescription {
   nodes: string[];
   topics: DescribedTopic[];
   services: DescribedService[];

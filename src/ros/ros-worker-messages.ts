@@ -18,6 +18,8 @@ export type RosWorkerRequest =
   | { type: 'publish'; bridge: number; joined: ArrayBuffer }
   /** Answered like a `publish`. */
   | { type: 'routes'; bridge: number; id: number; request: RouteRequest }
+  /** Answered like a `publish`, with a `GraphDescription`. */
+  | { type: 'graph'; bridge: number; id: number; domain: number }
   | { type: 'flow-output'; bridge: number; wanted: boolean }
   /** One `samples` message has been read. */
   | { type: 'read'; bridge: number }

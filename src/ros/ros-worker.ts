@@ -9,7 +9,7 @@ import { InterfaceLibrary } from './interface-library';
 import { type LearnedType, LearnedTypes } from './learned-types';
 import { PasswordRequests } from './password-requests';
 import { RosBackends } from './ros-backends';
-import type { PublishResult, RosWorkerReport, RosWorkerRequest, RouteRequest } from './ros-worker-messages';
+import type { PublishResult, RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
 import { encodeSampleFrame, routeOfSampleFrame } from './sample-frame';
 
 // The ROS worker's entry: runs the bridges of one Node-RED runtime for their host, `RosThread`.
@@ -44,7 +44,15 @@ host.on('message', (request: RosWorkerRequest) => {
       if (hosted !== undefined) publish(request.bridge, hosted.bridge, request.joined);
       break;
     case 'routes':
-      if (hosted !== undefined) changeRoutes(request.bridge, hosted.bridge, request.id, request.request);
+      if (hosted !== undefined)
+        answer(request.bridge, request.id, () => {
+          const found = hosted.bridge.changeRoutes(request.request);
+          return found === undefined ? undefined : JSON.stringify(found);
+        });
+      break;
+    case 'graph':
+      if (hosted !== undefined)
+        answer(request.bridge, request.id, () => hosted.bridge.describeGraph(request.domain));
       break;
     case 'flow-output':
       if (hosted !== undefined) hosted.bridge.flowOutput = request.wanted;
@@ -125,11 +133,12 @@ function publish(key: number, bridge: Bridge, joined: ArrayBuffer): void {
   report({ type: 'published', bridge: key, results });
 }
 
-function changeRoutes(key: number, bridge: Bridge, id: number, request: RouteRequest): void {
+/** @param find throws an Error that says why there is no answer */
+function answer(key: number, id: number, find: () => string | undefined): void {
   let result: PublishResult;
   try {
-    const found = bridge.changeRoutes(request);
-    result = { id, ...(found !== undefined && { answer: JSON.stringify(found) }) };
+    const found = find();
+    result = { id, ...(found !== undefined && { answer: found }) };
   } catch (error) {
     result = { id, error: (error as Error).message };
   }

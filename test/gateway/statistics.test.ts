@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { BrokerThread } from '../../src/broker/broker-thread';
+import { RateMeter } from '../../src/gateway/rate-meter';
+import { GatewayFixture } from './gateway-fixture';
+import { LiveClient } from './live-client';
+
+/** The samples of a text in Prometheus' format, by name and labels; fails where it is none. */
+function samplesOf(text: string): Map<string, number> {
+  const samples = new Map<string, number>();
+  const kinds = new Map<string, string>();
+  assert.ok(text.endsWith('\n'));
+  for (const line of text.slice(0, -1).split('\n')) {
+    const [, name, kind] = /^# TYPE (\w+) (counter|gauge)$/.exec(line) ?? [];
+    if (name !== undefined) {
+      assert.ok(!kinds.has(name), `${name} has two types`);
+      kinds.set(name, kind as string);
+    }
+    if (line.startsWith('# HELP ') || name !== undefined) continue;
+    const [, metric = '', labels, value] =
+      /^([a-z_]+)(\{(?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+\})? (\d+(?:\.\d+)?(?:e-?\d+)?)$/.exec(line) ?? [];
+    assert.ok(value !== undefined, `"${line}" is no sample`);
+    assert.ok(kinds.has(metric), `${metric} has no type`);
+    assert.equal(kinds.get(metric) === 'counter', metric.endsWith('_total'), metric);
+    assert.ok(!samples.has(`${metric}${labels ?? ''}`), `"${line}" is there twice`);
+    samples.set(`${metric}${labels ?? ''}`, Number(value));
+  }
+  return samples;
+}
+
+describe('statistics of the gateway', function () {
+  this.timeout(20_000);
+  let broker: BrokerThread;
+  let fixture: GatewayFixture;
+
+  beforeEach(async () => {
+    broker = new BrokerThread({ listeners: [] });
+    await broker.start();
+    const known = { id: 'ours', name: 'A "quoted" \\ name\nin two lines', broker };
+    fixture = await GatewayFixture.start({ sources: { embeddedBrokers: () => [known] } });
+  });
+  afterEach(async () => {
+    await fixture.stop();
+    await broker.stop();
+  });
+
+  it('count what was published, received, kept and sent to readers', async () => {
+    await fixture.api.post('/subscribe', { broker_id: 'ours', topic: 'a', qos: 1, history: 1 });
+    const reader = await LiveClient.open(`ws://127.0.0.1:${fixture.port}/ws/ours/a`);
+    await reader.until('subscribed');
+    for (const payload of ['12345', '67890']) {
+      await fixture.api.post('/publish', { broker_id: 'ours', topic: 'a', payload, qos: 1 });
+    }
+    await reader.until('message', 2);
+    const { body } = await fixture.api.get('/stats');
+    const [connection] = body.connections;
+    assert.deepEqual(
+      [connection.state, connection.published, connection.published_bytes, connection.failed],
+      ['connected', 2, 10, 0],
+    );
+    assert.ok(connection.latency.p99 >= connection.latency.p50 && connection.latency.p50 > 0);
+    // Once for the subscription and once for all readers.
+    assert.deepEqual([connection.received, connection.received_bytes], [4, 20]);
+    const [subscription] = body.subscriptions;
+    assert.deepEqual([subscription.received, subscription.kept, subscription.dropped], [2, 1, 1]);
+    assert.deepEqual(body.readers, {
+      connected: 1,
+      topics: 1,
+      sent: 2,
+      missed: 0,
+      cut_off: 0,
+      waiting_bytes: 0,
+    });
+    const [embedded] = body.embedded_brokers;
+    assert.deepEqual([embedded.clients, embedded.messages_received, embedded.state], [1, 2, 'running']);
+    await reader.close();
+  });
+
+  it('are metrics as Prometheus reads them, whatever names there are', async () => {
+    await fixture.api.post('/brokers', { name: 'x"}\n# TYPE y', host: '127.0.0.1', port: 1 });
+    await fixture.api.post('/publish', { broker_id: 'ours', topic: 'a', payload: 'x', qos: 1 });
+    const { body, headers } = await fixture.api.get('/metrics');
+    assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+    const samples = samplesOf(body);
+    assert.equal(samples.get('mqtt_ros_info{version="1.2.3"}'), 1);
+    const labels = '{broker="ours",name="A \\"quoted\\" \\\\ name\\nin two lines"}';
+    assert.equal(samples.get(`mqtt_ros_connection_published_messages_total${labels}`), 1);
+    assert.equal(samples.get(`mqtt_ros_broker_messages_received_total${labels}`), 1);
+    assert.equal(samples.get(`mqtt_ros_broker_up${labels}`), 1);
+    assert.equal(samples.get('mqtt_ros_readers'), 0);
+  });
+
+  it('leave out the counts of a broker that does not run', async () => {
+    await broker.stop();
+    const { body } = await fixture.api.get('/stats');
+    const [{ id, state, ...counts }] = body.embedded_brokers;
+    assert.deepEqual([id, state, Object.keys(counts)], ['ours', 'stopped', ['name']]);
+    assert.match((await fixture.api.get('/metrics')).body, /^mqtt_ros_broker_up\{.*\} 0$/m);
+  });
+
+  it('have rates over the last ten seconds', () => {
+    let now = 5000;
+    const meter = new RateMeter(() => now);
+    for (let second = 0; second < 20; second++) {
+      for (let count = 0; count < 30; count++) meter.count();
+      now += 1000;
+    }
+    assert.equal(meter.perSecond, 30);
+    now += 5000;
+    assert.equal(meter.perSecond, 15);
+    now += 3_600_000;
+    assert.equal(meter.perSecond, 0);
+  });
+});
