@@ -2,14 +2,14 @@ import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import { PortStream } from '../client/port-stream';
-import type { AccessSettings, UserSettings } from './access/access-settings';
+import { type AccessSettings, AccessSettingsError, type UserSettings } from './access/access-settings';
 import type { Decision, DecisionRequest } from './access/decisions';
 import { userOf } from './access/user-list';
 import type { BrokerEvent } from './broker-event';
 import { type Capabilities, capabilitiesOf } from './capabilities';
 import { memoryLimit } from './held-memory';
 import { type Limits, limitsOf } from './limits';
-import type { ListenerAddress, ListenerSettings } from './listeners/listener-settings';
+import { type ListenerAddress, ListenerError, type ListenerSettings } from './listeners/listener-settings';
 import { messagesIn, type PublishedMessage } from './message-batch';
 import { IN_PROCESS } from './peer';
 import { RemoteAdministration } from './remote-administration';
@@ -115,7 +115,9 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
    * Resolves when the broker listens.
    * @throws RangeError a limit or a capability is out of its range
    * @throws UpstreamSettingsError an upstream cannot be used
-   * @throws Error a listener cannot be opened, and the status is then `error`; or it was stopped meanwhile
+   * @throws ListenerError a listener cannot be opened, and the status is then `error`
+   * @throws AccessSettingsError users, rules or tokens cannot be used, likewise
+   * @throws Error the storage cannot be opened, likewise; or it was stopped meanwhile
    */
   async start(): Promise<void> {
     if (this.#status.state !== 'stopped' && this.#status.state !== 'error') {
@@ -241,7 +243,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
     });
     return new Promise((resolve, reject) => {
       let startedAt: number | undefined;
-      let failure: string | undefined;
+      let failure: Error | undefined;
       worker.on('message', (message: FromWorker) => {
         switch (message.type) {
           case 'running':
@@ -256,7 +258,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
             resolve();
             break;
           case 'failed':
-            failure = message.reason;
+            failure = startFailure(message);
             break;
           case 'decision':
             if (!this.emit('decision', message.request)) this.decide(message.request.id, { allow: false });
@@ -279,7 +281,7 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
         }
       });
       worker.on('error', (error) => {
-        failure = messageOf(error);
+        failure = new Error(messageOf(error));
       });
       worker.on('exit', (code) => {
         if (this.#worker !== worker) {
@@ -288,11 +290,12 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
           reject(stoppedEarly());
           return;
         }
-        const reason = failure ?? `broker thread ended with code ${code}`;
+        const error = failure ?? new Error(`broker thread ended with code ${code}`);
+        const reason = error.message;
         this.administration.fail(reason);
         this.#worker = undefined;
         if (startedAt === undefined) {
-          reject(new Error(reason));
+          reject(error);
         } else {
           if (performance.now() - startedAt > STABLE_TIME) this.#restartDelay = FIRST_RESTART_DELAY;
           this.#restartLater(reason);
@@ -342,6 +345,12 @@ export class BrokerThread extends EventEmitter<BrokerThreadEvents> {
 function heapMegabytes({ limits, storage }: WorkerSettings): number {
   const held = Math.max(memoryLimit(limits.memoryBytes), storage === undefined ? 0 : limits.storedBytes);
   return BASE_HEAP_MB + Math.ceil((HEAP_PER_HELD * held) / (1024 * 1024));
+}
+
+/** The error that the worker could not start for, in this thread. */
+function startFailure({ reason, fault }: Extract<FromWorker, { type: 'failed' }>): Error {
+  if (fault === 'listener') return new ListenerError(reason);
+  return fault === 'access' ? new AccessSettingsError(reason) : new Error(reason);
 }
 
 function stoppedEarly(): Error {

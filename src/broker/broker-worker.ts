@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PortStream } from '../client/port-stream';
 import { AccessControl } from './access/access-control';
-import type { UserSettings } from './access/access-settings';
+import { AccessSettingsError, type UserSettings } from './access/access-settings';
 import { Administration } from './administration';
 import { Broker } from './broker';
 import type { BrokerEvent } from './broker-event';
@@ -10,6 +10,7 @@ import { ReasonCode } from './codec/reason-code';
 import { Connections } from './connections';
 import { EventGroups } from './event-groups';
 import { Listener } from './listeners/listener';
+import { ListenerError } from './listeners/listener-settings';
 import { MessageWatch } from './message-watch';
 import type { Peer } from './peer';
 import { newStatistics } from './statistics';
@@ -211,13 +212,23 @@ class BrokerWorker {
 
 if (parentPort !== null) {
   const port = parentPort;
-  const worker = new BrokerWorker(port, workerData as WorkerSettings);
-  worker.start().catch((error: unknown) => {
+  const tell = (error: unknown) => {
     const failed: FromWorker = {
       type: 'failed',
       reason: error instanceof Error ? error.message : String(error),
+      ...(error instanceof ListenerError && { fault: 'listener' }),
+      ...(error instanceof AccessSettingsError && { fault: 'access' }),
     };
     port.postMessage(failed);
-    void worker.stop();
-  });
+  };
+  try {
+    const worker = new BrokerWorker(port, workerData as WorkerSettings);
+    worker.start().catch((error: unknown) => {
+      tell(error);
+      void worker.stop();
+    });
+  } catch (error) {
+    tell(error);
+    port.close();
+  }
 }

@@ -53,7 +53,8 @@ export type AdministrationCall = {
 /** From the worker to the main thread. */
 export type FromWorker =
   | { type: 'running'; listeners: ListenerAddress[] }
-  | { type: 'failed'; reason: string }
+  /** It cannot start; `fault` says by what, where it is of the settings. */
+  | { type: 'failed'; reason: string; fault?: 'listener' | 'access' }
   | { type: 'decision'; request: DecisionRequest }
   | { type: 'statistics'; statistics: BrokerStatistics }
   | { type: 'events'; events: BrokerEvent[] }

@@ -1,78 +1,85 @@
 import { parseArgs } from 'node:util';
-import type { BrokerSettings } from '../broker/broker-thread';
+import { EXIT_CODES_HELP } from './exit-code';
+import { SettingsError } from './settings-error';
+import {
+  optionOf,
+  type Setting,
+  type SettingName,
+  saysYes,
+  settingNames,
+  settingsTable,
+} from './settings-table';
 
-export const HELP = `Usage: mqtt-ros-broker [options]
-
-Runs an MQTT 3.1.1 and 5 broker until it gets SIGINT or SIGTERM.
-
-  --mqtt-host <host>      address or name to listen on (127.0.0.1)
-  --mqtt-port <port>      port to listen on, 0 for any that is free (1883)
-  --allow-anonymous       let clients of other machines in, without a password
-  --storage <directory>   keep retained messages and sessions there; without it they end with the broker
-  --durability <when>     acknowledge what is kept there when the system has it: write, or when the disk has
-                          it: strict (write)
-  --help                  print this
-  --version               print the version
-`;
-
-/** What the command is asked to do. */
-export type Command = 'help' | 'version' | BrokerSettings;
-
-/** The arguments cannot be used; the message says which and why. */
-export class CommandLineError extends Error {
-  override readonly name = 'CommandLineError';
-}
+/** What the command is asked to do, with the texts of the options that were given. */
+export type CommandLine =
+  | { action: 'help' }
+  | { action: 'version' }
+  | { action: 'run'; options: ReadonlyMap<SettingName, string> };
 
 /**
  * Reads the arguments that follow the command's name.
- * @throws CommandLineError an option is unknown, lacks its value or has one that cannot be used
+ * @throws SettingsError an option is unknown or lacks its value, or an argument is none
  */
-export function readCommandLine(args: string[]): Command {
-  const options = parse(args);
-  if (options.help) return 'help';
-  if (options.version) return 'version';
-  const { storage: directory, durability } = options;
-  if (directory === '') throw new CommandLineError('--storage is empty, expected a directory');
-  if (directory === undefined && durability !== undefined) {
-    throw new CommandLineError('--durability is of no use without --storage <directory>');
+export function readCommandLine(args: string[]): CommandLine {
+  const values = parse(args);
+  if (values.help === true) return { action: 'help' };
+  if (values.version === true) return { action: 'version' };
+  const options = new Map<SettingName, string>();
+  for (const name of settingNames) {
+    const setting: Setting<unknown> = settingsTable[name];
+    const value = setting.option === undefined ? undefined : values[setting.option];
+    if (value !== undefined) options.set(name, typeof value === 'string' ? value : String(saysYes(setting)));
   }
-  return {
-    listeners: [{ host: options['mqtt-host'], port: portOf(options['mqtt-port']) }],
-    allowAnonymousBeyondLoopback: options['allow-anonymous'],
-    ...(directory !== undefined && { storage: { directory, durability: durabilityOf(durability) } }),
+  return { action: 'run', options };
+}
+
+function parse(args: string[]): Readonly<Record<string, string | boolean | undefined>> {
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
+    help: { type: 'boolean', short: 'h' },
+    version: { type: 'boolean', short: 'v' },
   };
-}
-
-function parse(args: string[]) {
+  for (const name of settingNames) {
+    const { option, short, kind }: Setting<unknown> = settingsTable[name];
+    if (option === undefined) continue;
+    options[option] = {
+      type: kind.placeholder === undefined ? 'boolean' : 'string',
+      ...(short !== undefined && { short }),
+    };
+  }
   try {
-    return parseArgs({
-      args,
-      options: {
-        'mqtt-host': { type: 'string', default: '127.0.0.1' },
-        'mqtt-port': { type: 'string', default: '1883' },
-        'allow-anonymous': { type: 'boolean', default: false },
-        storage: { type: 'string' },
-        durability: { type: 'string' },
-        help: { type: 'boolean' },
-        version: { type: 'boolean' },
-      },
-    }).values;
+    return parseArgs({ args, options, allowPositionals: false }).values as Record<string, string | boolean>;
   } catch (error) {
-    throw new CommandLineError((error as Error).message.replaceAll('\n', ' '));
+    throw new SettingsError((error as Error).message.replaceAll('\n', ' '));
   }
 }
 
-function portOf(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65_535) {
-    throw new CommandLineError(`--mqtt-port is "${text}", expected a whole number from 0 to 65535`);
-  }
-  return port;
+/** What `--help` prints. */
+export function helpText(): string {
+  const rows = settingNames.map((name) => {
+    const setting: Setting<unknown> = settingsTable[name];
+    const { short, variable, kind, standard, help } = setting;
+    const option = optionOf(setting);
+    const written = option === undefined ? [] : [`${option} ${kind.placeholder ?? ''}`.trimEnd()];
+    if (short !== undefined) written.unshift(`-${short}`);
+    const names = [...written, saysYes(setting) ? variable : `${variable}=false`].join(', ');
+    return row(
+      names,
+      `${saysYes(setting) ? '' : 'do not '}${help}${standard === '' ? '' : ` (${standard})`}`,
+    );
+  });
+  return `Usage: mqtt-ros-broker [options]
+
+Runs an MQTT 3.1.1 and 5 broker until it gets SIGINT or SIGTERM. Each setting is an option, a variable of the
+environment, a variable in the file .env here, or a key of the configuration file; where there are several, the first
+of these counts. Variables say true or false where the option takes no value. Defaults stand in parentheses.
+
+${rows.join('\n')}
+${row('-h, --help', 'print this')}
+${row('-v, --version', 'print the version')}
+
+${EXIT_CODES_HELP}`;
 }
 
-function durabilityOf(text = 'write'): 'write' | 'strict' {
-  if (text !== 'write' && text !== 'strict') {
-    throw new CommandLineError(`--durability is "${text}", expected write or strict`);
-  }
-  return text;
+function row(names: string, help: string): string {
+  return `  ${names}\n        ${help}`;
 }

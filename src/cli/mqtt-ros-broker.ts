@@ -1,43 +1,59 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
-import { type BrokerSettings, BrokerThread } from '../broker/broker-thread';
-import { HELP, readCommandLine } from './command-line';
+import { AccessSettingsError } from '../broker/access/access-settings';
+import { ListenerError } from '../broker/listeners/listener-settings';
+import { UpstreamSettingsError } from '../broker/upstream/upstream-settings';
+import { BridgeSettingsError } from '../ros/bridge-settings';
+import { BrokerLog } from './broker-log';
+import { BrokerProcess } from './broker-process';
+import { bridgeSettings, brokerSettings } from './broker-settings';
+import { helpText, readCommandLine } from './command-line';
+import { ExitCode } from './exit-code';
+import { LogOutput } from './log-output';
+import { readSettings, shownSettings } from './settings';
+import { SettingsError } from './settings-error';
+import type { SettingName } from './settings-table';
 
-const NAME = 'mqtt-ros-broker';
+const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 
 /** Runs the broker until a signal stops it; a second one ends the process at once. */
-async function run(settings: BrokerSettings): Promise<void> {
-  const broker = new BrokerThread(settings);
-  broker.on('status', ({ state, reason, listeners }) => {
-    if (state === 'restarting') complain(`the broker restarts: ${reason}`);
-    for (const { host, port } of listeners) {
-      process.stdout.write(`${NAME} listens on mqtt://${isIPv6(host) ? `[${host}]` : host}:${port}\n`);
-    }
-  });
-  broker.on('event', (event) => {
-    if (event.type === 'storage') complain(`storage ${event.state}: ${event.reason}`);
-  });
-  let stopping = false;
-  const stop = () => {
-    stopping = true;
-    void broker.stop();
+async function run(options: ReadonlyMap<SettingName, string>): Promise<void> {
+  const configuration = readSettings({ options, environment: process.env, directory: process.cwd() });
+  const { settings } = configuration;
+  const broker = await brokerSettings(configuration);
+  const log = new BrokerLog(logOutput(settings.logFile), settings.logLevel);
+  log.debug('settings', shownSettings(settings));
+  const running = new BrokerProcess(broker, bridgeSettings(configuration), log);
+  const stop = (signal: NodeJS.Signals) => {
+    // Without these the next signal does what it does to any program.
+    for (const stopping of STOPPING) process.off(stopping, stop);
+    void running.stop(signal).then(() => log.close());
   };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  for (const signal of STOPPING) process.on(signal, stop);
+  process.on('SIGHUP', () => void running.reload());
   try {
-    await broker.start();
+    await running.start();
   } catch (error) {
-    if (!stopping) throw error;
+    if (settings.logFile !== '') log.error('not started', { reason: (error as Error).message });
+    await log.close();
+    throw error;
+  }
+}
+
+function logOutput(path: string): LogOutput {
+  try {
+    return new LogOutput(path === '' ? undefined : path, complain);
+  } catch (error) {
+    throw new SettingsError(`the log file cannot be opened: ${(error as Error).message}`);
   }
 }
 
 async function main(): Promise<void> {
   const command = readCommandLine(process.argv.slice(2));
-  if (command === 'help') process.stdout.write(HELP);
-  else if (command === 'version') process.stdout.write(`${packageVersion()}\n`);
-  else await run(command);
+  if (command.action === 'help') process.stdout.write(helpText());
+  else if (command.action === 'version') process.stdout.write(`${packageVersion()}\n`);
+  else await run(command.options);
 }
 
 function packageVersion(): string {
@@ -46,10 +62,22 @@ function packageVersion(): string {
 }
 
 function complain(text: string): void {
-  process.stderr.write(`${NAME}: ${text}\n`);
+  process.stderr.write(`mqtt-ros-broker: ${text}\n`);
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ListenerError) return ExitCode.listening;
+  const ofSettings = [
+    SettingsError,
+    AccessSettingsError,
+    UpstreamSettingsError,
+    BridgeSettingsError,
+    RangeError,
+  ];
+  return ofSettings.some((type) => error instanceof type) ? ExitCode.settings : ExitCode.failed;
 }
 
 main().catch((error: Error) => {
   complain(error.message);
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 });

@@ -1,50 +1,128 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export const BROKER_COMMAND = 'dist/src/cli/mqtt-ros-broker.js';
+export const BROKER_COMMAND = resolve('dist/src/cli/mqtt-ros-broker.js');
 
-/** A broker that was started as a command. */
+/** As many connections and waiting messages as the embedded broker allows, for loads beyond the command's defaults. */
+export const WIDE_LIMITS = {
+  BROKER_MQTT_MAX_CONNECTIONS: '10000',
+  BROKER_MAX_QUEUED_MESSAGES: '100000',
+};
+
+export interface CommandStart {
+  options?: readonly string[];
+  /** Variables beside those of the tests. */
+  environment?: Readonly<Record<string, string>>;
+  /** In which it runs. */
+  directory?: string;
+}
+
+export type LogLine = Readonly<Record<string, unknown>> & { level: string; time: string; msg: string };
+
+/** A broker that was started as a command, with its log. */
 export class BrokerCommand {
+  readonly lines: LogLine[] = [];
   readonly #child: ChildProcess;
-  readonly #exited: Promise<number | null>;
+  readonly #ended: Promise<number | null>;
+  #complaints = '';
+  #wake: (() => void) | undefined;
 
-  private constructor(
-    child: ChildProcess,
-    readonly port: number,
-  ) {
-    this.#child = child;
-    this.#exited = exitOf(child);
+  private constructor({ options = [], environment = {}, directory }: CommandStart) {
+    this.#child = spawn(
+      process.execPath,
+      [BROKER_COMMAND, '--mqtt-port', '0', '--ws-port', '0', ...options],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment }, cwd: directory },
+    );
+    this.#ended = ended(this.#child);
+    const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
+    lines.on('line', (line) => {
+      this.lines.push(JSON.parse(line) as LogLine);
+      this.#wake?.();
+    });
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      this.#complaints += chunk;
+      this.#wake?.();
+    });
+    void this.#ended.then(() => this.#wake?.());
   }
 
   /** Resolves when it says that it listens. */
-  static async start(...options: string[]): Promise<BrokerCommand> {
-    const child = spawn(process.execPath, [BROKER_COMMAND, '--mqtt-port', '0', ...options], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const lines = createInterface({ input: child.stdout });
-    const ended = exitOf(child).then((code) => {
-      throw new Error(`the broker ended with code ${code}`);
-    });
-    const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
-    ended.catch(() => {});
-    const port = /^mqtt-ros-broker listens on mqtt:\/\/127\.0\.0\.1:(\d+)$/.exec(line)?.[1];
-    if (port === undefined) throw new Error(`the broker says "${line}"`);
-    return new BrokerCommand(child, Number(port));
+  static async start(start: CommandStart = {}): Promise<BrokerCommand> {
+    const command = new BrokerCommand(start);
+    await command.logged('listening');
+    return command;
+  }
+
+  /** Does not wait for anything. */
+  static begin(start: CommandStart): BrokerCommand {
+    return new BrokerCommand(start);
   }
 
   get pid(): number {
     return this.#child.pid as number;
   }
 
-  /** Resolves with the exit code, which is null when the signal ended the process. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  /** Where it listens for MQTT over TCP or TLS. */
+  get port(): number {
+    return this.portOf('mqtt');
+  }
+
+  /** Where it listens with a scheme such as `wss`. */
+  portOf(scheme: string): number {
+    const url = this.lines
+      .filter(({ msg }) => msg === 'listening')
+      .map((line) => new URL(String(line.url)))
+      .find(({ protocol }) => protocol.startsWith(scheme));
+    if (url === undefined) throw new Error(`it does not listen for ${scheme}`);
+    return Number(url.port);
+  }
+
+  /** What it has said on the standard error output. */
+  get complaints(): string {
+    return this.#complaints;
+  }
+
+  /** The first log line with this message that fits, past or to come. */
+  async logged(message: string, fits: (line: LogLine) => boolean = () => true): Promise<LogLine> {
+    return this.#found(message, () => this.lines.find((line) => line.msg === message && fits(line)));
+  }
+
+  /** Resolves when the standard error output matches. */
+  async complained(pattern: RegExp): Promise<string> {
+    return this.#found(String(pattern), () => pattern.exec(this.#complaints)?.[0]);
+  }
+
+  signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
-    return this.#exited;
+  }
+
+  /** Resolves with the exit code, which is null when a signal ended the process. */
+  get ended(): Promise<number | null> {
+    return this.#ended;
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.signal(signal);
+    return this.#ended;
+  }
+
+  async #found<T>(what: string, find: () => T | undefined): Promise<T> {
+    for (let found = find(); ; found = find()) {
+      if (found !== undefined) return found;
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+        throw new Error(`the broker ended without "${what}": ${this.#complaints}`);
+      }
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    }
   }
 }
 
-async function exitOf(child: ChildProcess): Promise<number | null> {
-  const [code] = (await once(child, 'exit')) as [number | null];
+/** When the output is read to its end, too. */
+async function ended(child: ChildProcess): Promise<number | null> {
+  const [code] = (await once(child, 'close')) as [number | null];
   return code;
 }

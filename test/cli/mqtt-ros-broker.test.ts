@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { connectAsync } from 'mqtt';
+import { stringify } from 'yaml';
+import { ReasonCode } from '../../src/broker/codec/reason-code';
+import { helpText } from '../../src/cli/command-line';
+import { MqttPeer } from '../broker/mqtt-peer';
+import { PahoClient } from '../broker/paho-client';
+import { CertificateAuthority } from '../certificates';
 import { counterpart } from '../counterparts';
 import { packageJson } from '../package/package-json';
-import { BROKER_COMMAND, BrokerCommand } from './broker-command';
+import { RosPeer, STRING } from '../ros/bridge-fixture';
+import { freshDomain } from '../rtps/test-domain';
+import { BROKER_COMMAND, BrokerCommand, type CommandStart } from './broker-command';
 
 const execute = promisify(execFile);
 
@@ -23,79 +32,126 @@ function result(...options: string[]) {
 
 describe('mqtt-ros-broker', function () {
   this.timeout(30_000);
+  let directory: string;
   let broker: BrokerCommand | undefined;
 
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'command-'));
+  });
   afterEach(async () => {
     await broker?.stop('SIGKILL');
     broker = undefined;
+    rmSync(directory, { recursive: true });
   });
 
-  it('prints its options, each with what it has by default', () => {
-    const { status, stdout } = result('--help');
-    assert.equal(status, 0);
-    for (const [option, standard] of [
-      ['--mqtt-host', '127.0.0.1'],
-      ['--mqtt-port', '1883'],
-      ['--durability', 'write'],
-    ]) {
-      assert.match(stdout, new RegExp(`${option}[^-]*\\(${standard}\\)`));
-    }
+  async function start(start: CommandStart = {}): Promise<BrokerCommand> {
+    broker = await BrokerCommand.start({ directory, ...start });
+    return broker;
+  }
+
+  it('prints its settings, or the version of the package', () => {
+    assert.deepEqual(result('--help'), { status: 0, stdout: helpText(), stderr: '' });
+    assert.deepEqual(result('-v'), { status: 0, stdout: `${packageJson.version}\n`, stderr: '' });
   });
 
-  it('prints the version of the package', () => {
-    assert.deepEqual(result('--version'), { status: 0, stdout: `${packageJson.version}\n`, stderr: '' });
-  });
-
-  for (const [options, complaint] of [
-    [['--mqtt-prot', '1'], /Unknown option '--mqtt-prot'/],
-    [['1883'], /Unexpected argument '1883'/],
-    [['--mqtt-port'], /'--mqtt-port <value>' argument missing/],
-    [['--mqtt-port', '-1'], /'--mqtt-port'/],
-    [['--mqtt-port', '65536'], /--mqtt-port is "65536", expected a whole number from 0 to 65535/],
-    [['--mqtt-port', '1e3'], /--mqtt-port is "1e3"/],
-    [['--mqtt-port='], /--mqtt-port is ""/],
-    [['--mqtt-host='], /the host is empty/],
-    [['--mqtt-host', '0.0.0.0', '--mqtt-port', '0'], /open to other machines without a password/],
-    [['--storage='], /--storage is empty, expected a directory/],
-    [['--storage', 'package.json'], /package\.json/],
+  for (const [content, options, status, complaint] of [
+    ['', ['--mqtt-prot', '1'], 2, /Unknown option '--mqtt-prot'/],
+    ['', ['--log-file', '/nowhere/broker.log'], 2, /the log file cannot be opened: ENOENT/],
     [
-      ['--storage', 'x', '--durability', 'sometimes'],
-      /--durability is "sometimes", expected write or strict/,
+      'access: { rules: [{ access: allow, who: user, action: any, filter: "#" }] }',
+      [],
+      2,
+      /access rule 1: the name of the user is missing/,
     ],
-    [['--durability', 'strict'], /--durability is of no use without --storage <directory>/],
+    ['upstreams: [{ name: a/b, url: "mqtt://site", routes: [] }]', [], 2, /"a\/b" is not one topic level/],
+    ['', ['--mqtt-host', '0.0.0.0'], 3, /open to other machines without a password/],
+    ['', ['--store', BROKER_COMMAND], 1, /mqtt-ros-broker\.js/],
   ] as const) {
-    it(`refuses ${options.join(' ')} in one line`, () => {
-      const { status, stdout, stderr } = result(...options);
-      assert.equal(status, 1);
+    it(`ends with code ${status} and one line at ${[content, ...options].join(' ')}`, () => {
+      const file = join(directory, 'broker.yaml');
+      writeFileSync(file, content);
+      const { stdout, stderr, ...ended } = result('--mqtt-port', '0', '--no-ws', '-c', file, ...options);
+      assert.equal(ended.status, status);
       assert.equal(stdout, '');
       assert.match(stderr, /^mqtt-ros-broker: [^\n]+\n$/);
       assert.match(stderr, complaint);
     });
   }
 
-  it('says in one line that the port is in use', async () => {
+  it('ends with code 3 where the port is in use, which stands in the log file too', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
+    const log = join(directory, 'broker.log');
     try {
-      const { status, stdout, stderr } = result('--mqtt-port', String(port));
-      assert.deepEqual({ status, stdout }, { status: 1, stdout: '' });
+      const { status, stderr } = result('--mqtt-port', String(port), '--log-file', log);
+      assert.equal(status, 3);
       assert.match(
         stderr,
         new RegExp(`^mqtt-ros-broker: listener tcp://127.0.0.1:${port}: the port is in use [^\n]*\n$`),
       );
+      assert.match(JSON.parse(readFileSync(log, 'utf8')).reason, /the port is in use/);
     } finally {
       server.close();
     }
   });
 
-  it('carries a message from mosquitto_pub to mosquitto_sub', async function () {
+  it('reads options, variables, .env and the configuration file, each before the next', async () => {
+    writeFileSync(join(directory, 'broker.yaml'), 'log: { level: ERROR }\nmqtt: { keepAlive: 10 }\n');
+    const variables = 'BROKER_CONFIG=broker.yaml\nBROKER_LOG_LEVEL=WARNING\nBROKER_MQTT_MAX_CONNECTIONS=5\n';
+    writeFileSync(join(directory, '.env'), variables);
+    const { lines } = await start({
+      options: ['--log-level', 'DEBUG'],
+      environment: { BROKER_LOG_LEVEL: 'INFO', BROKER_PASSWORD: 'hidden', BROKER_MAX_QUEUED_MESSAGES: '6' },
+    });
+    const settings = lines.find(({ msg }) => msg === 'settings');
+    assert.deepEqual(
+      [settings?.logLevel, settings?.maxQueued, settings?.maxConnections, settings?.keepAlive],
+      ['DEBUG', 6, 5, 10],
+    );
+    assert.equal(settings?.password, '***');
+  });
+
+  it('tells MQTT 5 clients its limits, and keeps to them', async () => {
+    const { port, logged } = await startLogging('INFO', {
+      environment: {
+        BROKER_MQTT_KEEPALIVE: '30',
+        BROKER_MAX_MESSAGE_SIZE: '1024',
+        BROKER_MQTT_MAX_CONNECTIONS: '1',
+        BROKER_MAX_INFLIGHT_MESSAGES: '1',
+        BROKER_MAX_QUEUED_MESSAGES: '2',
+      },
+    });
+    const client = new MqttPeer(connect(port, '127.0.0.1'), 5);
+    const { properties } = await client.connect({ clientId: 'limited', keepAlive: 60 });
+    assert.deepEqual([properties.serverKeepAlive, properties.maximumPacketSize], [30, 1024]);
+    const second = new MqttPeer(connect(port, '127.0.0.1'), 5);
+    assert.equal(await second.next(), undefined);
+    await logged('connection refused', '');
+
+    await client.subscribe('a', { qos: 1 });
+    for (let count = 1; count <= 4; count++) client.publish('a', `${count}`, { qos: 1, packetId: count });
+    const payloads: string[] = [];
+    for (let acknowledged = 0; acknowledged < 4; ) {
+      const packet = await client.next();
+      if (packet?.type === 'publish') payloads.push(String(packet.payload));
+      else if (packet?.type === 'puback') acknowledged++;
+    }
+    // One under way, two that wait: the fourth was one too many.
+    assert.deepEqual(payloads, ['1']);
+    assert.equal((await logged('messages dropped', 'limited')).count, 1);
+    await client.vanish();
+  });
+
+  it('carries a message from mosquitto_pub to mosquitto_sub, and logs who comes and goes', async function () {
     const subscriber = counterpart(this, 'mosquitto_sub');
     const publisher = counterpart(this, 'mosquitto_pub');
-    broker = await BrokerCommand.start();
-    const address = ['-h', '127.0.0.1', '-p', String(broker.port), '-V', '5', '-q', '2', '-t', 'a/b'];
-    await execute(publisher, [...address, '-r', '-m', 'before']);
-    const received = spawn(subscriber, [...address, '-C', '2'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const { port, logged } = await startLogging('DEBUG');
+    const address = ['-h', '127.0.0.1', '-p', String(port), '-V', '5', '-q', '2', '-t', 'a/b'];
+    await execute(publisher, [...address, '-i', 'publisher', '-r', '-m', 'before']);
+    const received = spawn(subscriber, [...address, '-i', 'reader', '-C', '2'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let lines = '';
     for await (const chunk of received.stdout) {
       // The retained message says that the subscription stands.
@@ -103,29 +159,180 @@ describe('mqtt-ros-broker', function () {
       lines += String(chunk);
     }
     assert.equal(lines, 'before\nafter\n');
+    const connected = await logged('client connected', 'reader');
+    assert.deepEqual([connected.level, connected.protocolVersion], ['info', 5]);
+    const subscribed = await logged('client subscribed', 'reader');
+    assert.deepEqual([subscribed.level, subscribed.subscriptions], ['debug', [{ filter: 'a/b', qos: 2 }]]);
+    const gone = await logged('client disconnected', 'reader');
+    assert.equal(typeof gone.reason, 'string');
+    assert.ok(Date.parse(gone.time) >= Date.parse(connected.time));
   });
 
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    it(`ends with code 0 at ${signal}, also while clients are connected, and keeps what it was to keep`, async function () {
-      const subscriber = counterpart(this, 'mosquitto_sub');
-      const publisher = counterpart(this, 'mosquitto_pub');
-      const folder = mkdtempSync(join(tmpdir(), 'command-'));
-      try {
-        const storage = ['--storage', folder, '--durability', 'strict'];
-        broker = await BrokerCommand.start(...storage);
-        const address = () => ['-h', '127.0.0.1', '-p', String(broker?.port), '-q', '1', '-t', 'kept'];
-        await execute(publisher, [...address(), '-r', '-m', 'outlives']);
-        const client = spawn(subscriber, address(), { stdio: ['ignore', 'pipe', 'ignore'] });
-        await once(client.stdout, 'data');
-        assert.equal(await broker.stop(signal), 0);
-        client.kill();
-        broker = await BrokerCommand.start(...storage);
-        const { stdout } = await execute(subscriber, [...address(), '-C', '1']);
-        assert.equal(stdout, 'outlives\n');
-      } finally {
-        await broker?.stop('SIGKILL');
-        rmSync(folder, { recursive: true });
-      }
+  it('serves MQTT over WebSocket to Paho and MQTT.js', async function () {
+    counterpart(this, 'paho');
+    const started = await start();
+    const paho = new PahoClient();
+    try {
+      await paho.connect({ port: started.port, id: 'paho', version: 5, clean: true });
+      await paho.subscribe('web', 1);
+      const client = await connectAsync(`ws://127.0.0.1:${started.portOf('ws')}`, { protocolVersion: 5 });
+      await client.publishAsync('web', 'page', { qos: 1 });
+      assert.equal((await paho.expect('message')).payload, 'page');
+      await client.endAsync();
+      await paho.disconnect();
+    } finally {
+      await paho.kill();
+    }
+  });
+
+  it('lets nobody in without the password where it is to ask for one', async function () {
+    const publisher = counterpart(this, 'mosquitto_pub');
+    const { port, logged } = await startLogging('INFO', {
+      options: ['--enable-auth'],
+      environment: { BROKER_USERNAME: 'ann', BROKER_PASSWORD: 'secret' },
     });
+    const publish = (...login: string[]) =>
+      execute(publisher, ['-h', '127.0.0.1', '-p', String(port), '-t', 'a', '-m', 'b', ...login]);
+    await publish('-u', 'ann', '-P', 'secret');
+    await assert.rejects(publish('-i', 'nobody'));
+    await assert.rejects(publish('-u', 'ann', '-P', 'guess', '-i', 'guesser'));
+    assert.equal((await logged('connection refused', 'nobody')).level, 'warn');
+    const refused = await logged('connection refused', 'guesser');
+    assert.equal(refused.reason, 'the user name or the password is wrong');
+    assert.equal(JSON.stringify(broker?.lines).includes('secret'), false);
+  });
+
+  it('speaks TLS with the files of the settings, reads them again at SIGHUP, and knows clients by certificates', async function () {
+    const authority = new CertificateAuthority(counterpart(this, 'openssl'));
+    try {
+      const server = authority.issue('server');
+      const client = authority.issue('robot');
+      const started = await start({
+        options: ['--enable-tls'],
+        environment: {
+          BROKER_TLS_CERT_FILE: server.certificate,
+          BROKER_TLS_KEY_FILE: server.key,
+          BROKER_TLS_CA_FILE: authority.certificate,
+        },
+      });
+      const tls = {
+        ca: readFileSync(authority.certificate),
+        cert: readFileSync(client.certificate),
+        key: readFileSync(client.key),
+      };
+      for (const scheme of ['mqtts', 'wss']) {
+        const clientId = `robot-${scheme}`;
+        const connected = await connectAsync(`${scheme}://127.0.0.1:${started.portOf(scheme)}`, {
+          ...tls,
+          clientId,
+        });
+        await connected.endAsync();
+        const line = await started.logged('client connected', (one) => one.clientId === clientId);
+        assert.equal(line.username, 'robot');
+      }
+      started.signal('SIGHUP');
+      assert.equal((await started.logged('log file and TLS files opened again')).listeners, 2);
+    } finally {
+      authority.remove();
+    }
+  });
+
+  it('runs the bridge of the configuration file, on topics with the prefix of the settings', async () => {
+    const domain = freshDomain();
+    const bridge = {
+      domains: [domain],
+      interfaces: ['127.0.0.1'],
+      routes: [{ rosName: '/chatter', type: STRING }],
+    };
+    writeFileSync(join(directory, 'broker.yaml'), stringify({ bridge }));
+    const started = await start({
+      options: ['-c', 'broker.yaml'],
+      environment: { BROKER_ROS_DOMAIN_PREFIX: 'fleet/ros/' },
+    });
+    const client = new MqttPeer(connect(started.port, '127.0.0.1'), 5);
+    await client.connect();
+    await client.subscribe(`fleet/ros/${domain}/chatter`);
+    const robot = await RosPeer.start(domain);
+    try {
+      const { publish } = await robot.publisher('/chatter');
+      await robot.listen('/chatter');
+      await started.logged('bridge', ({ mqtt, carried }) => mqtt === 'connected' && carried === 1);
+      publish({ data: 'from ROS' });
+      assert.equal(String((await client.expect('publish')).payload), '{"data":"from ROS"}');
+      client.publish(`fleet/ros/${domain}/chatter`, '{"data":"from MQTT"}');
+      await robot.until(() => robot.heard.length === 1);
+      assert.deepEqual(robot.heard, ['{"data":"from MQTT"}']);
+    } finally {
+      await robot.stop();
+    }
+    client.stream.end();
+    assert.equal(await started.stop(), 0);
+  });
+
+  it('goes on in a new log file at SIGHUP, and without a log where there is no room for it', async () => {
+    const log = join(directory, 'broker.log');
+    broker = BrokerCommand.begin({ directory, options: ['--log-file', log] });
+    const content = async (path: string, text: string) => {
+      while (!(existsSync(path) && readFileSync(path, 'utf8').includes(text))) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    await content(log, 'ws://');
+    renameSync(log, `${log}.1`);
+    broker.signal('SIGHUP');
+    await content(log, 'opened again');
+    assert.equal(await broker.stop(), 0);
+    assert.deepEqual([broker.lines, broker.complaints], [[], '']);
+    if (process.platform !== 'linux') return;
+    broker = BrokerCommand.begin({ directory, options: ['--log-file', '/dev/full'] });
+    await broker.complained(/lines of the log are lost: ENOSPC/);
+    assert.equal(await broker.stop(), 0);
+  });
+
+  it('ends with code 0 at SIGINT and SIGTERM: clients are told, and what was to be kept is', async () => {
+    const options = ['--store', join(directory, 'store'), '--durability', 'strict'];
+    const present = [];
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const started = await start({ options });
+      const { port, lines } = started;
+      const client = new MqttPeer(connect(port, '127.0.0.1'), 5);
+      const keeping = { clientId: 'told', cleanStart: false, properties: { sessionExpiryInterval: 600 } };
+      present.push((await client.connect(keeping)).sessionPresent);
+      if (signal === 'SIGTERM') {
+        await client.subscribe('kept', { qos: 1 });
+        assert.equal(String((await client.expect('publish')).payload), 'outlives');
+      } else {
+        client.publish('kept', 'outlives', { qos: 1, retain: true });
+        await client.expect('puback');
+      }
+      const ended = started.stop(signal);
+      assert.equal((await client.expect('disconnect')).reasonCode, ReasonCode.serverShuttingDown);
+      client.stream.end();
+      assert.equal(await ended, 0);
+      assert.deepEqual(
+        lines.slice(-2).map(({ msg }) => msg),
+        ['client disconnected', 'stopped'],
+      );
+    }
+    assert.deepEqual(present, [false, true]);
+  });
+
+  it('ends at once at a second signal', async () => {
+    const started = await start();
+    // Whose end the broker awaits, for a bounded time.
+    const socket = connect({ port: started.port, host: '127.0.0.1', allowHalfOpen: true });
+    const client = new MqttPeer(socket, 5);
+    await client.connect();
+    started.signal('SIGTERM');
+    await started.logged('stopping');
+    assert.equal(await started.stop('SIGINT'), null);
+    socket.destroy();
+  });
+
+  async function startLogging(level: string, { options = [], ...rest }: CommandStart = {}) {
+    const started = await start({ options: ['--log-level', level, ...options], ...rest });
+    const logged = (message: string, id: string) =>
+      started.logged(message, ({ clientId }) => clientId === id);
+    return { port: started.port, logged };
   }
 });

@@ -4,7 +4,7 @@ import { residentMemory } from '../bench/process-use';
 import { ConnectionChurn } from '../broker/connection-churn';
 import { IdleCrowd } from '../broker/idle-crowd';
 import { PoliteClient } from '../broker/wire-fuzz';
-import { BrokerCommand } from '../cli/broker-command';
+import { BrokerCommand, WIDE_LIMITS } from '../cli/broker-command';
 import { Random } from '../random';
 import { megabytes } from './fuzz';
 import type { Soak } from './soak';
@@ -43,7 +43,7 @@ export async function soakChurn({ print, deadline }: Soak): Promise<void> {
 
 /** Has thousands of clients connected that do nothing, again and again, and finds the broker no larger for it. */
 export async function soakIdle({ print, deadline }: Soak): Promise<void> {
-  const broker = await BrokerCommand.start();
+  const broker = await BrokerCommand.start({ environment: WIDE_LIMITS });
   try {
     const sizes: number[] = [];
     do {
@@ -62,7 +62,7 @@ export async function soakIdle({ print, deadline }: Soak): Promise<void> {
 
 /** A crowd publishes to a reader that has stopped reading and then leaves. */
 export async function soakBurst({ print, deadline }: Soak): Promise<void> {
-  const broker = await BrokerCommand.start();
+  const broker = await BrokerCommand.start({ environment: WIDE_LIMITS });
   try {
     const polite = await PoliteClient.connect(broker.port);
     const message = encodeMessage('burst', Buffer.from('small'), 0, 0, 4);

@@ -5,7 +5,7 @@ import { residentMemory } from '../bench/process-use';
 import { decodeChunks } from '../broker/codec/decoding';
 import { samples } from '../broker/codec/sample-packets';
 import { attackBroker, PoliteClient } from '../broker/wire-fuzz';
-import { BrokerCommand } from '../cli/broker-command';
+import { BrokerCommand, WIDE_LIMITS } from '../cli/broker-command';
 import { Random } from '../random';
 import type { Soak } from './soak';
 
@@ -56,7 +56,7 @@ export async function soakFuzz({ print, deadline }: Soak): Promise<void> {
   const seed = Date.now() % 2 ** 32;
   print(`seed ${seed}`);
   const random = new Random(seed);
-  const broker = await BrokerCommand.start();
+  const broker = await BrokerCommand.start({ environment: WIDE_LIMITS });
   try {
     const client = await PoliteClient.connect(broker.port);
     let attacks = 0;

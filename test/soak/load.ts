@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { closeAll, encodeMessage, openClient } from '../bench/broker-client';
 import { residentMemory } from '../bench/process-use';
 import { LastingClient } from '../broker/lasting-client';
-import { BrokerCommand } from '../cli/broker-command';
+import { BrokerCommand, WIDE_LIMITS } from '../cli/broker-command';
 import { megabytes } from './fuzz';
 import type { Soak } from './soak';
 
@@ -18,7 +18,7 @@ const NOISE = 48 * 1024 * 1024;
 /** Messages of every QoS, lost connections, retained messages and clients that pass by, with a journal. */
 export async function soakLoad({ print, deadline }: Soak): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'soak-'));
-  const broker = await BrokerCommand.start('--storage', folder);
+  const broker = await BrokerCommand.start({ options: ['--store', folder], environment: WIDE_LIMITS });
   const publishers = [new LastingClient('one'), new LastingClient('two')];
   const subscriber = new LastingClient('subscriber');
   const everybody = [subscriber, ...publishers];
