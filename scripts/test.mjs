@@ -1,5 +1,6 @@
-// The whole test run: set-up where CI asks for it, check, build, then mocha on Node-RED 4 and the node tests once
-// more on Node-RED 5, with the editor's tests beside them. Its last line counts everything.
+// The whole test run: set-up where CI asks for it, check, build, then two mochas at a time: most of the tests in one,
+// beside them the editor's and the MQTT client's and then the node tests once more on Node-RED 5. Its last line counts
+// everything.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -54,23 +55,29 @@ mustRun('npm', 'run', '--silent', 'check');
 rmSync('dist', { recursive: true, force: true });
 mustRun('npm', 'run', '--silent', 'build');
 
-// The browser's tests wait most of their time, and are half of all.
-const editor = mocha('the editor', { files: ['dist/test/editor/*.test.js'], beside: true });
-await mocha('Node-RED 4', { files: ['dist/test/**/*.test.js', '--ignore', 'dist/test/editor/**'] });
+// As long as all the others take, and most of it waiting.
+const BESIDE = ['editor', 'client'];
 
-const nodeRed5 = resolve('.counterparts/node-red-5/node_modules');
-const node24 = join(nodeRed5, `node-linux-${process.arch}/bin/node`);
-if (existsSync(node24)) {
-  await mocha('the nodes on Node-RED 5 and Node 24', {
-    node: node24,
-    files: ['dist/test/nodes/*.test.js'],
-    env: { NODE_RED: join(nodeRed5, 'node-red/lib/red.js') },
-  });
-} else {
-  console.log('\nSkipped: the nodes on Node-RED 5 ("npm run test:setup" installs it).');
-  total.pending++;
+async function besideTheRest() {
+  const files = BESIDE.map((folder) => `dist/test/${folder}/**/*.test.js`);
+  await mocha('the editor and the MQTT client', { files, beside: true });
+  const nodeRed5 = resolve('.counterparts/node-red-5/node_modules');
+  const node24 = join(nodeRed5, `node-linux-${process.arch}/bin/node`);
+  if (existsSync(node24)) {
+    await mocha('the nodes on Node-RED 5 and Node 24', {
+      node: node24,
+      files: ['dist/test/nodes/*.test.js'],
+      env: { NODE_RED: join(nodeRed5, 'node-red/lib/red.js') },
+      beside: true,
+    });
+  } else {
+    console.log('\nSkipped: the nodes on Node-RED 5 ("npm run test:setup" installs it).');
+    total.pending++;
+  }
 }
-await editor;
+
+const others = BESIDE.flatMap((folder) => ['--ignore', `dist/test/${folder}/**`]);
+await Promise.all([mocha('Node-RED 4', { files: ['dist/test/**/*.test.js', ...others] }), besideTheRest()]);
 
 // Once more at the end: of a long log often only the end is at hand.
 for (const { run, title, error } of failed) console.log(`\nFailed on ${run}: ${title}\n${error}`);

@@ -131,6 +131,8 @@ export interface BridgeSettings {
   maxPatternRoutes?: number;
   /** How long a route that a pattern opened stays while it carries nothing, in ms; default 60,000. */
   idleTimeout?: number;
+  /** How long after a report of its status the next one comes at the latest, in ms; default 1000. */
+  statusInterval?: number;
   /** Whether the broker keeps a description of each route from ROS (`@meta`); default true. */
   meta?: boolean;
   /** Whether the broker keeps what there is in each domain (`@graph`); default true. */

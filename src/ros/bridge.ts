@@ -104,7 +104,7 @@ export class Bridge {
     this.#descriptions = this.#makeDescriptions(this.#mapping, table);
     this.#connection?.open();
     this.#countedAt = performance.now();
-    this.#timer = setInterval(() => this.#count(), STATUS_INTERVAL);
+    this.#timer = setInterval(() => this.#count(), this.#settings.statusInterval ?? STATUS_INTERVAL);
     this.#sendStatus();
   }
 

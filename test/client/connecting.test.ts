@@ -131,7 +131,7 @@ describe('connecting', function () {
       ] as [string, Partial<ConnectionSettings>][]) {
         const connection = connect(url, { ...settings, ...more });
         const inbox = await Inbox.on(connection, 'p');
-        await connection.publish('p', 'x'.repeat(100_000), quick);
+        await connection.publish('p', 'x'.repeat(20_000), quick);
         await inbox.until(({ messages }) => messages.length === 1);
         await connection.close();
       }

@@ -76,6 +76,8 @@ export class TestBridge extends Watch {
       range: 'localhost',
       interfaces: ['127.0.0.1'],
       peers: [],
+      // Tests wait for counts.
+      statusInterval: 50,
       ...change,
     };
     return new TestBridge(thread.createBridge(settings, options));

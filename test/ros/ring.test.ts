@@ -49,6 +49,8 @@ describe('bridges over several brokers and domains', function () {
     for (let n = 0; n < COUNT; n++) publish({ data: `ROS ${n}` });
     await a.until(() => droppedBy(a).echo === COUNT);
     await b.until(() => droppedBy(b).echo === COUNT);
+    await peer.until(() => peer.heard.length >= COUNT);
+    await inbox.until(({ messages }) => messages.length >= 2 * COUNT);
     assert.deepEqual(peer.heard, texts('MQTT'));
     assert.deepEqual(said(inbox), [...texts('MQTT'), ...texts('ROS')]);
   });
@@ -83,6 +85,8 @@ describe('bridges over several brokers and domains', function () {
     await inboxes[0]?.until(({ messages }) => messages.length >= 2 * COUNT);
     // Of the first, b hears the client and a; of the second a in ROS and at the broker, and c.
     await b.until(() => droppedBy(b).standby === 4 * COUNT);
+    await peer.until(() => peer.heard.length >= 2 * COUNT);
+    for (const inbox of inboxes) await inbox.until(({ messages }) => messages.length >= 2 * COUNT);
     const all = [...texts('first'), ...texts('second')];
     for (const inbox of inboxes) assert.deepEqual(said(inbox), all);
     assert.deepEqual(peer.heard, all);

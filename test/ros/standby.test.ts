@@ -133,6 +133,8 @@ for (const [name, startBroker] of Object.entries(brokers)) {
         for (let n = 0; n < COUNT; n++) await streams.say();
         // It has heard all that was sent, and all that the other one has carried.
         await b.until(() => droppedBy(b).standby === 4 * COUNT);
+        await streams.peer.until(() => streams.peer.heard.length >= COUNT);
+        await streams.inbox.until(({ messages }) => messages.length >= 2 * COUNT);
         assert.deepEqual(droppedBy(b), { standby: 4 * COUNT });
         assert.deepEqual(droppedBy(a), {});
         assert.deepEqual(streams.toRos, upTo(COUNT));
