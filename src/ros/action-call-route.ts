@@ -9,8 +9,10 @@ import { type MqttRequest, MqttRequests, type ReplyStatus } from './mqtt-request
 import type { Way } from './name-patterns';
 import { ActionError, type GoalStatus, type RosTime } from './ros-action';
 import { ServiceError } from './ros-service';
+import type { RouteDetails } from './ros-worker-messages';
 import { countDrop, type DropReason, newRouteCounts } from './route-counts';
 import type { Turn } from './route-turn';
+import { ServerWatch } from './server-watch';
 
 /** What may be under way at the same time; what comes above that is refused as `unavailable`. */
 const MAX_GOALS = 100;
@@ -36,6 +38,7 @@ export class ActionCallRoute implements BridgeRoute {
   readonly #context: RouteContext;
   readonly #topics: ActionTopics;
   readonly #requests: readonly MqttRequests[];
+  readonly #servers: ServerWatch;
   readonly turns: Partial<Record<Way, Turn>> = {};
   /** The ids of the goals that are under way by this route. */
   readonly #goals = new Set<string>();
@@ -48,6 +51,7 @@ export class ActionCallRoute implements BridgeRoute {
   constructor(settings: ActionRouteSettings, context: RouteContext) {
     this.settings = settings;
     this.#context = context;
+    this.#servers = new ServerWatch(settings, context, performance.now());
     const { counts } = this;
     const topics = new ActionTopics(settings, context, counts);
     const { rosName, type } = settings;
@@ -83,6 +87,14 @@ export class ActionCallRoute implements BridgeRoute {
   get subscribed(): boolean | undefined {
     const granted = this.#requests.map(({ subscribed }) => subscribed);
     return granted.includes(undefined) ? undefined : !granted.includes(false);
+  }
+
+  get details(): RouteDetails {
+    return this.#servers.look(this, this.#reached);
+  }
+
+  get #reached(): number {
+    return this.#client?.servers ?? 0;
   }
 
   /** Throws `UnknownTypeError` where the library has no definition of the type. */
@@ -205,9 +217,11 @@ export class ActionCallRoute implements BridgeRoute {
       this.counts.rosPublished++;
       this.counts.rosReceived++;
       this.#problem = undefined;
+      this.#servers.answered();
       return answer;
     } catch (error) {
-      const failure = this.#failed(error as Error, message.goal_id);
+      const failure = this.#failed(this.#servers.explained(error as Error, this.#reached), message.goal_id);
+      if (failure.status === 'ok') this.#servers.answered();
       if (failure.status !== 'bad-request' && failure.status !== 'unavailable') this.counts.rosPublished++;
       throw failure;
     }

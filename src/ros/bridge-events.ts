@@ -1,3 +1,6 @@
+import type { RouteStatus } from './ros-worker-messages';
+import type { SilenceReason } from './route-silence';
+
 /** What happened on a bridge, for flows that want to know. */
 export type BridgeEvent =
   | ({ event: 'route-opened' | 'route-closed' } & RouteIdentity & { topic: string })
@@ -5,6 +8,8 @@ export type BridgeEvent =
   | ({ event: 'incompatible'; reason: string } & RouteIdentity)
   /** Nobody here knows the type of a route, and a robot is asked for it. */
   | ({ event: 'type-unknown'; reason: string } & RouteIdentity)
+  /** A route carries nothing, or what it calls cannot be called, for another reason than before. */
+  | ({ event: 'silent'; cause: SilenceReason; reason: string } & RouteIdentity)
   | { event: 'node-appeared' | 'node-left'; domain: number; node: string }
   /** So many more happened in the same second. */
   | { event: 'omitted'; count: number };
@@ -43,6 +48,32 @@ export class EventGate {
     const count = this.#count - EVENTS_PER_SECOND;
     this.close();
     if (count > 0) this.#pass({ event: 'omitted', count });
+  }
+}
+
+/** Finds which routes have become silent, or are silent for another reason, since it last looked. */
+export class SilentRoutes {
+  readonly #tell: (event: BridgeEvent) => void;
+  /** The reasons, by kind, domain and name of the route. */
+  #known = new Map<string, SilenceReason>();
+
+  constructor(tell: (event: BridgeEvent) => void) {
+    this.#tell = tell;
+  }
+
+  /** @param routes as they are now */
+  look(routes: Iterable<RouteStatus>): void {
+    const present = new Map<string, SilenceReason>();
+    for (const { kind, domain, rosName, type: rosType, silence } of routes) {
+      if (silence === undefined) continue;
+      const { reason: cause, text: reason } = silence;
+      const route = `${kind} ${domain} ${rosName}`;
+      present.set(route, cause);
+      if (this.#known.get(route) !== cause) {
+        this.#tell({ event: 'silent', domain, rosName, rosType, cause, reason });
+      }
+    }
+    this.#known = present;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { RosTopicMapping } from '../topic/ros-topic';
 import { BridgeConnection } from './bridge-connection';
 import { BridgeDescriptions } from './bridge-descriptions';
-import { type BridgeEvent, EventGate, NodeWatch } from './bridge-events';
+import { type BridgeEvent, EventGate, NodeWatch, SilentRoutes } from './bridge-events';
 import { bridgeNodeName } from './bridge-presence';
 import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
 import { BridgeTopics } from './bridge-topics';
@@ -68,6 +68,7 @@ export class Bridge {
   #statusScheduled = false;
   #graphChanged = false;
   readonly #nodes = new Map<number, NodeWatch>();
+  readonly #silent = new SilentRoutes((event) => this.#events.tell(event));
   #carried = 0;
   #countedAt = 0;
   #messagesPerSecond = 0;
@@ -336,11 +337,13 @@ export class Bridge {
   }
 
   #sendStatus(): void {
+    const routes = this.#routes?.status() ?? [];
+    this.#silent.look(routes);
     const status: BridgeStatus = {
       backend: this.#parts.backend.name,
       ...(this.#connection && { mqtt: this.#connection.status }),
       domains: this.#settings.domains.map((domain) => this.#domainStatus(domain)),
-      routes: this.#routes?.status() ?? [],
+      routes,
       ...(this.#patterns && { patterns: this.#patterns.status }),
       messagesPerSecond: this.#messagesPerSecond,
     };

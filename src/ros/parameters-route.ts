@@ -6,8 +6,10 @@ import type { Way } from './name-patterns';
 import { kindsOf, ParameterClient, plainValues } from './parameter-client';
 import { ParameterMirror } from './parameter-mirror';
 import { ServiceError } from './ros-service';
+import type { RouteDetails } from './ros-worker-messages';
 import { countDrop, newRouteCounts } from './route-counts';
 import type { Turn } from './route-turn';
+import { ServerWatch } from './server-watch';
 import { DEFAULT_TIMEOUT, DROP_REASON } from './service-codec';
 
 const OPERATIONS = ['get', 'set', 'list'] as const;
@@ -24,6 +26,7 @@ export class ParametersRoute implements BridgeRoute {
   readonly #context: RouteContext;
   readonly #requests: MqttRequests[];
   readonly #mirror: ParameterMirror;
+  readonly #servers: ServerWatch;
   readonly turns: Partial<Record<Way, Turn>> = {};
   #client: ParameterClient | undefined;
   #operations = 0;
@@ -36,6 +39,7 @@ export class ParametersRoute implements BridgeRoute {
     this.settings = settings;
     this.topic = context.topics.below('param');
     this.#context = context;
+    this.#servers = new ServerWatch(settings, context, performance.now());
     this.#requests = OPERATIONS.map((operation) => {
       const topic = `${this.topic}/${operation}`;
       const replyPrefix = `${topic}/@rep/`;
@@ -60,6 +64,14 @@ export class ParametersRoute implements BridgeRoute {
   get subscribed(): boolean | undefined {
     const all = [this.#mirror.subscribed, ...this.#requests.map(({ subscribed }) => subscribed)];
     return all.includes(undefined) ? undefined : all.every((granted) => granted);
+  }
+
+  get details(): RouteDetails {
+    return this.#servers.look(this, this.#reached);
+  }
+
+  get #reached(): number {
+    return this.#client?.nodes ?? 0;
   }
 
   open(): void {
@@ -126,13 +138,14 @@ export class ParametersRoute implements BridgeRoute {
       });
       this.counts.rosReceived++;
       this.#problem = undefined;
+      this.#servers.answered();
       return JSON.stringify(answer);
     } catch (error) {
-      const { status, message } = error as ServiceError;
-      countDrop(this.counts, DROP_REASON[status]);
-      this.#problem = message;
+      const explained = this.#servers.explained(error as ServiceError, this.#reached);
+      countDrop(this.counts, DROP_REASON[explained.status]);
+      this.#problem = explained.message;
       this.#context.changed();
-      throw error;
+      throw explained;
     }
   }
 

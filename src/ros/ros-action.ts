@@ -115,8 +115,7 @@ function actionNameFault(rosName: string): string | undefined {
 }
 
 /** The server or a client of an action, of somebody else. */
-export interface RosActionEndpoint {
-  kind: 'server' | 'client';
+export interface RosActionEndpoint extends Pick<RosServiceEndpoint, 'kind' | 'vendor'> {
   /** For example `/fibonacci`. */
   rosName: string;
   /** For example `example_interfaces/action/Fibonacci`. */
@@ -127,10 +126,10 @@ const SEND_GOAL = '/_action/send_goal';
 
 /** The actions among the services of a domain, each known by the service that takes its goals. */
 export function* actionsAmong(services: Iterable<RosServiceEndpoint>): Iterable<RosActionEndpoint> {
-  for (const { kind, rosName, type } of services) {
+  for (const { rosName, type, ...facts } of services) {
     const [, action] = /^(\w+\/action\/\w+)_SendGoal$/.exec(type) ?? [];
     if (action === undefined || !rosName.endsWith(SEND_GOAL)) continue;
-    yield { kind, rosName: rosName.slice(0, -SEND_GOAL.length), type: action };
+    yield { ...facts, rosName: rosName.slice(0, -SEND_GOAL.length), type: action };
   }
 }
 

@@ -83,6 +83,8 @@ export interface RosServiceEndpoint {
   rosName: string;
   /** For example `example_interfaces/srv/AddTwoInts`. */
   type: string;
+  /** The DDS implementation that it is on, where the backend tells; for example `Cyclone DDS`. */
+  vendor?: string;
 }
 
 export interface RosSample {
@@ -183,6 +185,11 @@ export interface RosDomain {
   bridges(): ReadonlySet<string>;
   /** The ROS publishers and subscriptions that others have in this domain now. */
   endpoints(): Iterable<RosEndpoint>;
+  /**
+   * How many publishers and subscriptions of a name and type there are that this process has here for its other users,
+   * and that `endpoints` leaves out; absent where it leaves none out.
+   */
+  neighbours?(rosName: string, type: string): { publishers: number; subscriptions: number };
   /** The servers and clients of services that others have in this domain now. */
   services(): Iterable<RosServiceEndpoint>;
   /** The nodes that others have in this domain now, as far as they tell. */

@@ -10,9 +10,18 @@ export type ServiceFailure = 'unavailable' | 'timeout' | 'bad-request' | 'error'
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly status: ServiceFailure;
+  readonly #rosName: string;
+  readonly #reason: string;
 
   constructor(rosName: string, status: ServiceError['status'], reason: string) {
     super(`service ${rosName}: ${reason}`);
     this.status = status;
+    this.#rosName = rosName;
+    this.#reason = reason;
+  }
+
+  /** The same with more words. */
+  with(words: string): ServiceError {
+    return new ServiceError(this.#rosName, this.status, `${this.#reason}; ${words}`);
   }
 }

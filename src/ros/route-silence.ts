@@ -10,7 +10,13 @@ export type SilenceReason =
   | 'no-publisher'
   | 'no-subscription'
   | 'no-data'
-  | 'kept-back';
+  | 'kept-back'
+  /** Of what a route calls. */
+  | 'no-server'
+  | 'other-type'
+  | 'no-match'
+  | 'two-dialects'
+  | 'no-answer';
 
 /** A route that should carry messages and does not. */
 export interface RouteSilence {
@@ -81,7 +87,8 @@ export function silenceOf(facts: SilenceFacts): RouteSilence | undefined {
     : silence('no-subscription', 'no subscription in ROS');
 }
 
-function domainWords(domains: readonly number[]): string | undefined {
+/** `undefined` for none. */
+export function domainWords(domains: readonly number[]): string | undefined {
   if (domains.length === 0) return undefined;
   return `${domains.length === 1 ? 'domain' : 'domains'} ${domains.join(', ')}`;
 }

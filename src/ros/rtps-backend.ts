@@ -24,7 +24,13 @@ import type {
 import type { LocalNode } from './ros-graph';
 import { RtpsServiceClient } from './rtps-service-client';
 import { RtpsServiceServer } from './rtps-service-server';
-import { fullName, type LocalServer, rosEndpoint, SharedParticipant } from './shared-participant';
+import {
+  fullName,
+  type LocalPublisher,
+  type LocalServer,
+  rosEndpoint,
+  SharedParticipant,
+} from './shared-participant';
 import { decodeBridgeIds, encodeBridgeIds, type Via } from './via';
 
 /**
@@ -103,6 +109,14 @@ class RtpsDomain implements RosDomain {
     return this.#shared.endpoints.values();
   }
 
+  neighbours(rosName: string, type: string): { publishers: number; subscriptions: number } {
+    const { publishers, subscriptions } = this.#shared;
+    const [topic, ddsType] = [ddsTopicName(rosName), ddsTypeName(type)];
+    const count = (all: Iterable<LocalPublisher>) =>
+      [...all].filter((each) => each.owner !== this && each.topic === topic && each.type === ddsType).length;
+    return { publishers: count(publishers), subscriptions: count(subscriptions) };
+  }
+
   services(): Iterable<RosServiceEndpoint> {
     return this.#shared.services.values();
   }
@@ -126,10 +140,14 @@ class RtpsDomain implements RosDomain {
     const { participant } = this.#shared;
     const [writer, closeWriter] = this.#create(options, (dds) => participant.createWriter(dds));
     this.#writers.add(writer);
-    const close = () => {
+    const { publishers } = this.#shared;
+    const local = { owner: this, topic: writer.topic, type: writer.type };
+    publishers.add(local);
+    const close = this.#closer(() => {
       this.#writers.delete(writer);
+      publishers.delete(local);
       closeWriter();
-    };
+    });
     // Most of what is published has come the same way.
     let last: { via: Via; annotation: Buffer } | undefined;
     const publish = (cdr: Buffer, via: Via) => {

@@ -5,8 +5,10 @@ import { failedReply, type MqttRequest, MqttRequests } from './mqtt-requests';
 import type { Way } from './name-patterns';
 import type { RosServiceClient } from './ros-backend';
 import { ServiceError } from './ros-service';
+import type { RouteDetails } from './ros-worker-messages';
 import { countDrop, newRouteCounts } from './route-counts';
 import type { Turn } from './route-turn';
+import { ServerWatch } from './server-watch';
 import { DEFAULT_TIMEOUT, DROP_REASON, ServiceCodec } from './service-codec';
 
 /** Calls of one route that wait for their replies; what comes above that is refused as `unavailable`. */
@@ -20,6 +22,7 @@ export class ServiceCallRoute implements BridgeRoute {
   readonly #context: RouteContext;
   readonly #codec: ServiceCodec;
   readonly #requests: MqttRequests;
+  readonly #servers: ServerWatch;
   readonly turns: Partial<Record<Way, Turn>> = {};
   #client: RosServiceClient | undefined;
   #calls = 0;
@@ -32,6 +35,7 @@ export class ServiceCallRoute implements BridgeRoute {
     this.topic = context.topics.below('req');
     this.#context = context;
     this.#codec = new ServiceCodec(context.library, rosName, type);
+    this.#servers = new ServerWatch(settings, context, performance.now());
     const { topic, counts } = this;
     const replyPrefix = `${context.topics.below('rep')}/`;
     this.#requests = new MqttRequests(
@@ -47,6 +51,14 @@ export class ServiceCallRoute implements BridgeRoute {
 
   get subscribed(): boolean | undefined {
     return this.#requests.subscribed;
+  }
+
+  get details(): RouteDetails {
+    return this.#servers.look(this, this.#reached);
+  }
+
+  get #reached(): number {
+    return this.#client?.servers ?? 0;
   }
 
   open(): void {
@@ -90,13 +102,14 @@ export class ServiceCallRoute implements BridgeRoute {
       this.counts.rosReceived++;
       const json = this.#codec.decodeResponse(reply);
       this.#problem = undefined;
+      this.#servers.answered();
       return json;
     } catch (error) {
-      const { status, message } = error as ServiceError;
-      countDrop(this.counts, DROP_REASON[status]);
-      this.#problem = message;
+      const explained = this.#servers.explained(error as ServiceError, this.#reached);
+      countDrop(this.counts, DROP_REASON[explained.status]);
+      this.#problem = explained.message;
       this.#context.changed();
-      throw error;
+      throw explained;
     }
   }
 

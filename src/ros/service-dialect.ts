@@ -1,4 +1,4 @@
-import { prefixOf } from '../rtps/guid';
+import { prefixOf, VENDOR_ID } from '../rtps/guid';
 import type { Participant } from '../rtps/participant';
 
 /**
@@ -7,11 +7,34 @@ import type { Participant } from '../rtps/participant';
  */
 export type ServiceDialect = 'header' | 'identity';
 
-const CYCLONE_DDS = 0x0110;
+export const CYCLONE_DDS = 'Cyclone DDS';
+const BRIDGE = 'a bridge like this';
+
+/** Source: OMG, "DDS Foundation: vendor and product ids". */
+const VENDORS: Readonly<Record<number, string>> = {
+  257: 'RTI Connext DDS',
+  258: 'OpenSplice DDS',
+  259: 'OpenDDS',
+  262: 'CoreDX DDS',
+  266: 'RTI Connext DDS Micro',
+  271: 'Fast DDS',
+  272: CYCLONE_DDS,
+  273: 'GurumDDS',
+  274: 'RustDDS',
+  [VENDOR_ID]: BRIDGE,
+};
+
+/** Those whose services are known to be told apart as `dialectOf` says. */
+export const TRIED_VENDORS: readonly string[] = [CYCLONE_DDS, 'Fast DDS', BRIDGE];
+
+/** The DDS implementation of a participant. */
+export function vendorOf(vendorId: number): string {
+  return VENDORS[vendorId] ?? `a DDS with the vendor id 0x${vendorId.toString(16).padStart(4, '0')}`;
+}
 
 /** @param vendorId as in the RTPS header; `undefined` where the participant is not known (any more) */
 export function dialectOf(vendorId: number | undefined): ServiceDialect {
-  return vendorId === CYCLONE_DDS ? 'header' : 'identity';
+  return vendorId !== undefined && VENDORS[vendorId] === CYCLONE_DDS ? 'header' : 'identity';
 }
 
 /** The dialect of the participant of an endpoint. */
@@ -19,8 +42,16 @@ export function dialectFor(
   { participants }: Pick<Participant, 'participants'>,
   guid: string,
 ): ServiceDialect {
+  return dialectOf(vendorIdFor({ participants }, guid));
+}
+
+/** Of the participant of an endpoint; `undefined` where it is not known (any more). */
+export function vendorIdFor(
+  { participants }: Pick<Participant, 'participants'>,
+  guid: string,
+): number | undefined {
   const prefix = prefixOf(guid);
-  return dialectOf(participants.find((participant) => prefixOf(participant.guid) === prefix)?.vendorId);
+  return participants.find((participant) => prefixOf(participant.guid) === prefix)?.vendorId;
 }
 
 /** What the dialect `header` puts before a request, and the server puts back before its reply. */

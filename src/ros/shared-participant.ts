@@ -14,6 +14,7 @@ import type {
 } from './ros-backend';
 import { bridgeIdsOf, participantUserData, RosGraph } from './ros-graph';
 import type { RtpsServiceClient } from './rtps-service-client';
+import { vendorIdFor, vendorOf } from './service-dialect';
 
 /** Different ones that are told of a participant. */
 const MAX_WARNINGS = 100;
@@ -32,6 +33,7 @@ export class SharedParticipant {
   readonly warningListeners = new Set<(warning: string) => void>();
   /** What it has warned of so far. */
   readonly warnings = new Set<string>();
+  readonly publishers = new Set<LocalPublisher>();
   readonly subscriptions = new Set<LocalSubscription>();
   readonly servers = new Set<LocalServer>();
   readonly serviceClients = new Set<RtpsServiceClient>();
@@ -95,7 +97,7 @@ export class SharedParticipant {
     participant.on('participant-lost', bridgesChanged);
     participant.on('endpoint', (remote) => {
       const endpoint = rosEndpoint(remote);
-      const service = serviceEndpoint(remote);
+      const service = serviceEndpoint(remote, vendorIdFor(participant, remote.guid));
       if (endpoint !== undefined) this.endpoints.set(remote.guid, endpoint);
       else if (service !== undefined) this.services.set(remote.guid, service);
       else return;
@@ -153,11 +155,15 @@ export class SharedParticipant {
   }
 }
 
-/** A subscription, for the publishers of the same participant, whose samples do not reach it over the network. */
-export interface LocalSubscription {
+/** A publisher, for the subscriptions of the same participant. */
+export interface LocalPublisher {
   owner: RosDomain;
   topic: string;
   type: string;
+}
+
+/** A subscription, for the publishers of the same participant, whose samples do not reach it over the network. */
+export interface LocalSubscription extends LocalPublisher {
   onSample(sample: RosSample): void;
 }
 
@@ -180,7 +186,10 @@ export function rosEndpoint(remote: RemoteEndpoint): RosEndpoint | undefined {
 }
 
 /** `undefined` for what does not carry the requests of a ROS service. */
-function serviceEndpoint({ guid, kind, topic, type }: RemoteEndpoint): RosServiceEndpoint | undefined {
+function serviceEndpoint(
+  { guid, kind, topic, type }: RemoteEndpoint,
+  vendorId: number | undefined,
+): RosServiceEndpoint | undefined {
   const rosName = rosServiceOf(topic);
   const requestType = rosTypeOf(type);
   if (rosName === undefined || requestType?.endsWith('_Request') !== true) return undefined;
@@ -189,6 +198,7 @@ function serviceEndpoint({ guid, kind, topic, type }: RemoteEndpoint): RosServic
     kind: kind === 'reader' ? 'server' : 'client',
     rosName,
     type: requestType.slice(0, -'_Request'.length),
+    ...(vendorId !== undefined && { vendor: vendorOf(vendorId) }),
   };
 }
 

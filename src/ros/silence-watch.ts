@@ -30,13 +30,15 @@ export class SilenceWatch {
     // What the flow says is counted only as it is carried or kept back.
     const toldFor = this.#told.unchangedFor(mqttReceived + rate + deadband, now);
     if (carriedFor < SILENT_AFTER || state.standsBy) return undefined;
-    const { publishers = 0, subscriptions = 0 } = routePeers(settings, context.domain);
+    const { domain } = context;
+    const { publishers = 0, subscriptions = 0 } = routePeers(settings, domain);
+    const neighbours = domain.neighbours?.(settings.rosName, settings.type);
     return silenceOf({
       settings,
       mqttConnected: context.connection?.connected,
       subscribed: state.subscribed,
-      publishers,
-      subscriptions,
+      publishers: publishers + (neighbours?.publishers ?? 0),
+      subscriptions: subscriptions + (neighbours?.subscriptions ?? 0),
       incompatible: faults.ofEndpoint,
       domainsOfPublishers: () => domainsOf('publisher', settings, context.domains),
       domainsOfSubscriptions: () => domainsOf('subscription', settings, context.domains),

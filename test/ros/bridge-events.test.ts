@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { type BridgeEvent, EventGate, NodeWatch } from '../../src/ros/bridge-events';
+import { type BridgeEvent, EventGate, NodeWatch, SilentRoutes } from '../../src/ros/bridge-events';
 import { RosThread } from '../../src/ros/ros-thread';
+import type { SilenceReason } from '../../src/ros/route-silence';
 import { freshDomain } from '../rtps/test-domain';
 import { BEST_EFFORT, RosPeer, route, STRING, TestBridge } from './bridge-fixture';
 
@@ -19,6 +20,21 @@ describe('events of a bridge', function () {
       { event: 'node-appeared', domain: 7, node: '/c' },
       { event: 'node-left', domain: 7, node: '/a' },
     ]);
+  });
+
+  it('name the routes that are silent, once for each reason', () => {
+    const told: BridgeEvent[] = [];
+    const watch = new SilentRoutes((event) => told.push(event));
+    const scan = { kind: 'topic', domain: 0, rosName: '/scan', type: STRING, direction: 'both' } as const;
+    const silent = (reason: SilenceReason) => ({ ...scan, silence: { reason, text: `/scan: ${reason}` } });
+    for (const routes of [[], [silent('no-data')], [silent('no-data')], [silent('no-publisher')]])
+      watch.look(routes);
+    watch.look([scan]);
+    watch.look([silent('no-publisher')]);
+    assert.deepEqual(
+      told.map((event) => event.event === 'silent' && event.cause),
+      ['no-data', 'no-publisher', 'no-publisher'],
+    );
   });
 
   it('are a bounded number in a second, and then tell how many more there were', async () => {
@@ -46,7 +62,8 @@ describe('events of a bridge', function () {
     const strange = route(domain, { rosName: '/strange', type: 'acme_msgs/msg/Thing' });
     const bridge = TestBridge.create(new RosThread(), { domains: [domain], routes: [scan, strange] });
     bridge.handle.on('event', (event) => {
-      events.push(event);
+      // Which depends on how long all takes.
+      if (event.event !== 'silent') events.push(event);
       bridge.changed();
     });
     await bridge.handle.open();

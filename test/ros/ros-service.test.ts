@@ -114,8 +114,11 @@ describe('services of ROS 2', function () {
 
   it('are not called while two servers would take the request differently', async function () {
     for (const vendor of ['cyclone', 'fast'] as const) castOf(vendor).peer(this, 'serve', args({ count: 0 }));
-    const client = (await open()).createServiceClient(service, () => watch.changed());
+    const user = await open();
+    const client = user.createServiceClient(service, () => watch.changed());
     await watch.until(() => client.servers === 2);
+    const servers = [...user.services()].filter(({ kind }) => kind === 'server');
+    assert.deepEqual(servers.map(({ vendor }) => vendor).sort(), ['Cyclone DDS', 'Fast DDS']);
     await assert.rejects(client.call(request.encode({ a: 1, b: 2 }), PATIENCE), {
       status: 'unavailable',
       message: /servers on Cyclone DDS and on another DDS/,
