@@ -154,6 +154,7 @@ const bridgeFields = {
   patterns: listShape(pattern),
   maxPatternRoutes: numberShape,
   idleTimeout: numberShape,
+  statusInterval: numberShape,
   meta: yesNoShape,
   graph: yesNoShape,
   typePatience: numberShape,

@@ -190,12 +190,15 @@ export function checkBridge(settings: BridgeSettings): void {
       refuse('peer', peer, 'an IPv4 address or address:port');
     }
   }
-  const { advertisedAddress, maxSampleBytes = 1 } = settings;
+  const { advertisedAddress, maxSampleBytes = 1, statusInterval = 1000 } = settings;
   if (advertisedAddress !== undefined && !isIPv4(advertisedAddress)) {
     refuse('advertised address', advertisedAddress, 'an IPv4 address');
   }
   if (!Number.isInteger(maxSampleBytes) || maxSampleBytes < 1 || maxSampleBytes > MAX_CDR_BYTES) {
     refuse('largest message', maxSampleBytes, `an integer from 1 to ${MAX_CDR_BYTES} bytes`);
+  }
+  if (!(statusInterval >= 10 && statusInterval <= 3_600_000)) {
+    refuse('status interval', statusInterval, 'a number of ms from 10 to 3600000');
   }
   for (const [index, row] of typeTable.entries()) {
     const fault = typeTableFault(row, typeTable.slice(0, index));

@@ -53,6 +53,7 @@ describe('bridge settings', () => {
       'largest message: expected an integer from 1 to 134217728 bytes, got 134217729',
     ],
     [{ maxSampleBytes: 0 }, 'largest message: expected an integer from 1 to 134217728 bytes, got 0'],
+    [{ statusInterval: 0 }, 'status interval: expected a number of ms from 10 to 3600000, got 0'],
     [{ backend: 'dds' as 'rtps' }, 'backend: expected one of auto, rtps, rclnodejs, got "dds"'],
     [
       { setupFile: 'setup.bash' },
