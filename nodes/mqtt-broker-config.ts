@@ -5,8 +5,10 @@ import type { BrokerThread } from '../src/broker/broker-thread';
 import type { Connection, ConnectionSettings, ConnectionStatus } from '../src/client/connection';
 import { ConnectionPool } from '../src/client/connection-pool';
 import { furtherSession } from '../src/client/connection-settings';
+import type { KnownSettings } from '../src/gateway/gateway-settings';
 import type { EmbeddedBrokerNode } from './embedded-broker';
 import { FormValues } from './form-values';
+import { mountGateway } from './gateway-mount';
 import { AddressFailures } from './mqtt-broker-config-addresses';
 import { connectNow } from './mqtt-broker-config-connect';
 import { type PlainSettings, plainSettings } from './mqtt-broker-config-plain';
@@ -46,6 +48,10 @@ export interface BrokerConfigNode extends Node<SecurityCredentials> {
    * and queue are not part of it. Throws with what is wrong in the form.
    */
   plainSettings(suffix: string): PlainSettings;
+  /** How the shared connection is, also where nobody has acquired it. */
+  connectionStatus(): ConnectionStatus;
+  /** What may be shown of the form to others. Throws with what is wrong in it. */
+  shownSettings(): KnownSettings;
   /** The embedded broker that is the target. Throws when it is missing or disabled, or the target is another. */
   embeddedBroker(): BrokerThread;
 }
@@ -57,6 +63,7 @@ const LINGER_MS = 2000;
 
 export default function (RED: NodeAPI): void {
   const pool = new ConnectionPool(LINGER_MS);
+  mountGateway(RED);
 
   function MqttBrokerConfig(this: BrokerConfigNode, fields: NodeDef & BrokerConfigFields) {
     RED.nodes.createNode(this, fields);
@@ -88,6 +95,20 @@ export default function (RED: NodeAPI): void {
       );
 
     this.plainSettings = (suffix) => plainSettings(form, settings(), suffix);
+
+    this.connectionStatus = () =>
+      connection !== undefined && used.has(connection) ? connection.status : { state: 'disconnected' };
+
+    this.shownSettings = () => {
+      const { endpoint, username, clientId, keepAlive, protocolVersion } = settings();
+      return {
+        ...(endpoint !== 'embedded' && { url: endpoint.url }),
+        ...(username !== undefined && { username }),
+        clientId,
+        keepAlive,
+        protocolVersion,
+      };
+    };
 
     this.embeddedBroker = () => {
       const { embedded: id = '' } = fields;

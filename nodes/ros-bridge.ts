@@ -65,6 +65,11 @@ interface Fields extends NodeDef {
   wires: string[][];
 }
 
+export interface RosBridgeNode extends Node {
+  /** Absent where the form cannot be used. */
+  bridge?: BridgeHandle;
+}
+
 /** In MiB, and as much as CDR may have. */
 const DEFAULT_MAX_MESSAGE_SIZE = 64;
 const MAX_MESSAGE_SIZE = 128;
@@ -72,7 +77,7 @@ const MAX_MESSAGE_SIZE = 128;
 const MAX_STATUS_LENGTH = 100;
 
 export default function (RED: NodeAPI): void {
-  function RosBridge(this: Node, fields: Fields) {
+  function RosBridge(this: RosBridgeNode, fields: Fields) {
     RED.nodes.createNode(this, fields);
     const text = nodeText(RED, 'ros-bridge');
     let shown = '';
@@ -120,6 +125,7 @@ export default function (RED: NodeAPI): void {
       return refuse(error as Error);
     }
     const opened = bridge;
+    this.bridge = opened;
     opened.on('message', (message) => this.send({ ...message }));
     opened.on('event', ({ event, ...facts }) => this.send([null, { topic: event, payload: facts }]));
     opened.on('problem', ({ message }) => this.error(message, {}));

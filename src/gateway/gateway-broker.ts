@@ -217,9 +217,9 @@ export class NodeBroker implements GatewayBroker {
   }
 
   get shown(): ShownSettings {
-    const node = this.#find();
-    if (node === undefined) return {};
-    const { url, username, clientId, keepAlive, protocolVersion } = node.shown;
+    const shown = this.#find()?.shown;
+    if (shown === undefined) return {};
+    const { url, username, clientId, keepAlive, protocolVersion } = shown;
     return {
       ...(url !== undefined && addressOf(url)),
       ...(username !== undefined && { username }),

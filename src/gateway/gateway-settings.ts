@@ -19,12 +19,22 @@ export interface KnownBridge {
   bridge: BridgeHandle;
 }
 
+/** The settings of a connection, as far as callers see them. */
+export interface KnownSettings {
+  /** Absent where it is no network address. */
+  url?: string;
+  username?: string;
+  clientId: string;
+  keepAlive: number;
+  protocolVersion: 3 | 4 | 5;
+}
+
 /** A connection that somebody else has made and keeps: a configuration node of Node-RED. */
 export interface KnownConnection {
   id: string;
   name: string;
-  /** What is shown of its settings; no password among them. */
-  shown: { url?: string; username?: string; clientId: string; keepAlive: number; protocolVersion: 3 | 4 | 5 };
+  /** What is shown of its settings, no password among them; absent where they cannot be used. */
+  shown?: KnownSettings;
   /** As it is, without using it. */
   readonly status: ConnectionStatus;
   /** The shared connection, opened by the first who asks; throws with the reason why there is none. */

@@ -11,7 +11,7 @@ import { messageOperations } from './message-operations';
 import { RECEIVED_SCHEMA } from './message-schema';
 import { openApiDocument } from './openapi-document';
 import { type Operation, operation, type Permission } from './operation';
-import { readJsonBody } from './request-body';
+import { checkLength, readJsonBody } from './request-body';
 import { RequestGuard } from './request-guard';
 import { rosOperations } from './ros-operations';
 import { checkValue, Router, readQuery } from './router';
@@ -115,23 +115,10 @@ export class Gateway {
     try {
       await this.#answer(request, response, body);
     } catch (error) {
-      this.refuse(request, response, error);
+      this.#refuse(request, response, error);
     } finally {
       this.#calls--;
     }
-  }
-
-  /** Answers a request that somebody else could not read, such as a body parser. */
-  refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    const fault = faultOf(error);
-    if (response.headersSent) return void response.destroy();
-    if (fault.code === 'unauthorized') response.setHeader('WWW-Authenticate', 'Bearer');
-    if (fault.code === 'method_not_allowed') {
-      response.setHeader('Allow', this.#router.methods(pathOf(request.url ?? '/')).join(', '));
-    }
-    // What is left of a body that nobody reads would be taken for the next request.
-    if (!request.complete) response.setHeader('Connection', 'close');
-    send(response, fault.status, JSON.stringify(fault.body));
   }
 
   /**
@@ -181,6 +168,18 @@ export class Gateway {
     else send(response, status, typeof answer === 'string' ? answer : JSON.stringify(answer), contentType);
   }
 
+  #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const fault = faultOf(error);
+    if (response.headersSent) return void response.destroy();
+    if (fault.code === 'unauthorized') response.setHeader('WWW-Authenticate', 'Bearer');
+    if (fault.code === 'method_not_allowed') {
+      response.setHeader('Allow', this.#router.methods(pathOf(request.url ?? '/')).join(', '));
+    }
+    // What is left of a body that nobody reads would be taken for the next request.
+    if (!request.complete) response.setHeader('Connection', 'close');
+    send(response, fault.status, JSON.stringify(fault.body));
+  }
+
   /** Tells a browser that the page of another origin may call. Returns whether it has only asked for that. */
   #allowSite({ method, url, headers }: IncomingMessage, response: ServerResponse): boolean {
     const { origin } = headers;
@@ -201,10 +200,17 @@ export class Gateway {
     if (type !== 'application/json') {
       throw new ApiError('unsupported_media_type', 'expected "Content-Type: application/json"');
     }
-    const body = parsed ?? (await readJsonBody(request, this.#limits.bodyBytes));
+    const body = await this.#readBody(request, parsed);
     if (schema === undefined) return undefined;
     checkValue(schema, body ?? {});
     return body ?? {};
+  }
+
+  #readBody(request: IncomingMessage, parsed: unknown): Promise<unknown> {
+    const { bodyBytes } = this.#limits;
+    if (parsed === undefined) return readJsonBody(request, bodyBytes);
+    checkLength(request, bodyBytes);
+    return Promise.resolve(parsed);
   }
 
   #documentOperation(): Operation {
@@ -260,13 +266,7 @@ function send(
 
 function faultOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  const { status, message } = error as { status?: unknown; message?: string };
-  // Of a body parser: what it says is about the body.
-  if (status === 413) return new ApiError('payload_too_large', 'the body is too long');
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new ApiError('invalid_request', `the body cannot be read: ${message}`);
-  }
-  return new ApiError('internal', `this is a fault of the gateway: ${message}`);
+  return new ApiError('internal', `this is a fault of the gateway: ${(error as Error).message}`);
 }
 
 const pathOf = (url: string): string => url.split('?', 1)[0] as string;

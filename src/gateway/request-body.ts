@@ -10,7 +10,7 @@ const BODY_TIMEOUT = 10_000;
  * @throws ApiError it is too long, too slow or no JSON
  */
 export async function readJsonBody(request: IncomingMessage, limit: number): Promise<unknown> {
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  checkLength(request, limit);
   const text = await readText(request, limit);
   if (text.trim() === '') return undefined;
   try {
@@ -18,6 +18,11 @@ export async function readJsonBody(request: IncomingMessage, limit: number): Pro
   } catch (error) {
     throw new ApiError('invalid_request', `the body is not JSON: ${(error as Error).message}`);
   }
+}
+
+/** @throws ApiError the body is said to be longer, bytes */
+export function checkLength({ headers }: IncomingMessage, limit: number): void {
+  if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
 }
 
 function readText(request: IncomingMessage, limit: number): Promise<string> {

@@ -10,8 +10,10 @@ export interface GuardSettings {
   hosts?: readonly string[];
   /** Origins of web pages that may call besides those of the gateway's own host: `https://panel.example`. */
   origins?: readonly string[];
-  /** Whoever mounts the gateway asks for permissions and names. */
+  /** Whoever mounts the gateway asks all callers who they are. */
   authorised?: boolean;
+  /** Whether WebSockets are opened with tickets alone: whoever mounts the gateway asks callers, but sees no requests to upgrade. */
+  ticketsOnly?: boolean;
 }
 
 /**
@@ -23,12 +25,15 @@ export class RequestGuard {
   readonly #hosts: ReadonlySet<string>;
   readonly #origins: ReadonlySet<string>;
   readonly #authorised: boolean;
+  readonly #ticketsOnly: boolean;
 
-  constructor({ token, hosts = [], origins = [], authorised = false }: GuardSettings) {
+  constructor(settings: GuardSettings) {
+    const { token, hosts = [], origins = [], authorised = false, ticketsOnly = false } = settings;
     this.#token = token === undefined ? undefined : digest(token);
     this.#hosts = new Set(hosts.map((host) => host.toLowerCase()));
     this.#origins = new Set(origins);
     this.#authorised = authorised;
+    this.#ticketsOnly = ticketsOnly;
   }
 
   /** Whether a caller has to show something. */
@@ -61,11 +66,11 @@ export class RequestGuard {
   }
 
   /**
-   * Asks for the token, or for what the mount asks calls for, which does not see requests to upgrade.
+   * Asks whoever opens a WebSocket without a ticket.
    * @throws ApiError `unauthorized`
    */
   authoriseUpgrade(request: IncomingMessage): void {
-    if (this.#authorised) throw new ApiError('unauthorized', 'expected a ticket, from POST /ws/tickets');
+    if (this.#ticketsOnly) throw new ApiError('unauthorized', 'expected a ticket, from POST /ws/tickets');
     this.authorise(request);
   }
 

@@ -60,7 +60,8 @@ function send(
   const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
   const sent: Record<string, string> = {};
   const type = { 'Content-Type': method === 'POST' || method === 'PATCH' ? 'application/json' : undefined };
-  for (const [name, value] of Object.entries({ ...type, ...headers })) {
+  const length = { 'Content-Length': text === undefined ? undefined : String(Buffer.byteLength(text)) };
+  for (const [name, value] of Object.entries({ ...type, ...length, ...headers })) {
     if (value !== undefined) sent[name] = value;
   }
   return new Promise((resolve, reject) => {

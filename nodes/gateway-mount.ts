@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { Node, NodeAPI } from 'node-red';
+import { Gateway, type GatewaySources, type KnownConnection } from '../src/gateway/gateway';
+import type { EmbeddedBrokerNode } from './embedded-broker';
+import type { BrokerConfigNode } from './mqtt-broker-config';
+import type { RosBridgeNode } from './ros-bridge';
+
+const PATH = '/mqtt-ros/v1';
+
+/** `mqttRosGateway` of settings.js. */
+interface GatewayFileSettings {
+  /** Default: true. */
+  enabled?: boolean;
+  /** Host names by which Node-RED is asked, where it has no adminAuth: those that are no addresses are refused otherwise. */
+  hosts?: string[];
+  /** Origins of web pages that may call, besides pages of Node-RED's own host. */
+  origins?: string[];
+  /** Whether callers may connect and disconnect the brokers of the flows. */
+  controlNodes?: boolean;
+}
+
+/** Of the runtime that this process has; tests have several, one after the other. */
+let unmount: (() => void) | undefined;
+
+/**
+ * Serves the gateway API below `<httpAdminRoot>/mqtt-ros/v1`, over the brokers and bridges of the flows, to whom adminAuth
+ * gives `mqtt-ros.read` and `mqtt-ros.write`.
+ */
+export function mountGateway(RED: NodeAPI): void {
+  unmount?.();
+  unmount = undefined;
+  const { mqttRosGateway, adminAuth, httpAdminRoot } = RED.settings as unknown as {
+    mqttRosGateway?: GatewayFileSettings;
+    adminAuth?: unknown;
+    httpAdminRoot?: string | false;
+  };
+  const { enabled = true, hosts = [], origins = [], controlNodes = false } = mqttRosGateway ?? {};
+  // Without an admin root there is no admin app, whatever the type says.
+  if (!enabled || httpAdminRoot === false || !RED.httpAdmin) return;
+  const gateway = new Gateway({
+    version: packageVersion(),
+    path: `/${httpAdminRoot ?? ''}${PATH}`.replaceAll(/\/+/g, '/'),
+    // Requests to upgrade do not pass the admin app, which asks callers.
+    guard: { hosts, origins, authorised: Boolean(adminAuth), ticketsOnly: true },
+    sources: sourcesOf(RED, controlNodes),
+  });
+  RED.httpAdmin.use(
+    PATH,
+    (request, response, next) =>
+      RED.auth.needsPermission(`mqtt-ros.${gateway.permissionFor(request)}`)(request, response, next),
+    (request, response) => void gateway.handle(request, response, request.body),
+  );
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Other paths are for others, who listen as well.
+    gateway.upgrade(request, socket, head);
+  };
+  const onStarted = () => gateway.renew();
+  RED.server?.on('upgrade', onUpgrade);
+  RED.events.on('flows:started', onStarted);
+  unmount = () => {
+    RED.server?.off('upgrade', onUpgrade);
+    RED.events.off('flows:started', onStarted);
+    void gateway.close();
+  };
+}
+
+function sourcesOf(RED: NodeAPI, controlNodes: boolean): GatewaySources {
+  function* nodesOf<Kind extends Node>(type: Kind['type']): Generator<Kind> {
+    const ids: string[] = [];
+    RED.nodes.eachNode((each) => {
+      if (each.type === type) ids.push(each.id);
+    });
+    for (const id of ids) {
+      // There is none in a flow that is disabled.
+      const node = RED.nodes.getNode(id) as Kind | null;
+      if (node !== null && node.type === type) yield node;
+    }
+  }
+  return {
+    *connections() {
+      for (const node of nodesOf<BrokerConfigNode>('mqtt-broker-config')) yield known(node, controlNodes);
+    },
+    *embeddedBrokers() {
+      for (const { id, name, thread } of nodesOf<EmbeddedBrokerNode>('embedded-broker')) {
+        if (thread !== undefined) yield { id, name: name || id, broker: thread };
+      }
+    },
+    *bridges() {
+      for (const { id, name, bridge } of nodesOf<RosBridgeNode>('ros-bridge')) {
+        if (bridge !== undefined) yield { id, name: name || id, bridge };
+      }
+    },
+  };
+}
+
+function known(node: BrokerConfigNode, controlNodes: boolean): KnownConnection {
+  const { id, name } = node;
+  const common = {
+    id,
+    name: name || id,
+    acquire: () => node.acquire(),
+    release: (connection: Parameters<BrokerConfigNode['release']>[0]) => node.release(connection),
+    ...(controlNodes && {
+      control: { connect: () => node.connect(), disconnect: () => node.disconnect() },
+    }),
+  };
+  try {
+    return { ...common, shown: node.shownSettings(), status: node.connectionStatus() };
+  } catch (error) {
+    return { ...common, status: { state: 'error', reason: (error as Error).message } };
+  }
+}
+
+function packageVersion(): string {
+  const text = readFileSync(join(__dirname, '../../package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
