@@ -6,6 +6,7 @@ import { delimiter, join, resolve } from 'node:path';
 
 /** The real programs that tests talk to; `npm run test:setup` installs them. */
 export type CounterpartName =
+  | 'curl'
   | 'mosquitto'
   | 'mosquitto_pub'
   | 'mosquitto_sub'

@@ -6,30 +6,30 @@ import type { BrokerLog } from './broker-log';
 
 /** The bridge between the command's broker and ROS 2, which tells in the log what happens. */
 export class BridgeProcess {
-  readonly #bridge: BridgeHandle;
+  readonly handle: BridgeHandle;
   readonly #log: BrokerLog;
   #told = '';
 
   constructor(settings: BridgeSettings, broker: BridgeBroker, log: BrokerLog) {
-    this.#bridge = createBridge(settings, { broker, flowOutput: false });
+    this.handle = createBridge(settings, { broker, flowOutput: false });
     this.#log = log;
-    this.#bridge.on('status', (state) => this.#onState(state));
-    this.#bridge.on('event', ({ event, ...facts }) => {
+    this.handle.on('status', (state) => this.#onState(state));
+    this.handle.on('event', ({ event, ...facts }) => {
       const level = event === 'node-appeared' || event === 'node-left' ? 'info' : 'warn';
       log[event.startsWith('route-') ? 'debug' : level](`bridge: ${event}`, facts);
     });
-    this.#bridge.on('warning', (reason) => log.warn('bridge: warning', { reason }));
-    this.#bridge.on('problem', ({ message: reason }) => log.error('bridge: problem', { reason }));
+    this.handle.on('warning', (reason) => log.warn('bridge: warning', { reason }));
+    this.handle.on('problem', ({ message: reason }) => log.error('bridge: problem', { reason }));
   }
 
   /** @throws BridgeSettingsError the settings cannot be used */
   open(): Promise<void> {
-    return this.#bridge.open();
+    return this.handle.open();
   }
 
   /** Resolves when it has left ROS and the broker. */
   close(): Promise<void> {
-    return this.#bridge.close();
+    return this.handle.close();
   }
 
   /** Counts change all the time, which is not told here. */

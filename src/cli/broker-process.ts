@@ -1,50 +1,69 @@
 import { isIPv6 } from 'node:net';
 import { type BrokerSettings, BrokerThread, type BrokerThreadStatus } from '../broker/broker-thread';
 import type { ListenerKind } from '../broker/listeners/listener-settings';
-import type { BridgeSettings } from '../ros/bridge-settings';
 import { BridgeProcess } from './bridge-process';
 import type { BrokerLog } from './broker-log';
+import { bridgeSettings } from './broker-settings';
+import { GatewayProcess } from './gateway-process';
+import type { Configuration } from './settings';
 
 const SCHEMES: Readonly<Record<ListenerKind, string>> = { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' };
 
-/** The broker as a program of its own, which tells in its log what happens. */
+/** The broker as a program of its own, with bridge and gateway, which tells in its log what happens. */
 export class BrokerProcess {
   readonly #broker: BrokerThread;
   readonly #bridge: BridgeProcess | undefined;
+  readonly #gateway: GatewayProcess | undefined;
   readonly #log: BrokerLog;
   #stopping = false;
 
-  /** @param bridge of its settings; none without them */
-  constructor(settings: BrokerSettings, bridge: BridgeSettings | undefined, log: BrokerLog) {
+  /**
+   * @param settings of the broker, of the configuration
+   * @throws SettingsError, BridgeSettingsError bridge or gateway cannot be had with the configuration
+   */
+  constructor(configuration: Configuration, settings: BrokerSettings, version: string, log: BrokerLog) {
     this.#broker = new BrokerThread(settings);
-    this.#bridge = bridge && new BridgeProcess(bridge, this.#broker, log);
+    const broker = this.#broker;
+    const bridged = bridgeSettings(configuration);
+    const bridge = bridged && new BridgeProcess(bridged, broker, log);
+    this.#bridge = bridge;
+    if (configuration.settings.httpEnabled) {
+      const sources = {
+        embeddedBrokers: () => [{ id: 'broker', name: 'broker', broker }],
+        bridges: () =>
+          bridge === undefined ? [] : [{ id: 'bridge', name: 'bridge', bridge: bridge.handle }],
+      };
+      this.#gateway = new GatewayProcess(configuration, { version, sources }, log);
+    }
     this.#log = log;
-    this.#broker.on('status', (status) => this.#onStatus(status));
-    this.#broker.on('event', (event) => log.event(event));
+    broker.on('status', (status) => this.#onStatus(status));
+    broker.on('event', (event) => log.event(event));
   }
 
   /**
    * Resolves when it listens, or when it was stopped before.
    * @throws ListenerError, AccessSettingsError, UpstreamSettingsError, RangeError, Error as of `BrokerThread.start`
-   * @throws BridgeSettingsError the bridge's settings cannot be used
+   * @throws BridgeSettingsError, GatewayServerError bridge or gateway cannot be opened
    */
   async start(): Promise<void> {
     try {
       await this.#broker.start();
       await this.#bridge?.open();
+      await this.#gateway?.open();
     } catch (error) {
       if (this.#stopping) return;
-      await this.#broker.stop();
+      await this.#end();
       throw error;
     }
+    // What was being opened when it was to end.
+    if (this.#stopping) await this.#end();
   }
 
   /** Tells all clients, and resolves when what is to be kept is kept. */
   async stop(reason: string): Promise<void> {
     this.#stopping = true;
     this.#log.info('stopping', { reason });
-    await this.#bridge?.close();
-    await this.#broker.stop();
+    await this.#end();
     this.#log.info('stopped');
   }
 
@@ -57,6 +76,12 @@ export class BrokerProcess {
     } catch (error) {
       this.#log.error('TLS files not read again', { reason: (error as Error).message });
     }
+  }
+
+  async #end(): Promise<void> {
+    await this.#gateway?.close();
+    await this.#bridge?.close();
+    await this.#broker.stop();
   }
 
   #onStatus({ state, reason, listeners }: BrokerThreadStatus): void {

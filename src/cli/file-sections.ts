@@ -3,6 +3,7 @@ import type { AccessSettings, UserSettings } from '../broker/access/access-setti
 import { defaultLimits, type Limits, type NumericLimit, queuePolicies } from '../broker/limits';
 import type { UpstreamRoute } from '../broker/upstream/upstream-route';
 import type { UpstreamSettings } from '../broker/upstream/upstream-settings';
+import type { GuardSettings } from '../gateway/request-guard';
 import type {
   ActionRouteSettings,
   BridgeSettings,
@@ -12,6 +13,7 @@ import type {
 import type { PatternSettings } from '../ros/name-patterns';
 import { PAYLOAD_FORMATS } from '../ros/payload-format';
 import {
+  anyShape,
   fieldsShape,
   listShape,
   mapShape,
@@ -39,7 +41,11 @@ export interface FileSections {
   /** Its prefix is that of the settings, its broker the one that the command runs. */
   bridge?: Partial<Omit<BridgeSettings, 'prefix' | 'mqtt'>>;
   limits?: Partial<Limits>;
+  gateway?: Pick<GuardSettings, 'hosts' | 'origins'> & { brokers?: FileGatewayBroker[] };
 }
+
+/** A broker of the gateway, in the form in which its API takes one, which the gateway checks; and the id it is to have. */
+export type FileGatewayBroker = Record<string, unknown> & { id: string };
 
 type FieldsOf<T> = { readonly [Name in keyof T]-?: Shape<NonNullable<T[Name]>> };
 
@@ -168,6 +174,11 @@ const bridge: Shape<FileSections['bridge'] & object> = (value, place) => {
   return { ...rest, routes: routes.map((one) => ({ ...given, ...one }) as RouteSettings) };
 };
 
+const gatewayBroker: Shape<FileGatewayBroker> = (value, place) => {
+  const fields = mapShape(anyShape)(value, place);
+  return { ...fields, id: textShape(fields.id, `${place}.id`) };
+};
+
 const limitFields: Record<string, Shape<unknown>> = { queuePolicy: oneOfShape(...queuePolicies) };
 for (const name of Object.keys(defaultLimits) as NumericLimit[]) limitFields[name] ??= numberShape;
 
@@ -186,6 +197,7 @@ export const fileShape: Shape<FileSections> = fieldsShape(
   {
     mqtt: singles('mqtt'),
     websocket: singles('websocket'),
+    http: singles('http'),
     auth: singles('auth'),
     tls: singles('tls'),
     ros: singles('ros'),
@@ -195,5 +207,9 @@ export const fileShape: Shape<FileSections> = fieldsShape(
     access,
     upstreams: listShape(upstream),
     bridge,
+    gateway: fieldsShape(
+      {},
+      { brokers: listShape(gatewayBroker), hosts: listShape(textShape), origins: listShape(textShape) },
+    ),
   },
 );

@@ -25,6 +25,9 @@ export const numberShape: Shape<number> = (value, place) =>
 export const yesNoShape: Shape<boolean> = (value, place) =>
   typeof value === 'boolean' ? value : refuse(place, value, 'true or false');
 
+/** Whatever it is: somebody else checks it. */
+export const anyShape: Shape<unknown> = (value) => value;
+
 /** One of the given words or numbers. */
 export function oneOfShape<const Word extends string | number>(...words: readonly Word[]): Shape<Word> {
   return (value, place) =>

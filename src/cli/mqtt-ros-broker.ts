@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { AccessSettingsError } from '../broker/access/access-settings';
 import { ListenerError } from '../broker/listeners/listener-settings';
 import { UpstreamSettingsError } from '../broker/upstream/upstream-settings';
+import { GatewayServerError } from '../gateway/gateway-server';
 import { BridgeSettingsError } from '../ros/bridge-settings';
 import { BrokerLog } from './broker-log';
 import { BrokerProcess } from './broker-process';
-import { bridgeSettings, brokerSettings } from './broker-settings';
+import { brokerSettings } from './broker-settings';
 import { helpText, readCommandLine } from './command-line';
 import { ExitCode } from './exit-code';
 import { LogOutput } from './log-output';
@@ -24,7 +25,7 @@ async function run(options: ReadonlyMap<SettingName, string>): Promise<void> {
   const broker = await brokerSettings(configuration);
   const log = new BrokerLog(logOutput(settings.logFile), settings.logLevel);
   log.debug('settings', shownSettings(settings));
-  const running = new BrokerProcess(broker, bridgeSettings(configuration), log);
+  const running = new BrokerProcess(configuration, broker, packageVersion(), log);
   const stop = (signal: NodeJS.Signals) => {
     // Without these the next signal does what it does to any program.
     for (const stopping of STOPPING) process.off(stopping, stop);
@@ -66,7 +67,7 @@ function complain(text: string): void {
 }
 
 function exitCodeOf(error: unknown): number {
-  if (error instanceof ListenerError) return ExitCode.listening;
+  if (error instanceof ListenerError || error instanceof GatewayServerError) return ExitCode.listening;
   const ofSettings = [
     SettingsError,
     AccessSettingsError,

@@ -32,7 +32,7 @@ export class BrokerCommand {
   private constructor({ options = [], environment = {}, directory }: CommandStart) {
     this.#child = spawn(
       process.execPath,
-      [BROKER_COMMAND, '--mqtt-port', '0', '--ws-port', '0', ...options],
+      [BROKER_COMMAND, '--mqtt-port', '0', '--ws-port', '0', '--http-port', '0', ...options],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment }, cwd: directory },
     );
     this.#ended = ended(this.#child);

@@ -65,14 +65,25 @@ describe('mqtt-ros-broker', function () {
     ],
     ['upstreams: [{ name: a/b, url: "mqtt://site", routes: [] }]', [], 2, /"a\/b" is not one topic level/],
     ['', ['--mqtt-host', '0.0.0.0'], 3, /open to other machines without a password/],
+    ['', ['--http-host', '0.0.0.0', '--http-port', '0'], 3, /open to other machines, expected a token/],
+    ['gateway: { brokers: [{ id: site, name: site }] }', [], 2, /gateway: .*host/],
     ['', ['--store', BROKER_COMMAND], 1, /mqtt-ros-broker\.js/],
   ] as const) {
     it(`ends with code ${status} and one line at ${[content, ...options].join(' ')}`, () => {
       const file = join(directory, 'broker.yaml');
       writeFileSync(file, content);
-      const { stdout, stderr, ...ended } = result('--mqtt-port', '0', '--no-ws', '-c', file, ...options);
+      const { stdout, stderr, ...ended } = result(
+        '--mqtt-port',
+        '0',
+        '--no-ws',
+        ...((content + options).match(/http|gateway/) ? [] : ['--no-http']),
+        '-c',
+        file,
+        ...options,
+      );
       assert.equal(ended.status, status);
-      assert.equal(stdout, '');
+      // The gateway comes last.
+      if (!options.join().includes('--http-host')) assert.equal(stdout, '');
       assert.match(stderr, /^mqtt-ros-broker: [^\n]+\n$/);
       assert.match(stderr, complaint);
     });
@@ -235,6 +246,40 @@ describe('mqtt-ros-broker', function () {
     } finally {
       authority.remove();
     }
+  });
+
+  it('serves the gateway API to who shows the token, on its broker and those of the configuration file', async function () {
+    const curl = counterpart(this, 'curl');
+    const brokers = [{ id: 'site', name: 'the site', host: '127.0.0.1', port: 1 }];
+    const yaml = { http: { token: 'from the file' }, gateway: { brokers } };
+    writeFileSync(join(directory, 'broker.yaml'), stringify(yaml));
+    const started = await start({
+      options: ['-c', 'broker.yaml'],
+      environment: { BROKER_HTTP_TOKEN: 'shown' },
+    });
+    const { url } = await started.logged('listening', (line) => String(line.url).startsWith('http:'));
+    const call = async (path: string, ...more: string[]) => {
+      const { stdout } = await execute(curl, ['-sS', '-w', '\n%{http_code}', ...more, `${url}${path}`]);
+      const [body = '', status] = stdout.split('\n');
+      return { status: Number(status), body: JSON.parse(body) };
+    };
+    assert.equal((await call('/brokers')).status, 401);
+    const show = ['-H', 'Authorization: Bearer shown'];
+    const listed = await call('/brokers', ...show);
+    assert.equal(listed.status, 200);
+    const ids = JSON.stringify(listed.body);
+    for (const id of ['"broker"', '"site"']) assert.ok(ids.includes(`"broker_id":${id}`), ids);
+    const health = await call('/health', ...show);
+    assert.equal(health.body.version, packageJson.version);
+
+    const client = new MqttPeer(connect(started.port, '127.0.0.1'), 5);
+    await client.connect();
+    await client.subscribe('from/http');
+    const message = JSON.stringify({ broker_id: 'broker', topic: 'from/http', payload: { a: 1 } });
+    await call('/publish', ...show, '-H', 'Content-Type: application/json', '-d', message);
+    assert.equal(String((await client.expect('publish')).payload), '{"a":1}');
+    client.stream.end();
+    assert.equal(await started.stop(), 0);
   });
 
   it('runs the bridge of the configuration file, on topics with the prefix of the settings', async () => {

@@ -55,9 +55,10 @@ describe('the README on the command', () => {
     const file = new ConfigFile(path);
     assert.equal(file.take('mqtt.host'), '0.0.0.0');
     assert.equal(file.take('auth.enabled'), true);
-    const { access, upstreams, limits, bridge } = file.sections();
+    const { access, upstreams, limits, bridge, gateway } = file.sections();
     assert.deepEqual([access?.users?.length, access?.rules?.length, upstreams?.length], [2, 3, 1]);
     assert.equal(limits?.queuePolicy, 'drop-oldest');
+    assert.equal(gateway?.brokers?.length, 1);
     assert.deepEqual([bridge?.routes?.length, bridge?.patterns?.length], [2, 1]);
   });
 
