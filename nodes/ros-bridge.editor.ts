@@ -1,11 +1,13 @@
 import { parseInterfaces } from '../src/ros/interface-text';
 import type { TypeTableRow } from '../src/ros/type-table';
 import { RosTopicMapping } from '../src/topic/ros-topic';
+import type { DomainId } from './editor/domain-id';
 import { aliasesOf, type Domain, DomainList, domainsFault, withDomainsOf } from './editor/domain-list';
 import type { EditorNode } from './editor/editor-api';
 import { brokerFault, isWholeNumber, refusedBy } from './editor/form-fault';
+import { type NamespaceEntry, NamespaceList, namespacesFault, namespacesIn } from './editor/namespace-list';
 import { type Pattern, PatternList, patternsFault } from './editor/pattern-list';
-import { type DomainId, type Route, RouteList, routesFault } from './editor/route-list';
+import { type Route, RouteList, routesFault } from './editor/route-list';
 import { TypeTableList, typesFault } from './editor/type-table-list';
 
 interface Fields {
@@ -24,6 +26,7 @@ interface Fields {
   definitions: string;
   patterns?: Pattern[];
   typeTable?: TypeTableRow[];
+  namespaces?: NamespaceEntry[];
   meta?: boolean;
   graph?: boolean;
 }
@@ -49,9 +52,14 @@ function wrongEntry(list: unknown, isRight: (entry: string) => boolean): string 
 }
 
 /** The mapping of a form, or nothing while what it is made of has a fault. */
-function mappingOf(prefix: string, domains: readonly Domain[]): RosTopicMapping | undefined {
+function mappingOf(
+  prefix: string,
+  domains: readonly Domain[],
+  entries: readonly NamespaceEntry[],
+): RosTopicMapping | undefined {
   try {
-    return new RosTopicMapping({ prefix, aliases: aliasesOf(domains) });
+    const namespaces = namespacesIn(entries, domains);
+    return new RosTopicMapping({ prefix, aliases: aliasesOf(domains), namespaces });
   } catch {
     return undefined;
   }
@@ -92,6 +100,7 @@ function definitionsFault(node: EditorNode, text: unknown): string | undefined {
 // One form is open at a time: the lists of the open one.
 let routeList: RouteList | undefined;
 let domainList: DomainList;
+let namespaceList: NamespaceList | undefined;
 let patternList: PatternList;
 let typeTableList: TypeTableList;
 
@@ -140,7 +149,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
           value as Route[],
           node.domains,
           node.patterns ?? [],
-          mappingOf(node.prefix, node.domains),
+          mappingOf(node.prefix, node.domains, node.namespaces ?? []),
         ),
       ),
     },
@@ -154,6 +163,12 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     typeTable: {
       value: [],
       validate: refusedBy((node, value) => typesFault(node, (value ?? []) as TypeTableRow[])),
+    },
+    namespaces: {
+      value: [],
+      validate: refusedBy((node, value) =>
+        namespacesFault(node, (value ?? []) as NamespaceEntry[], node.domains),
+      ),
     },
     definitions: { value: '', validate: refusedBy((node, value) => definitionsFault(node, value)) },
   },
@@ -194,20 +209,29 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     backend.on('change', () => setupFile.toggle(backend.val() !== 'rtps')).trigger('change');
 
     const prefix = $('#node-input-prefix');
-    const topicOf = (domain: DomainId, rosName: string) => {
+    const topicOf = (named: DomainId | undefined, rosName: string) => {
+      const domains = domainList.domains();
+      // Of a route of each domain the topic in the first stands for all.
+      const domain = named ?? domains[0]?.id;
       // Only the runtime knows its environment.
-      if (typeof domain === 'string') return undefined;
+      if (typeof domain !== 'number') return undefined;
       try {
-        return mappingOf(String(prefix.val()), domainList.domains())?.toMqtt(domain, rosName);
+        const mapping = mappingOf(String(prefix.val()), domains, namespaceList?.namespaces() ?? []);
+        return mapping?.toMqtt(domain, rosName);
       } catch {
         return undefined;
       }
     };
     const refresh = () => routeList?.refresh();
     routeList = undefined;
+    namespaceList = undefined;
     domainList = new DomainList($('#mqttros-bridge-domain-list'), this, refresh);
     domainList.open(this.domains);
-    routeList = new RouteList($('#mqttros-bridge-route-list'), this, topicOf);
+    const domains = () => domainList.domains();
+    const namespaces = new NamespaceList($('#mqttros-bridge-namespace-list'), this, domains, refresh);
+    namespaces.open(this.namespaces ?? []);
+    namespaceList = namespaces;
+    routeList = new RouteList($('#mqttros-bridge-route-list'), this, topicOf, domains);
     routeList.open(this.routes);
     patternList = new PatternList($('#mqttros-bridge-pattern-list'), this);
     patternList.open(this.patterns ?? []);
@@ -219,6 +243,8 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     if (!routeList) return;
     this.routes = routeList.routes();
     this.domains = withDomainsOf(this.routes, domainList.domains());
+    const namespaces = namespaceList?.namespaces() ?? [];
+    if (namespaces.length > 0 || this.namespaces !== undefined) this.namespaces = namespaces;
     const patterns = patternList.patterns();
     if (patterns.length > 0 || this.patterns !== undefined) this.patterns = patterns;
     const table = typeTableList.table();

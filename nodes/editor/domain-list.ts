@@ -1,8 +1,9 @@
 import { RosTopicMapping } from '../../src/topic/ros-topic';
+import { type DomainId, domainFault, domainIn } from './domain-id';
 import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
 import { rowsIn, textIn } from './list-row';
-import { type DomainId, domainFault, domainIn, type Route } from './route-list';
+import type { Route } from './route-list';
 
 /** One row of a bridge's domains, as the flow file keeps it; an empty alias is none. */
 export interface Domain {
@@ -17,9 +18,16 @@ export function aliasesOf(domains: readonly Domain[]): Record<string, number> {
   );
 }
 
+/** Those whose numbers are known here. */
+export function numbersOf(domains: readonly Domain[]): number[] {
+  return domains.flatMap(({ id }) => (typeof id === 'number' ? [id] : []));
+}
+
 /** The domains with those that only routes name: a bridge joins each domain of its routes. */
 export function withDomainsOf(routes: readonly Route[], domains: readonly Domain[]): Domain[] {
-  const named = new Set(routes.map(({ domain }) => domain).filter((domain) => !Number.isNaN(domain)));
+  const named = new Set(
+    routes.flatMap(({ domain }) => (domain === undefined || Number.isNaN(domain) ? [] : [domain])),
+  );
   for (const { id } of domains) named.delete(id);
   return [...domains, ...[...named].map((id) => ({ id, alias: '' }))];
 }

@@ -1,10 +1,10 @@
 import type { Direction } from '../../src/ros/bridge-settings';
 import { PATTERN_ACTIONS, type PatternAction, patternFault } from '../../src/ros/name-patterns';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
+import { type DomainId, domainFault, domainIn, optionalDomainFault } from './domain-id';
 import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
 import { addSelect, rowsIn, textIn } from './list-row';
-import { type DomainId, domainFault, domainIn } from './route-list';
 
 /** One row of a bridge's patterns, as the flow file keeps it. */
 export interface Pattern {
@@ -27,12 +27,7 @@ export function patternsFault(
   domains: readonly { id: DomainId }[],
 ): string | undefined {
   for (const [index, { pattern, domain }] of patterns.entries()) {
-    const reason =
-      patternFault(pattern) ??
-      (domain === undefined ? undefined : domainFault(node, domain)) ??
-      (domain === undefined || domains.some(({ id }) => id === domain)
-        ? undefined
-        : node._('ros-bridge.fault.domainMissing', { domain }));
+    const reason = patternFault(pattern) ?? optionalDomainFault(node, domain, domains);
     if (reason !== undefined) return node._('ros-bridge.fault.pattern', { row: index + 1, reason });
   }
   return undefined;

@@ -1,24 +1,24 @@
 import type { Direction, RouteKind } from '../../src/ros/bridge-settings';
-import { BridgeTopics, LEVEL_OF, mqttTopicFault } from '../../src/ros/bridge-topics';
+import { BridgeTopics, LEVEL_OF, mqttTopicFault, nameKey } from '../../src/ros/bridge-topics';
+import { fillIn, placeholderFault, routesOf } from '../../src/ros/domain-template';
 import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } from '../../src/ros/names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
-import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
-import { MAX_DOMAIN, type RosTopicMapping } from '../../src/topic/ros-topic';
+import type { RosTopicMapping } from '../../src/topic/ros-topic';
 import type { TopicOptionRow } from '../topic-options';
+import { type DomainId, domainFault, domainIn, optionalDomainFault } from './domain-id';
+import { aliasesOf, type Domain, numbersOf } from './domain-list';
 import type { EditorNode } from './editor-api';
-import { isWholeNumber, showFault } from './form-fault';
+import { showFault } from './form-fault';
 import { COMMON_ACTION_TYPES, COMMON_INTERFACE_TYPES, COMMON_SERVICE_TYPES } from './interface-types';
 import { addSelect, completeFrom, rowsIn, textIn } from './list-row';
 import { addTopicOptions, checkTopicOptions, topicOptionsFault, topicOptionsIn } from './topic-options';
-
-/** A number, or the domain of ROS 2 programs that are started in Node-RED's environment. */
-export type DomainId = number | typeof ENVIRONMENT_DOMAIN;
 
 /** One row of a bridge's routes, as the flow file keeps it; the options are of a topic. */
 export interface Route extends TopicOptionRow {
   /** Absent: a topic. */
   kind?: RouteKind;
-  domain: DomainId;
+  /** Absent: each domain of the bridge. */
+  domain?: DomainId;
   rosName: string;
   /** Blank, of a topic: found by itself. */
   type: string;
@@ -68,48 +68,51 @@ const NEW_ROUTE: Route = { domain: 0, rosName: '', type: '', direction: 'both' }
 export function routesFault(
   node: EditorNode,
   routes: readonly Route[],
-  domains: readonly { id: DomainId }[],
+  domains: readonly Domain[],
   patterns: readonly unknown[],
   mapping: RosTopicMapping | undefined,
 ): string | undefined {
   if (routes.length === 0 && patterns.length === 0) return node._('ros-bridge.fault.noRoute');
   const seen = new Set<string>();
-  const numbers = domains.flatMap(({ id }) => (typeof id === 'number' ? [id] : []));
-  const topics = mapping && new BridgeTopics(mapping, numbers);
+  const place = { domains: numbersOf(domains), aliases: aliasesOf(domains) };
+  const topics = mapping && new BridgeTopics(mapping, place.domains);
   for (const [index, route] of routes.entries()) {
-    const { kind = 'topic', domain, rosName } = route;
-    const name = `${kind} ${domain}${rosName}`;
     const reason =
-      domainFault(node, domain) ??
-      rosNameFault(rosName) ??
+      optionalDomainFault(node, route.domain, domains) ??
       typeFault(route) ??
       timeoutFault(node, route.timeout) ??
       timeoutFault(node, route.resultTimeout) ??
-      (kind === 'topic' ? topicOptionsFault(route) : undefined) ??
-      (domains.some(({ id }) => id === domain)
-        ? undefined
-        : node._('ros-bridge.fault.domainMissing', { domain })) ??
-      (seen.has(name) ? node._('ros-bridge.fault.routeTwice', { rosName }) : undefined) ??
-      topicFault(route, topics);
+      ((route.kind ?? 'topic') === 'topic' ? topicOptionsFault(route) : undefined) ??
+      namesFault(node, route, place, seen, topics);
     if (reason !== undefined) return node._('ros-bridge.fault.route', { row: index + 1, reason });
-    seen.add(name);
   }
   return undefined;
 }
 
-/** Why a route cannot have the MQTT topic that it names. */
-function topicFault(
-  { domain, mqttTopic, ...route }: Route,
+/** Why the names are refused that a route has in its domains, in one list with those that were `seen`. */
+function namesFault(
+  node: EditorNode,
+  { domain, ...route }: Route,
+  place: { domains: number[]; aliases: Record<string, number> },
+  seen: Set<string>,
   topics: BridgeTopics | undefined,
 ): string | undefined {
   // Only the runtime knows its environment.
-  if (mqttTopic === undefined || typeof domain === 'string' || topics === undefined) return undefined;
-  try {
-    topics.take({ ...route, domain, mqttTopic });
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+  if (typeof domain === 'string') return rosNameFault(route.rosName);
+  for (const single of routesOf({ ...route, ...(domain !== undefined && { domain }) }, place)) {
+    const { rosName, mqttTopic = '' } = single;
+    const fault = placeholderFault(rosName) ?? rosNameFault(rosName) ?? placeholderFault(mqttTopic);
+    if (fault !== undefined) return fault;
+    const name = nameKey(single.kind, single.domain, rosName);
+    if (seen.has(name)) return node._('ros-bridge.fault.routeTwice', { rosName });
+    seen.add(name);
+    try {
+      topics?.take(single);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
   }
+  return undefined;
 }
 
 function typeFault({ kind = 'topic', type }: Route): string | undefined {
@@ -121,32 +124,24 @@ function timeoutFault(node: EditorNode, timeout = ''): string | undefined {
   return isValid ? undefined : node._('ros-bridge.fault.timeout', { longest: LONGEST_TIMEOUT });
 }
 
-/** Why a domain is refused. */
-export function domainFault(node: EditorNode, domain: unknown): string | undefined {
-  const isDomain = domain === ENVIRONMENT_DOMAIN || isWholeNumber(domain, 0, MAX_DOMAIN);
-  return isDomain ? undefined : node._('ros-bridge.fault.domain');
-}
-
-/** What stands in an input; what is no number stays NaN, which no check accepts and the flow file keeps as null. */
-export function domainIn(row: JQuery, selector: string): DomainId {
-  const text = textIn(row, selector);
-  if (text === ENVIRONMENT_DOMAIN) return text;
-  return text === '' ? Number.NaN : Number(text);
-}
-
-type TopicOf = (domain: DomainId, rosName: string) => string | undefined;
+type TopicOf = (domain: DomainId | undefined, rosName: string) => string | undefined;
 
 /** The editable list of a bridge's routes; each row shows the topic name it stands for. */
 export class RouteList {
   readonly #list: JQuery;
   readonly #node: EditorNode;
   readonly #topicOf: TopicOf;
+  readonly #domains: () => readonly Domain[];
 
-  /** `topicOf` answers the topic name, or `undefined` when there is none because something is invalid. */
-  constructor(list: JQuery, node: EditorNode, topicOf: TopicOf) {
+  /**
+   * @param topicOf answers the topic name, or `undefined` when there is none because something is invalid
+   * @param domains those of the form
+   */
+  constructor(list: JQuery, node: EditorNode, topicOf: TopicOf, domains: () => readonly Domain[]) {
     this.#list = list;
     this.#node = node;
     this.#topicOf = topicOf;
+    this.#domains = domains;
   }
 
   open(routes: readonly Route[]): void {
@@ -155,7 +150,8 @@ export class RouteList {
       removable: true,
       sortable: true,
       addItem: (row: JQuery, _index: number, route: Partial<Route>) =>
-        this.#addRow(row, { ...NEW_ROUTE, ...route }),
+        // The button adds one without any field.
+        this.#addRow(row, route.rosName === undefined ? NEW_ROUTE : (route as Route)),
     });
     this.#list.editableList('addItems', [...routes]);
   }
@@ -192,7 +188,10 @@ export class RouteList {
       text(`format.${format}`),
     ).val(route.format ?? 'json');
     const domain = $('<label class="mqttros-route-domain">').text(text('label.domain')).appendTo(second);
-    $('<input type="text">').val(route.domain).appendTo(domain);
+    $('<input type="text">')
+      .attr({ placeholder: text('placeholder.allDomains') })
+      .val(route.domain ?? '')
+      .appendTo(domain);
     for (const [name, placeholder] of Object.entries(TIMEOUTS)) {
       const label = $(`<label class="mqttros-route-wait mqttros-route-${name}">`);
       label.text(text(`label.${name}`)).appendTo(second);
@@ -217,7 +216,13 @@ export class RouteList {
 
   #check(row: JQuery): void {
     const route = routeOf(row);
-    showFault(row.find('.mqttros-route-name'), rosNameFault(route.rosName));
+    const place = { domains: numbersOf(this.#domains()), aliases: aliasesOf(this.#domains()) };
+    const filled = (text: string) => {
+      const domain = route.domain ?? place.domains[0];
+      return typeof domain === 'number' ? fillIn(text, domain, place.aliases) : text;
+    };
+    const rosName = filled(route.rosName);
+    showFault(row.find('.mqttros-route-name'), placeholderFault(rosName) ?? rosNameFault(rosName));
     const placeholder = route.kind === 'service' || route.kind === 'action' ? `${route.kind}Type` : 'type';
     row
       .find('.mqttros-route-type')
@@ -232,18 +237,19 @@ export class RouteList {
       const value = route[name as keyof typeof timeouts];
       showFault(label.find('input'), timeoutFault(this.#node, value));
     }
-    showFault(
-      row.find('.mqttros-route-domain input'),
-      domainFault(this.#node, row.find('.mqttros-route-domain input').val()),
-    );
+    const { domain } = route;
+    const wrong = domain === undefined ? undefined : domainFault(this.#node, domain);
+    showFault(row.find('.mqttros-route-domain input'), wrong);
     const level = LEVEL_OF[route.kind ?? 'topic'];
     row.find('.mqttros-route-arrow').text(ARROWS[route.direction]);
     row.find('.mqttros-route-level').text(level === undefined ? '' : `/@${level}`);
     const { mqttTopic } = route;
     const topic = row.find('.mqttros-route-topic');
-    topic.attr('placeholder', this.#topicOf(route.domain, route.rosName) ?? '');
-    const fault = mqttTopic === undefined ? undefined : mqttTopicFault(mqttTopic);
-    showFault(topic, fault && this.#node._('ros-bridge.fault.mqttTopic', { reason: fault }));
+    topic.attr('placeholder', this.#topicOf(route.domain, rosName) ?? '');
+    const named = mqttTopic === undefined ? undefined : filled(mqttTopic);
+    const fault = named && mqttTopicFault(named);
+    const words = fault && this.#node._('ros-bridge.fault.mqttTopic', { reason: fault });
+    showFault(topic, (named && placeholderFault(named)) ?? words);
   }
 }
 
@@ -254,9 +260,10 @@ function routeOf(row: JQuery): Route {
   const resultTimeout = value('.mqttros-route-resultTimeout input');
   const format = value('.mqttros-route-format') as PayloadFormat;
   const mqttTopic = value('.mqttros-route-topic');
+  const domain = value('.mqttros-route-domain input');
   return {
     ...(kind !== 'topic' && { kind }),
-    domain: domainIn(row, '.mqttros-route-domain input'),
+    ...(domain !== '' && { domain: domainIn(row, '.mqttros-route-domain input') }),
     rosName: value('.mqttros-route-name'),
     type: kind === 'parameters' ? '' : value('.mqttros-route-type'),
     direction,

@@ -8,6 +8,7 @@ import type { ListenerSettings, TlsSettings } from '../broker/listeners/listener
 import type { UpstreamSettings } from '../broker/upstream/upstream-settings';
 import { type BridgeSettings, BridgeSettingsError, checkBridge, checkRoute } from '../ros/bridge-settings';
 import { bridgeWithDefaults } from '../ros/create-bridge';
+import { routesOf } from '../ros/domain-template';
 import type { FileUpstream, FileUser } from './file-sections';
 import { withoutSlash } from './setting-kind';
 import type { Configuration } from './settings';
@@ -54,9 +55,9 @@ export function bridgeSettings({ settings, sections }: Configuration): BridgeSet
   const named = { id: ownName(settings.mqttPort), ...bridge, prefix: withoutSlash(settings.rosPrefix) };
   const complete = bridgeWithDefaults(named);
   checkBridge(complete);
-  for (const [index, route] of complete.routes.entries()) {
+  for (const [index, row] of complete.routes.entries()) {
     try {
-      checkRoute(route, complete);
+      for (const route of routesOf(row, complete)) checkRoute(route, complete);
     } catch (error) {
       throw new BridgeSettingsError(`bridge.routes[${index}]: ${(error as Error).message}`);
     }

@@ -7,7 +7,7 @@ import type { GuardSettings } from '../gateway/request-guard';
 import type {
   ActionRouteSettings,
   BridgeSettings,
-  RouteSettings,
+  RouteRow,
   TopicRouteSettings,
 } from '../ros/bridge-settings';
 import type { PatternSettings } from '../ros/name-patterns';
@@ -155,23 +155,23 @@ const bridgeFields = {
   advertisedAddress: textShape,
   maxSampleBytes: numberShape,
   routes: listShape(route),
+  namespaces: listShape(fieldsShape({ ros: textShape, mqtt: textShape }, { domain: numberShape })),
   definitions: textShape,
   typeTable: listShape(fieldsShape({ name: textShape, type: textShape }, {})),
   patterns: listShape(pattern),
   maxPatternRoutes: numberShape,
   idleTimeout: numberShape,
-  statusInterval: numberShape,
   meta: yesNoShape,
   graph: yesNoShape,
   typePatience: numberShape,
+  statusInterval: numberShape,
 } satisfies Record<keyof NonNullable<FileSections['bridge']>, Shape<unknown>>;
 
-/** A route without a domain is in the bridge's first one. */
 const bridge: Shape<FileSections['bridge'] & object> = (value, place) => {
   const { routes, ...rest } = fieldsShape({}, bridgeFields)(value, place);
   if (routes === undefined) return rest;
-  const given = { domain: rest.domains?.[0] ?? 0, type: '', direction: 'both' };
-  return { ...rest, routes: routes.map((one) => ({ ...given, ...one }) as RouteSettings) };
+  const given = { type: '', direction: 'both' };
+  return { ...rest, routes: routes.map((one) => ({ ...given, ...one }) as RouteRow) };
 };
 
 const gatewayBroker: Shape<FileGatewayBroker> = (value, place) => {

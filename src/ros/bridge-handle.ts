@@ -2,10 +2,11 @@ import { isAscii } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { serialize } from 'node:v8';
 import type { MessagePort } from 'node:worker_threads';
-import { RosTopicMapping, topicBelow } from '../topic/ros-topic';
+import { topicBelow } from '../topic/ros-topic';
 import type { BridgeEvent } from './bridge-events';
-import { type BridgeSettings, BridgeSettingsError, type RouteSettings } from './bridge-settings';
-import { LEVEL_OF } from './bridge-topics';
+import { type BridgeSettings, BridgeSettingsError, type RouteRow } from './bridge-settings';
+import { LEVEL_OF, mappingOf, nameKey } from './bridge-topics';
+import { routesOf } from './domain-template';
 import { joinFrames, splitFrames } from './frames';
 import type { GraphDescription } from './graph-description';
 import type { PayloadFormat } from './payload-format';
@@ -16,6 +17,7 @@ import type {
   RosWorkerRequest,
   RouteName,
   RouteRequest,
+  RouteRowName,
   RouteStatus,
 } from './ros-worker-messages';
 import { decodeSampleFrame } from './sample-frame';
@@ -200,11 +202,11 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
    * domain or the name is invalid.
    */
   topicOf(kind: 'topic' | 'service', domain: number, rosName: string): string {
-    const { routes, prefix, aliases } = this.#settings;
-    const listed = routes.find(
-      (route) => (route.kind ?? 'topic') === kind && route.domain === domain && route.rosName === rosName,
-    );
-    const name = listed?.mqttTopic ?? new RosTopicMapping({ prefix, aliases }).toMqtt(domain, rosName);
+    const key = nameKey(kind, domain, rosName);
+    const listed = this.#settings.routes
+      .flatMap((row) => routesOf(row, this.#settings))
+      .find((route) => nameKey(route.kind, route.domain, route.rosName) === key);
+    const name = listed?.mqttTopic ?? mappingOf(this.#settings).toMqtt(domain, rosName);
     const level = LEVEL_OF[kind];
     return level === undefined ? name : topicBelow(name, level);
   }
@@ -214,19 +216,31 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     return (await this.#ask((id) => ({ type: 'graph', bridge: this.key, id, domain }))) as GraphDescription;
   }
 
-  /** Opens one more route. Rejects with an Error that names the fault; faults that may pass stand in the status. */
-  async addRoute(route: RouteSettings): Promise<void> {
+  /**
+   * Opens one more route, or one in each domain. Rejects with an Error that names the fault; faults that may pass stand in
+   * the status.
+   */
+  async addRoute(route: RouteRow): Promise<void> {
     await this.#askForRoutes({ action: 'add', route });
     this.#settings = { ...this.#settings, routes: [...this.#settings.routes, route] };
   }
 
-  /** Closes a route of the settings, or one that was added. Rejects with an Error where there is none. */
-  async removeRoute(name: Pick<RouteSettings, 'kind' | 'domain' | 'rosName'>): Promise<void> {
-    const { kind = 'topic', domain, rosName } = name;
-    await this.#askForRoutes({ action: 'remove', kind, domain, rosName });
-    const isOther = (route: RouteSettings) =>
-      (route.kind ?? 'topic') !== kind || route.domain !== domain || route.rosName !== rosName;
-    this.#settings = { ...this.#settings, routes: this.#settings.routes.filter(isOther) };
+  /**
+   * Closes a route of the settings, or one that was added, or those of each domain. Rejects with an Error where there is
+   * none.
+   */
+  async removeRoute({ kind = 'topic', domain, rosName }: RouteRowName): Promise<void> {
+    const route = { kind, rosName, ...(domain !== undefined && { domain }) };
+    await this.#askForRoutes({ action: 'remove', route });
+    const removed = new Set(
+      routesOf(route, this.#settings).map((each) => nameKey(kind, each.domain, each.rosName)),
+    );
+    const routes = this.#settings.routes.flatMap((row) => {
+      const own = routesOf(row, this.#settings);
+      const left = own.filter((each) => !removed.has(nameKey(each.kind, each.domain, each.rosName)));
+      return left.length === own.length ? [row] : left;
+    });
+    this.#settings = { ...this.#settings, routes };
   }
 
   /** How all routes fare, those among them that patterns have opened. */

@@ -2,9 +2,11 @@ import { isIPv4 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
 import type { ConnectionSettings } from '../client/connection';
+import type { Namespace } from '../topic/namespace-mapping';
 import { MAX_DOMAIN } from '../topic/ros-topic';
 import { MAX_CDR_BYTES } from './cdr-reader';
 import { type DeadbandSettings, deadbandFault } from './deadband';
+import { placeholderFault } from './domain-template';
 import { PATTERN_ACTIONS, type PatternSettings, patternFault } from './name-patterns';
 import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } from './names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
@@ -23,6 +25,19 @@ export type RouteSettings =
   | ServiceRouteSettings
   | ActionRouteSettings
   | ParametersRouteSettings;
+
+/** A route, or one for each domain: `{domain}` in its names is the domain's number then, `{name}` its alias. */
+export type RouteRow = WithoutDomain<RouteSettings>;
+
+type WithoutDomain<Route> = Route extends RouteSettings
+  ? Omit<Route, 'domain'> & {
+      /** Absent: each of the bridge's. */
+      domain?: number;
+    }
+  : never;
+
+/** What a namespace of ROS names has in its place in MQTT topics, likewise of one domain or of each. */
+export type NamespaceRow = Omit<Namespace, 'domain'> & Partial<Pick<Namespace, 'domain'>>;
 
 /** What a route's ROS name is the name of; of a node for its parameters. Each kind may have the same. */
 export type RouteKind = 'topic' | 'service' | 'action' | 'parameters';
@@ -120,7 +135,9 @@ export interface BridgeSettings {
   advertisedAddress?: string;
   /** The largest message of ROS, in bytes; default 64 MiB. */
   maxSampleBytes?: number;
-  routes: RouteSettings[];
+  routes: RouteRow[];
+  /** Namespaces that have other levels in topics than in ROS; default none. */
+  namespaces?: NamespaceRow[];
   /** Interface types that are not bundled, as text that `parseInterfaces` reads. */
   definitions?: string;
   /** Types by the names of topics, for routes without one of which nothing else tells it. */
@@ -236,7 +253,11 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
   const { kind = 'topic', domain, rosName, type, direction } = route;
   if (!Object.hasOwn(DIRECTIONS, kind)) refuse('kind', kind, oneOf(Object.keys(DIRECTIONS)));
   if (!settings.domains.includes(domain)) refuse('domain', domain, oneOf(settings.domains));
-  const fault = rosNameFault(rosName) ?? typeFault(kind, type);
+  const fault =
+    placeholderFault(rosName) ??
+    placeholderFault(route.mqttTopic ?? '') ??
+    rosNameFault(rosName) ??
+    typeFault(kind, type);
   if (fault !== undefined) throw new BridgeSettingsError(fault);
   if (!DIRECTIONS[kind].includes(direction)) refuse('direction', direction, oneOf(DIRECTIONS[kind]));
   if (route.kind === 'service' || route.kind === 'action' || route.kind === 'parameters') {

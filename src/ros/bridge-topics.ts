@@ -1,6 +1,7 @@
-import { type RosTopic, type RosTopicKind, type RosTopicMapping, topicBelow } from '../topic/ros-topic';
+import { type RosTopic, type RosTopicKind, RosTopicMapping, topicBelow } from '../topic/ros-topic';
 import { shown, topicNameFault } from '../topic/topic-name';
-import type { RouteKind, RouteSettings } from './bridge-settings';
+import type { BridgeSettings, RouteKind, RouteSettings } from './bridge-settings';
+import { namespacesOf } from './domain-template';
 
 /** The MQTT topic names of one route. */
 export class RouteTopics {
@@ -123,6 +124,14 @@ export class BridgeTopics {
     if (mapped === undefined || 'fault' in mapped || !this.#domains.includes(mapped.domain)) return undefined;
     return `is that of ${mapped.rosName} in domain ${mapped.domain} by the mapping`;
   }
+}
+
+/** The mapping of a bridge. Throws an Error that names the fault. */
+export function mappingOf(
+  settings: Pick<BridgeSettings, 'prefix' | 'domains' | 'aliases' | 'namespaces'>,
+): RosTopicMapping {
+  const { prefix, aliases, namespaces = [] } = settings;
+  return new RosTopicMapping({ prefix, aliases, namespaces: namespacesOf(namespaces, settings) });
 }
 
 /** Says what is wrong with the MQTT topic of a route, or `undefined` when it is valid. */

@@ -1,19 +1,20 @@
 import type { Duplex } from 'node:stream';
-import { RosTopicMapping } from '../topic/ros-topic';
+import type { RosTopicMapping } from '../topic/ros-topic';
 import { BridgeConnection } from './bridge-connection';
 import { BridgeDescriptions } from './bridge-descriptions';
-import { type BridgeEvent, EventGate, NodeWatch, SilentRoutes } from './bridge-events';
-import { bridgeNodeName } from './bridge-presence';
+import { BridgeDomains } from './bridge-domains';
+import { type BridgeEvent, EventGate, SilentRoutes } from './bridge-events';
 import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
-import { BridgeTopics } from './bridge-topics';
+import { BridgeTopics, mappingOf } from './bridge-topics';
+import { routesOf } from './domain-template';
 import { describeGraph } from './graph-description';
 import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
 import type { LearnedTypes } from './learned-types';
 import { PatternRoutes } from './pattern-routes';
 import { ProblemReports } from './problem-reports';
-import type { RosBackend, RosDomain } from './ros-backend';
-import type { BridgeStatus, DomainStatus, RouteName, RouteRequest, RouteStatus } from './ros-worker-messages';
+import type { RosBackend } from './ros-backend';
+import type { BridgeStatus, RouteName, RouteRequest, RouteStatus } from './ros-worker-messages';
 import { RouteTable } from './route-table';
 import type { SampleFrame } from './sample-frame';
 import { Standby } from './standby';
@@ -54,8 +55,7 @@ export class Bridge {
   readonly #parts: BridgeParts;
   readonly #problems: ProblemReports;
   readonly #events: EventGate;
-  readonly #domains = new Map<number, RosDomain>();
-  readonly #domainProblems = new Map<number, string>();
+  readonly #domains: BridgeDomains;
   #routes: RouteTable | undefined;
   #patterns: PatternRoutes | undefined;
   #standby: Standby | undefined;
@@ -67,7 +67,6 @@ export class Bridge {
   #timer: NodeJS.Timeout | undefined;
   #statusScheduled = false;
   #graphChanged = false;
-  readonly #nodes = new Map<number, NodeWatch>();
   readonly #silent = new SilentRoutes((event) => this.#events.tell(event));
   #carried = 0;
   #countedAt = 0;
@@ -79,26 +78,34 @@ export class Bridge {
     this.#parts = parts;
     this.#problems = new ProblemReports(parts.onProblem);
     this.#events = new EventGate((event) => parts.onEvent(event));
+    this.#domains = new BridgeDomains({
+      settings,
+      backend: parts.backend,
+      graphChanged: (domain) => this.#noteGraph(domain),
+      tell: (event) => this.#events.tell(event),
+      warn: (message) => parts.onWarning(message),
+      report: (problem) => this.#problems.report(problem),
+    });
   }
 
   /** Opens domains, routes and the MQTT connection. Rejects with `BridgeSettingsError` when nothing could work. */
   async open(): Promise<void> {
-    const { prefix, aliases, domains, routes, definitions = '' } = this.#settings;
-    this.#mapping = makeMapping({ prefix, aliases });
+    const { domains, routes, definitions = '' } = this.#settings;
+    this.#mapping = makeMapping(this.#settings);
     checkBridge(this.#settings);
     const topics = new BridgeTopics(this.#mapping, domains);
     this.#topics = topics;
     // Bridges without definitions of their own share what was compiled.
     const library =
       definitions.trim() === '' ? this.#parts.library : libraryWith(this.#parts.library, definitions);
-    await Promise.all(domains.map((domain) => this.#openDomain(domain)));
+    await this.#domains.open();
     this.#connection = this.#makeConnection();
     const standby = this.#makeStandby(this.#connection);
     this.#standby = standby;
     const table = this.#makeTable(topics, library, standby);
     this.#routes = table;
-    routes.forEach((route, index) => {
-      table.open(route, `route ${index + 1}`);
+    routes.forEach((row, index) => {
+      for (const route of routesOf(row, this.#settings)) table.open(route, `route ${index + 1}`);
     });
     this.#patterns = this.#makePatterns(this.#mapping, topics, table);
     this.#patterns?.open();
@@ -117,12 +124,11 @@ export class Bridge {
     this.#patterns?.close();
     // Carrying ends where others take over.
     await this.#connection?.known.leave();
-    await Promise.all([...this.#domains.values()].map((domain) => domain.delivered()));
+    await this.#domains.delivered();
     this.#standby?.close();
     this.#routes?.close();
     await this.#connection?.close();
-    await Promise.all([...this.#domains.values()].map((domain) => domain.close()));
-    this.#domains.clear();
+    await this.#domains.close();
   }
 
   /** Whether samples go to the flow. */
@@ -158,14 +164,16 @@ export class Bridge {
       case 'list':
         return table.list();
       case 'remove':
-        table.removeListed(request.kind, request.domain, request.rosName);
+        table.removeListed(routesOf(request.route, this.#settings));
         // A pattern may allow it.
         this.#patterns?.look();
         break;
       case 'add': {
-        table.add(request.route);
-        const { kind = 'topic', domain, rosName } = request.route;
-        if (kind === 'topic') this.#patterns?.leave(domain, rosName);
+        const routes = routesOf(request.route, this.#settings);
+        table.add(routes);
+        for (const { kind = 'topic', domain, rosName } of routes) {
+          if (kind === 'topic') this.#patterns?.leave(domain, rosName);
+        }
       }
     }
     this.#scheduleStatus();
@@ -174,9 +182,9 @@ export class Bridge {
 
   /** JSON of what others have in a domain, as `@graph` tells it; throws an Error that says why it is not known. */
   describeGraph(domain: number): string {
-    const opened = this.#domains.get(domain);
+    const opened = this.#domains.opened.get(domain);
     if (opened !== undefined) return describeGraph(opened);
-    throw new Error(this.#domainProblems.get(domain) ?? `domain ${domain} is not one of the bridge`);
+    throw new Error(this.#domains.problemOf(domain) ?? `domain ${domain} is not one of the bridge`);
   }
 
   /** A sample that was given to `onSample` did not reach the flow. */
@@ -184,40 +192,12 @@ export class Bridge {
     this.#routes?.get(key)?.droppedFlowSample();
   }
 
-  async #openDomain(domain: number): Promise<void> {
-    const { range, interfaces, peers, advertisedAddress, maxSampleBytes, id } = this.#settings;
-    try {
-      const opened = await this.#parts.backend.openDomain({
-        domain,
-        range,
-        interfaces,
-        peers,
-        advertisedAddress,
-        maxSampleBytes,
-        nodeName: bridgeNodeName(id),
-        bridgeId: id,
-      });
-      this.#domains.set(domain, opened);
-      this.#nodes.set(domain, new NodeWatch(domain, (event) => this.#events.tell(event)));
-      opened.onGraphChange(() => {
-        this.#graphChanged = true;
-        this.#descriptions?.graphChanged(domain);
-        this.#scheduleStatus();
-      });
-      opened.onWarning((warning) => this.#parts.onWarning(`domain ${domain}: ${warning}`));
-    } catch (error) {
-      const problem = `domain ${domain}: ${(error as Error).message}`;
-      this.#domainProblems.set(domain, problem);
-      this.#problems.report(problem);
-    }
-  }
-
   #makeStandby(connection: BridgeConnection | undefined): Standby {
     const { id, mqtt } = this.#settings;
     const standby = new Standby({ id, protocolVersion: mqtt?.protocolVersion ?? 5 }, connection?.known, () =>
       connection?.release(),
     );
-    for (const domain of this.#domains.values()) standby.addDomain(domain);
+    for (const domain of this.#domains.opened.values()) standby.addDomain(domain);
     return standby;
   }
 
@@ -227,7 +207,7 @@ export class Bridge {
       topics,
       library,
       learned: this.#parts.learned,
-      domains: this.#domains,
+      domains: this.#domains.opened,
       connection: this.#connection,
       standby,
       flowOutput: () => this.#flowOutput,
@@ -252,7 +232,7 @@ export class Bridge {
       mapping,
       topics,
       table,
-      domains: this.#domains,
+      domains: this.#domains.opened,
       connection: this.#connection,
       report: (problem) => this.#report(problem),
       changed: () => this.#scheduleStatus(),
@@ -263,7 +243,7 @@ export class Bridge {
     const connection = this.#connection;
     if (connection === undefined) return undefined;
     const { meta = true, graph = true } = this.#settings;
-    return new BridgeDescriptions({ meta, graph, mapping, connection, domains: this.#domains, table });
+    return new BridgeDescriptions({ meta, graph, mapping, connection, domains: this.#domains.opened, table });
   }
 
   #makeConnection(): BridgeConnection | undefined {
@@ -297,6 +277,12 @@ export class Bridge {
     return connection;
   }
 
+  #noteGraph(domain: number): void {
+    this.#graphChanged = true;
+    this.#descriptions?.graphChanged(domain);
+    this.#scheduleStatus();
+  }
+
   #report(message: string): void {
     this.#problems.report(message);
     this.#scheduleStatus();
@@ -321,7 +307,7 @@ export class Bridge {
       if (this.#timer === undefined) return;
       // By now what was found is matched with what there is here.
       if (this.#graphChanged) {
-        this.#lookForNodes();
+        this.#domains.lookForNodes();
         this.#routes?.look();
         this.#patterns?.look();
       }
@@ -330,19 +316,13 @@ export class Bridge {
     });
   }
 
-  #lookForNodes(): void {
-    for (const [domain, opened] of this.#domains) {
-      this.#nodes.get(domain)?.look([...opened.nodes()].map(({ name }) => name));
-    }
-  }
-
   #sendStatus(): void {
     const routes = this.#routes?.status() ?? [];
     this.#silent.look(routes);
     const status: BridgeStatus = {
       backend: this.#parts.backend.name,
       ...(this.#connection && { mqtt: this.#connection.status }),
-      domains: this.#settings.domains.map((domain) => this.#domainStatus(domain)),
+      domains: this.#domains.status,
       routes,
       ...(this.#patterns && { patterns: this.#patterns.status }),
       messagesPerSecond: this.#messagesPerSecond,
@@ -352,23 +332,11 @@ export class Bridge {
     this.#lastStatus = text;
     this.#parts.onStatus(status);
   }
-
-  #domainStatus(domain: number): DomainStatus {
-    const opened = this.#domains.get(domain);
-    const lost = opened?.problem === undefined ? undefined : `domain ${domain}: ${opened.problem}`;
-    const problem = this.#domainProblems.get(domain) ?? lost;
-    return {
-      domain,
-      participants: opened?.participants ?? 0,
-      nodes: [...(opened?.nodes() ?? [])].length,
-      ...(problem !== undefined && { problem }),
-    };
-  }
 }
 
-function makeMapping(options: { prefix: string; aliases: Record<string, number> }): RosTopicMapping {
+function makeMapping(settings: BridgeSettings): RosTopicMapping {
   try {
-    return new RosTopicMapping(options);
+    return mappingOf(settings);
   } catch (error) {
     throw new BridgeSettingsError((error as Error).message);
   }

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionStatus } from '../client/connection';
 import type { BridgeEvent } from './bridge-events';
-import type { BridgeSettings, Direction, RouteKind, RouteSettings } from './bridge-settings';
+import type { BridgeSettings, Direction, RouteKind, RouteRow } from './bridge-settings';
 import type { LatencySummary } from './latency';
 import type { LearnedType } from './learned-types';
 import type { Way } from './name-patterns';
@@ -27,11 +27,13 @@ export type RosWorkerRequest =
   | { type: 'password'; bridge: number; id: number; password: string }
   | { type: 'password'; bridge: number; id: number; error: string };
 
+/** By which a route is known, or one of each domain; without a kind of a topic. */
+export type RouteRowName = Pick<RouteRow, 'kind' | 'domain' | 'rosName'>;
+
 /** What is asked about the routes of a bridge that runs. */
 export type RouteRequest =
-  | { action: 'add'; route: RouteSettings }
-  /** Without a kind: of a topic. */
-  | { action: 'remove'; domain: number; rosName: string; kind?: RouteKind }
+  | { action: 'add'; route: RouteRow }
+  | { action: 'remove'; route: RouteRowName }
   /** Answered with `RouteStatus[]`. */
   | { action: 'list' };
 

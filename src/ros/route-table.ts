@@ -79,24 +79,41 @@ export class RouteTable {
     entry.open();
   }
 
-  /** Opens a route while the bridge runs. Throws an Error that names the fault, where it cannot work. */
-  add(settings: RouteSettings): void {
-    const { kind, domain, rosName } = settings;
-    this.#domainOf(settings);
-    if (this.#listed.has(nameKey(kind, domain, rosName))) throw takenError(settings);
-    this.#parts.topics.take(settings);
-    this.open(settings, 'added route');
+  /** Opens routes while the bridge runs; where one cannot work none, and throws an Error that names the fault. */
+  add(routes: readonly RouteSettings[]): void {
+    const { topics } = this.#parts;
+    const taken: RouteSettings[] = [];
+    try {
+      for (const settings of routes) {
+        const { kind, domain, rosName } = settings;
+        this.#domainOf(settings);
+        if (this.#listed.has(nameKey(kind, domain, rosName))) throw takenError(settings);
+        topics.take(settings);
+        taken.push(settings);
+      }
+    } catch (error) {
+      for (const settings of taken) topics.release(settings);
+      throw error;
+    }
+    for (const settings of routes) this.open(settings, 'added route');
   }
 
-  /** Removes a listed route. Throws an Error where there is none. */
-  removeListed(kind: RouteKind = 'topic', domain: number, rosName: string): void {
-    const name = nameKey(kind, domain, rosName);
-    const entry = this.#listed.get(name);
-    if (entry === undefined)
+  /** Removes listed routes. Throws an Error where there is none of them. */
+  removeListed(names: ReadonlyArray<Pick<RouteSettings, 'kind' | 'domain' | 'rosName'>>): void {
+    const present = names.flatMap(
+      ({ kind, domain, rosName }) => this.#listed.get(nameKey(kind, domain, rosName)) ?? [],
+    );
+    const [first] = names;
+    if (present.length === 0 && first !== undefined) {
+      const { kind = 'topic', domain, rosName } = first;
       throw new Error(`the bridge has no route for the ${kind} ${rosName} of domain ${domain}`);
-    this.#listed.delete(name);
-    this.#parts.topics.release(entry.settings);
-    this.remove(entry);
+    }
+    for (const entry of present) {
+      const { kind, domain, rosName } = entry.settings;
+      this.#listed.delete(nameKey(kind, domain, rosName));
+      this.#parts.topics.release(entry.settings);
+      this.remove(entry);
+    }
   }
 
   /**

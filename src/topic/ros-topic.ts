@@ -1,3 +1,4 @@
+import { type Namespace, NamespaceMapping } from './namespace-mapping';
 import { rosNameFault } from './ros-name';
 import { shown, topicNameFault } from './topic-name';
 
@@ -26,6 +27,8 @@ export interface RosTopicMappingOptions {
   prefix?: string;
   /** Domain ids by alias; at most one alias per domain. */
   aliases?: Record<string, number>;
+  /** What the names of a domain's namespaces have in their place in topics. */
+  namespaces?: readonly Namespace[];
 }
 
 /** What a topic name below the prefix stands for. */
@@ -43,21 +46,24 @@ export interface RosTopic {
  *
  *     <prefix>/<domain>/<ros name without its leading slash>[/@<kind>[/<more>]]
  *
- * The domain is written as its alias where it has one, otherwise in decimal without leading zeros. Each (domain, name,
- * kind, rest) has exactly one topic name, and no two share one.
+ * The domain is written as its alias where it has one, otherwise in decimal without leading zeros; a namespace may have
+ * other levels in its place. Each (domain, name, kind, rest) has exactly one topic name, and no two share one: a name
+ * whose topic would be another's is refused.
  */
 export class RosTopicMapping {
   readonly #prefix: string;
   readonly #aliasOf = new Map<number, string>();
   readonly #domainOf = new Map<string, number>();
+  readonly #namespaces = new Map<number, NamespaceMapping>();
 
-  /** Throws an Error that names the fault when the prefix or an alias is invalid. */
+  /** Throws an Error that names the fault when the prefix, an alias or a namespace is invalid. */
   constructor(options: RosTopicMappingOptions = {}) {
     const prefix = options.prefix ?? 'ros';
     const fault = prefixFault(prefix);
     if (fault !== undefined) throw new Error(`topic prefix "${prefix}" ${fault}`);
     this.#prefix = `${prefix}/`;
     for (const [alias, domain] of Object.entries(options.aliases ?? {})) this.#addAlias(alias, domain);
+    for (const namespace of options.namespaces ?? []) this.#addNamespace(namespace);
   }
 
   /**
@@ -69,7 +75,8 @@ export class RosTopicMapping {
     const fault = ofDomain ? undefined : rosNameFault(rosName);
     if (fault !== undefined) throw new Error(fault);
     if (ofDomain && rosName !== '') throw new Error(`@${kind} belongs to the domain, not to "${rosName}"`);
-    const name = `${this.#prefix}${this.#spell(domain)}${rosName}`;
+    const levels = rosName === '' ? '' : (this.#namespaces.get(domain)?.toLevels(rosName) ?? rosName);
+    const name = `${this.#prefix}${this.#spell(domain)}${levels}`;
     if (kind !== undefined || rest?.[0] !== undefined) return topicBelow(name, kind, rest);
     const topicFault = topicNameFault(name);
     if (topicFault !== undefined) throw new Error(topicFault);
@@ -88,7 +95,8 @@ export class RosTopicMapping {
     if (typeof domain === 'string') return refuse(domain);
     const at = levels.findIndex((level, index) => index > 0 && level.startsWith('@'));
     const name = levels.slice(1, at === -1 ? undefined : at);
-    const rosName = name.length === 0 ? '' : `/${name.join('/')}`;
+    const rosName = this.#nameOf(domain, name);
+    if (typeof rosName !== 'string') return refuse(rosName.fault);
     if (at === -1) {
       if (rosName === '') return refuse('no ROS name after the domain');
       const fault = rosNameFault(rosName);
@@ -113,6 +121,12 @@ export class RosTopicMapping {
     return `${this.#prefix}+/@bridge/+`;
   }
 
+  #nameOf(domain: number, levels: readonly string[]): string | { fault: string } {
+    if (levels.length === 0) return '';
+    const name = `/${levels.join('/')}`;
+    return this.#namespaces.get(domain)?.toRosName(name) ?? name;
+  }
+
   #kindFault(kind: RosTopicKind, rosName: string): string | undefined {
     if (KINDS[kind] === 'name') {
       return rosName === '' ? `"@${kind}" needs a ROS name before it` : rosNameFault(rosName);
@@ -129,6 +143,12 @@ export class RosTopicMapping {
     }
     this.#aliasOf.set(domain, alias);
     this.#domainOf.set(alias, domain);
+  }
+
+  #addNamespace({ domain, ...namespace }: Namespace): void {
+    const mapping = this.#namespaces.get(domain) ?? new NamespaceMapping();
+    this.#namespaces.set(domain, mapping);
+    mapping.add(namespace);
   }
 
   #spell(domain: number): string {

@@ -122,7 +122,7 @@ describe('the broker of the command', () => {
     assert.match(id, /^mqtt-ros-[0-9a-f]{12}$/);
     assert.deepEqual(bridge, {
       ...{ prefix: 'fleet/ros', aliases: {}, domains: [7], range: 'localhost', interfaces: [], peers: [] },
-      routes: [{ rosName: '/chatter', domain: 7, type: '', direction: 'both' }],
+      routes: [{ rosName: '/chatter', type: '', direction: 'both' }],
     });
     assert.equal(bridgeOf({ routes }, { BROKER_ENABLE_ROS_INTEGRATION: 'false' }), undefined);
     assert.equal(bridgeOf({ domains: [7] }), undefined);

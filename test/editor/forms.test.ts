@@ -578,6 +578,32 @@ inEachEditor('the forms', (session) => {
       assert.deepEqual((await saved(id('ros-bridge')))?.domains, [{ id: TEST_DOMAIN, alias: 'warehouse' }]);
     });
 
+    it('takes a row for each domain, and namespaces, and shows the topic in the first domain', async () => {
+      const { editor } = session;
+      await editor.openForm(id('ros-bridge'));
+      await editor.showTab('Discovery');
+      await editor.enter(editor.page.locator('.mqttros-domain-alias').first(), 'anna');
+      await editor.page.locator('#mqttros-bridge-discovery .red-ui-editableList-addButton').nth(1).click();
+      const ros = editor.page.locator('.mqttros-namespace-ros');
+      await editor.enter(ros, '/{robot}');
+      await editor.seesReason(ros, /expected \{domain\} or \{name\}/);
+      await editor.enter(ros, '/{name}');
+      await editor.enter(editor.page.locator('.mqttros-namespace-mqtt'), 'fleet');
+      await editor.showTab('Routes');
+      await editor.enter(route(0).locator('.mqttros-route-domain input'), '');
+      await editor.enter(route(0).locator('.mqttros-route-name'), '/{name}/scan');
+      assert.equal(await shownTopic(route(0)), '⇄ ros/anna/fleet/scan');
+      await editor.done();
+      const { routes, namespaces } = (await saved(id('ros-bridge'))) as Record<string, unknown[]>;
+      assert.deepEqual(namespaces, [{ ros: '/{name}', mqtt: 'fleet' }]);
+      const { domain, rosName } = (routes?.[0] ?? {}) as Record<string, unknown>;
+      assert.deepEqual([domain, rosName], [undefined, '/{name}/scan']);
+      await editor.openForm(id('ros-bridge'));
+      assert.equal(await route(0).locator('.mqttros-route-domain input').inputValue(), '');
+      assert.equal(await ros.inputValue(), '/{name}');
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+
     it('takes the domain and the range of the environment, and how the bridge is reached', async () => {
       const { editor } = session;
       await editor.openForm(id('ros-bridge'));

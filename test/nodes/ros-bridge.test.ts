@@ -414,8 +414,8 @@ describe('ros-bridge', function () {
   for (const [field, form, message] of [
     [
       'domain of a route',
-      { routes: [routeTo('')] },
-      'routes, row 1: domain: expected a whole number from 0 to 232, got “”',
+      { routes: [routeTo('x')] },
+      'routes, row 1: domain: expected a whole number from 0 to 232, got “x”',
     ],
     [
       'domain',
@@ -452,6 +452,11 @@ describe('ros-bridge', function () {
       'setup file',
       { setupFile: 'setup.bash' },
       'setup file: expected an absolute path such as /opt/ros/jazzy/setup.bash, got "setup.bash"',
+    ],
+    [
+      'namespace',
+      { namespaces: [{ ros: 'robot1', mqtt: '' }] },
+      'namespace "robot1": ROS name "robot1" does not start with /',
     ],
     ['broker', { broker: 'nowhere' }, 'The chosen broker is missing or disabled'],
     ['prefix', { prefix: '' }, 'topic prefix "" is not valid: topic name is empty'],
