@@ -17,9 +17,6 @@ const MAX_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 
 /** MQTT 5.0, 3.4.2.1. */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
-/** Messages that wait until other bridges are known, and the bytes of their payloads. */
-const MAX_HELD = 100;
-const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 /** A message that the broker is not asked to take, or did not take. */
 export type Undelivered = 'offline' | 'in-flight' | 'unacknowledged';
@@ -77,10 +74,7 @@ export interface BridgeConnectionOptions {
 }
 
 /** The connection as routes have it. */
-export type RouteConnection = Pick<
-  BridgeConnection,
-  'connected' | 'onStatus' | 'subscribe' | 'publish' | 'hold'
->;
+export type RouteConnection = Pick<BridgeConnection, 'connected' | 'onStatus' | 'subscribe' | 'publish'>;
 
 /** A bridge's own MQTT connection: its presence with a will, what it subscribes, and publishing with a bound. */
 export class BridgeConnection {
@@ -88,9 +82,6 @@ export class BridgeConnection {
   readonly known: KnownBridges;
   readonly #noLocal: boolean;
   readonly #connection: Connection;
-  #isHolding = true;
-  readonly #held: Array<() => void> = [];
-  #heldBytes = 0;
   #inFlight = 0;
   #inFlightBytes = 0;
 
@@ -116,30 +107,8 @@ export class BridgeConnection {
   }
 
   open(): void {
-    this.onStatus(({ state }) => {
-      if (state === 'connected') return;
-      this.#isHolding = true;
-      this.#held.length = 0;
-      this.#heldBytes = 0;
-    });
     this.known.open();
     this.#connection.open();
-  }
-
-  /** Keeps a message until it is known after a connect who carries it. Returns `false` when it is, or there is no room. */
-  hold(bytes: number, deliver: () => void): boolean {
-    const hasRoom = this.#held.length < MAX_HELD && this.#heldBytes + bytes <= MAX_HELD_BYTES;
-    if (!this.#isHolding || !hasRoom) return false;
-    this.#held.push(deliver);
-    this.#heldBytes += bytes;
-    return true;
-  }
-
-  /** It is known who carries what. */
-  release(): void {
-    this.#isHolding = false;
-    this.#heldBytes = 0;
-    for (const deliver of this.#held.splice(0)) deliver();
   }
 
   async close(): Promise<void> {
@@ -170,8 +139,7 @@ export class BridgeConnection {
           const via = typeof named === 'string' ? [named] : named;
           const message: IncomingMessage = { topic, payload, retain, via };
           if (properties !== undefined) message.properties = properties;
-          const isHeld = this.#isHolding && this.hold(payload.length, () => listener.message(message));
-          if (!isHeld) listener.message(message);
+          listener.message(message);
         },
         result: (error) => {
           granted = error === undefined;

@@ -3,34 +3,64 @@ import type { RouteConnection } from './bridge-connection';
 import { describeGraph } from './graph-description';
 import type { RosDomain } from './ros-backend';
 import type { RouteTable } from './route-table';
+import type { Turn } from './route-turn';
+import type { Standby } from './standby';
 import { StoredTopics } from './stored-topics';
 
 export interface BridgeDescriptionsOptions {
   /** Whether routes and domains are described. */
   meta: boolean;
   graph: boolean;
+  bridgeId: string;
   mapping: RosTopicMapping;
   connection: RouteConnection;
   /** The open domains by their numbers. */
   domains: ReadonlyMap<number, RosDomain>;
   table: RouteTable;
+  standby: Standby;
+  report(problem: string): void;
+}
+
+interface Described {
+  /** Of the description. */
+  topic: string;
+  /** Of the route: who carries that describes it. */
+  place: { way: 'ros-to-mqtt'; domain: number; topic: string };
 }
 
 /**
- * What a bridge tells of itself at the broker: `@meta` of each route that carries from ROS, and `@graph` of each domain.
- * They stay when the bridge ends, so that others still know the types; that of a route goes with the route.
+ * What a bridge tells at the broker: `@meta` of each route that carries from ROS, and `@graph` of each domain; of several
+ * bridges the one whose turn it is. They stay when the bridge ends, so that others still know the types; that of a route
+ * goes with the route of the last bridge that has it.
  */
 export class BridgeDescriptions {
   readonly #options: BridgeDescriptionsOptions;
   readonly #stored: StoredTopics;
-  /** Topics of the routes that are described, by the routes' keys. */
-  readonly #routes = new Map<number, string>();
+  /** The routes that are described, by their keys. */
+  readonly #routes = new Map<number, Described>();
+  /** Which bridge describes the domains. */
+  readonly #graphs = new Map<number, Turn>();
   readonly #changed = new Set<number>();
 
   constructor(options: BridgeDescriptionsOptions) {
     this.#options = options;
-    this.#stored = new StoredTopics(options.connection);
-    for (const domain of options.domains.keys()) this.#changed.add(domain);
+    this.#stored = new StoredTopics(options.connection, options.bridgeId);
+  }
+
+  open(): void {
+    const { graph, domains, standby, report } = this.#options;
+    if (!graph) return;
+    for (const domain of domains.keys()) {
+      const place = {
+        way: 'ros-to-mqtt',
+        domain,
+        topic: this.#graphTopic(domain),
+        rosName: '@graph',
+      } as const;
+      const turn = standby.join(place, { changed: () => this.graphChanged(domain), report });
+      this.#graphs.set(domain, turn);
+      this.#changed.add(domain);
+    }
   }
 
   graphChanged(domain: number): void {
@@ -40,31 +70,44 @@ export class BridgeDescriptions {
   /** Sends what has changed; called so often as a change may be told. */
   tell(): void {
     if (this.#options.meta) this.#describeRoutes();
-    if (this.#options.graph) this.#describeGraphs();
+    this.#describeGraphs();
     this.#stored.send();
   }
 
   #describeRoutes(): void {
-    const { table } = this.#options;
-    for (const [key, topic] of this.#routes) {
-      if (table.get(key) !== undefined) continue;
+    const { table, standby } = this.#options;
+    for (const [key, { topic, place }] of this.#routes) {
+      const isLeft = table.get(key) === undefined ? standby.othersHave(place) : undefined;
+      if (isLeft === undefined) continue;
       this.#routes.delete(key);
-      this.#stored.remove(topic);
+      if (isLeft) this.#stored.leave(topic);
+      else this.#stored.set(topic, '');
     }
-    for (const { key, topics, description } of table.entries()) {
+    for (const { key, settings, topics, description, turns } of table.entries()) {
       if (topics === undefined || description === undefined) continue;
       const topic = topics.below('meta');
-      this.#routes.set(key, topic);
-      this.#stored.set(topic, JSON.stringify(description));
+      this.#routes.set(key, {
+        topic,
+        place: { way: 'ros-to-mqtt', domain: settings.domain, topic: topics.name },
+      });
+      if (turns['ros-to-mqtt']?.active) this.#stored.set(topic, JSON.stringify(description));
+      else this.#stored.leave(topic);
     }
   }
 
   #describeGraphs(): void {
-    const { mapping, domains } = this.#options;
+    const { domains } = this.#options;
     for (const domain of this.#changed) {
       const opened = domains.get(domain);
-      if (opened !== undefined) this.#stored.set(mapping.toMqtt(domain, '', 'graph'), describeGraph(opened));
+      const topic = this.#graphTopic(domain);
+      if (opened !== undefined && this.#graphs.get(domain)?.active)
+        this.#stored.set(topic, describeGraph(opened));
+      else this.#stored.leave(topic);
     }
     this.#changed.clear();
+  }
+
+  #graphTopic(domain: number): string {
+    return this.#options.mapping.toMqtt(domain, '', 'graph');
   }
 }

@@ -109,7 +109,8 @@ export class Bridge {
     });
     this.#patterns = this.#makePatterns(this.#mapping, topics, table);
     this.#patterns?.open();
-    this.#descriptions = this.#makeDescriptions(this.#mapping, table);
+    this.#descriptions = this.#makeDescriptions(this.#mapping, table, standby);
+    this.#descriptions?.open();
     this.#connection?.open();
     this.#countedAt = performance.now();
     this.#timer = setInterval(() => this.#count(), this.#settings.statusInterval ?? STATUS_INTERVAL);
@@ -194,8 +195,9 @@ export class Bridge {
 
   #makeStandby(connection: BridgeConnection | undefined): Standby {
     const { id, mqtt } = this.#settings;
-    const standby = new Standby({ id, protocolVersion: mqtt?.protocolVersion ?? 5 }, connection?.known, () =>
-      connection?.release(),
+    const protocolVersion = mqtt?.protocolVersion ?? 5;
+    const standby = new Standby({ id, protocolVersion }, connection?.known, (problem) =>
+      this.#report(problem),
     );
     for (const domain of this.#domains.opened.values()) standby.addDomain(domain);
     return standby;
@@ -239,11 +241,25 @@ export class Bridge {
     });
   }
 
-  #makeDescriptions(mapping: RosTopicMapping, table: RouteTable): BridgeDescriptions | undefined {
+  #makeDescriptions(
+    mapping: RosTopicMapping,
+    table: RouteTable,
+    standby: Standby,
+  ): BridgeDescriptions | undefined {
     const connection = this.#connection;
     if (connection === undefined) return undefined;
     const { meta = true, graph = true } = this.#settings;
-    return new BridgeDescriptions({ meta, graph, mapping, connection, domains: this.#domains.opened, table });
+    return new BridgeDescriptions({
+      meta,
+      graph,
+      bridgeId: this.#settings.id,
+      mapping,
+      connection,
+      domains: this.#domains.opened,
+      table,
+      standby,
+      report: (problem) => this.#report(problem),
+    });
   }
 
   #makeConnection(): BridgeConnection | undefined {

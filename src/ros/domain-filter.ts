@@ -59,10 +59,6 @@ export class DomainFilter implements RouteConnection {
     return this.#connection.onStatus(listener);
   }
 
-  hold(bytes: number, deliver: () => void): boolean {
-    return this.#connection.hold(bytes, deliver);
-  }
-
   publish(message: OutgoingMessage, settled: (undelivered?: Undelivered) => void): void {
     this.#connection.publish(message, settled);
   }

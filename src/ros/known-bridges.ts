@@ -13,7 +13,7 @@ export interface KnownBridgesOptions {
 }
 
 export interface KnownBridgesListener {
-  /** Who is there, what they carry, what has come back of this bridge's own presence, or `settled` has changed. */
+  /** Who is there, what they carry, what has come back of this bridge's own presence, or the connection has changed. */
   changed(): void;
   /** Why others cannot be known, in words. */
   warning(text: string): void;
@@ -75,6 +75,11 @@ export class KnownBridges {
     return this.#online.get(id) ?? (isUnderWay ? left.presence : undefined);
   }
 
+  /** Whether the connection is there. */
+  get connected(): boolean {
+    return this.#connection.status.state === 'connected';
+  }
+
   /** Whether the connection is there and all others are known. */
   get settled(): boolean {
     return this.#settled;
@@ -113,7 +118,7 @@ export class KnownBridges {
 
   /** Says that this bridge is leaving. Resolves when others have been told, in so far as that can be known. */
   async leave(): Promise<void> {
-    if (this.#connection.status.state !== 'connected') return;
+    if (!this.connected) return;
     this.#isLeaving = true;
     const told = new Promise<void>((resolve) => {
       this.#told = resolve;
@@ -140,7 +145,7 @@ export class KnownBridges {
     if (!this.#settled) this.#waitForOwn();
     // What is lost with the connection is said again when it is back, or corrected by the will.
     this.#connection.publish(topic, text, { qos: 1, retain: true }).catch((error: Error) => {
-      if (this.#connection.status.state === 'connected') this.#settleAlone(error.message);
+      if (this.connected) this.#settleAlone(error.message);
     });
     return true;
   }
@@ -229,7 +234,6 @@ export class KnownBridges {
     this.#said = undefined;
     this.#isAlone = false;
     this.#told?.();
-    if (!this.#settled) return;
     this.#settled = false;
     this.#listener.changed();
   }

@@ -69,10 +69,12 @@ export class MqttRequests {
     this.#subscription?.close();
   }
 
-  #receive({ topic, payload, via, properties = {} }: IncomingMessage, turn: Turn): void {
+  #receive(message: IncomingMessage, turn: Turn): void {
+    const { topic, payload, via, properties = {} } = message;
     const { counts, fail } = this.#options;
     // Levels below the request's own that ask for nothing are replies, maybe ours.
     if (topic !== this.#options.topic && replyTopicOf(topic) === undefined) return;
+    if (turn.hold(payload.length, () => this.#receive(message, turn))) return;
     counts.mqttReceived++;
     // What a bridge of this domain has asked came from here: asked here again it would go round for ever.
     const bridges = this.#options.context.domain.bridges();

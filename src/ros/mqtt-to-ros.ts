@@ -144,7 +144,9 @@ export class MqttToRos {
   }
 
   /** Nobody waits for the outcome: a fault is reported, not thrown. */
-  #receive({ payload, via, properties }: IncomingMessage, turn: Turn): void {
+  #receive(message: IncomingMessage, turn: Turn): void {
+    const { payload, via, properties } = message;
+    if (turn.hold(payload.length, () => this.#receive(message, turn))) return;
     const { payloads, counts, context, settings } = this.#parts;
     const { type } = settings;
     counts.mqttReceived++;

@@ -5,6 +5,7 @@ import { MessageCodec } from './message-codec';
 import { kindOf, type ParameterValue, plainValue } from './parameter-value';
 import type { RosSubscription } from './ros-backend';
 import { countDrop, type RouteCounts } from './route-counts';
+import type { Turn } from './route-turn';
 
 const EVENTS = '/parameter_events';
 const EVENT_TYPE = 'rcl_interfaces/msg/ParameterEvent';
@@ -33,7 +34,8 @@ export interface ParameterMirrorOptions {
 
 /**
  * The values of a node's parameters as retained messages, `<…>/@param/value/<name>`: read when the node appears, and kept
- * up by its events. They are removed when the node goes. The flow is told each change, `null` of what is there no more.
+ * up by its events. They are removed when the node goes. Of several bridges all follow the node, and the one whose turn
+ * it is publishes. The flow is told each change, `null` of what is there no more.
  */
 export class ParameterMirror {
   readonly #options: ParameterMirrorOptions;
@@ -45,7 +47,12 @@ export class ParameterMirror {
   readonly #stored = new Set<string>();
   #subscription: BridgeSubscription | undefined;
   #events: RosSubscription | undefined;
+  #turn: Turn | undefined;
+  /** Another bridge has published up to now. */
+  #stoodBy = false;
   #present = false;
+  /** `#values` are those of the node, or it has gone with all. */
+  #isKnown = false;
   #reading: Promise<void> | undefined;
   #readAgain = false;
   #retry: NodeJS.Timeout | undefined;
@@ -59,7 +66,7 @@ export class ParameterMirror {
 
   /** The values that are known of the node; none while they are not. */
   get values(): ReadonlyMap<string, ParameterValue> | undefined {
-    return this.#present && this.#reading === undefined ? this.#values : undefined;
+    return this.#present && this.#isKnown && this.#reading === undefined ? this.#values : undefined;
   }
 
   /** See `BridgeRoute.subscribed`. */
@@ -67,20 +74,11 @@ export class ParameterMirror {
     return this.#subscription?.granted;
   }
 
-  open(): void {
+  /** @param turn says which of several bridges publishes */
+  open(turn: Turn): void {
     const { context, fail } = this.#options;
-    this.#subscription = context.connection?.subscribe(
-      `${this.#prefix}#`,
-      {
-        message: (message) => this.#noteStored(message),
-        result: (error) => {
-          if (error === undefined) this.#publishAll();
-          else fail(error.message);
-          context.changed();
-        },
-      },
-      { retained: true },
-    );
+    this.#turn = turn;
+    this.#subscribe();
     this.#events = context.domain.createSubscription(
       {
         rosName: EVENTS,
@@ -97,6 +95,7 @@ export class ParameterMirror {
   close(): void {
     // What was published stays at the broker: the node is still there.
     this.#present = false;
+    this.#isKnown = false;
     clearTimeout(this.#retry);
     this.#values = new Map();
     this.#events?.close();
@@ -106,9 +105,39 @@ export class ParameterMirror {
   /** The node has appeared, was started anew, or is gone. */
   nodeChanged(present: boolean): void {
     this.#present = present;
+    this.#isKnown = false;
     clearTimeout(this.#retry);
     if (present) this.#read();
     else this.#take(new Map());
+  }
+
+  /** The turn has changed. */
+  followTurn(): void {
+    if (this.#turn?.standbyFor) this.#stoodBy = true;
+    if (this.#turn?.active !== true) return;
+    // What another bridge has stored, and the node may have no more, a broker sends in answer to a subscription.
+    if (this.#stoodBy) {
+      this.#subscription?.close();
+      this.#subscribe();
+    } else this.#publishAll();
+    this.#stoodBy = false;
+  }
+
+  #subscribe(): void {
+    const { context, fail } = this.#options;
+    this.#stored.clear();
+    this.#subscription = context.connection?.subscribe(
+      `${this.#prefix}#`,
+      {
+        message: (message) => this.#noteStored(message),
+        result: (error) => {
+          if (error === undefined) this.#publishAll();
+          else fail(error.message);
+          context.changed();
+        },
+      },
+      { retained: true },
+    );
   }
 
   #read(): void {
@@ -142,12 +171,13 @@ export class ParameterMirror {
     if (names.length < values.size)
       this.#options.fail(`only ${MAX_PARAMETERS} of its ${values.size} parameters are mirrored`);
     const before = this.#values;
+    this.#isKnown = true;
     this.#values = new Map(names.map((name) => [name, values.get(name) as ParameterValue]));
     for (const name of before.keys()) if (!this.#values.has(name)) this.#forget(name);
     for (const [name, value] of this.#values) {
       if (JSON.stringify(before.get(name)) !== JSON.stringify(value)) this.#tell(name, value);
     }
-    if (this.#present) this.#removeStale();
+    this.#removeStale();
   }
 
   #hear(payload: Buffer): void {
@@ -195,17 +225,19 @@ export class ParameterMirror {
   /** After each connect: meanwhile the broker may have lost what it had stored. */
   #publishAll(): void {
     for (const [name, value] of this.#values) this.#publish(name, value);
+    if (this.#reading === undefined) this.#removeStale();
   }
 
   /** What is published meanwhile, maybe by another bridge, is of what the node has. */
   #noteStored({ topic, payload, retain }: IncomingMessage): void {
     if (payload.length === 0) this.#stored.delete(topic);
     else if (retain && this.#stored.size < 2 * MAX_PARAMETERS) this.#stored.add(topic);
-    if (this.values !== undefined) this.#removeStale();
+    if (this.#reading === undefined) this.#removeStale();
   }
 
-  /** What an earlier run has published, and the node has no more. */
+  /** What an earlier run or another bridge has published, and the node has no more, or is gone with. */
   #removeStale(): void {
+    if (!this.#isKnown || this.#turn?.active !== true) return;
     for (const topic of [...this.#stored]) {
       if (this.#values.has(topic.slice(this.#prefix.length))) continue;
       this.#stored.delete(topic);
@@ -240,8 +272,8 @@ export class ParameterMirror {
 
   #send(topic: string, payload: string, facts: Record<string, string>): void {
     const { context, counts } = this.#options;
-    // Published when there is a connection.
-    if (context.connection?.connected !== true) return;
+    // Published when there is a connection, and the turn.
+    if (context.connection?.connected !== true || this.#turn?.active !== true) return;
     const userProperties = { ...facts, 'ros-via': context.bridgeId };
     const properties = { contentType: 'application/json', payloadFormatIndicator: true, userProperties };
     context.connection.publish({ topic, payload, qos: 1, retain: true, properties }, (undelivered) => {

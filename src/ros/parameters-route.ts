@@ -77,16 +77,19 @@ export class ParametersRoute implements BridgeRoute {
   open(): void {
     const { domain, library, changed } = this.#context;
     let nodes = 0;
-    this.#client = new ParameterClient(domain, library, this.settings.rosName, () => {
+    const look = () => {
       const now = this.#client?.nodes ?? 0;
       // A node that was started anew may be there before the old one is known to be gone.
       if (now !== nodes) this.#mirror.nodeChanged(now > 0);
       nodes = now;
       changed();
-    });
-    this.#mirror.open();
-    const turn = this.#context.join('mqtt-to-ros', this.topic);
+    };
+    this.#client = new ParameterClient(domain, library, this.settings.rosName, look);
+    const turn = this.#context.join('mqtt-to-ros', this.topic, () => this.#mirror.followTurn());
     this.turns['mqtt-to-ros'] = turn;
+    this.#mirror.open(turn);
+    // The node may be known already.
+    look();
     for (const requests of this.#requests) requests.open(turn);
   }
 

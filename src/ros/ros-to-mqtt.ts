@@ -113,11 +113,7 @@ export class RosToMqtt {
 
   #receive(sample: RosSample, reception: Reception): void {
     const { counts, context, faults } = this.#parts;
-    const { connection } = context;
-    if (connection?.connected === true && this.#turn?.standbyFor === '') {
-      const again = () => this.#receive(sample, reception);
-      if (connection.hold(sample.payload.length, again)) return;
-    }
+    if (this.#turn?.hold(sample.payload.length, () => this.#receive(sample, reception))) return;
     counts.rosLost += reception.lost;
     counts.rosReceived++;
     counts.rosReceivedBytes += sample.payload.length;

@@ -105,6 +105,11 @@ export class RouteEntry {
     return description && { name, type, ...description };
   }
 
+  /** See `BridgeRoute.turns`; none while there is no route. */
+  get turns(): BridgeRoute['turns'] {
+    return this.#route?.turns ?? {};
+  }
+
   /** Messages that were carried, either way. */
   get carried(): number {
     return this.counts === undefined ? 0 : this.counts.rosReceived + this.counts.rosPublished;
@@ -179,7 +184,7 @@ export class RouteEntry {
 
   /** In words, while something keeps it from carrying, or its last message was refused. */
   get problem(): string | undefined {
-    const ring = Object.values(this.#route?.turns ?? {}).find(({ problem }) => problem !== undefined);
+    const ring = Object.values(this.turns).find(({ problem }) => problem !== undefined);
     const own = this.#route === undefined ? this.#refusal : this.#route.problem;
     return own ?? this.#ambiguity ?? ring?.problem;
   }
@@ -261,7 +266,6 @@ export class RouteEntry {
       },
       onStatus: (listener) => connection.onStatus(listener),
       publish: (message, settled) => connection.publish(message, settled),
-      hold: (bytes, deliver) => connection.hold(bytes, deliver),
       subscribe: (filter, listener, options) => {
         if (filter === messages) this.#mqtt = listener;
         return connection.subscribe(filter, listener, options);

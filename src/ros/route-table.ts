@@ -249,7 +249,7 @@ export class RouteTable {
               turnChanged?.();
               changed();
             },
-            ring: report,
+            report,
           },
         ),
       get flowOutput() {

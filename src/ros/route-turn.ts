@@ -31,14 +31,19 @@ export interface Turn {
    * @param writerGuid of its ROS publisher
    */
   refusal(via?: Via, writerGuid?: string): Refusal | undefined;
+  /**
+   * Keeps a message until it is known who carries it. Returns `false` when it is, there is no connection, or no room.
+   * @param bytes of its payload
+   */
+  hold(bytes: number, deliver: () => void): boolean;
   close(): void;
 }
 
 export interface TurnListener {
   /** `active` or `standbyFor` has changed. */
   changed(): void;
-  /** Messages come back here over other bridges; in words. */
-  ring(problem: string): void;
+  /** Messages come back here over other bridges, or the change could not be followed; in words. */
+  report(problem: string): void;
 }
 
 /** What a turn has of its bridge. */
@@ -49,7 +54,15 @@ export interface TurnParts {
   lately(id: string): BridgePresence | undefined;
   /** The place's ROS domain, where it is open. */
   domain: TurnDomain | undefined;
+  /** What the turns of the bridge hold together. */
+  held: HeldMessages;
   closed(): void;
+}
+
+/** Bounds what is held: it may be so many messages, and so many bytes of payloads. */
+export interface HeldMessages {
+  take(bytes: number): boolean;
+  release(bytes: number): void;
 }
 
 export interface TurnDomain {
@@ -75,10 +88,13 @@ export class RouteTurn implements Turn {
   waits = false;
   /** The presence has room for it. */
   isTellable = true;
+  /** What others are told, or being told, names it: they give up for it, so that it is not taken back. */
+  isTold = false;
   readonly #parts: TurnParts;
   readonly #listener: TurnListener;
   readonly #rosName: string;
   #standbyFor: string | undefined = '';
+  #held: Array<{ bytes: number; deliver: () => void }> = [];
   #ring: string | undefined;
   #ringAt = 0;
 
@@ -107,7 +123,27 @@ export class RouteTurn implements Turn {
   decide(standbyFor: string | undefined): void {
     if (standbyFor === this.#standbyFor) return;
     this.#standbyFor = standbyFor;
-    this.#listener.changed();
+    // What one route cannot do must not keep the others from their turns.
+    try {
+      this.#listener.changed();
+    } catch (error) {
+      this.#listener.report(`${this.#rosName}: ${(error as Error).message}`);
+    }
+    if (standbyFor !== '') this.release();
+  }
+
+  /** Delivers what was held. */
+  release(): void {
+    for (const { bytes, deliver } of this.#held.splice(0)) {
+      this.#parts.held.release(bytes);
+      deliver();
+    }
+  }
+
+  hold(bytes: number, deliver: () => void): boolean {
+    if (this.#standbyFor !== '' || !this.#parts.held.take(bytes)) return false;
+    this.#held.push({ bytes, deliver });
+    return true;
   }
 
   refusal(via: Via = NO_BRIDGE, writerGuid?: string): Refusal | undefined {
@@ -128,6 +164,7 @@ export class RouteTurn implements Turn {
   }
 
   close(): void {
+    for (const { bytes } of this.#held.splice(0)) this.#parts.held.release(bytes);
     this.#parts.closed();
   }
 
@@ -144,7 +181,7 @@ export class RouteTurn implements Turn {
     const isNew = this.problem !== problem;
     this.#ring = problem;
     this.#ringAt = performance.now();
-    if (isNew) this.#listener.ring(problem);
+    if (isNew) this.#listener.report(problem);
     return 'ring';
   }
 }

@@ -1,8 +1,15 @@
-import { type BridgePresence, bridgeNodeName, MAX_TOLD_ROUTES } from './bridge-presence';
+import { type BridgePresence, bridgeNodeName, MAX_TOLD_ROUTES, topicKey } from './bridge-presence';
 import type { KnownBridges } from './known-bridges';
 import type { Way } from './name-patterns';
 import type { RosDomain } from './ros-backend';
-import { type Place, RouteTurn, type Turn, type TurnDomain, type TurnListener } from './route-turn';
+import {
+  type HeldMessages,
+  type Place,
+  RouteTurn,
+  type Turn,
+  type TurnDomain,
+  type TurnListener,
+} from './route-turn';
 
 /**
  * How long after it was joined a domain may take to show a bridge that is in it, in ms: participants announce themselves
@@ -14,6 +21,9 @@ const DISCOVERY = 3500;
  * first, and only there it is told in the order of the messages.
  */
 const PARTING = 2000;
+/** Messages that wait until it is known who carries them, and the bytes of their payloads. */
+const MAX_HELD = 100;
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 /**
  * Which of several bridges carries a route: of those that are online at one broker under one prefix, and see each other
@@ -22,7 +32,8 @@ const PARTING = 2000;
  *
  * Bridges of ROS networks that cannot see each other carry both, although their domains have the same number. One that
  * is to take over from others who carry tells them when it has had the time to see them, and all publishers; they go on
- * until it has told them.
+ * until it has told them. The broker brings all of them what each has told in one order: what comes to two that begin
+ * at the same time waits until that is known.
  */
 export class Standby {
   readonly #id: string;
@@ -30,7 +41,8 @@ export class Standby {
   readonly #known: KnownBridges | undefined;
   readonly #domains = new Map<number, JoinedDomain>();
   readonly #turns = new Set<RouteTurn>();
-  readonly #ready: () => void;
+  readonly #report: (problem: string) => void;
+  readonly #held = new Held(() => this.#known?.connected === true);
   /** What was to be told after the connect has come back, so that all who carry the same are known. */
   #isThere = false;
   #wasSettled = false;
@@ -41,17 +53,17 @@ export class Standby {
 
   /**
    * @param known absent for a bridge without a broker, which always carries
-   * @param ready called when it is known after a connect which routes others carry
+   * @param report told what keeps it from deciding, in words
    */
   constructor(
     { id, protocolVersion }: { id: string; protocolVersion: 4 | 5 },
     known: KnownBridges | undefined,
-    ready: () => void,
+    report: (problem: string) => void,
   ) {
     this.#id = id;
     this.#protocolVersion = protocolVersion;
     this.#known = known;
-    this.#ready = ready;
+    this.#report = report;
   }
 
   /** A domain in which bridges may see each other. */
@@ -70,6 +82,7 @@ export class Standby {
         id: this.#id,
         lately: (id) => this.#known?.lately(id),
         domain: this.#domains.get(place.domain),
+        held: this.#held,
         closed: () => {
           if (this.#turns.delete(turn) && this.#known !== undefined) this.#tell(this.#known);
         },
@@ -85,18 +98,21 @@ export class Standby {
     return turn;
   }
 
+  /**
+   * Whether another bridge has one way of a route that this one has left; `undefined` until all others know that it was
+   * left, so that of two that leave it one finds itself the last.
+   */
+  othersHave({ way, domain, topic }: Pick<Place, 'way' | 'domain' | 'topic'>): boolean | undefined {
+    const known = this.#known;
+    if (known === undefined) return false;
+    const key = topicKey(topic);
+    if (!known.settled || known.announced[way].get(domain)?.has(key)) return undefined;
+    return this.#othersWith({ way, domain, key }, known.online).length > 0;
+  }
+
   /** Who is there, or which bridge carries what, has changed. */
   look(): void {
-    const known = this.#known;
-    if (known === undefined || this.#closed) return;
-    // What comes before is of use then.
-    if (!known.settled && !this.#wasSettled) return;
-    this.#wasSettled = known.settled;
-    for (const domain of this.#domains.values()) domain.look(known.online);
-    for (const turn of this.#turns) this.#decide(turn, known);
-    if ([...this.#domains.values()].some(({ isLeft }) => isLeft)) this.#lookLater();
-    this.#noteTold(known);
-    this.#tell(known);
+    this.#guard(() => this.#look());
   }
 
   close(): void {
@@ -104,46 +120,64 @@ export class Standby {
     clearTimeout(this.#timer);
   }
 
+  #look(): void {
+    const known = this.#known;
+    if (known === undefined) return;
+    // What was held must not reach a robot later.
+    if (!known.connected) for (const turn of this.#turns) turn.release();
+    // What comes before is of use then.
+    if (!known.settled && !this.#wasSettled) return;
+    this.#wasSettled = known.settled;
+    for (const domain of this.#domains.values()) domain.look(known.online);
+    for (const turn of this.#turns) this.#decide(turn, known);
+    this.#isThere =
+      known.settled &&
+      (this.#isThere || [...this.#turns].every(({ hasEntered, waits }) => hasEntered || waits));
+    this.#lookLater();
+    this.#tell(known);
+  }
+
   #decide(turn: RouteTurn, known: KnownBridges): void {
     const { way, domain: number, key } = turn;
     const domain = this.#domains.get(number);
     const others = known.settled ? this.#othersWith(turn, known.online) : [];
     const lower = others.filter((id) => id < this.#id && domain?.sees(id)).sort();
-    const isTold = !turn.isTellable || known.announced[way].get(number)?.has(key) === true;
-    turn.hasEntered = known.settled && (turn.hasEntered || isTold || (this.#isThere && others.length === 0));
-    turn.waits = !turn.hasEntered && others.length > 0 && lower.length === 0 && domain?.isYoung === true;
+    const hasComeBack = known.announced[way].get(number)?.has(key) === true;
+    const hadEntered = turn.hasEntered;
+    // Where nobody else is, what is new begins at once.
+    const isAlone = this.#isThere && known.online.size === 0;
+    turn.isTold &&= known.settled;
+    turn.hasEntered = known.settled && (hadEntered || !turn.isTellable || hasComeBack || isAlone);
+    const mayWait = !turn.hasEntered && !turn.isTold;
+    turn.waits = mayWait && others.length > 0 && lower.length === 0 && domain?.isYoung === true;
+    // What was held was carried by those who had the route before.
+    if (turn.hasEntered && !hadEntered && others.length > 0) turn.decide(others[0]);
     turn.decide(turn.hasEntered ? lower[0] : turn.waits ? others[0] : '');
-  }
-
-  /** Once all that others were to be told has come back, what is new and nobody else has begins at once. */
-  #noteTold(known: KnownBridges): void {
-    const wasThere = this.#isThere;
-    this.#isThere =
-      known.settled && (wasThere || [...this.#turns].every(({ hasEntered, waits }) => hasEntered || waits));
-    if (this.#isThere && !wasThere) this.#ready();
   }
 
   /** Tells the others what there is now, at the end of this turn of the event loop: routes come and go many at a time. */
   #tell(known: KnownBridges): void {
     this.#telling ??= setImmediate(() => {
       this.#telling = undefined;
-      if (this.#closed) return;
-      const carried = {
-        'ros-to-mqtt': new Map<number, Set<string>>(),
-        'mqtt-to-ros': new Map<number, Set<string>>(),
-      };
-      const told = { 'ros-to-mqtt': 0, 'mqtt-to-ros': 0 };
-      for (const turn of this.#turns) {
-        const { way, domain, key } = turn;
-        if (turn.waits) {
-          this.#lookLater();
-          continue;
-        }
-        turn.isTellable = ++told[way] <= MAX_TOLD_ROUTES;
-        if (turn.isTellable) keysOf(carried[way], domain).add(key);
-      }
-      known.carry(carried);
+      this.#guard(() => this.#tellNow(known));
     });
+  }
+
+  #tellNow(known: KnownBridges): void {
+    const carried = {
+      'ros-to-mqtt': new Map<number, Set<string>>(),
+      'mqtt-to-ros': new Map<number, Set<string>>(),
+    };
+    const told = { 'ros-to-mqtt': 0, 'mqtt-to-ros': 0 };
+    for (const turn of this.#turns) {
+      const { way, domain, key } = turn;
+      if (turn.waits) continue;
+      turn.isTellable = ++told[way] <= MAX_TOLD_ROUTES;
+      turn.isTold = turn.isTellable && known.settled;
+      if (turn.isTellable) keysOf(carried[way], domain).add(key);
+    }
+    known.carry(carried);
+    this.#lookLater();
   }
 
   // Discovery finds many in one turn.
@@ -154,14 +188,29 @@ export class Standby {
     });
   }
 
+  /** Looks again when time alone changes who is seen, or may be there unseen. */
   #lookLater(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.look();
-    }, DISCOVERY);
+    clearTimeout(this.#timer);
+    const next = Math.min(...[...this.#domains.values()].map(({ changesAt }) => changesAt));
+    // Timers count in whole milliseconds.
+    const wait = Math.ceil(next - performance.now());
+    if (next < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.look(), wait);
   }
 
-  #othersWith({ way, domain, key }: RouteTurn, online: ReadonlyMap<string, BridgePresence>): string[] {
+  /** Nobody is there to take an error: it would end the process. */
+  #guard(act: () => void): void {
+    if (this.#closed) return;
+    try {
+      act();
+    } catch (error) {
+      this.#report(`which of several bridges carries is not known: ${(error as Error).message}`);
+    }
+  }
+
+  #othersWith(
+    { way, domain, key }: Pick<RouteTurn, 'way' | 'domain' | 'key'>,
+    online: ReadonlyMap<string, BridgePresence>,
+  ): string[] {
     const others: string[] = [];
     for (const [id, { carried, protocolVersion }] of online) {
       const eitherWay = protocolVersion === 4 || this.#protocolVersion === 4;
@@ -172,10 +221,35 @@ export class Standby {
   }
 }
 
+/** What the turns of one bridge hold. */
+class Held implements HeldMessages {
+  readonly #isOfUse: () => boolean;
+  #messages = 0;
+  #bytes = 0;
+
+  constructor(isOfUse: () => boolean) {
+    this.#isOfUse = isOfUse;
+  }
+
+  take(bytes: number): boolean {
+    if (!this.#isOfUse() || this.#messages >= MAX_HELD || this.#bytes + bytes > MAX_HELD_BYTES) return false;
+    this.#messages++;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#messages--;
+    this.#bytes -= bytes;
+  }
+}
+
 /** A domain and which bridges are seen in it. */
 class JoinedDomain implements TurnDomain {
   readonly #domain: RosDomain;
-  readonly #joinedAt = performance.now();
+  readonly #youthEnd = performance.now() + DISCOVERY;
+  #isYoung = true;
+  #changesAt = this.#youthEnd;
   #seen: ReadonlySet<string> = new Set();
   /** Since when those are not seen that were until a moment ago. */
   readonly #leftAt = new Map<string, number>();
@@ -187,12 +261,12 @@ class JoinedDomain implements TurnDomain {
 
   /** Whether bridges may be in it that have not been seen yet. */
   get isYoung(): boolean {
-    return performance.now() - this.#joinedAt < DISCOVERY;
+    return this.#isYoung;
   }
 
-  /** Whether somebody has left who still counts as seen. */
-  get isLeft(): boolean {
-    return this.#leftAt.size > 0;
+  /** When to look again though nothing happens (`performance.now()`). */
+  get changesAt(): number {
+    return this.#changesAt;
   }
 
   sees(bridgeId: string): boolean {
@@ -211,8 +285,13 @@ class JoinedDomain implements TurnDomain {
     const now = performance.now();
     for (const id of before) if (!this.#seen.has(id)) this.#leftAt.set(id, now);
     for (const [id, at] of this.#leftAt) {
-      if (this.#seen.has(id) || now - at >= PARTING) this.#leftAt.delete(id);
+      if (this.#seen.has(id) || now >= at + PARTING) this.#leftAt.delete(id);
     }
+    this.#isYoung = now < this.#youthEnd;
+    this.#changesAt = Math.min(
+      ...(this.#isYoung ? [this.#youthEnd] : []),
+      ...[...this.#leftAt.values()].map((at) => at + PARTING),
+    );
   }
 
   /** Bridges whose participants do not tell their ids are known by their nodes. */

@@ -73,6 +73,36 @@ describe('what a bridge stores at the broker', function () {
     assert.equal(inbox.messages.at(-1)?.properties?.contentType, 'application/json');
   });
 
+  it('is told by one of several bridges, and by the next when that ends or has the route no more', async () => {
+    const { domain } = bridges;
+    const routes = [route(domain, { type: STRING, direction: 'ros-to-mqtt' })];
+    const a = await bridges.open({ id: 'a', routes, mqtt: bridges.mqtt() });
+    await a.ready();
+    const b = await bridges.open({ id: 'b', routes, mqtt: bridges.mqtt() });
+    await b.until(() => b.route()?.standby?.['ros-to-mqtt'] === 'a');
+    const meta = await stored('chatter/@meta');
+    const graph = await stored('@graph');
+    const speakers = ({ messages }: Inbox) =>
+      messages.map(({ properties }) => properties?.userProperties?.['ros-via']);
+    const peer = await bridges.peer();
+    // Each change is told a second after the last, by when the other one would have told that, too.
+    for (const [count, rosName] of ['/one', '/two', '/three'].entries()) {
+      await peer.publisher(rosName, STRING, RELIABLE, 0);
+      await graph.until((each) => last(each)?.topics?.length === count + 1);
+    }
+    assert.deepEqual(new Set([...speakers(graph), ...speakers(meta)]), new Set(['a']));
+    const told = meta.messages.length;
+    await a.handle.removeRoute({ domain, rosName: '/chatter' });
+    await meta.until(({ messages }) => messages.length > told);
+    assert.deepEqual([speakers(meta).at(-1), last(meta).name], ['b', '/chatter']);
+    assert.deepEqual(new Set(speakers(graph)), new Set(['a']));
+    await a.close();
+    await graph.until((each) => speakers(each).at(-1) === 'b');
+    await b.handle.removeRoute({ domain, rosName: '/chatter' });
+    await meta.until(({ messages }) => messages.at(-1)?.payload.length === 0);
+    assert.equal(meta.messages.filter(({ payload }) => payload.length === 0).length, 1);
+  });
+
   it('is nothing where it is not wanted', async () => {
     const bridge = await bridges.open({
       mqtt: bridges.mqtt(),

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { Connection } from '../../src/client/connection';
 import { encodePresence, MAX_TOLD_ROUTES, NOTHING_CARRIED } from '../../src/ros/bridge-presence';
 import { KnownBridges } from '../../src/ros/known-bridges';
+import type { RosDomain } from '../../src/ros/ros-backend';
+import { Standby } from '../../src/ros/standby';
 import { Mosquitto } from '../client/mosquitto';
 import { connected, settingsFor } from '../client/observed';
 import { Watch } from './bridge-fixture';
@@ -24,6 +26,46 @@ describe('the bridges that are known at a broker', function () {
     connections.push(made);
     return made;
   };
+
+  it('are asked for without an error out of the process', async () => {
+    const watch = new Watch();
+    const problems: string[] = [];
+    const own = connection();
+    const known = new KnownBridges(
+      { id: 'one', domains: [0], protocolVersion: 5, topic: 'ros/0/@bridge/one', filter: 'ros/+/@bridge/+' },
+      own,
+      { changed: () => standby.look(), warning: () => {} },
+    );
+    const standby = new Standby({ id: 'one', protocolVersion: 5 }, known, (problem) => {
+      problems.push(problem);
+      watch.changed();
+    });
+    let found: () => void = () => {};
+    standby.addDomain({
+      domain: 0,
+      bridges: () => {
+        throw new Error('lost');
+      },
+      onGraphChange: (listener) => {
+        found = listener;
+        return () => {};
+      },
+    } as Partial<RosDomain> as RosDomain);
+    known.open();
+    own.open();
+    await watch.until(() => problems.length === 1);
+    const client = connection();
+    client.open();
+    await connected(client);
+    await client.publish('ros/0/@bridge/other', '{"state":"online"}', { qos: 1, retain: false });
+    await watch.until(() => problems.length === 2);
+    found();
+    await watch.until(() => problems.length === 3);
+    assert.deepEqual(new Set(problems), new Set(['which of several bridges carries is not known: lost']));
+    standby.close();
+    await known.leave();
+    known.close();
+  });
 
   it('have a bounded number of routes together, because anybody may say that there are more', async () => {
     const watch = new Watch();

@@ -287,6 +287,51 @@ describe('routes of parameters', function () {
     await bridge.until(() => bridge.route()?.problem === undefined);
   });
 
+  it('are stored by one of several bridges, and by the next when that ends', async () => {
+    const camera = await node({ rate: 30, frame: 'map' });
+    const a = await bridges.open({ id: 'a', routes: [parameters()], mqtt: bridges.mqtt() });
+    await a.ready({ servers: 1 });
+    const b = await bridges.open({ id: 'b', routes: [parameters()], mqtt: bridges.mqtt() });
+    await b.until(() => b.route()?.standby?.['mqtt-to-ros'] === 'a');
+    const inbox = await Inbox.on(bridges.client, `${topic('value')}/#`);
+    const said = ({ messages }: Inbox) =>
+      messages.map(({ topic: name, payload, properties }) => {
+        const via = properties?.userProperties?.['ros-via'];
+        return `${via} ${name.slice(topic('value').length + 1)}=${payload}`;
+      });
+    await inbox.until((each) => new Set(said(each)).size === 2);
+    await b.until(() => (b.route()?.servers ?? 0) > 0);
+    camera.change({ rate: 31 });
+    await inbox.until((each) => said(each).includes('a rate=31'));
+    const heard = () => b.route()?.counts?.rosReceived ?? 0;
+    await b.until(() => heard() >= 1);
+    assert.deepEqual(
+      said(inbox).filter((text) => text.startsWith('b ')),
+      [],
+    );
+    await a.close();
+    // All that is stored is the other one's now.
+    await inbox.until((each) => said(each).includes('b rate=31') && said(each).includes('b frame="map"'));
+    camera.change({}, ['rate']);
+    await inbox.until((each) => said(each).includes('b rate='));
+    await camera.stop();
+    await inbox.until((each) => said(each).includes('b frame='));
+  });
+
+  it('that another bridge has stored are removed when that one ends with the node', async () => {
+    const camera = await node({ rate: 30, frame: 'map' });
+    const a = await bridges.open({ id: 'a', routes: [parameters()], mqtt: bridges.mqtt() });
+    await a.ready({ servers: 1 });
+    const b = await bridges.open({ id: 'b', routes: [parameters()], mqtt: bridges.mqtt() });
+    await b.until(() => b.route()?.standby?.['mqtt-to-ros'] === 'a' && (b.route()?.servers ?? 0) > 0);
+    const inbox = await Inbox.on(bridges.client, `${topic('value')}/#`);
+    await inbox.until(({ messages }) => messages.length >= 2);
+    await Promise.all([camera.stop(), a.close()]);
+    const last = (name: string) =>
+      inbox.messages.findLast(({ topic: each }) => each === `${topic('value')}/${name}`);
+    await inbox.until(() => ['rate', 'frame'].every((name) => last(name)?.payload.length === 0));
+  });
+
   it('of an earlier run are removed when the node is found without them', async () => {
     const { until } = await stored();
     for (const name of ['old', 'depth'])

@@ -44,6 +44,26 @@ describe('routes by patterns', function () {
     assert.deepEqual(bridge.problems, []);
   });
 
+  it('of two bridges carry each message once, from the first on', async () => {
+    const own = [route(bridges.domain, { rosName: '/own' })];
+    const both = [await open({ id: 'a', routes: own }), await open({ id: 'b', routes: own })];
+    await both[1]?.until(() => both[1]?.route()?.standby?.['mqtt-to-ros'] === 'a');
+    const peer = await bridges.peer();
+    const names = Array.from({ length: 10 }, (_each, index) => `topic${index}`);
+    for (const name of names) await peer.listen(`/${name}`, STRING, RELIABLE, 0);
+    for (const bridge of both) await bridge.until(() => bridge.status?.domains[0]?.participants === 1);
+    for (const name of names) await bridges.say(topic(name), '{"data":"MQTT"}', { 'ros-type': STRING });
+    const counted = async () => {
+      const all = (await Promise.all(both.map((bridge) => bridge.handle.listRoutes()))).flat();
+      const sum = (count: 'mqttReceived' | 'rosPublished') =>
+        all.reduce((total, { counts }) => total + (counts?.[count] ?? 0), 0);
+      return { received: sum('mqttReceived'), published: sum('rosPublished') };
+    };
+    let now = await counted();
+    while (now.received < 2 * names.length) now = await counted();
+    assert.deepEqual(now, { received: 2 * names.length, published: names.length });
+  });
+
   it('carry the first message already, each once, and none back', async () => {
     const bridge = await open();
     const peer = await bridges.peer();

@@ -1,13 +1,51 @@
 import assert from 'node:assert/strict';
 import { RouteTurn } from '../../src/ros/route-turn';
 
+const ROOM = { take: () => true, release: () => {} };
+
 describe('the turn of a route', () => {
   const turn = (rings: string[]) =>
     new RouteTurn(
       { way: 'mqtt-to-ros', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter' },
-      { id: 'own', lately: () => undefined, domain: undefined, closed: () => {} },
-      { changed: () => {}, ring: (problem) => rings.push(problem) },
+      {
+        id: 'own',
+        lately: () => undefined,
+        domain: undefined,
+        held: ROOM,
+        closed: () => {},
+      },
+      { changed: () => {}, report: (problem) => rings.push(problem) },
     );
+
+  it('reports what cannot follow it, and goes on', () => {
+    const problems: string[] = [];
+    let changes = 0;
+    const own = new RouteTurn(
+      { way: 'mqtt-to-ros', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter' },
+      { id: 'own', lately: () => undefined, domain: undefined, held: ROOM, closed: () => {} },
+      {
+        changed: () => {
+          changes++;
+          throw new Error('the domain is closed');
+        },
+        report: (problem) => problems.push(problem),
+      },
+    );
+    const delivered: string[] = [];
+    assert.equal(
+      own.hold(1, () => delivered.push('held')),
+      true,
+    );
+    own.decide(undefined);
+    assert.deepEqual([own.active, delivered], [true, ['held']]);
+    own.decide('a');
+    assert.deepEqual(problems, Array(2).fill('/chatter: the domain is closed'));
+    assert.equal(changes, 2);
+    assert.equal(
+      own.hold(1, () => {}),
+      false,
+    );
+  });
 
   it('names a ring, and no more of it than a person reads, because anybody may have made it up', () => {
     const rings: string[] = [];
