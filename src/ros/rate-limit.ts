@@ -12,6 +12,8 @@ export interface RateLimitSettings {
 export type RatePolicy = 'latest' | 'queue';
 
 export const RATE_POLICIES: readonly RatePolicy[] = ['latest', 'queue'];
+/** About one a day. A timer of Node waits 25 days at most, and beyond that not at all. */
+const MIN_RATE = 0.000_01;
 const MAX_RATE = 1_000_000;
 /** What waits for its turn at most. */
 const MAX_QUEUED = 1000;
@@ -19,8 +21,8 @@ const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
 
 /** Says which field cannot be used, its value and what was expected, or `undefined`. */
 export function rateLimitFault({ perSecond, policy }: RateLimitSettings): string | undefined {
-  if (!(typeof perSecond === 'number' && perSecond > 0 && perSecond <= MAX_RATE)) {
-    return `rate: expected messages per second above 0 and up to ${MAX_RATE}, got ${typeof perSecond === 'number' ? perSecond : JSON.stringify(perSecond)}`;
+  if (!(typeof perSecond === 'number' && perSecond >= MIN_RATE && perSecond <= MAX_RATE)) {
+    return `rate: expected messages per second from ${MIN_RATE} to ${MAX_RATE}, got ${typeof perSecond === 'number' ? perSecond : JSON.stringify(perSecond)}`;
   }
   if (RATE_POLICIES.includes(policy)) return undefined;
   return `rate policy: expected one of ${RATE_POLICIES.join(', ')}, got ${JSON.stringify(policy)}`;

@@ -26,8 +26,9 @@ import { RtpsServiceClient } from './rtps-service-client';
 import { RtpsServiceServer } from './rtps-service-server';
 import {
   fullName,
-  type LocalPublisher,
+  type LocalEndpoint,
   type LocalServer,
+  type LocalSubscription,
   rosEndpoint,
   SharedParticipant,
 } from './shared-participant';
@@ -71,6 +72,28 @@ export class RtpsBackend implements RosBackend {
 const PATIENCE = 500;
 const POLL = 5;
 
+/** The samples that a transient-local writer keeps, for readers of its own participant. */
+class LocalHistory {
+  readonly #writer: Writer;
+  readonly #samples: Array<RosSample & { sequence: number }> = [];
+
+  constructor(writer: Writer) {
+    this.#writer = writer;
+  }
+
+  add(sample: RosSample & { sequence: number }): void {
+    if (this.#writer.qos.durability !== 'transient-local') return;
+    this.#samples.push(sample);
+    this.kept();
+  }
+
+  kept(): readonly RosSample[] {
+    const gone = this.#samples.findIndex(({ sequence }) => sequence >= this.#writer.firstKept);
+    this.#samples.splice(0, gone < 0 ? this.#samples.length : gone);
+    return this.#samples;
+  }
+}
+
 class RtpsDomain implements RosDomain {
   readonly domain: number;
   readonly #bridgeId: string;
@@ -112,7 +135,7 @@ class RtpsDomain implements RosDomain {
   neighbours(rosName: string, type: string): { publishers: number; subscriptions: number } {
     const { publishers, subscriptions } = this.#shared;
     const [topic, ddsType] = [ddsTopicName(rosName), ddsTypeName(type)];
-    const count = (all: Iterable<LocalPublisher>) =>
+    const count = (all: Iterable<LocalEndpoint>) =>
       [...all].filter((each) => each.owner !== this && each.topic === topic && each.type === ddsType).length;
     return { publishers: count(publishers), subscriptions: count(subscriptions) };
   }
@@ -141,7 +164,8 @@ class RtpsDomain implements RosDomain {
     const [writer, closeWriter] = this.#create(options, (dds) => participant.createWriter(dds));
     this.#writers.add(writer);
     const { publishers } = this.#shared;
-    const local = { owner: this, topic: writer.topic, type: writer.type };
+    const history = new LocalHistory(writer);
+    const local = { owner: this, topic: writer.topic, type: writer.type, kept: () => history.kept() };
     publishers.add(local);
     const close = this.#closer(() => {
       this.#writers.delete(writer);
@@ -153,7 +177,9 @@ class RtpsDomain implements RosDomain {
     const publish = (cdr: Buffer, via: Via) => {
       if (last?.via !== via) last = { via, annotation: encodeAnnotation(encodeBridgeIds(via)) };
       const sequence = writer.write(cdr, last.annotation);
-      this.#deliver(writer, { payload: cdr, writerGuid: writer.guid, sequence, sourceTimestamp: now(), via });
+      const sample = { payload: cdr, writerGuid: writer.guid, sequence, sourceTimestamp: now(), via };
+      history.add(sample);
+      this.#deliver(writer, sample);
     };
     return { publish, close, forget: () => writer.forget() };
   }
@@ -165,6 +191,7 @@ class RtpsDomain implements RosDomain {
     );
     const local = { owner: this, topic: reader.topic, type: reader.type, onSample };
     subscriptions.add(local);
+    if (reader.qos.durability === 'transient-local') this.#deliverKept(local);
     return {
       close: this.#closer(() => {
         subscriptions.delete(local);
@@ -272,11 +299,24 @@ class RtpsDomain implements RosDomain {
     for (const subscription of subscriptions) {
       const { owner, topic, type } = subscription;
       if (owner === this || topic !== writer.topic || type !== writer.type) continue;
-      // Not from within the call that publishes, as from the network; by then it may be closed.
-      setImmediate(() => {
-        if (subscriptions.has(subscription)) subscription.onSample(sample);
-      });
+      this.#hand(subscription, sample);
     }
+  }
+
+  /** What the publishers of the participant's other users keep. */
+  #deliverKept(subscription: LocalSubscription): void {
+    for (const publisher of this.#shared.publishers) {
+      const { owner, topic, type } = publisher;
+      if (owner === this || topic !== subscription.topic || type !== subscription.type) continue;
+      for (const sample of publisher.kept()) this.#hand(subscription, sample);
+    }
+  }
+
+  /** Not from within the call that publishes, as from the network; by then it may be closed. */
+  #hand(subscription: LocalSubscription, sample: RosSample): void {
+    setImmediate(() => {
+      if (this.#shared.subscriptions.has(subscription)) subscription.onSample(sample);
+    });
   }
 
   #listen<Listener>(listeners: Set<Listener>, listener: Listener): () => void {

@@ -155,15 +155,20 @@ export class SharedParticipant {
   }
 }
 
-/** A publisher, for the subscriptions of the same participant. */
-export interface LocalPublisher {
+export interface LocalEndpoint {
   owner: RosDomain;
   topic: string;
   type: string;
 }
 
+/** A publisher, for the subscriptions of the same participant. */
+export interface LocalPublisher extends LocalEndpoint {
+  /** What it says to a transient-local subscription that comes later, in the order in which it was published. */
+  kept(): Iterable<RosSample>;
+}
+
 /** A subscription, for the publishers of the same participant, whose samples do not reach it over the network. */
-export interface LocalSubscription extends LocalPublisher {
+export interface LocalSubscription extends LocalEndpoint {
   onSample(sample: RosSample): void;
 }
 

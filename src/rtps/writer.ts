@@ -80,6 +80,11 @@ export class Writer extends EventEmitter {
     return this.#protocol.unacknowledged;
   }
 
+  /** The sequence number of the oldest sample that is kept to be sent again; of the next one where none is. */
+  get firstKept(): number {
+    return this.#protocol.first;
+  }
+
   /**
    * Sends a sample to all matched readers. It leaves at the end of this turn of the event loop; the payload must not
    * change afterwards where the writer is reliable or transient local, because it may be sent again.

@@ -63,9 +63,10 @@ describe('RateLimit', () => {
   });
 
   const faults: Array<[number | string, string, string]> = [
-    [0, 'latest', 'rate: expected messages per second above 0 and up to 1000000, got 0'],
-    ['5', 'latest', 'rate: expected messages per second above 0 and up to 1000000, got "5"'],
-    [Number.NaN, 'queue', 'rate: expected messages per second above 0 and up to 1000000, got NaN'],
+    [0, 'latest', 'rate: expected messages per second from 0.00001 to 1000000, got 0'],
+    [1e-10, 'latest', 'rate: expected messages per second from 0.00001 to 1000000, got 1e-10'],
+    ['5', 'latest', 'rate: expected messages per second from 0.00001 to 1000000, got "5"'],
+    [Number.NaN, 'queue', 'rate: expected messages per second from 0.00001 to 1000000, got NaN'],
     [5, 'newest', 'rate policy: expected one of latest, queue, got "newest"'],
   ];
   for (const [perSecond, policy, message] of faults) {
