@@ -53,6 +53,8 @@ export interface ClientEntry {
   protocolVersion: ProtocolVersion;
   /** ISO 8601. */
   connectedAt: string;
+  /** Since when nothing has come from it, ISO 8601. */
+  idleSince: string;
   /** Seconds, 0 for none. */
   keepAlive: number;
   subscriptions: number;
@@ -67,11 +69,27 @@ export interface SessionEntry {
   connected: boolean;
   /** When it ends unless its client comes back, ISO 8601; absent while the client is connected. */
   expiresAt?: string;
+  /** Since when nothing has come from the client, ISO 8601; absent when that was before the broker started. */
+  idleSince?: string;
   /** How many there are; the first of them follow. */
   subscriptionCount: number;
   subscriptions: Array<{ filter: string; qos: QoS }>;
   queued: number;
   inFlight: number;
+}
+
+/** A topic that was published to since the broker started. */
+export interface PublishedTopic {
+  topic: string;
+  messages: number;
+  /** Of the payloads. */
+  bytes: number;
+  /** When the last message came, ISO 8601. */
+  lastAt: string;
+  /** How many subscriptions match it, a shared one counted once. */
+  subscriptions: number;
+  /** Whether it has a retained message. */
+  retained: boolean;
 }
 
 interface Waiting {
@@ -92,6 +110,11 @@ export interface AdministrationCalls {
   disconnect(request: DisconnectRequest): Promise<DisconnectAnswer>;
   clients(request: ListRequest): Promise<Page<ClientEntry>>;
   sessions(request: ListRequest): Promise<Page<SessionEntry>>;
+  /**
+   * Topics that were published to, in the order in which they first were; 10,000 at most. New ones come behind, so that
+   * the number of those already read is the offset of what is new.
+   */
+  topics(request: PageRequest): Promise<Page<PublishedTopic>>;
   /** @returns a batch of the messages, and the offset of the next page */
   retained(request: RetainedRequest): Promise<{ batch: ArrayBuffer; next?: number }>;
   /** Removes the retained messages that match a topic filter. @returns how many there were */
@@ -161,12 +184,26 @@ export class Administration implements AdministrationCalls {
 
   async sessions({ clientId, ...page }: ListRequest): Promise<Page<SessionEntry>> {
     const now = this.#broker.store.clock();
-    const wanted = map(this.#broker.sessions(), ({ session, expiresAt }) =>
-      session.clientId.includes(clientId) ? sessionEntry(session, expiresAt, now) : undefined,
+    const wanted = map(this.#broker.sessions(), ({ session, expiresAt, activeAt }) =>
+      session.clientId.includes(clientId) ? sessionEntry(session, expiresAt, activeAt, now) : undefined,
     );
     return pageOf(wanted, page, ({ clientId: id, subscriptions }) =>
       subscriptions.reduce((sum, { filter }) => sum + filter.length, id.length),
     );
+  }
+
+  async topics(page: PageRequest): Promise<Page<PublishedTopic>> {
+    const broker = this.#broker;
+    const now = broker.store.clock();
+    const { entries, ...rest } = pageOf(broker.topics, page, ({ topic }) => topic.length);
+    return {
+      ...rest,
+      entries: entries.map(({ topic, messages, bytes, lastAt }) => ({
+        ...{ topic, messages, bytes, lastAt: timeOf(lastAt, now) },
+        subscriptions: broker.subscriptionsTo(topic),
+        retained: broker.retention.matching(topic, now, 1).length > 0,
+      })),
+    };
   }
 
   async retained({ filter, ...page }: RetainedRequest): Promise<{ batch: ArrayBuffer; next?: number }> {
@@ -205,7 +242,9 @@ export class Administration implements AdministrationCalls {
   }
 
   async statistics(): Promise<BrokerStatistics> {
-    return this.#broker.statistics;
+    const { statistics } = this.#broker;
+    statistics.sessionsAway = this.#broker.away;
+    return statistics;
   }
 
   /** The broker's store has made changes durable, or has failed. */
@@ -255,13 +294,14 @@ function* map<T, U>(all: Iterable<T>, to: (one: T) => U | undefined): Generator<
 }
 
 function clientEntry(session: Session, details: ClientDetails, now: number): ClientEntry {
-  const { peer, username, version, keepAlive, connectedAt } = details;
+  const { peer, username, version, keepAlive, connectedAt, activeAt } = details;
   return {
     clientId: session.clientId,
     ...(username !== undefined && { username }),
     address: peer.address,
     protocolVersion: version,
     connectedAt: timeOf(connectedAt, now),
+    idleSince: timeOf(activeAt, now),
     keepAlive,
     subscriptions: session.subscriptions.size,
     queued: session.queued,
@@ -269,7 +309,12 @@ function clientEntry(session: Session, details: ClientDetails, now: number): Cli
   };
 }
 
-function sessionEntry(session: Session, expiresAt: number | undefined, now: number): SessionEntry {
+function sessionEntry(
+  session: Session,
+  expiresAt: number | undefined,
+  activeAt: number | undefined,
+  now: number,
+): SessionEntry {
   const { clientId, subscriptions, queued, inFlight } = session;
   const listed: SessionEntry['subscriptions'] = [];
   for (const { filter, qos } of subscriptions.values()) {
@@ -280,6 +325,7 @@ function sessionEntry(session: Session, expiresAt: number | undefined, now: numb
     clientId,
     connected: session.connected,
     ...(expiresAt !== undefined && { expiresAt: timeOf(expiresAt, now) }),
+    ...(activeAt !== undefined && { idleSince: timeOf(activeAt, now) }),
     subscriptionCount: subscriptions.size,
     subscriptions: listed,
     queued,

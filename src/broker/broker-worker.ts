@@ -199,6 +199,7 @@ class BrokerWorker {
     this.#receivedBefore = statistics.messagesReceived;
     this.#sentAt = now;
     statistics.upstreams = this.#upstreams.statistics;
+    statistics.sessionsAway = this.#broker.away;
     const text = JSON.stringify(statistics);
     if (text === this.#sentStatistics) return;
     this.#sentStatistics = text;

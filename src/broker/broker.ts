@@ -22,6 +22,7 @@ import { MemoryStore } from './store/memory-store';
 import type { Store } from './store/store';
 import type { Subscription } from './subscription';
 import { type SysFigures, SysTopics } from './sys-topics';
+import { TopicCounts } from './topic-counts';
 
 /** How a client is connected. */
 export interface ClientDetails {
@@ -33,6 +34,8 @@ export interface ClientDetails {
   readonly keepAlive: number;
   /** On the broker's clock, ms. */
   readonly connectedAt: number;
+  /** When something last came from it, likewise. */
+  readonly activeAt: number;
 }
 
 /** The connection of a client, as far as the broker knows it. */
@@ -66,6 +69,7 @@ export class Broker {
   readonly memory: HeldMemory;
   readonly retention: Retention;
   readonly router: MessageRouter;
+  readonly topics = new TopicCounts();
   readonly #routing: RoutingTable;
   readonly #sysTopics: SysTopics;
   readonly #sessions: SessionRegistry;
@@ -89,9 +93,18 @@ export class Broker {
     this.memory = new HeldMemory(memoryLimit(limits.memoryBytes));
     this.#routing = new RoutingTable(limits, this.memory, (topic) => watch?.matches(topic) === true);
     this.retention = new Retention(limits, statistics, store, this.memory);
-    const { memory, retention } = this;
+    const { memory, retention, topics } = this;
     const routing = this.#routing;
-    this.router = new MessageRouter({ routing, retention, capabilities, store, memory, statistics, watch });
+    this.router = new MessageRouter({
+      routing,
+      retention,
+      capabilities,
+      store,
+      memory,
+      statistics,
+      watch,
+      topics,
+    });
     this.#sysTopics = new SysTopics(capabilities.sysInterval);
     this.#sessions = new SessionRegistry(limits, statistics, store, this.memory, {
       ended: (session, now) => this.#forget(session, now),
@@ -176,9 +189,14 @@ export class Broker {
     }
   }
 
-  /** All sessions, first those of connected clients; those of others with the time on the broker's clock when they end. */
-  *sessions(): Generator<{ session: Session; expiresAt?: number }> {
-    for (const { session } of this.#clients.values()) if (session !== undefined) yield { session };
+  /**
+   * All sessions, first those of connected clients; those of others with the time on the broker's clock when they end.
+   * `activeAt` is when something last came from the client, as far as that was since the broker started.
+   */
+  *sessions(): Generator<{ session: Session; expiresAt?: number; activeAt?: number | undefined }> {
+    for (const { session, details } of this.#clients.values()) {
+      if (session !== undefined) yield { session, activeAt: details?.activeAt };
+    }
     yield* this.#sessions.offline();
   }
 
@@ -257,6 +275,16 @@ export class Broker {
     this.retention.unsubscribed(subscription);
     this.statistics.subscriptions = this.#routing.size;
     return true;
+  }
+
+  /** How many subscriptions match a topic name. */
+  subscriptionsTo(topic: string): number {
+    return this.#routing.subscriptionsTo(topic);
+  }
+
+  /** How many sessions there are whose client is away. */
+  get away(): number {
+    return this.#sessions.away;
   }
 
   /** The sessions whose client is away. */

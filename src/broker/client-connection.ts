@@ -196,7 +196,14 @@ export class ClientConnection implements ConnectedClient {
 
   get details(): ClientDetails {
     const { peer, username, version } = this;
-    return { peer, username, version, keepAlive: this.state.keepAlive, connectedAt: this.#connectedAt };
+    return {
+      peer,
+      username,
+      version,
+      keepAlive: this.state.keepAlive,
+      connectedAt: this.#connectedAt,
+      activeAt: this.now,
+    };
   }
 
   /** Of the user that has proved to be one; absent before that, and for an anonymous client. */

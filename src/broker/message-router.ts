@@ -15,6 +15,7 @@ import type { Session, SharedMessage } from './session/session';
 import type { SharedSubscription } from './shared-subscription';
 import type { BrokerStatistics } from './statistics';
 import type { Store } from './store/store';
+import type { TopicCounts } from './topic-counts';
 import { bears } from './upstream/passage-stamp';
 
 /** What a message passes on its way through the broker. */
@@ -26,6 +27,7 @@ export interface MessageRoute {
   readonly memory: HeldMemory;
   readonly statistics: BrokerStatistics;
   readonly watch: MessageWatch | undefined;
+  readonly topics: TopicCounts;
 }
 
 /** Brings what is published to all who subscribed to it, has it retained and shows it to the application. */
@@ -40,8 +42,9 @@ export class MessageRouter {
   readonly #memory: HeldMemory;
   readonly #statistics: BrokerStatistics;
   readonly #watch: MessageWatch | undefined;
+  readonly #topics: TopicCounts;
 
-  constructor({ routing, retention, capabilities, store, memory, statistics, watch }: MessageRoute) {
+  constructor({ routing, retention, capabilities, store, memory, statistics, watch, topics }: MessageRoute) {
     this.#routing = routing;
     this.#retention = retention;
     this.#capabilities = capabilities;
@@ -49,6 +52,7 @@ export class MessageRouter {
     this.#memory = memory;
     this.#statistics = statistics;
     this.#watch = watch;
+    this.#topics = topics;
   }
 
   /**
@@ -110,6 +114,7 @@ export class MessageRouter {
     // Made only when needed: at QoS 0 a message mostly goes out straight from the packet it came in.
     let message: Message | undefined;
     const size = messageSizeOf(view, aliasedTopic);
+    this.#count(entry, view.payloadEnd - view.payloadStart, now);
     const inPlace = aliasedTopic === undefined && view.propertiesUnchanged;
     if (view.retain) {
       message = this.#messageOf(view, entry, aliasedTopic, publisher.clientId, now);
@@ -198,6 +203,7 @@ export class MessageRouter {
   /** Delivers a message that did not come in a PUBLISH. */
   route(message: Message, publisher: Session | undefined, now: number): void {
     const entry = this.#routing.entryAt(message.bytes, message.topicStart, message.topicEnd);
+    this.#count(entry, message.payloadEnd - message.payloadStart, now);
     this.#statistics.denied += entry.withheld;
     if (entry.watched) {
       const { topic, qos, retain, publisher: clientId } = message;
@@ -216,6 +222,18 @@ export class MessageRouter {
   /** Gives messages of shared subscriptions to other members. */
   passOn(messages: readonly SharedMessage[], now: number): void {
     for (const one of messages) this.#deliverShared(one, now);
+  }
+
+  #count(entry: TopicEntry, bytes: number, now: number): void {
+    if (entry.reserved) return;
+    if (entry.count === undefined) {
+      entry.count = this.#topics.of(entry.topic);
+      this.#statistics.topics = this.#topics.size;
+    }
+    const { count } = entry;
+    count.messages++;
+    count.bytes += bytes;
+    count.lastAt = now;
   }
 
   #messageOf(

@@ -5,12 +5,13 @@ import type {
   DisconnectAnswer,
   DisconnectRequest,
   ListRequest,
+  PublishedTopic,
   RetainedRequest,
   SessionEntry,
 } from './administration';
 import { encodePublish, type PublishPacket } from './codec/publish-packet';
 import { batchOf, messagesIn, type PublishedMessage } from './message-batch';
-import type { Page } from './page';
+import type { Page, PageRequest } from './page';
 import type { BrokerStatistics } from './statistics';
 import type { AdministrationCall } from './thread-message';
 
@@ -85,6 +86,11 @@ export class RemoteAdministration {
   /** The sessions of clients, also of those that are away. */
   sessions(request: ListRequest): Promise<Page<SessionEntry>> {
     return this.#ask('sessions', request);
+  }
+
+  /** The topics that were published to, in the order in which they first were. */
+  topics(request: PageRequest): Promise<Page<PublishedTopic>> {
+    return this.#ask('topics', request);
   }
 
   /**

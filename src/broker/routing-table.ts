@@ -9,6 +9,7 @@ import type { Limits } from './limits';
 import type { Session } from './session/session';
 import { SharedSubscription } from './shared-subscription';
 import { type Recipient, recipientsOf, type Subscription } from './subscription';
+import type { TopicCount } from './topic-counts';
 
 /** A topic name that was found valid, and who gets what is published to it. */
 export interface TopicEntry {
@@ -24,6 +25,8 @@ export interface TopicEntry {
   shared: readonly SharedSubscription[];
   /** Of the table when `recipients` was found. */
   version: number;
+  /** Found when something is published to it first. */
+  count: TopicCount | undefined;
 }
 
 /** Bytes of topic names and recipients that are remembered before the cache starts over. */
@@ -69,6 +72,11 @@ export class RoutingTable {
   /** How many shared subscriptions there are, whatever their members. */
   get shared(): number {
     return this.#shared.size;
+  }
+
+  /** How many subscriptions match a topic name, a shared one counted once. */
+  subscriptionsTo(topic: string): number {
+    return this.#trie.match(topic).length;
   }
 
   add(subscription: Subscription): void {
@@ -176,6 +184,7 @@ export class RoutingTable {
       withheld: 0,
       shared: [],
       version: -1,
+      count: undefined,
     };
     if (this.#cachedBytes > CACHED_BYTES) {
       this.#entries.clear();

@@ -41,6 +41,8 @@ export interface BrokerStatistics {
   retained: number;
   /** Subscriptions of all sessions now. */
   subscriptions: number;
+  /** Topics that were published to, apart from those below `$SYS`; 10,000 at most are told apart. */
+  topics: number;
   /** Messages that a limit kept from a subscriber or from being retained. */
   dropped: number;
   /** Messages whose time ran out before a subscriber got them, and retained ones whose time ran out. */
@@ -60,6 +62,8 @@ export interface BrokerStatistics {
   /** How long clients were not read for that, together, ms. */
   throttledTime: number;
   connectionsOpened: number;
+  /** Sessions now of clients that are away. */
+  sessionsAway: number;
   /** CONNECT packets accepted. */
   clientsAccepted: number;
   /** Sessions whose time ran out while their client was away. */
@@ -91,6 +95,7 @@ export function newStatistics(): BrokerStatistics {
     payloadBytesSent: 0,
     retained: 0,
     subscriptions: 0,
+    topics: 0,
     dropped: 0,
     expired: 0,
     publishRefused: 0,
@@ -101,6 +106,7 @@ export function newStatistics(): BrokerStatistics {
     throttled: 0,
     throttledTime: 0,
     connectionsOpened: 0,
+    sessionsAway: 0,
     clientsAccepted: 0,
     sessionsExpired: 0,
     looped: 0,

@@ -1,10 +1,13 @@
 import { isIPv6 } from 'node:net';
 import { type BrokerSettings, BrokerThread, type BrokerThreadStatus } from '../broker/broker-thread';
 import type { ListenerKind } from '../broker/listeners/listener-settings';
+import type { BrokerStatistics } from '../broker/statistics';
 import { BridgeProcess } from './bridge-process';
 import type { BrokerLog } from './broker-log';
 import { bridgeSettings } from './broker-settings';
 import { GatewayProcess } from './gateway-process';
+import { RosTopics } from './ros-topics';
+import { withoutSlash } from './setting-kind';
 import type { Configuration } from './settings';
 
 const SCHEMES: Readonly<Record<ListenerKind, string>> = { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' };
@@ -14,6 +17,8 @@ export class BrokerProcess {
   readonly #broker: BrokerThread;
   readonly #bridge: BridgeProcess | undefined;
   readonly #gateway: GatewayProcess | undefined;
+  readonly #rosTopics: RosTopics | undefined;
+  #statistics: BrokerStatistics | undefined;
   readonly #log: BrokerLog;
   #stopping = false;
 
@@ -35,7 +40,19 @@ export class BrokerProcess {
       };
       this.#gateway = new GatewayProcess(configuration, { version, sources }, log);
     }
+    const { rosIntegration, rosPrefix } = configuration.settings;
+    if (rosIntegration) {
+      this.#rosTopics = new RosTopics(
+        broker.administration,
+        withoutSlash(rosPrefix),
+        (topic, { domain, node, messageType }) => log.info('ROS topic', { topic, domain, node, messageType }),
+      );
+    }
     this.#log = log;
+    broker.on('statistics', (statistics) => {
+      this.#statistics = statistics;
+      void this.#rosTopics?.look(statistics.topics);
+    });
     broker.on('status', (status) => this.#onStatus(status));
     broker.on('event', (event) => log.event(event));
   }
@@ -64,7 +81,17 @@ export class BrokerProcess {
     this.#stopping = true;
     this.#log.info('stopping', { reason });
     await this.#end();
-    this.#log.info('stopped');
+    const {
+      clientsAccepted = 0,
+      messagesReceived = 0,
+      messagesSent = 0,
+      dropped = 0,
+      topics = 0,
+    } = this.#statistics ?? {};
+    this.#log.info('stopped', {
+      ...{ clientsAccepted, messagesReceived, messagesSent, dropped, topics },
+      ...(this.#rosTopics !== undefined && { rosTopics: this.#rosTopics.count }),
+    });
   }
 
   /** Reads again what others may have replaced: the TLS files. The log goes on in a new file. */

@@ -182,7 +182,8 @@ describe('the administration of a broker', () => {
     assert.deepEqual([names(first), first.next], [['robot-1', 'robot-2'], 2]);
     const second = await administration.clients({ clientId: 'robot', offset: 2, limit: 2 });
     assert.deepEqual([names(second), second.next], [['robot-3'], undefined]);
-    const { connectedAt, ...robot } = first.entries[0] as (typeof first.entries)[0];
+    const { connectedAt, idleSince, ...robot } = first.entries[0] as (typeof first.entries)[0];
+    assert.ok(idleSince >= connectedAt && Date.parse(idleSince) <= Date.now(), idleSince);
     assert.ok(Date.now() - Date.parse(connectedAt) < 60_000, connectedAt);
     assert.deepEqual(robot, {
       clientId: 'robot-1',
@@ -196,7 +197,10 @@ describe('the administration of a broker', () => {
 
     const sessions = await administration.sessions({ clientId: '', offset: 3, limit: 100 });
     assert.deepEqual([names(sessions), sessions.next], [['robot-3', 'robot-4'], undefined]);
-    const { expiresAt, ...last } = sessions.entries[1] as (typeof sessions.entries)[0];
+    const { expiresAt, idleSince: gone = '', ...last } = sessions.entries[1] as (typeof sessions.entries)[0];
+    assert.equal(Date.parse(expiresAt as string) - Date.parse(gone), 60_000);
+    const connected = sessions.entries[0]?.idleSince ?? '';
+    assert.ok(connected >= connectedAt && connected <= new Date().toISOString(), connected);
     const left = Date.parse(expiresAt as string) - Date.now();
     assert.ok(left > 0 && left <= 60_000, expiresAt);
     assert.deepEqual(last, {
@@ -207,7 +211,33 @@ describe('the administration of a broker', () => {
       queued: 1,
       inFlight: 0,
     });
-    assert.equal((await administration.statistics()).clients, 4);
+    const { clients, sessionsAway } = await administration.statistics();
+    assert.deepEqual([clients, sessionsAway], [4, 1]);
+  });
+
+  it('lists topics in the order in which they came, with what was published to each', async () => {
+    const broker = await start();
+    const { administration } = broker;
+    const reader = new MqttPeer(broker.openStream(), 5);
+    await reader.connect();
+    await reader.subscribe('b/+', { qos: 0 });
+    await administration.publish(message('b/1', { payload: Buffer.from('four'), retain: true }));
+    await administration.publish(message('a'));
+    reader.publish('b/1', 'x');
+    reader.publish('c', '', { qos: 1 });
+    await reader.expect('publish');
+    await reader.expect('publish');
+    await reader.expect('puback');
+    const { entries, next } = await administration.topics({ offset: 0, limit: 2 });
+    const [first, second] = entries;
+    const { lastAt = '', bytes, ...told } = first ?? { bytes: 0 };
+    assert.deepEqual(told, { topic: 'b/1', messages: 2, subscriptions: 1, retained: true });
+    assert.equal(bytes, 'four'.length + 'x'.length);
+    assert.ok(Date.now() - Date.parse(lastAt) < 60_000);
+    assert.deepEqual([second?.topic, second?.subscriptions, second?.retained, next], ['a', 0, false, 2]);
+    const rest = await administration.topics({ offset: 2, limit: 2 });
+    assert.deepEqual([rest.entries.map(({ topic }) => topic), rest.next], [['c'], undefined]);
+    assert.equal((await administration.statistics()).topics, 3);
   });
 
   it('lists retained messages in pages that are bounded in number and bytes, and clears them', async () => {

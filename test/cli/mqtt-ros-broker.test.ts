@@ -17,7 +17,7 @@ import { counterpart } from '../counterparts';
 import { packageJson } from '../package/package-json';
 import { RosPeer, STRING } from '../ros/bridge-fixture';
 import { freshDomain } from '../rtps/test-domain';
-import { BROKER_COMMAND, BrokerCommand, type CommandStart } from './broker-command';
+import { BROKER_COMMAND, BrokerCommand, type CommandStart, type LogLine } from './broker-command';
 
 const execute = promisify(execFile);
 
@@ -280,6 +280,45 @@ describe('mqtt-ros-broker', function () {
     assert.equal(String((await client.expect('publish')).payload), '{"a":1}');
     client.stream.end();
     assert.equal(await started.stop(), 0);
+  });
+
+  it('tells the topics of ROS that are published to by their parts, unless it is not to', async () => {
+    const client = (port: number) => new MqttPeer(connect(port, '127.0.0.1'), 5);
+    const topics = [
+      'ros/autonomous_vehicle/sensor_fusion/sensor_data',
+      'home/door',
+      'ros/7/robot1/camera/image_raw',
+    ];
+    const started = await start();
+    const publisher = client(started.port);
+    await publisher.connect();
+    for (const topic of [...topics, ...topics]) publisher.publish(topic, '{}');
+    await started.logged('ROS topic', ({ domain }) => domain === '7');
+    const found = started.lines.filter(({ msg }) => msg === 'ROS topic');
+    assert.deepEqual(
+      found.map(({ level, domain, node, messageType }) => [level, domain, node, messageType]),
+      [
+        ['info', 'autonomous_vehicle', 'sensor_fusion', 'sensor_data'],
+        ['info', '7', 'robot1/camera', 'image_raw'],
+      ],
+    );
+    publisher.stream.end();
+    assert.equal(await started.stop(), 0);
+    const { messagesReceived, topics: counted, rosTopics } = started.lines.at(-1) as LogLine;
+    assert.deepEqual([messagesReceived, counted, rosTopics], [6, 3, 2]);
+
+    const without = await start({ environment: { BROKER_ENABLE_ROS_INTEGRATION: 'false' } });
+    const other = client(without.port);
+    await other.connect();
+    for (const topic of topics) other.publish(topic, '{}');
+    await other.expectNothing();
+    other.stream.end();
+    assert.equal(await without.stop(), 0);
+    assert.equal(
+      without.lines.some(({ msg }) => msg === 'ROS topic'),
+      false,
+    );
+    assert.deepEqual([without.lines.at(-1)?.topics, without.lines.at(-1)?.rosTopics], [3, undefined]);
   });
 
   it('runs the bridge of the configuration file, on topics with the prefix of the settings', async () => {

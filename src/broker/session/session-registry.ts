@@ -10,6 +10,8 @@ interface OfflineSession {
   /** On the broker's clock, ms. */
   expiresAt: number;
   will: { fields: WillFields; publishAt: number } | undefined;
+  /** When the client left, likewise; of one restored nobody knows. */
+  activeAt: number | undefined;
 }
 
 /** What the registry tells the broker. */
@@ -59,7 +61,7 @@ export class SessionRegistry {
     const older = this.#offline.get(clientId);
     // Of a damaged store, which does not say that it ended: nobody could ever resume it.
     if (older !== undefined) this.#listener.ended(older.session, this.#store.clock());
-    this.#offline.set(clientId, { session, expiresAt, will });
+    this.#offline.set(clientId, { session, expiresAt, will, activeAt: undefined });
     return session;
   }
 
@@ -84,7 +86,7 @@ export class SessionRegistry {
   }
 
   /** The sessions whose client is away, with the time when they end. */
-  offline(): Iterable<{ session: Session; expiresAt: number }> {
+  offline(): Iterable<{ session: Session; expiresAt: number; activeAt: number | undefined }> {
     return this.#offline.values();
   }
 
@@ -109,6 +111,7 @@ export class SessionRegistry {
       session,
       expiresAt: now + expiry * 1000,
       will: will === undefined ? undefined : { fields: will, publishAt: now + delay * 1000 },
+      activeAt: now,
     };
     if (expiry === 0) {
       this.#end(offline, now);
