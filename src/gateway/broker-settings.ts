@@ -125,6 +125,16 @@ export const BROKER_INPUT_SCHEMA = {
 
 export type BrokerInput = ValueOf<typeof BROKER_INPUT_SCHEMA>;
 
+/** What a configuration file gives of one. */
+export const FILE_BROKER_SCHEMA: Schema = {
+  ...BROKER_INPUT_SCHEMA,
+  properties: {
+    id: { type: 'string', pattern: '^[\\w.-]{1,100}$', description: 'letters, digits, _, . and -' },
+    ...BROKER_PROPERTIES,
+  },
+  required: ['id', ...BROKER_INPUT_SCHEMA.required],
+};
+
 /** What is to change of it, as in a JSON merge patch (RFC 7396): `null` takes a value away. */
 export const BROKER_PATCH_SCHEMA: Schema = {
   type: 'object',

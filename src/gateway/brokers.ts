@@ -31,25 +31,42 @@ export class Brokers {
     if (!this.#added.has(id)) this.#look();
     const broker = this.#added.get(id) ?? this.#known.get(id);
     if (broker !== undefined) return broker;
-    const fault = `there is no broker "${id.slice(0, 60)}"`;
-    if (field === undefined) throw new ApiError('not_found', fault);
-    throw new ApiError('not_found', fault, { field });
+    const named = field === undefined ? {} : { field };
+    throw new ApiError('not_found', `there is no broker "${id.slice(0, 60)}"`, named);
   }
 
-  /** @throws ApiError it can be no broker, or there are too many */
-  add(input: BrokerInput, id?: string): GatewayBroker {
-    const isOfCaller = id === undefined;
-    if (isOfCaller && this.#added.size >= this.#most) {
+  /**
+   * Adds what a caller has described.
+   * @throws ApiError it can be no broker, or there are too many
+   */
+  add(input: BrokerInput): GatewayBroker {
+    if (this.#added.size >= this.#most) {
       throw new ApiError('limit_reached', `there are ${this.#most} brokers already`);
     }
-    const broker = new AddedBroker(id ?? randomUUID(), isOfCaller ? 'api' : 'file', input, this.#pool);
+    const broker = new AddedBroker(randomUUID(), 'api', input, this.#pool);
     this.#added.set(broker.id, broker);
+    broker.begin();
     return broker;
+  }
+
+  /**
+   * Adds those of the configuration file.
+   * @throws ApiError one can be no broker, and then none of them is connected
+   */
+  addOfFile(inputs: readonly (BrokerInput & { id: string })[]): void {
+    for (const { id, ...input } of inputs) {
+      if (this.#added.has(id)) {
+        throw new ApiError('invalid_field', `broker "${id}" is there twice`, { field: 'id' });
+      }
+      this.#added.set(id, new AddedBroker(id, 'file', input, this.#pool));
+    }
+    for (const broker of this.#added.values()) broker.begin();
   }
 
   /** @throws ApiError there is none, or it is not of a caller */
   async remove(id: string): Promise<GatewayBroker> {
     const broker = this.get(id);
+    // Says why it cannot be.
     if (broker.origin !== 'api') await broker.change({});
     this.#added.delete(id);
     await broker.close();

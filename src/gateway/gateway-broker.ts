@@ -44,7 +44,7 @@ export class AddedBroker implements GatewayBroker {
   readonly #pool: ConnectionPool;
   #input: ReturnType<typeof completed>;
   #settings: ConnectionSettings;
-  #wanted: boolean;
+  #wanted = false;
 
   /** @throws ApiError it can be no broker */
   constructor(
@@ -61,8 +61,13 @@ export class AddedBroker implements GatewayBroker {
       acquire: () => pool.acquire(id, this.#settings, this.#wanted),
       release: (connection) => void pool.release(id, connection),
     });
-    this.#wanted = input.auto_connect === true;
-    if (this.#wanted) this.link.connection.open();
+  }
+
+  /** Connects, where it is to connect at once. */
+  begin(): void {
+    if (this.#input.auto_connect !== true) return;
+    this.#wanted = true;
+    this.link.connection.open();
   }
 
   get name(): string {

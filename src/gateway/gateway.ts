@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Duplex } from 'node:stream';
 import { ApiError } from './api-error';
 import { BROKER_SCHEMA, brokerOperations } from './broker-operations';
-import { BROKER_INPUT_SCHEMA } from './broker-settings';
+import { FILE_BROKER_SCHEMA } from './broker-settings';
 import { Brokers } from './brokers';
 import { DEFAULT_LIMITS, type GatewayLimits, type GatewaySettings } from './gateway-settings';
 import { healthOperations } from './health';
@@ -83,10 +83,9 @@ export class Gateway {
       ...this.#live.operations,
       this.#documentOperation(),
     ];
-    for (const { id, ...input } of brokers) {
-      checkValue(BROKER_INPUT_SCHEMA, input, `broker "${id}"`);
-      this.#brokers.add(input, id);
-    }
+    for (const [index, broker] of brokers.entries())
+      checkValue(FILE_BROKER_SCHEMA, broker, `brokers.${index}`);
+    this.#brokers.addOfFile(brokers);
     this.#router = new Router(this.#operations);
   }
 

@@ -1,3 +1,4 @@
+import type { ConnectionStatus } from '../client/connection';
 import { NotConnectedError, PublishError, SubscribeError } from '../client/errors';
 import { messagePropertiesFault } from '../client/message-properties';
 import type { RosTopicMapping } from '../topic/ros-topic';
@@ -309,12 +310,20 @@ function view({ settings, state, fault, ring, statistics }: GatewaySubscription)
   };
 }
 
-/** A connection that nobody has asked for is not waited for. */
-function checkUsable(broker: GatewayBroker): void {
-  const { state, reason } = broker.status;
-  if (state !== 'disconnected' || broker.origin === 'embedded' || broker.origin === 'node') return;
+/** A caller can wait for itself better than its call can for a broker that may never come. */
+function checkUsable({ name, link }: GatewayBroker): void {
+  const { state, reason } = statusOf(link);
+  if (state === 'connected' || state === 'connecting') return;
   const why = reason === undefined ? '' : `: ${reason}`;
-  throw new ApiError('not_connected', `broker "${broker.name}" is not connected${why}`);
+  throw new ApiError('not_connected', `broker "${name}" is not connected${why}`);
+}
+
+function statusOf(link: GatewayBroker['link']): ConnectionStatus {
+  try {
+    return link.connection.status;
+  } catch (error) {
+    return { state: 'error', reason: (error as Error).message };
+  }
 }
 
 async function published(

@@ -48,7 +48,7 @@ export class ApiContract {
   check(method: string, url: string, status: number, contentType: string | undefined, body: unknown): void {
     const path = this.pathOf(url.split('?', 1)[0] as string);
     const operation = path === undefined ? undefined : this.document.paths[path]?.[method.toLowerCase()];
-    const what = `${method} ${url} -> ${status}`;
+    const what = `${method} ${url.slice(0, 300)} -> ${status}`;
     if (path === undefined || operation === undefined) {
       assert.ok(status >= 400, `${what}: the document has no such call`);
       this.#conforms(this.schema('components', 'schemas', 'Error'), body, what);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { BrokerThread } from '../../src/broker/broker-thread';
+import { Gateway, type GatewaySettings } from '../../src/gateway/gateway';
 import { Mosquitto } from '../client/mosquitto';
 import { GatewayFixture } from './gateway-fixture';
 
@@ -196,6 +197,21 @@ describe('brokers of the gateway', function () {
       });
     }
   });
+
+  for (const [brokers, message] of [
+    [[{ name: 'a', host: 'a' }], 'brokers.0.id is missing'],
+    [[{ id: 'a b', name: 'a', host: 'a' }], 'brokers.0.id is "a b", expected letters, digits, _, . and -'],
+    [
+      [{ id: 'a', name: 'a', host: 'a', port: 0 }],
+      'brokers.0.port is 0, expected a whole number from 1 to 65535',
+    ],
+    [Array(2).fill({ id: 'a', name: 'a', host: 'a' }), 'broker "a" is there twice'],
+  ] as const) {
+    it(`of the configuration file are refused: ${message}`, async () => {
+      const settings = { version: '1', brokers } as unknown as GatewaySettings;
+      assert.throws(() => new Gateway(settings), { name: 'ApiError', message });
+    });
+  }
 
   it('are also those that run in this process, over no port at all', async () => {
     await fixture.stop();

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { soakAccounts } from './accounts';
 import { soakBurst, soakChurn, soakIdle } from './connections';
 import { soakDecoder, soakFuzz } from './fuzz';
+import { soakGateway } from './gateway';
 import { soakKills } from './kills';
 import { soakLoad } from './load';
 import { soakRtps } from './rtps';
@@ -19,6 +20,7 @@ const soaks: Record<string, (soak: Soak) => Promise<void>> = {
   kills: soakKills,
   decoder: soakDecoder,
   fuzz: soakFuzz,
+  gateway: soakGateway,
   churn: soakChurn,
   idle: soakIdle,
   burst: soakBurst,
