@@ -49,14 +49,20 @@ export interface BridgeForm extends NodeDef {
     }
   >;
   definitions?: string;
-  patterns?: Array<{
-    action: PatternAction;
-    pattern: string;
-    direction: Direction;
-    /** Absent or blank: all domains of the bridge. */
-    domain?: number | string;
-    format?: PayloadFormat;
-  }>;
+  patterns?: Array<
+    TopicOptionRow & {
+      action: PatternAction;
+      pattern: string;
+      direction: Direction;
+      /** Absent or blank: all domains of the bridge. */
+      domain?: number | string;
+      format?: PayloadFormat;
+    }
+  >;
+  /** Blank as `idleTimeout`: the default. */
+  maxPatternRoutes?: number | string;
+  /** In seconds. */
+  idleTimeout?: number | string;
   typeTable?: Array<{ name: string; type: string }>;
   namespaces?: Array<{ ros: string; mqtt: string; domain?: number | string }>;
   meta?: boolean;
@@ -98,6 +104,7 @@ export function bridgeSettings(
       direction,
       ...rowDomainOf(field, row, text),
       ...(format !== undefined && { format }),
+      ...topicOptionsOf(row),
     };
   });
   const typeTable = rows('type table', fields.typeTable).map((row, index) => {
@@ -137,6 +144,9 @@ export function bridgeSettings(
     routes,
     namespaces,
     patterns,
+    // Text that is no number becomes NaN, which the bridge refuses.
+    ...(isGiven(fields.maxPatternRoutes) && { maxPatternRoutes: Number(fields.maxPatternRoutes) }),
+    ...(isGiven(fields.idleTimeout) && { idleTimeout: Number(fields.idleTimeout) * 1000 }),
     typeTable,
     definitions: string('definitions', fields.definitions),
     // Flows of before these fields have none.
@@ -196,6 +206,10 @@ function timeoutsOf({ kind, timeout = '', resultTimeout = '' }: BridgeForm['rout
     ...(kind !== undefined && timeout !== '' && { timeout: Number(timeout) * 1000 }),
     ...(kind === 'action' && resultTimeout !== '' && { resultTimeout: Number(resultTimeout) * 1000 }),
   };
+}
+
+function isGiven(value: number | string | undefined): boolean {
+  return value !== undefined && String(value).trim() !== '';
 }
 
 /** The entries of a comma-separated list. */

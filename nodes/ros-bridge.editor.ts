@@ -4,10 +4,10 @@ import { RosTopicMapping } from '../src/topic/ros-topic';
 import type { DomainId } from './editor/domain-id';
 import { aliasesOf, type Domain, DomainList, domainsFault, withDomainsOf } from './editor/domain-list';
 import type { EditorNode } from './editor/editor-api';
-import { brokerFault, isWholeNumber, refusedBy } from './editor/form-fault';
+import { brokerFault, isWholeNumber, refusedBy, showFault } from './editor/form-fault';
 import { type NamespaceEntry, NamespaceList, namespacesFault, namespacesIn } from './editor/namespace-list';
 import { type Pattern, PatternList, patternsFault } from './editor/pattern-list';
-import { type Route, RouteList, routesFault } from './editor/route-list';
+import { type Route, RouteList, routesFault, timeoutFault } from './editor/route-list';
 import { TypeTableList, typesFault } from './editor/type-table-list';
 
 interface Fields {
@@ -27,6 +27,8 @@ interface Fields {
   patterns?: Pattern[];
   typeTable?: TypeTableRow[];
   namespaces?: NamespaceEntry[];
+  maxPatternRoutes?: string;
+  idleTimeout?: string;
   meta?: boolean;
   graph?: boolean;
 }
@@ -97,6 +99,14 @@ function definitionsFault(node: EditorNode, text: unknown): string | undefined {
   }
 }
 
+/** The bounds of what patterns open, and why one is refused; blank is the default. */
+const PATTERN_BOUNDS = {
+  maxPatternRoutes: (node: EditorNode, value: unknown) =>
+    isWholeNumber(value || 1, 1, 10_000) ? undefined : node._('ros-bridge.fault.maxPatternRoutes'),
+  idleTimeout: (node: EditorNode, value: unknown) => timeoutFault(node, String(value ?? '')),
+};
+const PATTERN_BOUND_NAMES = ['maxPatternRoutes', 'idleTimeout'] as const;
+
 // One form is open at a time: the lists of the open one.
 let routeList: RouteList | undefined;
 let domainList: DomainList;
@@ -159,6 +169,14 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     patterns: {
       value: [],
       validate: refusedBy((node, value) => patternsFault(node, (value ?? []) as Pattern[], node.domains)),
+    },
+    maxPatternRoutes: {
+      value: '',
+      validate: refusedBy((node, value) => PATTERN_BOUNDS.maxPatternRoutes(node, value)),
+    },
+    idleTimeout: {
+      value: '',
+      validate: refusedBy((node, value) => PATTERN_BOUNDS.idleTimeout(node, value)),
     },
     typeTable: {
       value: [],
@@ -235,6 +253,10 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     routeList.open(this.routes);
     patternList = new PatternList($('#mqttros-bridge-pattern-list'), this);
     patternList.open(this.patterns ?? []);
+    for (const name of PATTERN_BOUND_NAMES) {
+      const input = $(`#mqttros-bridge-${name}`).val(this[name] ?? '');
+      input.on('change keyup paste', () => showFault(input, PATTERN_BOUNDS[name](this, input.val())));
+    }
     typeTableList = new TypeTableList($('#mqttros-bridge-type-list'), this);
     typeTableList.open(this.typeTable ?? []);
     prefix.on('change keyup paste', refresh);
@@ -247,6 +269,10 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     if (namespaces.length > 0 || this.namespaces !== undefined) this.namespaces = namespaces;
     const patterns = patternList.patterns();
     if (patterns.length > 0 || this.patterns !== undefined) this.patterns = patterns;
+    for (const name of PATTERN_BOUND_NAMES) {
+      const bound = String($(`#mqttros-bridge-${name}`).val()).trim();
+      if (bound !== '' || this[name] !== undefined) this[name] = bound;
+    }
     const table = typeTableList.table();
     if (table.length > 0 || this.typeTable !== undefined) this.typeTable = table;
   },

@@ -1,13 +1,15 @@
 import type { Direction } from '../../src/ros/bridge-settings';
 import { PATTERN_ACTIONS, type PatternAction, patternFault } from '../../src/ros/name-patterns';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
+import type { TopicOptionRow } from '../topic-options';
 import { type DomainId, domainFault, domainIn, optionalDomainFault } from './domain-id';
 import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
 import { addSelect, rowsIn, textIn } from './list-row';
+import { addTopicOptions, checkTopicOptions, topicOptionsFault, topicOptionsIn } from './topic-options';
 
-/** One row of a bridge's patterns, as the flow file keeps it. */
-export interface Pattern {
+/** One row of a bridge's patterns, as the flow file keeps it; the options are of what it allows. */
+export interface Pattern extends TopicOptionRow {
   action: PatternAction;
   pattern: string;
   direction: Direction;
@@ -26,8 +28,9 @@ export function patternsFault(
   patterns: readonly Pattern[],
   domains: readonly { id: DomainId }[],
 ): string | undefined {
-  for (const [index, { pattern, domain }] of patterns.entries()) {
-    const reason = patternFault(pattern) ?? optionalDomainFault(node, domain, domains);
+  for (const [index, { pattern, domain, ...options }] of patterns.entries()) {
+    const reason =
+      patternFault(pattern) ?? optionalDomainFault(node, domain, domains) ?? topicOptionsFault(options);
     if (reason !== undefined) return node._('ros-bridge.fault.pattern', { row: index + 1, reason });
   }
   return undefined;
@@ -80,6 +83,7 @@ export class PatternList {
       .attr({ placeholder: text('placeholder.allDomains') })
       .val(pattern.domain ?? '')
       .appendTo(domain);
+    addTopicOptions(row, line, pattern, text);
     row.find('input, select').on('change keyup paste', () => this.#check(row));
     this.#check(row);
   }
@@ -87,6 +91,7 @@ export class PatternList {
   #check(row: JQuery): void {
     const { action, pattern, domain } = patternOf(row);
     row.find('.mqttros-route-format').toggle(action === 'allow');
+    checkTopicOptions(row, action === 'allow');
     showFault(row.find('.mqttros-pattern-name'), patternFault(pattern));
     const fault = domain === undefined ? undefined : domainFault(this.#node, domain);
     showFault(row.find('.mqttros-route-domain input'), fault);
@@ -103,5 +108,6 @@ function patternOf(row: JQuery): Pattern {
     direction: textIn(row, '.mqttros-pattern-direction') as Direction,
     ...(domain !== '' && { domain: domainIn(row, '.mqttros-route-domain input') }),
     ...(action === 'allow' && format !== 'json' && { format }),
+    ...(action === 'allow' && topicOptionsIn(row)),
   };
 }

@@ -119,7 +119,8 @@ function typeFault({ kind = 'topic', type }: Route): string | undefined {
   return TYPE_FAULTS[kind](type);
 }
 
-function timeoutFault(node: EditorNode, timeout = ''): string | undefined {
+/** Why a time in seconds is refused; blank is the default. */
+export function timeoutFault(node: EditorNode, timeout = ''): string | undefined {
   const isValid = timeout === '' || (Number(timeout) > 0 && Number(timeout) <= LONGEST_TIMEOUT);
   return isValid ? undefined : node._('ros-bridge.fault.timeout', { longest: LONGEST_TIMEOUT });
 }

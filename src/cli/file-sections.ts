@@ -8,6 +8,7 @@ import type {
   ActionRouteSettings,
   BridgeSettings,
   RouteRow,
+  TopicOptions,
   TopicRouteSettings,
 } from '../ros/bridge-settings';
 import type { PatternSettings } from '../ros/name-patterns';
@@ -107,12 +108,7 @@ const upstream = fieldsShape(
 const direction = oneOfShape('ros-to-mqtt', 'mqtt-to-ros', 'both');
 const format = oneOfShape(...PAYLOAD_FORMATS);
 
-/** Of all kinds of routes: which of them fit a kind is the bridge's to say. */
-const routeOptions = {
-  kind: oneOfShape('topic', 'service', 'action', 'parameters'),
-  domain: numberShape,
-  type: textShape,
-  direction,
+const topicOptions = {
   format,
   qos: fieldsShape(
     {},
@@ -128,6 +124,15 @@ const routeOptions = {
   ),
   rate: fieldsShape({ perSecond: numberShape, policy: oneOfShape('latest', 'queue') }, {}),
   deadband: fieldsShape({ path: textShape, threshold: numberShape }, { maxSilence: numberShape }),
+} satisfies Record<keyof TopicOptions, Shape<unknown>>;
+
+/** Of all kinds of routes: which of them fit a kind is the bridge's to say. */
+const routeOptions = {
+  kind: oneOfShape('topic', 'service', 'action', 'parameters'),
+  domain: numberShape,
+  type: textShape,
+  direction,
+  ...topicOptions,
   mqttTopic: textShape,
   timeout: numberShape,
   resultTimeout: numberShape,
@@ -135,7 +140,7 @@ const routeOptions = {
 
 const route = fieldsShape({ rosName: textShape }, routeOptions);
 
-const patternOptions = { direction, domain: numberShape, format } satisfies Partial<
+const patternOptions = { direction, domain: numberShape, ...topicOptions } satisfies Partial<
   FieldsOf<PatternSettings>
 >;
 const pattern: Shape<PatternSettings> = (value, place) => ({

@@ -42,7 +42,17 @@ export type NamespaceRow = Omit<Namespace, 'domain'> & Partial<Pick<Namespace, '
 /** What a route's ROS name is the name of; of a node for its parameters. Each kind may have the same. */
 export type RouteKind = 'topic' | 'service' | 'action' | 'parameters';
 
-export interface TopicRouteSettings {
+/** How the messages of a topic are carried. */
+export interface TopicOptions {
+  /** Of its payloads; default `json`. */
+  format?: PayloadFormat;
+  qos?: RouteQosSettings;
+  /** Of each direction. */
+  rate?: RateLimitSettings;
+  deadband?: DeadbandSettings;
+}
+
+export interface TopicRouteSettings extends TopicOptions {
   kind?: 'topic';
   /** One of the bridge's domains. */
   domain: number;
@@ -53,16 +63,10 @@ export interface TopicRouteSettings {
   direction: Direction;
   /** Its topic name in MQTT, with the `@` levels below it; absent: by the mapping. */
   mqttTopic?: string;
-  /** Of its payloads; default `json`. */
-  format?: PayloadFormat;
-  qos?: RouteQosSettings;
-  /** Of each direction. */
-  rate?: RateLimitSettings;
-  deadband?: DeadbandSettings;
 }
 
 export interface ServiceRouteSettings
-  extends Omit<TopicRouteSettings, 'kind' | 'direction' | 'format' | 'qos' | 'rate' | 'deadband'> {
+  extends Omit<TopicRouteSettings, 'kind' | 'direction' | keyof TopicOptions> {
   kind: 'service';
   /** For example `example_interfaces/srv/AddTwoInts`. */
   type: string;
@@ -171,6 +175,8 @@ const DIRECTIONS: Record<RouteKind, readonly Direction[]> = {
   action: ['mqtt-to-ros', 'ros-to-mqtt'],
   parameters: ['both', 'ros-to-mqtt'],
 };
+/** Each has its endpoints in ROS. */
+const MAX_PATTERN_ROUTES = 10_000;
 /** The longest timeout of a call, in ms: a day. */
 const MAX_TIMEOUT = 86_400_000;
 const BACKENDS: readonly BackendChoice[] = ['auto', 'rtps', 'rclnodejs'];
@@ -224,19 +230,26 @@ export function checkBridge(settings: BridgeSettings): void {
   checkPatterns(settings);
 }
 
-function checkPatterns({ patterns = [], domains, mqtt, maxPatternRoutes = 1 }: BridgeSettings): void {
-  if (!Number.isInteger(maxPatternRoutes) || maxPatternRoutes < 1) {
-    refuse('routes by patterns', maxPatternRoutes, 'an integer of at least 1');
+function checkPatterns({
+  patterns = [],
+  domains,
+  mqtt,
+  maxPatternRoutes = 1,
+  idleTimeout = 1,
+}: BridgeSettings): void {
+  const isCount = Number.isInteger(maxPatternRoutes) && maxPatternRoutes <= MAX_PATTERN_ROUTES;
+  if (!isCount || maxPatternRoutes < 1) {
+    refuse('routes by patterns', maxPatternRoutes, `an integer from 1 to ${MAX_PATTERN_ROUTES}`);
   }
-  for (const [index, { action, pattern, direction, domain, format }] of patterns.entries()) {
+  checkTimeout('time after which an idle route is closed', idleTimeout);
+  for (const [index, { action, pattern, direction, domain, ...options }] of patterns.entries()) {
     const row = `patterns, row ${index + 1}`;
-    const fault = patternFault(pattern);
+    const fault = patternFault(pattern) ?? topicOptionsFault(options);
     if (fault !== undefined) throw new BridgeSettingsError(`${row}: ${fault}`);
     if (!PATTERN_ACTIONS.includes(action)) refuse(`${row}: action`, action, oneOf(PATTERN_ACTIONS));
     if (!DIRECTIONS.topic.includes(direction))
       refuse(`${row}: direction`, direction, oneOf(DIRECTIONS.topic));
     if (domain !== undefined && !domains.includes(domain)) refuse(`${row}: domain`, domain, oneOf(domains));
-    checkFormat(format);
   }
   // See `checkRoute`: two patterns of different directions may allow one topic.
   const allowed = new Set(
@@ -265,7 +278,8 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
     if (route.kind === 'action') checkTimeout('result timeout', route.resultTimeout);
     return;
   }
-  checkTopicRoute(route);
+  const optionsFault = topicOptionsFault(route);
+  if (optionsFault !== undefined) throw new BridgeSettingsError(optionsFault);
   // MQTT 3.1.1 has neither No Local nor user properties, so nothing would tell the bridge's own messages.
   if (direction === 'both' && settings.mqtt?.protocolVersion === 4) {
     refuse('direction', direction, 'one direction, because the broker is used with MQTT 3.1.1');
@@ -280,14 +294,11 @@ function typeFault(kind: RouteKind, type: string): string | undefined {
   return type === '' ? undefined : interfaceTypeFault(type);
 }
 
-function checkFormat(format: PayloadFormat = 'json'): void {
-  if (!PAYLOAD_FORMATS.includes(format)) refuse('payload format', format, oneOf(PAYLOAD_FORMATS));
-}
-
-function checkTopicRoute({ format, qos = {}, rate, deadband }: TopicRouteSettings): void {
-  checkFormat(format);
-  const fault = routeQosFault(qos) ?? (rate && rateLimitFault(rate)) ?? (deadband && deadbandFault(deadband));
-  if (fault !== undefined) throw new BridgeSettingsError(fault);
+function topicOptionsFault({ format = 'json', qos, rate, deadband }: TopicOptions): string | undefined {
+  if (!PAYLOAD_FORMATS.includes(format)) return mismatch('payload format', format, oneOf(PAYLOAD_FORMATS));
+  return (
+    (qos && routeQosFault(qos)) ?? (rate && rateLimitFault(rate)) ?? (deadband && deadbandFault(deadband))
+  );
 }
 
 function checkTimeout(field: string, timeout: number | undefined): void {
@@ -296,7 +307,11 @@ function checkTimeout(field: string, timeout: number | undefined): void {
 }
 
 function refuse(field: string, value: unknown, expected: string): never {
-  throw new BridgeSettingsError(`${field}: expected ${expected}, got ${JSON.stringify(value)}`);
+  throw new BridgeSettingsError(mismatch(field, value, expected));
+}
+
+function mismatch(field: string, value: unknown, expected: string): string {
+  return `${field}: expected ${expected}, got ${JSON.stringify(value)}`;
 }
 
 function oneOf(values: ReadonlyArray<string | number>): string {

@@ -1,19 +1,16 @@
-import type { Direction } from './bridge-settings';
-import type { PayloadFormat } from './payload-format';
+import type { Direction, TopicOptions } from './bridge-settings';
 
 export type PatternAction = 'allow' | 'deny';
 export const PATTERN_ACTIONS: readonly PatternAction[] = ['allow', 'deny'];
 
-/** Lets topics pass, or keeps them back, whose ROS names match. */
-export interface PatternSettings {
+/** Lets topics pass, or keeps them back, whose ROS names match; the options are of what it allows. */
+export interface PatternSettings extends TopicOptions {
   action: PatternAction;
   /** A ROS name in which a part may be `*`, one part, or `**`, any number of parts, also none. */
   pattern: string;
   direction: Direction;
   /** Absent: of all domains of the bridge. */
   domain?: number;
-  /** Of the payloads of what it allows; default `json`. */
-  format?: PayloadFormat;
 }
 
 /** A way in which messages of a topic may go. */
@@ -41,6 +38,7 @@ export function patternFault(pattern: string): string | undefined {
 
 interface Compiled extends PatternSettings {
   expression: RegExp;
+  options: TopicOptions;
 }
 
 /**
@@ -52,18 +50,21 @@ export class NamePatterns {
 
   /** The patterns must be valid (see `patternFault`). */
   constructor(patterns: readonly PatternSettings[]) {
-    this.#patterns = patterns.map((pattern) => ({ ...pattern, expression: expressionOf(pattern) }));
+    this.#patterns = patterns.map((settings) => {
+      const { action, pattern, direction, domain, ...options } = settings;
+      return { ...settings, expression: expressionOf(settings), options };
+    });
   }
 
-  /** The pattern by which messages of a topic may go that way; `undefined` where they may not. */
-  allowing(domain: number, rosName: string, way: Way): PatternSettings | undefined {
-    let allowing: PatternSettings | undefined;
+  /** The options with which messages of a topic may go that way; `undefined` where they may not. */
+  allowing(domain: number, rosName: string, way: Way): TopicOptions | undefined {
+    let allowing: TopicOptions | undefined;
     for (const pattern of this.#patterns) {
       if (pattern.domain !== undefined && pattern.domain !== domain) continue;
       if (pattern.direction !== 'both' && pattern.direction !== way) continue;
       if (!pattern.expression.test(rosName)) continue;
       if (pattern.action === 'deny') return undefined;
-      if (!OF_ROS_ITSELF.has(rosName) || pattern.pattern === rosName) allowing ??= pattern;
+      if (!OF_ROS_ITSELF.has(rosName) || pattern.pattern === rosName) allowing ??= pattern.options;
     }
     return allowing;
   }

@@ -162,19 +162,13 @@ export class PatternRoutes {
     const present = this.#routes.get(key);
     if (present !== undefined) return present.entry;
     if (table.lists(domain, rosName)) return undefined;
-    const pattern = this.#patterns.allowing(domain, rosName, way);
-    if (pattern === undefined) return undefined;
+    const options = this.#patterns.allowing(domain, rosName, way);
+    if (options === undefined) return undefined;
     if (this.#routes.size >= this.#limit) {
       this.#leave(rosName);
       return 'full';
     }
-    const settings = {
-      domain,
-      rosName,
-      type: '',
-      direction: way,
-      ...(pattern.format && { format: pattern.format }),
-    };
+    const settings = { ...options, domain, rosName, type: '', direction: way };
     const entry = table.openByPattern(settings, this.#filters.get(domain));
     this.#routes.set(key, { entry, carried: 0, since: performance.now() });
     return entry;

@@ -549,6 +549,12 @@ inEachEditor('the forms', (session) => {
       await editor.seesReason(pattern.locator('.mqttros-pattern-name'), /"robot\*" is neither part/);
       await editor.enter(pattern.locator('.mqttros-pattern-name'), '/robot1/**');
       await pattern.locator('.mqttros-pattern-direction').selectOption('ros-to-mqtt');
+      await pattern.locator('.mqttros-route-more').click();
+      await editor.enter(pattern.locator('.mqttros-route-rate'), '5');
+      await editor.enter('#mqttros-bridge-maxPatternRoutes', '20');
+      await editor.enter('#mqttros-bridge-idleTimeout', '0');
+      await editor.seesReason('#mqttros-bridge-idleTimeout', /more than 0/);
+      await editor.enter('#mqttros-bridge-idleTimeout', '2.5');
       await editor.showTab('Types');
       await editor.page.locator('#mqttros-bridge-types .red-ui-editableList-addButton').click();
       const type = editor.page.locator('#mqttros-bridge-type-list > li');
@@ -561,8 +567,9 @@ inEachEditor('the forms', (session) => {
       const [first] = (bridge?.routes ?? []) as { type: string }[];
       assert.equal(first?.type, '');
       assert.deepEqual(bridge?.patterns, [
-        { action: 'allow', pattern: '/robot1/**', direction: 'ros-to-mqtt' },
+        { action: 'allow', pattern: '/robot1/**', direction: 'ros-to-mqtt', rate: '5' },
       ]);
+      assert.deepEqual([bridge?.maxPatternRoutes, bridge?.idleTimeout], ['20', '2.5']);
       assert.deepEqual(bridge?.typeTable, [{ name: 'sensor_data', type: 'std_msgs/msg/String' }]);
       assert.deepEqual(await editor.invalidNodes(), []);
     });

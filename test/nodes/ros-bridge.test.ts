@@ -433,6 +433,11 @@ describe('ros-bridge', function () {
       'patterns, row 1: pattern "chatter" does not start with /',
     ],
     [
+      'bound of patterns',
+      { maxPatternRoutes: 'many' },
+      'routes by patterns: expected an integer from 1 to 10000, got null',
+    ],
+    [
       'type of a name',
       { typeTable: [{ name: 'sensor_data', type: 'String' }] },
       'type table, row 1: "String" is not an interface type like "std_msgs/msg/String"',

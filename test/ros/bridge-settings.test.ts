@@ -152,6 +152,20 @@ describe('bridge settings', () => {
       check({ direction: 'in' }),
       refusal('patterns, row 2: direction: expected one of ros-to-mqtt, mqtt-to-ros, both, got "in"'),
     );
+    assert.throws(
+      check({ rate: { perSecond: 0, policy: 'latest' } }),
+      refusal('patterns, row 2: rate: expected messages per second above 0 and up to 1000000, got 0'),
+    );
+    assert.throws(
+      () => checkBridge(settings({ maxPatternRoutes: 10_001 })),
+      refusal('routes by patterns: expected an integer from 1 to 10000, got 10001'),
+    );
+    assert.throws(
+      () => checkBridge(settings({ idleTimeout: 0 })),
+      refusal(
+        'time after which an idle route is closed: expected more than 0 and at most 86400000 ms, got 0',
+      ),
+    );
     const mqtt = { target: 'embedded', protocolVersion: 4, clientId: 'b', keepAlive: 60 } as const;
     assert.throws(
       check({}, mqtt),

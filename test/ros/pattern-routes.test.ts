@@ -150,6 +150,32 @@ describe('routes by patterns', function () {
     assert.equal(bridge.status?.patterns?.routes, 1);
   });
 
+  it('have the options of the pattern that allows them', async () => {
+    const bridge = await open({
+      patterns: [
+        {
+          ...{ ...ALL, pattern: '/slow/*', direction: 'ros-to-mqtt', format: 'text' },
+          qos: { reliability: 'best-effort', retain: true, mqtt: 0 },
+          deadband: { path: 'data', threshold: 1 },
+        },
+        { ...ALL, direction: 'ros-to-mqtt' },
+      ],
+    });
+    const peer = await bridges.peer();
+    const { publish } = await peer.publisher('/slow/x', 'std_msgs/msg/Float64');
+    for (const data of [1, 1.5, 3]) publish({ data });
+    await bridge.until(() => bridge.messages.length === 2);
+    const [listed] = await bridge.handle.listRoutes();
+    assert.deepEqual(
+      [listed?.requested?.reliability, listed?.counts?.dropped, listed?.byPattern],
+      ['best-effort', { deadband: 1 }, true],
+    );
+    const inbox = await Inbox.on(bridges.client, topic('slow/x'));
+    await inbox.until(({ texts }) => texts.length === 1);
+    assert.deepEqual(inbox.texts, [`${topic('slow/x')}=3`]);
+    await bridges.say(topic('slow/x'), '', undefined, true);
+  });
+
   it('take messages of the flow, and refuse what no pattern allows', async () => {
     const bridge = await open({ patterns: [{ ...ALL, pattern: '/robot/**', direction: 'mqtt-to-ros' }] });
     const peer = await bridges.peer();
