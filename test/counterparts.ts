@@ -22,6 +22,8 @@ export type CounterpartName =
   | 'fast-dds-raw'
   | 'chromium'
   | 'openssl'
+  | 'curl'
+  | 'python3'
   | 'paho'
   | 'aedes'
   | 'node-red-5'
