@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { Drops } from './drops';
 import { checkEnvironment, forbidBuilding } from './environment';
 import { FrameStream, MAX_WAITING_BYTES } from './frame-stream';
 import type { RclAddon, RclLibrary } from './library';
@@ -16,16 +17,11 @@ import { RosNode } from './ros-node';
 
 // The child process's entry: the one place where rclnodejs is loaded. Its parent is at the other end of descriptor 3.
 
-/** How often drops are told at most, and how soon the first, in ms. */
-const DROPS_INTERVAL = 10_000;
-const FIRST_DROPS = 500;
-
 const socket = new Socket({ fd: 3, readable: true, writable: true });
 const stream = new FrameStream(socket, (frame) => receive(frame));
 const nodes = new Map<number, { node: Promise<RosNode>; release(): void }>();
 const opened = new Map<number, RosNode>();
-const dropped = new Map<number, number>();
-let dropsToldAt = Number.NEGATIVE_INFINITY;
+const drops = new Drops(report);
 let contexts: RosContexts | undefined;
 let library: RclLibrary | undefined;
 let addon: RclAddon | undefined;
@@ -137,28 +133,16 @@ function close(number: number): void {
   );
 }
 
-/** To the parent; samples that it does not keep up with are dropped and counted. */
+/** To the parent; what it does not keep up with, or is too large, is dropped and told of. */
 function send(payload: Payload, maxBytes: number): void {
-  const { node, cdr } = payload;
-  if (cdr.length > maxBytes) {
-    const warning = `a message of ${cdr.length} bytes was dropped; the largest may have ${maxBytes}`;
-    report({ type: 'warning', node, warning });
-  } else if (payload.kind === 'sample' && stream.waiting > MAX_WAITING_BYTES) {
-    if (dropped.size === 0) {
-      const rest = dropsToldAt + DROPS_INTERVAL - performance.now();
-      setTimeout(tellDrops, Math.max(rest, FIRST_DROPS));
-    }
-    dropped.set(node, (dropped.get(node) ?? 0) + 1);
-  } else {
+  const { kind, node, number, cdr } = payload;
+  const isLarge = cdr.length > maxBytes;
+  if (!isLarge && stream.waiting <= MAX_WAITING_BYTES) {
     stream.send(...payloadFrame(payload));
+    return;
   }
-}
-
-function tellDrops(): void {
-  for (const [node, count] of dropped) {
-    const warning = `${count} messages were dropped between rclnodejs and the bridge, which did not keep up`;
-    report({ type: 'warning', node, warning });
-  }
-  dropped.clear();
-  dropsToldAt = performance.now();
+  const reason = isLarge ? `larger than ${maxBytes} bytes` : 'the bridge did not keep up with rclnodejs';
+  if (kind === 'response') {
+    report({ type: 'unanswered', node, call: number, status: 'unavailable', reason: `the reply: ${reason}` });
+  } else drops.add(payload, reason);
 }

@@ -76,6 +76,31 @@ export interface ActionParts {
   readonly GoalStatusArray: MessageClass;
 }
 
+export interface RclSubscription {
+  readonly handle: object;
+  /** Destroyed with it. */
+  events: RclEvent[];
+}
+
+/** An event of the middleware; the library waits for those among the node's `_events`. */
+export interface RclEvent {
+  readonly handle: object;
+  /** The same; read from C. */
+  readonly _handle: object;
+  /** Called when it has happened. */
+  takeData(): void;
+}
+
+/** What the middleware tells of a message beside it; -1 where it does not tell. */
+export interface MessageInfo {
+  /** Nanoseconds since the epoch. */
+  readonly sourceTimestamp: bigint;
+  /** Counts the publisher's messages. */
+  readonly publicationSequenceNumber: bigint;
+  /** With some middlewares the first 16 bytes are the GUID, with others a number that only this process has. */
+  readonly publisherGid: Buffer;
+}
+
 export interface RclPublisher {
   publish(cdr: Buffer): void;
 }
@@ -109,6 +134,11 @@ export interface RclActionServer {
 
 /** What is used of the library's addon, which the library itself does not export. Messages are C structures. */
 export interface RclAddon {
+  /** What waits in a raw subscription; `undefined` when nothing does. */
+  rclTakeRaw(subscription: object): Buffer | undefined;
+  /** Throws where the middleware does not know the event. */
+  createSubscriptionEventHandle(subscription: object, event: number): object;
+  takeEvent(event: object, type: { subscription_event_type: number }): { total_count_change: number };
   /** Gives the request's sequence number. */
   actionSendGoalRequest(client: object, request: Buffer): number;
   actionSendCancelRequest(client: object, request: Buffer): number;
@@ -153,6 +183,9 @@ export interface EndpointInfo {
 }
 
 export interface RclNode {
+  readonly _events: RclEvent[];
+  /** Has the library wait for what was added to `_events`. */
+  syncHandles(): void;
   /** Called from C with what is ready; a throw out of it kills the process. */
   execute(handles: unknown[]): void;
   /** @param timeout of a wait in ms, for which creating and destroying block */
@@ -161,12 +194,13 @@ export interface RclNode {
   stop(): void;
   destroy(): void;
   createPublisher(type: string, topic: string, options: { qos: object }): RclPublisher;
+  /** Without `isRaw` the callback is given a message of the class and, if it takes two arguments, its info. */
   createSubscription(
-    type: string,
+    type: string | MessageClass,
     topic: string,
-    options: { qos: object; isRaw: true },
-    callback: (cdr: Buffer) => void,
-  ): object;
+    options: { qos: object; isRaw: boolean },
+    callback: ((cdr: Buffer) => void) | ((message: unknown, info: MessageInfo) => void),
+  ): RclSubscription;
   createClient(type: ServiceClass, service: string, options: { qos: object }): RclClient;
   createService(
     type: ServiceClass,
@@ -175,7 +209,7 @@ export interface RclNode {
     callback: (request: unknown, response: RclResponse) => void,
   ): object;
   destroyPublisher(publisher: object): void;
-  destroySubscription(subscription: object): void;
+  destroySubscription(subscription: RclSubscription): void;
   destroyClient(client: object): void;
   destroyService(service: object): void;
   getTopicNamesAndTypes(): NamesAndTypes[];
@@ -190,6 +224,7 @@ export interface RclNode {
 }
 
 /** rmw's enumerations. */
+export const MESSAGE_LOST = 3;
 export const KEEP_LAST = 1;
 export const RELIABLE = 1;
 export const BEST_EFFORT = 2;

@@ -121,7 +121,7 @@ function matches(publisher: LocalPublisher, subscription: LocalSubscription): bo
 }
 
 /** Of the data alone: on their way the header's options and the padding at the end may change. */
-function digestOf(cdr: Buffer): string {
+export function digestOf(cdr: Buffer): string {
   let end = cdr.length;
   while (end > 4 && cdr[end - 1] === 0) end--;
   return createHash('sha1').update(cdr.subarray(4, end)).digest('base64');

@@ -92,8 +92,24 @@ export type ProcessReport =
   | { type: 'failed'; node: number; endpoint: number; reason: string }
   | { type: 'graph'; node: number; change: GraphChange }
   | { type: 'warning'; node: number; warning: string }
+  /** Messages for a subscription never came. */
+  | { type: 'lost'; node: number; endpoint: number; count: number }
   /** A call got no reply. */
   | { type: 'unanswered'; node: number; call: number; status: 'unavailable' | 'timeout'; reason: string };
+
+/** What is told of a sample beside it. */
+export interface SampleNotes {
+  /** The bridges that carried it. */
+  via?: readonly string[];
+  /** Of its publisher, where the middleware tells it. */
+  guid?: string;
+  /** Counts its publisher's samples. */
+  sequence?: number;
+  /** Nanoseconds since the epoch, in decimal. */
+  stamp?: string;
+  /** The same whenever the sample is sent again. */
+  identity?: string;
+}
 
 /** CDR that crosses, with what it belongs to. */
 export interface Payload {
@@ -102,8 +118,8 @@ export interface Payload {
   endpoint: number;
   /** Tells calls and requests apart; 0 for a sample. */
   number: number;
-  /** A sample's `via`, or a call's timeout in ms. */
-  notes?: readonly string[] | number;
+  /** A sample's, or a call's timeout in ms. */
+  notes?: SampleNotes | number;
   cdr: Buffer;
 }
 

@@ -69,8 +69,13 @@ export function rawActionClass(library: RclLibrary, generated: ActionClass): Raw
   return { action, parts };
 }
 
+/** For subscriptions: the library takes it for a generated class. */
+export function rawMessageClass(library: RclLibrary, Generated: MessageClass): MessageClass {
+  return madeRaw(library, Generated) as unknown as MessageClass;
+}
+
 function rawClasses(library: RclLibrary, { Request, Response }: MessageClasses): RawClasses {
-  return { Request: rawMessageClass(library, Request), Response: rawMessageClass(library, Response) };
+  return { Request: madeRaw(library, Request), Response: madeRaw(library, Response) };
 }
 
 function asGenerated({ Request, Response }: RawClasses): MessageClasses {
@@ -84,7 +89,7 @@ function unreadClass(Generated: MessageClass): MessageClass {
   };
 }
 
-function rawMessageClass(library: RclLibrary, Generated: MessageClass): RawMessageClass {
+function madeRaw(library: RclLibrary, Generated: MessageClass): RawMessageClass {
   return class Raw implements RawMessage {
     readonly #message: Message;
     #cdr: Buffer | undefined;

@@ -13,7 +13,14 @@ import {
   VOLATILE,
 } from './library';
 import type { LocalPublisher } from './local-samples';
-import type { EndpointOptions, NodeOptions, Payload, ProcessReport, Qos } from './process-messages';
+import type {
+  EndpointOptions,
+  NodeOptions,
+  Payload,
+  ProcessReport,
+  Qos,
+  SampleNotes,
+} from './process-messages';
 import { RawActions } from './raw-action';
 import { MIN_CDR_BYTES } from './raw-class';
 import {
@@ -23,12 +30,13 @@ import {
   RawServiceServer,
   type RequestHandler,
 } from './raw-service';
+import { RawSubscription } from './raw-subscription';
 import type { RosContext } from './ros-context';
 import { ServiceCall, type UnansweredError } from './service-call';
 
 /** Of a wait, in ms; creating and destroying block for as long unless the spin is stopped. */
 const SPIN_TIMEOUT = 10;
-/** Samples that wait for this process in a subscription, at least: what comes faster than it takes them is lost uncounted. */
+/** Samples that wait for this process in a subscription, at least. */
 const MIN_DEPTH = 1000;
 /** Requests of others that may wait for our replies in one server. */
 const MAX_REQUESTS = 1000;
@@ -49,6 +57,7 @@ export interface RosNodeListener {
 /** One user's node: its publishers, subscriptions, clients and servers, by the parent's numbers. */
 export class RosNode {
   readonly #library: RclLibrary;
+  readonly #addon: RclAddon;
   readonly #context: RosContext;
   readonly #options: NodeOptions;
   readonly #listener: RosNodeListener;
@@ -72,6 +81,7 @@ export class RosNode {
     listener: RosNodeListener,
   ) {
     this.#library = library;
+    this.#addon = addon;
     this.#context = context;
     this.#options = options;
     this.#listener = listener;
@@ -180,31 +190,35 @@ export class RosNode {
         return { kind: 'publisher', publisher, local };
       }
       case 'subscription': {
-        const receive = (cdr: Buffer) => {
-          const own = samples.received(local, cdr);
-          if (own?.publisher.owner === this) return;
-          const notes = own?.via;
-          this.#listener.payload({
-            kind: 'sample',
-            node,
-            endpoint,
-            number: 0,
-            ...(notes && { notes }),
-            cdr,
-          });
+        const depth = Math.max(options.qos.depth, MIN_DEPTH);
+        const deep = qosOf(library, { ...options.qos, depth });
+        const isLatched = options.qos.durability === 'transient-local';
+        const listener = {
+          sample: (cdr: Buffer, notes?: SampleNotes) => {
+            const own = samples.received(local, cdr);
+            if (own?.publisher.owner === this) return;
+            const told = own === undefined ? notes : { ...notes, via: own.via };
+            this.#listener.payload({
+              kind: 'sample',
+              node,
+              endpoint,
+              number: 0,
+              ...(told && { notes: told }),
+              cdr,
+            });
+          },
+          overrun: () =>
+            this.#warn(`${rosName}: ${depth} messages waited for rclnodejs, and some may have been lost`),
+          lost: (count: number) => this.#listener.report({ type: 'lost', node, endpoint, count }),
+          guarded: (run: () => void) => this.#guarded(rosName, run),
         };
         samples.addSubscription(local);
-        const deep = qosOf(library, { ...options.qos, depth: Math.max(options.qos.depth, MIN_DEPTH) });
         try {
-          const subscription = this.#node.createSubscription(
-            type,
-            rosName,
-            { qos: deep, isRaw: true },
-            (cdr) => this.#guarded(rosName, () => receive(cdr)),
-          );
+          const made = { rosName, type, qos: deep, depth, isLatched };
+          const subscription = new RawSubscription(library, this.#addon, this.#node, made, listener);
           const destroy = () => {
             samples.removeSubscription(local);
-            this.#node.destroySubscription(subscription);
+            subscription.destroy();
           };
           return { kind: 'subscription', destroy };
         } catch (error) {
@@ -262,7 +276,7 @@ export class RosNode {
   #publish({ endpoint: number, cdr, notes }: Payload): void {
     const endpoint = this.#endpoints.get(number);
     if (endpoint?.kind !== 'publisher') return;
-    const via = Array.isArray(notes) ? (notes as string[]) : [];
+    const { via = [] } = notes as SampleNotes;
     this.#guarded(endpoint.local.topic, () => {
       this.#context.samples.published(endpoint.local, cdr, via);
       endpoint.publisher.publish(cdr);

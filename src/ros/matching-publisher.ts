@@ -38,6 +38,8 @@ export class MatchingPublisher {
   #wanted: RosQos;
   #publisher: RosPublisher | undefined;
   #successor: RosPublisher | undefined;
+  /** The successor is there to forget what the publisher keeps, not for another QoS. */
+  #isForgetting = false;
   #predecessor: RosPublisher | undefined;
   #handover: NodeJS.Timeout | undefined;
   #overlap: NodeJS.Timeout | undefined;
@@ -66,9 +68,8 @@ export class MatchingPublisher {
   close(): void {
     this.#stopFollowing?.();
     clearTimeout(this.#expiry);
-    clearTimeout(this.#handover);
     this.#closePredecessor();
-    this.#successor?.close();
+    this.#abandonSuccessor();
     this.#publisher?.close();
     this.#publisher = undefined;
   }
@@ -78,11 +79,26 @@ export class MatchingPublisher {
    * @param expiry seconds after which later subscriptions are not to get it any more
    */
   publish(cdr: Buffer, via: Via, expiry?: number): void {
+    if (this.#isForgetting) this.#abandonSuccessor();
     this.#publisher?.publish(cdr, via);
     clearTimeout(this.#expiry);
     if (expiry === undefined) return;
     // DDS has one lifespan for all samples of a publisher.
-    this.#expiry = setTimeout(() => this.#publisher?.forget?.(), Math.min(expiry * 1000, MAX_TIMER)).unref();
+    this.#expiry = setTimeout(() => this.#forget(), Math.min(expiry * 1000, MAX_TIMER)).unref();
+  }
+
+  /** Where a publisher cannot forget another one takes its place, which has nothing for who comes late. */
+  #forget(): void {
+    if (this.#publisher?.forget !== undefined) this.#publisher.forget();
+    else if (this.#successor === undefined && this.#qos.durability === 'transient-local') {
+      this.#isForgetting = true;
+      this.#succeed(() => {
+        this.#isForgetting = false;
+        this.#publisher?.close();
+        this.#publisher = this.#successor;
+        this.#successor = undefined;
+      });
+    }
   }
 
   #wantedQos(): RosQos {
@@ -97,10 +113,20 @@ export class MatchingPublisher {
     const qos = this.#wantedQos();
     if (isSameQos(qos, this.#wanted)) return;
     this.#wanted = qos;
+    this.#abandonSuccessor();
+    this.#succeed(() => this.#handOver());
+  }
+
+  #succeed(takeOver: () => void): void {
+    this.#successor = this.#create(this.#wanted);
+    this.#handover = setTimeout(takeOver, HANDOVER);
+  }
+
+  #abandonSuccessor(): void {
+    this.#isForgetting = false;
     clearTimeout(this.#handover);
     this.#successor?.close();
-    this.#successor = this.#create(qos);
-    this.#handover = setTimeout(() => this.#handOver(), HANDOVER);
+    this.#successor = undefined;
   }
 
   #handOver(): void {

@@ -11,6 +11,9 @@ import { isSameQos, type RouteQosSettings, subscriptionQos } from './route-qos';
 /** How long a subscription goes on after its successor was made, which the publishers have yet to discover, in ms. */
 const OVERLAP = 1000;
 
+/** Samples by whose identity those are known that come again. */
+const MAX_IDENTITIES = 1000;
+
 /** What comes with a sample. */
 export interface Reception {
   /** Asked for by the subscription that is in force. */
@@ -33,6 +36,8 @@ export interface MatchingSubscriptionOptions {
   onProblem(reason: string): void;
   /** Nothing came for as long as the deadline that is asked for. */
   onDeadlineMissed(): void;
+  /** Samples never came, beside those that are told with the next one. */
+  onLost(count: number): void;
 }
 
 interface Publisher {
@@ -50,6 +55,8 @@ export class MatchingSubscription {
   readonly #options: MatchingSubscriptionOptions;
   /** By GUID. */
   readonly #publishers = new Map<string, Publisher>();
+  /** Of the newest samples that have no sequence number. */
+  readonly #identities = new Set<string>();
   #qos: RosQos;
   #generation = 0;
   #subscription: RosSubscription | undefined;
@@ -108,6 +115,9 @@ export class MatchingSubscription {
         onDeadlineMissed: () => {
           if (generation === this.#generation) this.#options.onDeadlineMissed();
         },
+        onLost: (count) => {
+          if (generation === this.#generation) this.#options.onLost(count);
+        },
       },
       (sample) => this.#receive(sample, generation),
     );
@@ -129,7 +139,7 @@ export class MatchingSubscription {
   }
 
   #receive(sample: RosSample, generation: number): void {
-    const { writerGuid, sequence } = sample;
+    const { writerGuid, sequence, identity } = sample;
     let lost = 0;
     let lifespan = Number.POSITIVE_INFINITY;
     if (writerGuid !== undefined && sequence !== undefined) {
@@ -143,6 +153,11 @@ export class MatchingSubscription {
       lost = sequence - last - 1;
       publisher.last = sequence;
       lifespan = publisher.lifespan;
+    } else if (identity !== undefined) {
+      if (this.#identities.has(identity)) return;
+      this.#identities.add(identity);
+      const [oldest = ''] = this.#identities;
+      if (this.#identities.size > MAX_IDENTITIES) this.#identities.delete(oldest);
     } else if (generation !== this.#generation) {
       // Nothing would tell it from its successor's copy.
       return;

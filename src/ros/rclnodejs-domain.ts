@@ -5,6 +5,7 @@ import type {
   GraphChange,
   Payload,
   ProcessReport,
+  SampleNotes,
 } from '../rclnodejs/process-messages';
 import type { RclnodejsProcess } from '../rclnodejs/rclnodejs-process';
 import { QosComparison } from './qos-comparison';
@@ -39,6 +40,7 @@ interface LocalEndpoint {
   /** It is made in another process than before. */
   madeAgain?(): void;
   payload?(payload: Payload): void;
+  lostSamples?: ((count: number) => void) | undefined;
   unanswered?(report: ProcessReport & { type: 'unanswered' }): void;
   /** Its process has ended. */
   lost?(reason: string): void;
@@ -154,6 +156,9 @@ export class RclnodejsDomain implements RosDomain {
       case 'warning':
         this.#warn(report.warning);
         break;
+      case 'lost':
+        this.#locals.get(report.endpoint)?.lostSamples?.(report.count);
+        break;
       case 'unanswered':
         for (const local of this.#locals.values()) local.unanswered?.(report);
     }
@@ -224,18 +229,19 @@ export class RclnodejsDomain implements RosDomain {
     const comparison = new QosComparison('subscription', usedQos(options), this);
     const [, close] = this.#add('subscription', options, {
       onProblem: options.onProblem,
-      payload: ({ cdr, notes }) =>
-        onSample({
-          payload: cdr,
-          writerGuid: undefined,
-          sequence: undefined,
-          sourceTimestamp: undefined,
-          ...(Array.isArray(notes) && { via: notes as readonly string[] }),
-        }),
+      payload: ({ cdr, notes }) => onSample(this.#sample(cdr, notes as SampleNotes | undefined)),
+      lostSamples: options.onLost,
       graphChanged: () => comparison.run(),
     });
     comparison.run();
     return { close };
+  }
+
+  #sample(cdr: Buffer, { via, guid, sequence, stamp, identity }: SampleNotes = {}): RosSample {
+    // Some middlewares tell a number of their own in the place of a GUID.
+    const writerGuid = guid !== undefined && this.#endpoints.has(guid) ? guid : undefined;
+    const sourceTimestamp = stamp === undefined ? undefined : BigInt(stamp);
+    return { payload: cdr, writerGuid, sequence, sourceTimestamp, identity, ...(via && { via }) };
   }
 
   createServiceClient(options: RosServiceOptions, onServersChange?: () => void): RosServiceClient {

@@ -36,14 +36,14 @@ export class RclnodejsPublisher implements Pick<RosPublisher, 'publish'> {
 
   publish(cdr: Buffer, via: readonly string[]): void {
     checkCdr(cdr, this.#link);
-    this.#link.send({ kind: 'sample', endpoint: this.#endpoint, number: 0, notes: via, cdr });
+    this.#link.send({ kind: 'sample', endpoint: this.#endpoint, number: 0, notes: { via }, cdr });
     if (this.#qos.durability === 'transient-local') this.#keep(cdr, via);
   }
 
   /** In a new process, to those who come late there. */
   publishKept(): void {
     for (const { cdr, via } of this.#kept) {
-      this.#link.send({ kind: 'sample', endpoint: this.#endpoint, number: 0, notes: via, cdr });
+      this.#link.send({ kind: 'sample', endpoint: this.#endpoint, number: 0, notes: { via }, cdr });
     }
   }
 

@@ -94,6 +94,8 @@ export interface RosSample {
   sequence: number | undefined;
   /** Nanoseconds since the epoch. */
   sourceTimestamp: bigint | undefined;
+  /** The same when it comes again to a subscription made anew, where no sequence number tells. */
+  identity?: string | undefined;
   /** The bridges that carried it here, as far as its publisher tells. */
   via?: Via;
 }
@@ -118,6 +120,8 @@ export interface RosEndpointOptions {
   onProblem?: (reason: string) => void;
   /** The deadline of `qos` has passed without a sample; each time. */
   onDeadlineMissed?: () => void;
+  /** Samples never came, where no sequence numbers tell. */
+  onLost?: (count: number) => void;
 }
 
 export interface RosPublisher {

@@ -57,6 +57,9 @@ export class RosToMqtt {
         parts.counts.deadlinesMissed++;
         faults.report('deadline from ROS', `no publisher has kept the deadline of ${this.qos.deadline} ms`);
       },
+      onLost: (count) => {
+        parts.counts.rosLost += count;
+      },
     });
   }
 

@@ -320,6 +320,44 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
     }
   });
 
+  it('knows a kept sample again that comes once more', async () => {
+    const opened = await open();
+    const qos = { reliability: 'reliable', durability: 'transient-local', depth: 2 } as const;
+    const samples: RosSample[] = [];
+    const subscribe = () =>
+      opened.domain.createSubscription(endpoint('/map', { qos }), (sample) => {
+        samples.push(sample);
+        opened.changed();
+      });
+    opened.command('keep /map one');
+    opened.command('keep /map one');
+    subscribe();
+    await opened.until(() => samples.length === 2);
+    subscribe();
+    await opened.until(() => samples.length === 4);
+    const identities = samples.map(({ identity }) => identity);
+    assert.deepEqual(identities.slice(2), identities.slice(0, 2));
+    assert.equal(new Set(identities).size, 2);
+    for (const { sourceTimestamp, sequence, writerGuid } of samples) {
+      assert.ok(sourceTimestamp !== undefined && sourceTimestamp > 0n);
+      assert.deepEqual([sequence, writerGuid], [undefined, undefined]);
+    }
+  });
+
+  it('tells of what the middleware has lost', async () => {
+    const opened = await open();
+    const lost: number[] = [];
+    const onLost = (count: number) => {
+      lost.push(count);
+      opened.changed();
+    };
+    const heard = opened.listen('/chatter', { onLost });
+    await opened.heard(heard, '/chatter');
+    opened.command('lose /chatter 3');
+    await opened.until(() => lost.length > 0);
+    assert.deepEqual(lost, [3]);
+  });
+
   it('warns of the policies that a publisher cannot have', async () => {
     const opened = await open();
     const qos = { reliability: 'reliable', durability: 'volatile', depth: 10, lifespan: 100 } as const;
@@ -457,7 +495,11 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
   it('bounds what waits for the bridge, and counts what it drops', async () => {
     const opened = await open();
     const sizes: number[] = [];
-    opened.domain.createSubscription(endpoint('/big'), ({ payload }) => {
+    let lost = 0;
+    const onLost = (count: number) => {
+      lost += count;
+    };
+    opened.domain.createSubscription(endpoint('/big', { onLost }), ({ payload }) => {
       sizes.push(payload.length);
       opened.changed();
     });
@@ -465,9 +507,48 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
     await opened.heard(heard, '/chatter');
     opened.command(`flood /big 100 ${1024 * 1024}`);
     await opened.until(() => opened.warnings.length > 0);
-    const [, dropped] = /^(\d+) messages were dropped/.exec(opened.warnings[0] as string) ?? [];
-    await opened.until(() => sizes.length + Number(dropped) === 100);
+    assert.equal(
+      opened.warnings[0],
+      `${lost} messages were dropped: the bridge did not keep up with rclnodejs`,
+    );
+    await opened.until(() => sizes.length + lost === 100);
     assert.ok(sizes.length >= 16 && sizes.every((size) => size === 1024 * 1024), String(sizes.length));
+  });
+
+  it('drops what is larger than the bridge takes, counts it, and answers the call that it is the reply of', async () => {
+    const opened = await open(undefined, { maxSampleBytes: 1000 });
+    let lost = 0;
+    const onLost = (count: number) => {
+      lost += count;
+      opened.changed();
+    };
+    const heard = opened.listen('/chatter', { onLost });
+    await opened.heard(heard, '/chatter');
+    opened.command(`publish /chatter ${'x'.repeat(900)}`);
+    opened.command('flood /chatter 2 1001');
+    const client = opened.domain.createServiceClient({ ...SERVICE, rosName: '/double' });
+    opened.command('serve');
+    await assert.rejects(client.call(Buffer.alloc(1000), 5000), {
+      status: 'unavailable',
+      message: 'service /double: the reply: larger than 1000 bytes',
+    });
+    await opened.until(() => opened.warnings.length > 0);
+    assert.equal(lost, 2);
+    assert.deepEqual(opened.warnings, ['2 messages were dropped: larger than 1000 bytes']);
+    assert.ok(heard.includes('x'.repeat(900)));
+  });
+
+  it('says that messages may have been lost when as many waited as are kept', async () => {
+    const opened = await open();
+    const heard = opened.listen('/chatter');
+    await opened.heard(heard, '/chatter');
+    heard.length = 0;
+    opened.command('publish-many /chatter 1200');
+    await opened.until(() => heard.includes('1199') && opened.warnings.length > 0);
+    assert.deepEqual(opened.warnings, [
+      '/chatter: 1000 messages waited for rclnodejs, and some may have been lost',
+    ]);
+    assert.deepEqual(heard.filter((text) => /^\d+$/.test(text)).map(Number), [...Array(1200).keys()]);
   });
 
   describe('chosen by "auto"', () => {

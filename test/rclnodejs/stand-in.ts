@@ -26,12 +26,19 @@ interface Endpoint {
   topic: string;
   qos: QoS;
   type: string;
-  callback?: (cdr: Buffer) => void;
-  queue: Buffer[];
+  /** Given the CDR, or a message of a class and what is told beside it. */
+  callback?: (received: unknown, info?: object) => void;
+  messageClass?: new () => Filled;
+  queue: Sample[];
+}
+
+interface Sample {
+  cdr: Buffer;
+  stamp: bigint;
 }
 
 interface Bus {
-  publishers: Set<Endpoint & { kept: Buffer[] }>;
+  publishers: Set<Endpoint & { kept: Sample[] }>;
   subscriptions: Set<Endpoint>;
   nodes: Set<Node>;
   services: Map<string, (request: Buffer) => Promise<Buffer>>;
@@ -65,6 +72,7 @@ class Context {
 
 class Node {
   spinning = false;
+  readonly _events: Array<{ _handle: object; handle: object; takeData(): void }> = [];
   readonly endpoints = new Set<Endpoint>();
 
   constructor(
@@ -109,47 +117,64 @@ class Node {
   }
 
   execute(ready: Endpoint[]): void {
-    for (const { queue, callback } of ready) {
-      const cdr = queue.shift() as Buffer;
+    for (const { queue, callback, messageClass } of ready) {
+      const { cdr, stamp } = queue.shift() as Sample;
       if (textOf(cdr) === 'throw') throw new Error('taking failed');
-      callback?.(cdr);
+      if (messageClass === undefined) callback?.(cdr);
+      else {
+        // The middleware counts nothing, and tells a number of its own of the publisher.
+        const info = {
+          sourceTimestamp: stamp,
+          publicationSequenceNumber: -1n,
+          publisherGid: Buffer.alloc(16, 9),
+        };
+        callback?.(filled(messageClass, cdr), info);
+      }
     }
+  }
+
+  syncHandles(): void {
+    this.mustNotSpin();
+    for (const { _handle, handle } of this._events) if (_handle !== handle) throw new Error('no handle');
   }
 
   createPublisher(type: string, topic: string, { qos }: { qos: QoS }) {
     classOf(type);
     const { bus } = this.context;
-    const made = { node: this, topic, qos, type, queue: [], kept: [] as Buffer[] };
+    const made = { node: this, topic, qos, type, queue: [], kept: [] as Sample[] };
     bus.publishers.add(made);
     return {
       made,
       publish: (cdr: Buffer) => {
         if (cdr.length < 4) process.abort();
         if (topic === '/stand_in') command(this.context, textOf(cdr));
-        if (qos.durability === 1) made.kept.push(cdr);
-        deliver(bus, topic, cdr);
+        const sample = deliver(bus, topic, cdr);
+        if (qos.durability === 1) made.kept.push(sample);
       },
     };
   }
 
   createSubscription(
-    type: string,
+    type: string | (new () => Filled),
     topic: string,
     { qos, isRaw }: { qos: QoS; isRaw: boolean },
-    callback: (cdr: Buffer) => void,
+    callback: (received: unknown, info?: object) => void,
   ) {
     this.mustNotSpin();
-    classOf(type);
-    if (!isRaw) throw new Error('the subscription is not raw');
+    if (typeof type === 'string') classOf(type);
+    if (isRaw === callback.length > 1)
+      throw new Error('a raw subscription is told nothing beside its messages');
     const { bus } = this.context;
-    const made: Endpoint = { node: this, topic, qos, type, callback, queue: [] };
+    const made: Endpoint = { node: this, topic, qos, type: String(type), callback, queue: [] };
+    if (typeof type !== 'string') made.messageClass = type;
     this.endpoints.add(made);
     bus.subscriptions.add(made);
     if (qos.durability === 1) {
       for (const publisher of bus.publishers)
         if (publisher.topic === topic) made.queue.push(...publisher.kept);
     }
-    return { made };
+    const subscription = { made, handle: made, events: [] };
+    return subscription;
   }
 
   createClient(type: { Response: new () => Filled }, service: string) {
@@ -185,12 +210,13 @@ class Node {
     return { service };
   }
 
-  destroyPublisher({ made }: { made: Endpoint & { kept: Buffer[] } }): void {
+  destroyPublisher({ made }: { made: Endpoint & { kept: Sample[] } }): void {
     this.context.bus.publishers.delete(made);
   }
 
-  destroySubscription({ made }: { made: Endpoint }): void {
+  destroySubscription({ made, events }: { made: Endpoint; events: Node['_events'] }): void {
     this.mustNotSpin();
+    for (const event of events) this._events.splice(this._events.indexOf(event), 1);
     this.endpoints.delete(made);
     this.context.bus.subscriptions.delete(made);
   }
@@ -260,12 +286,14 @@ class Node {
 /** The name of somebody else's node tells what the environment of the process is. */
 const theirName = () => `peer_${process.env.ROS_AUTOMATIC_DISCOVERY_RANGE}`;
 
-function deliver(bus: Bus, topic: string, cdr: Buffer): void {
+function deliver(bus: Bus, topic: string, cdr: Buffer): Sample {
+  const sample = { cdr: Buffer.from(cdr), stamp: process.hrtime.bigint() };
   for (const subscription of bus.subscriptions) {
     if (subscription.topic !== topic) continue;
-    subscription.queue.push(Buffer.from(cdr));
+    subscription.queue.push(sample);
     subscription.node.wake();
   }
+  return sample;
 }
 
 /** What a test makes it do, by publishing on `/stand_in`. */
@@ -282,6 +310,10 @@ function command({ bus }: Context, text: string): void {
     case 'publish':
       deliver(bus, words[0] as string, stringCdr(words.slice(1).join(' ')));
       break;
+    case 'publish-many':
+      for (let index = 0; index < Number(words[1]); index++)
+        deliver(bus, words[0] as string, stringCdr(String(index)));
+      break;
     case 'flood': {
       const cdr = Buffer.alloc(Number(words[2]));
       for (let count = Number(words[1]); count > 0; count--) {
@@ -289,6 +321,22 @@ function command({ bus }: Context, text: string): void {
       }
       break;
     }
+    // Somebody else has a publisher that keeps its messages.
+    case 'keep': {
+      const [topic = '', ...said] = words;
+      const sample = deliver(bus, topic, stringCdr(said.join(' ')));
+      bus.publishers.add({ topic, kept: [sample], queue: [] } as unknown as Endpoint & { kept: Sample[] });
+      break;
+    }
+    // The middleware has lost messages.
+    case 'lose':
+      for (const { _events } of bus.nodes)
+        for (const { handle, takeData } of _events) {
+          const { subscription, lost } = handle as LossEvent;
+          lost.push(Number(words[1]));
+          if (subscription.topic === words[0]) takeData();
+        }
+      break;
     case 'serve':
       bus.services.set('/double', async (request) => Buffer.concat([request, request.subarray(4)]));
   }
@@ -365,7 +413,8 @@ const Action = {
 
 function classOf(type: string): object {
   if (type.startsWith('acme_')) throw Object.assign(new Error('no such type'), { code: 'MESSAGE_NOT_FOUND' });
-  return type.endsWith('/action/Fibonacci') ? Action : Service;
+  if (type.includes('/srv/')) return Service;
+  return type.endsWith('/action/Fibonacci') ? Action : Message;
 }
 
 const PARTS = {
@@ -442,9 +491,17 @@ const request = (part: Part) => (client: ActionClient, structure: Buffer) =>
 const respond = (_server: ActionServer, resolve: (response: Buffer) => void, structure: Buffer) =>
   resolve(contentOf(structure));
 
+interface LossEvent {
+  subscription: Endpoint;
+  lost: number[];
+}
+
 /** Loads as the library's addon. */
 require.extensions['.node'] = (addon) => {
   addon.exports = {
+    rclTakeRaw: ({ queue }: Endpoint) => queue.shift()?.cdr,
+    createSubscriptionEventHandle: (subscription: Endpoint): LossEvent => ({ subscription, lost: [] }),
+    takeEvent: ({ lost }: LossEvent) => ({ total_count_change: lost.shift() }),
     actionSendGoalRequest: request('send_goal'),
     actionSendCancelRequest: request('cancel_goal'),
     actionSendResultRequest: request('get_result'),

@@ -10,7 +10,13 @@ describe('MatchingPublisher', function () {
   this.timeout(20_000);
   const codec = MessageCodec.for(InterfaceLibrary.bundled(), STRING);
 
-  it('keeps nothing for later subscriptions that has expired', async () => {
+  for (const canForget of [true, false]) {
+    const where = canForget ? 'can forget' : 'cannot forget, and others take their place';
+    it(`keeps nothing for later subscriptions that has expired, with publishers that ${where}`, () =>
+      keepsNothingExpired(canForget));
+  }
+
+  async function keepsNothingExpired(canForget: boolean): Promise<void> {
     const place = {
       domain: freshDomain(),
       range: 'localhost',
@@ -25,12 +31,14 @@ describe('MatchingPublisher', function () {
       onGraphChange: (listener) => domain.onGraphChange(listener),
       createPublisher: (options) => {
         const made = domain.createPublisher(options);
-        const forget = () => {
-          made.forget?.();
+        const forgets = (by: (() => void) | undefined) => () => {
+          by?.();
           forgotten++;
           watch.changed();
         };
-        return { ...made, forget };
+        return canForget
+          ? { ...made, forget: forgets(made.forget) }
+          : { publish: made.publish, close: forgets(made.close) };
       },
     };
     const publisher = new MatchingPublisher(watched, {
@@ -54,5 +62,5 @@ describe('MatchingPublisher', function () {
     publisher.close();
     await peer.stop();
     await domain.close();
-  });
+  }
 });

@@ -7,6 +7,7 @@ import type {
   RosEndpointOptions,
   RosPublisher,
   RosQos,
+  RosSample,
   RosServiceOptions,
 } from '../../../src/ros/ros-backend';
 import { RtpsBackend } from '../../../src/ros/rtps-backend';
@@ -54,11 +55,15 @@ class User extends Watch {
   /** The texts that a new subscription receives. */
   hear(rosName: string, qos = VOLATILE): string[] {
     const heard: string[] = [];
-    this.domain.createSubscription(this.#endpoint(rosName, qos), ({ payload }) => {
-      heard.push(JSON.parse(string.decodeToJson(payload)).data);
+    this.subscribe(rosName, qos, ({ payload }) => heard.push(JSON.parse(string.decodeToJson(payload)).data));
+    return heard;
+  }
+
+  subscribe(rosName: string, qos: RosQos, receive: (sample: RosSample) => void): void {
+    this.domain.createSubscription(this.#endpoint(rosName, qos), (sample) => {
+      receive(sample);
       this.changed();
     });
-    return heard;
   }
 
   hasHeard(heard: string[], text: string): Promise<void> {
@@ -192,6 +197,24 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
           const heard = user.hear('/map', LATCHED);
           await user.hasHeard(heard, 'their map');
           await others.listen('/our_map', LATCHED).hears('our map');
+        });
+
+        it('knows what a transient-local talker said again when it comes once more', async function () {
+          const others = enter(this);
+          const user = await open();
+          others.talk('/map', 'their map', LATCHED, true);
+          await user.finds('publisher', '/map');
+          const keys: string[] = [];
+          const subscribe = () =>
+            user.subscribe('/map', LATCHED, ({ sequence, writerGuid, identity }) =>
+              keys.push(String(sequence === undefined ? identity : `${writerGuid} ${sequence}`)),
+            );
+          subscribe();
+          await user.until(() => keys.length === 1);
+          subscribe();
+          await user.until(() => keys.length === 2);
+          assert.notEqual(keys[0], 'undefined');
+          assert.equal(keys[0], keys[1]);
         });
 
         it('names the policy that keeps two from matching', async function () {
