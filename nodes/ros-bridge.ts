@@ -172,7 +172,8 @@ function nodeStatus(
   if (problem !== undefined) return { fill: 'red', shape: 'dot', text: shortened(problem) };
   // Other bridges of this Node-RED are no participants of their own, and may carry much.
   if (state.messagesPerSecond === 0 && domains.every(({ participants }) => participants === 0)) {
-    const searched = domains.map(({ domain }) => domain).join(', ');
+    const list = domains.map(({ domain }) => domain).join(', ');
+    const searched = text(domains.length === 1 ? 'status.inDomain' : 'status.inDomains', { domains: list });
     return { fill: 'yellow', shape: 'ring', text: text(`status.nothing.${range}`, { domains: searched }) };
   }
   const nodes = domains.reduce((sum, domain) => sum + domain.nodes, 0);
@@ -185,8 +186,8 @@ function nodeStatus(
     text(routes.length === 1 ? 'status.route' : 'status.routes', { routes: routes.length }),
     ...(patterns === undefined ? [] : [text('status.byPatterns', { routes: patterns.routes })]),
     text('status.rate', { rate: state.messagesPerSecond }),
-    ...firstSilence(state),
     state.backend,
+    ...firstSilence(state),
   ];
   return { fill: 'green', shape: 'dot', text: shortened(summary.join(' · ')) };
 }

@@ -37,6 +37,8 @@ export interface SilenceFacts {
   subscribed: boolean | undefined;
   publishers: number;
   subscriptions: number;
+  /** The same of other bridges in this process, between which nothing is lost. */
+  neighbours: { publishers: number; subscriptions: number };
   /** Why an endpoint of another does not match, in words that start with the route's name. */
   incompatible: string | undefined;
   /** Those of the bridge's other domains in which a publisher (or a subscription) has the route's name. */
@@ -74,7 +76,9 @@ export function silenceOf(facts: SilenceFacts): RouteSilence | undefined {
       `${known}, but nothing came yet: it says nothing, or a firewall keeps back UDP`,
     );
   }
-  if (toRos && facts.subscriptions > 0) return undefined;
+  const { neighbours } = facts;
+  if (toRos && facts.subscriptions + neighbours.subscriptions > 0) return undefined;
+  if (fromRos && neighbours.publishers > 0) return undefined;
   if (fromRos) {
     const elsewhere = domainWords(facts.domainsOfPublishers());
     if (elsewhere !== undefined) return silence('other-domain', `no publisher here, but in ${elsewhere}`);

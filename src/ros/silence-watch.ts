@@ -32,13 +32,13 @@ export class SilenceWatch {
     if (carriedFor < SILENT_AFTER || state.standsBy) return undefined;
     const { domain } = context;
     const { publishers = 0, subscriptions = 0 } = routePeers(settings, domain);
-    const neighbours = domain.neighbours?.(settings.rosName, settings.type);
     return silenceOf({
       settings,
       mqttConnected: context.connection?.connected,
       subscribed: state.subscribed,
-      publishers: publishers + (neighbours?.publishers ?? 0),
-      subscriptions: subscriptions + (neighbours?.subscriptions ?? 0),
+      publishers,
+      subscriptions,
+      neighbours: domain.neighbours?.(settings.rosName, settings.type) ?? { publishers: 0, subscriptions: 0 },
       incompatible: faults.ofEndpoint,
       domainsOfPublishers: () => domainsOf('publisher', settings, context.domains),
       domainsOfSubscriptions: () => domainsOf('subscription', settings, context.domains),

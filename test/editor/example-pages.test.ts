@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert';
 import type { Page } from 'playwright-core';
 import { RosPeer } from '../ros/bridge-fixture';
-import { inEachEditor, readFlow, TEST_DOMAIN } from './editor-session';
+import type { FlowNode } from './editor-page';
+import { inEachEditor, nodeOf, readFlow, TEST_DOMAIN } from './editor-session';
 
 interface Twist {
   linear: { x: number };
@@ -29,8 +30,14 @@ inEachEditor('the page of an example', (session) => {
   });
 
   /** Deploys the example and opens its page, as a user does who has nothing but Node-RED. */
-  async function open(title: string, path: string): Promise<Page> {
-    await session.editor.importFlow(await readFlow(`examples/${title}.json`));
+  async function open(
+    title: string,
+    path: string,
+    change: (flow: FlowNode[]) => void = () => {},
+  ): Promise<Page> {
+    const flow = await readFlow(`examples/${title}.json`);
+    change(flow);
+    await session.editor.importFlow(flow);
     await session.editor.deploy();
     page = await session.editor.page.context().newPage();
     page.on('pageerror', (error) => problems.push(error.message));
@@ -87,6 +94,14 @@ inEachEditor('the page of an example', (session) => {
       ...Array.from(document.querySelector('canvas')?.getContext('2d').getImageData(0, 0, 1, 1).data ?? []),
     ]);
     assert.deepEqual(corner, [230, 230, 230, 255]);
+  });
+
+  it('shows compressed pictures, where the route is changed as the comment says', async () => {
+    const opened = await open('ROS 2 camera image', '/ros/camera', (flow) => {
+      const [route] = nodeOf(flow, 'ros-bridge', 'camera').routes as [{ rosName: string; type: string }];
+      route.rosName = '/camera/image_raw/compressed';
+      route.type = 'sensor_msgs/msg/CompressedImage';
+    });
     const robot = await RosPeer.start(TEST_DOMAIN);
     let timer: NodeJS.Timeout | undefined;
     try {

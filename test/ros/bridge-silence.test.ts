@@ -98,17 +98,14 @@ describe('diagnosis of silent routes', function () {
         '/count: a server is known, but its requests and responses do not both match those of the bridge',
       ],
       ['no-server', '/camera: no node of this name has parameters'],
-      [
-        'no-data',
-        '/near: 1 publisher is known, but nothing came yet: it says nothing, or a firewall keeps back UDP',
-      ],
+      undefined,
     ];
     // Who is found late was missed before.
     await bridge.until(() => isDeepStrictEqual(texts(), expected));
     assert.deepEqual(bridge.problems, []);
     const told = events.map((event) => event.event === 'silent' && event.reason);
     assert.deepEqual(
-      expected.filter(([, text]) => !told.includes(text as string)),
+      expected.filter((silence) => silence !== undefined && !told.includes(silence[1] as string)),
       [],
     );
     assert.deepEqual(

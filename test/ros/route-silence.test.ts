@@ -8,6 +8,7 @@ const facts = (direction: Direction, change: Partial<SilenceFacts>): SilenceFact
   subscribed: direction === 'ros-to-mqtt' ? undefined : true,
   publishers: 0,
   subscriptions: 0,
+  neighbours: { publishers: 0, subscriptions: 0 },
   incompatible: undefined,
   domainsOfPublishers: () => [],
   domainsOfSubscriptions: () => [],
@@ -67,6 +68,9 @@ describe('a silent route', () => {
     assert.equal(silenceOf(facts('ros-to-mqtt', { publishers: 1, everHeard: true })), undefined);
     assert.equal(silenceOf(facts('mqtt-to-ros', { subscriptions: 1 })), undefined);
     assert.equal(silenceOf(facts('both', { subscriptions: 1 })), undefined);
+    const neighbours = { publishers: 1, subscriptions: 1 };
+    assert.equal(silenceOf(facts('ros-to-mqtt', { neighbours })), undefined);
+    assert.equal(silenceOf(facts('mqtt-to-ros', { neighbours })), undefined);
   });
 
   it('is one whose count does not change', () => {
