@@ -24,8 +24,8 @@ inEachDemo('the form of ros-bridge', (forms) => {
       .click();
     await added.locator('.mqttros-route-way').selectOption('topic ros-to-mqtt');
     await added.locator('.mqttros-route-format').selectOption('cdr');
-    await editor.enter(added.locator('.mqttros-route-domain input'), '7');
-    assert.equal(await shownTopic(added), '→ ros/7/robot1/imu');
+    await editor.enter(added.locator('.mqttros-route-domain input'), '107');
+    assert.equal(await shownTopic(added), '→ ros/107/robot1/imu');
     await editor.enter(added.locator('.mqttros-route-topic'), 'plant/#');
     await editor.seesReason(added.locator('.mqttros-route-topic'), /contains a wildcard/);
     await editor.enter(added.locator('.mqttros-route-topic'), 'plant/imu');
@@ -33,11 +33,11 @@ inEachDemo('the form of ros-bridge', (forms) => {
     const bridge = await forms.saved(forms.id('ros-bridge'));
     assert.deepEqual(bridge?.domains, [
       { id: TEST_DOMAIN, alias: '' },
-      { id: 7, alias: '' },
+      { id: 107, alias: '' },
     ]);
     const routes = bridge?.routes as unknown[];
     assert.deepEqual(routes[3], {
-      domain: 7,
+      domain: 107,
       rosName: '/robot1/imu',
       type: 'sensor_msgs/msg/Imu',
       direction: 'ros-to-mqtt',
