@@ -11,9 +11,23 @@ export {
 } from './broker/access/access-settings';
 export type { Decision, DecisionRequest } from './broker/access/decisions';
 export { hashPassword, scramVerifier } from './broker/access/password-hash';
+export type { ClientEntry, DisconnectAnswer, PublishedTopic, SessionEntry } from './broker/administration';
 export type { BrokerEvent } from './broker/broker-event';
 export { type BrokerSettings, BrokerThread, type BrokerThreadStatus } from './broker/broker-thread';
 export type { Limits } from './broker/limits';
+export {
+  type ListenerAddress,
+  ListenerError,
+  type ListenerSettings,
+} from './broker/listeners/listener-settings';
+export {
+  createBroker,
+  type MqttBroker,
+  type MqttBrokerSettings,
+  type MqttBrokerStatistics,
+  type TopicInformation,
+} from './broker/mqtt-broker';
+export type { Page } from './broker/page';
 export type { BrokerStatistics } from './broker/statistics';
 export {
   type Acknowledgement,
@@ -40,6 +54,13 @@ export {
 } from './client/connection';
 export { ConnectionPool } from './client/connection-pool';
 export { NotConnectedError, PublishError, SubscribeError } from './client/errors';
+export {
+  type MessageObject,
+  MessageObjectError,
+  messageFromObject,
+  messageToObject,
+  type OutgoingMessage,
+} from './client/message-object';
 export { PortStream } from './client/port-stream';
 export { BridgeHandle, type BridgeMessage, type BridgeState } from './ros/bridge-handle';
 export {
@@ -52,6 +73,7 @@ export {
   type ServiceRouteSettings,
   type TopicRouteSettings,
 } from './ros/bridge-settings';
+export { type BridgeOptions, createBridge } from './ros/create-bridge';
 export { DefinitionError } from './ros/definition-error';
 export { describedTypes } from './ros/described-types';
 export { InterfaceLibrary } from './ros/interface-library';
@@ -74,6 +96,7 @@ export type { EndpointQos } from './rtps/qos';
 export type { Reader, Sample } from './rtps/reader';
 export type { RemoteEndpoint } from './rtps/remote-endpoint';
 export { type EndpointOptions, PayloadTooLargeError, type Writer } from './rtps/writer';
+export { parseRosTopic, type RosTopicParts } from './topic/parse-ros-topic';
 export { type RosTopic, RosTopicMapping, type RosTopicMappingOptions } from './topic/ros-topic';
 export { SubscriptionTrie } from './topic/subscription-trie';
 export { type ParsedFilter, parseFilter, topicFilterFault } from './topic/topic-filter';

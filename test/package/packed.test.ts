@@ -65,6 +65,12 @@ describe('the packed tarball', function () {
         });
         const command = join(userDir, 'node_modules/.bin/mqtt-ros-broker');
         assert.equal((await run(command, ['--version'])).stdout, `${packageJson.version}\n`);
+        // Without a command's name, as the package has only one.
+        const npx = await run('npx', ['--no-install', packageJson.name, '--version'], { cwd: userDir });
+        assert.equal(npx.stdout, `${packageJson.version}\n`);
+        const code = `import { createBroker } from '${packageJson.name}'; console.log(typeof createBroker);`;
+        const imported = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: userDir });
+        assert.equal(imported.stdout, 'function\n');
         nodeRed = await NodeRedProcess.start(program, userDir);
 
         const sets = await nodeRed.get<NodeSet[]>('/nodes');
