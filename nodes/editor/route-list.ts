@@ -20,7 +20,7 @@ export interface Route extends TopicOptionRow {
   /** Absent: each domain of the bridge. */
   domain?: DomainId;
   rosName: string;
-  /** Blank, of a topic: found by itself. */
+  /** Blank: found by itself. */
   type: string;
   direction: Direction;
   /** Absent: by the mapping. */
@@ -52,7 +52,7 @@ const TYPES: Record<RouteKind, readonly string[]> = {
   parameters: [],
 };
 const TYPE_FAULTS: Record<RouteKind, (type: string) => string | undefined> = {
-  topic: (type) => (type === '' ? undefined : interfaceTypeFault(type)),
+  topic: interfaceTypeFault,
   service: serviceTypeFault,
   action: actionTypeFault,
   parameters: () => undefined,
@@ -116,7 +116,7 @@ function namesFault(
 }
 
 function typeFault({ kind = 'topic', type }: Route): string | undefined {
-  return TYPE_FAULTS[kind](type);
+  return type === '' ? undefined : TYPE_FAULTS[kind](type);
 }
 
 /** Why a time in seconds is refused; blank is the default. */

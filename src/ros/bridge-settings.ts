@@ -68,7 +68,7 @@ export interface TopicRouteSettings extends TopicOptions {
 export interface ServiceRouteSettings
   extends Omit<TopicRouteSettings, 'kind' | 'direction' | keyof TopicOptions> {
   kind: 'service';
-  /** For example `example_interfaces/srv/AddTwoInts`. */
+  /** For example `example_interfaces/srv/AddTwoInts`; empty: that of who serves it in ROS, or calls it there. */
   type: string;
   /** Which way requests go: `mqtt-to-ros` calls a service of ROS, `ros-to-mqtt` serves one. */
   direction: 'mqtt-to-ros' | 'ros-to-mqtt';
@@ -78,7 +78,7 @@ export interface ServiceRouteSettings
 
 export interface ActionRouteSettings extends Omit<ServiceRouteSettings, 'kind' | 'direction'> {
   kind: 'action';
-  /** For example `example_interfaces/action/Fibonacci`. */
+  /** For example `example_interfaces/action/Fibonacci`; empty: likewise. */
   type: string;
   /** Which way goals go: `mqtt-to-ros` has an action of ROS called, `ros-to-mqtt` one served for ROS. */
   direction: 'mqtt-to-ros' | 'ros-to-mqtt';
@@ -287,11 +287,11 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
 }
 
 function typeFault(kind: RouteKind, type: string): string | undefined {
+  if (type === '') return undefined;
   if (kind === 'service') return serviceTypeFault(type);
   if (kind === 'action') return actionTypeFault(type);
-  if (kind === 'parameters')
-    return type === '' ? undefined : `type: expected none for parameters, got "${type}"`;
-  return type === '' ? undefined : interfaceTypeFault(type);
+  if (kind === 'parameters') return `type: expected none for parameters, got "${type}"`;
+  return interfaceTypeFault(type);
 }
 
 function topicOptionsFault({ format = 'json', qos, rate, deadband }: TopicOptions): string | undefined {

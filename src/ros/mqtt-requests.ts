@@ -25,7 +25,7 @@ export interface MqttRequestsOptions {
   topic: string;
   /** What the topic names of our own replies begin with. */
   replyPrefix: string;
-  /** The interface type of the reply. */
+  /** The interface type of the reply; empty while it is not known. */
   type: string;
   /** The broker has granted what is subscribed here, at each connect. */
   granted?(): void;
@@ -113,7 +113,11 @@ export class MqttRequests {
 
   #reply(topic: string, correlationData: Buffer | undefined, status: ReplyStatus, json: string): void {
     const { context, counts, type } = this.#options;
-    const userProperties = { 'ros-status': status, 'ros-type': type, 'ros-via': context.bridgeId };
+    const userProperties = {
+      'ros-status': status,
+      ...(type !== '' && { 'ros-type': type }),
+      'ros-via': context.bridgeId,
+    };
     const properties = {
       contentType: 'application/json',
       payloadFormatIndicator: true,

@@ -1,5 +1,5 @@
 import type { RosTopic } from '../topic/ros-topic';
-import type { BridgeSubscription, BridgeSubscriptionListener, RouteConnection } from './bridge-connection';
+import type { BridgeSubscriptionListener, RouteConnection } from './bridge-connection';
 import type { BridgeEvent } from './bridge-events';
 import type { BridgeRoute, RouteDescription } from './bridge-route';
 import type { RouteSettings } from './bridge-settings';
@@ -12,16 +12,18 @@ import type { RosDomain } from './ros-backend';
 import type { RouteName, RouteStatus } from './ros-worker-messages';
 import { addCounts, countDrop, type RouteCounts } from './route-counts';
 import { routePeers } from './route-peers';
-import { RouteType } from './route-type';
 import { TypeInquiry } from './type-inquiry';
+import { TypeSearch } from './type-search';
 import type { TypeTable } from './type-table';
 
 /** How long a message waits for the type of its route, in ms. */
 const PATIENCE = 10_000;
 
+const NOT_IN_ROS = 'its type is not known: nobody has it in ROS';
 const NO_TYPE =
   'its type is not known: nobody has it in ROS, and neither a message (ros-type), @meta nor the type table tells it';
 
+/** Where a route is. */
 export interface RoutePlace {
   readonly domain: RosDomain;
   readonly topics: RouteTopics;
@@ -40,6 +42,13 @@ export interface RouteEntryParts {
   place(): RoutePlace;
   /** Makes what carries the messages. Throws UnknownTypeError where nobody here knows the type. */
   make(settings: RouteSettings, place: RoutePlace, connection: RouteConnection | undefined): BridgeRoute;
+  /** Makes what stands in its place while its type is not known; `why` tells that in words. */
+  makeUntyped(
+    settings: RouteSettings,
+    place: RoutePlace,
+    connection: RouteConnection | undefined,
+    why: () => string,
+  ): BridgeRoute;
   /** Adds what a robot has told of a type. Throws an Error that names the fault. */
   learn(definitions: MessageDefinition[]): void;
   /** The route carries messages from now on. */
@@ -64,18 +73,13 @@ export class RouteEntry {
   /** The settings with the type that was found last. */
   #typed: RouteSettings;
   /** Of a route whose settings leave the type open. */
-  #type: RouteType | undefined;
-  #meta: BridgeSubscription | undefined;
+  #search: TypeSearch | undefined;
   #early: EarlyMessages | undefined;
   #route: BridgeRoute | undefined;
   /** What the route has subscribed with. */
   #mqtt: BridgeSubscriptionListener | undefined;
   /** Why there is no route. */
   #refusal: string | undefined;
-  /** Says that others have several types under the name, while they have. */
-  #ambiguity: string | undefined;
-  /** Says that a message has named another type than others have. */
-  #contradiction: string | undefined;
   #inquiry: TypeInquiry | undefined;
   #closed = false;
 
@@ -123,21 +127,28 @@ export class RouteEntry {
       this.#refuse((error as Error).message);
       return;
     }
-    const { type, rosName } = this.settings;
+    const { type } = this.settings;
     if (type !== '' || this.settings.kind === 'parameters') {
       this.#openAs(type, this.#place);
       return;
     }
-    this.#type = new RouteType(rosName, this.#place.domain, this.#parts.typeTable);
+    const { connection, typeTable, report } = this.#parts;
+    this.#search = new TypeSearch(this.settings, this.#place, {
+      connection,
+      typeTable,
+      fault: (before, reason) => this.#changed(before, reason),
+      report: ({ message }) => report(`${this.#label}: ${message}`),
+      changed: () => this.look(),
+    });
     this.look();
     if (this.#route === undefined) this.#wait();
-    if (!this.#type.isTold) this.#followMeta(this.#type);
+    this.#search.followMeta();
   }
 
   close(): void {
     this.#closed = true;
     this.#inquiry = undefined;
-    this.#forgetMeta();
+    this.#search?.close();
     this.#early?.close('the route was closed');
     this.#route?.close();
     this.#route = undefined;
@@ -146,17 +157,11 @@ export class RouteEntry {
   /** The ROS graph has changed: what tells the type may be there now, or a robot that knows it. */
   look(): void {
     if (this.#closed || this.#place === undefined) return;
-    if (this.#type === undefined) {
+    if (this.#search === undefined) {
       this.#inquiry?.look(this.settings.rosName, this.settings.type);
       return;
     }
-    const { type, ambiguous, contradiction } = this.#type.find();
-    this.#ambiguity = this.#changed(this.#ambiguity, ambiguous && severalTypes(ambiguous));
-    this.#contradiction = this.#changed(
-      this.#contradiction,
-      contradiction && `a message has said that its type is ${contradiction}, which is not its type in ROS`,
-    );
-    if (this.#type.isTold) this.#forgetMeta();
+    const type = this.#search.look();
     if (type === undefined) return;
     if (type === this.#typed.type) this.#inquiry?.look(this.settings.rosName, type);
     else this.#openAs(type, this.#place);
@@ -167,12 +172,18 @@ export class RouteEntry {
    */
   publish(topic: RosTopic, payload: unknown, request?: number): Promise<string | undefined> | undefined {
     if (this.#route !== undefined) return this.#route.publish(topic, payload, request);
-    if (this.#early === undefined) throw new Error(this.#refusal);
+    if (this.#early === undefined) throw new Error(this.#whyNone);
     return this.#early.hold(topic, payload).catch((error: Error) => {
-      throw new Error(
-        `${this.#refusal ?? this.#ambiguity ?? `${this.#label}: ${NO_TYPE}`}; ${error.message}`,
-      );
+      throw new Error(`${this.#whyNone}; ${error.message}`);
     });
+  }
+
+  /** Why there is no route, in words. */
+  get #whyNone(): string {
+    const { kind = 'topic' } = this.settings;
+    return (
+      this.#refusal ?? this.#search?.ambiguity ?? `${this.#label}: ${kind === 'topic' ? NO_TYPE : NOT_IN_ROS}`
+    );
   }
 
   /** A message that was given to the flow did not reach it. */
@@ -185,8 +196,7 @@ export class RouteEntry {
   /** In words, while something keeps it from carrying, or its last message was refused. */
   get problem(): string | undefined {
     const ring = Object.values(this.turns).find(({ problem }) => problem !== undefined);
-    const own = this.#route === undefined ? this.#refusal : this.#route.problem;
-    return own ?? this.#ambiguity ?? ring?.problem;
+    return this.#refusal ?? this.#route?.problem ?? this.#search?.ambiguity ?? ring?.problem;
   }
 
   get status(): RouteStatus {
@@ -245,7 +255,7 @@ export class RouteEntry {
     const early = this.#early;
     this.#route = route;
     if (route === undefined) {
-      if (this.#type !== undefined) this.#wait();
+      if (this.#search !== undefined) this.#wait();
     } else {
       this.#early = undefined;
       early?.deliver(route, this.#mqtt);
@@ -273,17 +283,26 @@ export class RouteEntry {
     };
   }
 
-  /** Looks at what comes for the route, and holds it. */
+  /** Looks at what comes for the route: a message is held, who asks is told that there is no answer. */
   #wait(): void {
+    if ((this.settings.kind ?? 'topic') === 'topic') this.#holdEarly();
+    else if (this.settings.direction === 'mqtt-to-ros' && this.#place !== undefined) {
+      const { connection, makeUntyped } = this.#parts;
+      this.#route = makeUntyped(this.settings, this.#place, connection, () => this.#whyNone);
+      this.#route.open();
+    }
+  }
+
+  #holdEarly(): void {
     if (this.#early !== undefined) return;
     const { bridgeId, connection, memory, patience = PATIENCE } = this.#parts;
     const topic = this.#takesFromMqtt ? this.topics?.name : undefined;
     this.#early = new EarlyMessages(
       { topic, connection, bridgeId, memory, patience },
       {
-        said: (type) => this.#hint(() => this.#type?.say(type)),
+        said: (type) => this.#search?.say(type),
         dropped: () => {
-          if (this.#refusal === undefined && this.#ambiguity === undefined) this.#refuse(NO_TYPE);
+          if (this.#refusal === undefined && this.#search?.ambiguity === undefined) this.#refuse(NO_TYPE);
           this.#parts.changed();
         },
         refused: ({ message }) => this.#refuse(message),
@@ -293,42 +312,8 @@ export class RouteEntry {
     this.#early.open();
   }
 
-  /** Reads the description that is stored at the broker, and each that is published. */
-  #followMeta(type: RouteType): void {
-    if (!this.#takesFromMqtt || this.topics === undefined) return;
-    this.#meta = this.#parts.connection?.subscribe(
-      this.topics.below('meta'),
-      {
-        message: ({ payload }) => {
-          // Empty: it was removed.
-          if (payload.length > 0) this.#hint(() => type.describe(payload));
-        },
-        result: (error) => {
-          if (error !== undefined) this.#parts.report(`${this.#label}: ${error.message}`);
-        },
-      },
-      { retained: true },
-    );
-  }
-
-  #forgetMeta(): void {
-    this.#meta?.close();
-    this.#meta = undefined;
-  }
-
   get #takesFromMqtt(): boolean {
     return this.settings.direction !== 'ros-to-mqtt';
-  }
-
-  /** Takes what may tell the type, from the network. */
-  #hint(take: () => void): void {
-    try {
-      take();
-    } catch (error) {
-      this.#parts.report(`${this.#label}: ${(error as Error).message}`);
-    }
-    // What the route subscribes meanwhile would be given the message that the connection is giving out now.
-    queueMicrotask(() => this.look());
   }
 
   #refuse(reason: string): void {
@@ -371,8 +356,4 @@ function standbyOf(turns: BridgeRoute['turns']): RouteStatus['standby'] {
   const others = Object.entries(turns).filter(([, { active }]) => !active);
   if (others.length === 0) return undefined;
   return Object.fromEntries(others.map(([way, { standbyFor }]) => [way, standbyFor]));
-}
-
-function severalTypes(types: readonly string[]): string {
-  return `it has several types in ROS, of which the route has to name one: ${types.join(', ')}`;
 }

@@ -34,3 +34,20 @@ export function routePeers(
   const publishers = others.filter((other) => other.kind === 'publisher').length;
   return { publishers, subscriptions: others.length - publishers };
 }
+
+/** The types of what others have on the ROS name of a route now, with which it would carry. */
+export function typesInRos(
+  { kind = 'topic', rosName, direction }: RouteSettings,
+  domain: RosDomain,
+): Set<string> {
+  const types = new Set<string>();
+  if (kind === 'topic') {
+    for (const other of domain.endpoints()) if (other.rosName === rosName) types.add(other.type);
+    return types;
+  }
+  const others = kind === 'action' ? actionsAmong(domain.services()) : domain.services();
+  const counterpart = direction === 'mqtt-to-ros' ? 'server' : 'client';
+  for (const other of others)
+    if (other.rosName === rosName && other.kind === counterpart) types.add(other.type);
+  return types;
+}

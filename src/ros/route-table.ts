@@ -20,6 +20,7 @@ import { ServiceServeRoute } from './service-serve-route';
 import type { Standby } from './standby';
 import { TopicRoute } from './topic-route';
 import { TypeTable } from './type-table';
+import { UntypedCallRoute } from './untyped-call-route';
 
 /** What the routes of a bridge have of it. */
 export interface RouteTableParts {
@@ -209,6 +210,8 @@ export class RouteTable {
         return { domain, topics: topics.take(settings) };
       },
       make: (typed, place, as) => makeRoute(typed, this.#contextOf(key, typed, place, as)),
+      makeUntyped: (untyped, place, as, why) =>
+        new UntypedCallRoute(untyped, this.#contextOf(key, untyped, place, as), why),
       learn: (definitions) => this.#learn(definitions),
       opened,
       report,

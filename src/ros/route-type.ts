@@ -1,5 +1,4 @@
-import type { RosDomain } from './ros-backend';
-import { messageTypeFault, type TypeTable } from './type-table';
+import { messageTypeFault } from './type-table';
 
 /** Largest `@meta` that is read, in bytes. */
 const MAX_META_BYTES = 64 * 1024;
@@ -14,24 +13,26 @@ export interface FoundType {
 }
 
 /**
- * Finds the type of a topic whose route does not name it: what others have in ROS under that name, what a message says
- * of itself (user property `ros-type`), what the stored `@meta` of the route says, and the bridge's type table, in this
- * order. Anybody at the broker may say something; what robots have is what can be carried.
+ * Finds the type of a route that does not name it: what others have in ROS under that name, and of a topic what a message
+ * says of itself (user property `ros-type`), what the stored `@meta` of the route says, and the bridge's type table, in
+ * this order. Anybody at the broker may say something; what robots have is what can be carried.
  */
 export class RouteType {
-  readonly #rosName: string;
-  readonly #domain: RosDomain;
-  readonly #table: TypeTable;
+  readonly #typesInRos: () => ReadonlySet<string>;
+  readonly #fallback: () => string | undefined;
   #said: string | undefined;
   /** What others in ROS had when they last had one type. */
   #discovered: string | undefined;
   #described: string | undefined;
   #found: string | undefined;
 
-  constructor(rosName: string, domain: RosDomain, table: TypeTable) {
-    this.#rosName = rosName;
-    this.#domain = domain;
-    this.#table = table;
+  /**
+   * @param typesInRos those that others have now
+   * @param fallback the type where nothing tells it
+   */
+  constructor(typesInRos: () => ReadonlySet<string>, fallback: () => string | undefined) {
+    this.#typesInRos = typesInRos;
+    this.#fallback = fallback;
   }
 
   /** Takes what a message says of its type. Throws an Error where that is no type. */
@@ -61,13 +62,12 @@ export class RouteType {
    * say which it is; otherwise what was found before stays, and none is guessed.
    */
   find(): FoundType {
-    const types = new Set<string>();
-    for (const { rosName, type } of this.#domain.endpoints()) if (rosName === this.#rosName) types.add(type);
+    const types = this.#typesInRos();
     if (types.size === 1) [this.#discovered] = types;
     const said = this.#said;
     const isOneOfThem = said !== undefined && types.has(said);
     if (types.size <= 1) {
-      this.#found = this.#discovered ?? said ?? this.#described ?? this.#table.typeOf(this.#rosName);
+      this.#found = this.#discovered ?? said ?? this.#described ?? this.#fallback();
     } else if (isOneOfThem) this.#found = said;
     return {
       ...(this.#found !== undefined && { type: this.#found }),

@@ -154,7 +154,7 @@ describe('bridge settings', () => {
     );
     assert.throws(
       check({ rate: { perSecond: 0, policy: 'latest' } }),
-      refusal('patterns, row 2: rate: expected messages per second above 0 and up to 1000000, got 0'),
+      refusal('patterns, row 2: rate: expected messages per second from 0.00001 to 1000000, got 0'),
     );
     assert.throws(
       () => checkBridge(settings({ maxPatternRoutes: 10_001 })),
