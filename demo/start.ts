@@ -141,7 +141,8 @@ function announceUse(brokerPort?: number): void {
   console.log(`
   Open      http://127.0.0.1:${editorPort}${brokerPort === undefined ? '' : clients}
   ROS 2     a ROS 2 on this machine sees /chatter and /robot1/pose in domain 0; for the network, open the
-            "ROS 2" node, choose the discovery range "subnet" and clear its interfaces
+            "ROS 2" node, and on its tab Discovery choose "on this machine and its local networks" and
+            clear the interfaces
   Stop      Ctrl-C. Your changes are kept in ${relative(process.cwd(), userDir)}; delete that folder to start afresh.
 `);
 }
