@@ -2,9 +2,7 @@ import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
 import { rowsIn, textIn } from './list-row';
 import { usesTls } from './mqtt-broker-config/tls-use';
-
-/** Whether a text has variables in it, whose values only the runtime knows. */
-export const hasVariables = (value: unknown): boolean => /\$\{[^{}\s]+\}/.test(String(value));
+import { hasVariables } from './variables';
 
 /** Why the address of a broker is refused. */
 export function addressFault(node: EditorNode, value: unknown): string | undefined {

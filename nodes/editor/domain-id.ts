@@ -3,13 +3,15 @@ import { MAX_DOMAIN } from '../../src/topic/ros-topic';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber } from './form-fault';
 import { textIn } from './list-row';
+import { isVariable, type Variable } from './variables';
 
-/** A number, or the domain of ROS 2 programs that are started in Node-RED's environment. */
-export type DomainId = number | typeof ENVIRONMENT_DOMAIN;
+/** A number, or what only the runtime knows: a variable, or the domain of ROS 2 programs in Node-RED's environment. */
+export type DomainId = number | typeof ENVIRONMENT_DOMAIN | Variable;
 
 /** Why a domain is refused. */
 export function domainFault(node: EditorNode, domain: unknown): string | undefined {
-  const isDomain = domain === ENVIRONMENT_DOMAIN || isWholeNumber(domain, 0, MAX_DOMAIN);
+  const isDomain =
+    domain === ENVIRONMENT_DOMAIN || isVariable(domain) || isWholeNumber(domain, 0, MAX_DOMAIN);
   return isDomain ? undefined : node._('ros-bridge.fault.domain');
 }
 
@@ -30,6 +32,6 @@ export function optionalDomainFault(
 /** What stands in an input; what is no number stays NaN, which no check accepts and the flow file keeps as null. */
 export function domainIn(row: JQuery, selector: string): DomainId {
   const text = textIn(row, selector);
-  if (text === ENVIRONMENT_DOMAIN) return text;
+  if (text === ENVIRONMENT_DOMAIN || isVariable(text)) return text;
   return text === '' ? Number.NaN : Number(text);
 }

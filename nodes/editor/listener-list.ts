@@ -2,6 +2,7 @@ import { entriesOf, type ListenerRow, NEW_ROW } from '../listener-rows';
 import type { EditorNode } from './editor-api';
 import { isWholeNumber, showFault } from './form-fault';
 import { addSelect, rowsIn, textIn } from './list-row';
+import { isVariable } from './variables';
 
 const KINDS: readonly ListenerRow['kind'][] = ['tcp', 'tls', 'ws', 'wss', 'path'];
 
@@ -13,7 +14,7 @@ export function listenersFault(
 ): string | undefined {
   const places = new Set<string>();
   for (const [index, row] of rows.entries()) {
-    const place = row.kind === 'path' ? row.path : String(Number(row.port));
+    const place = row.kind === 'path' ? row.path : isVariable(row.port) ? row.port : String(Number(row.port));
     const reason =
       hostFault(node, row, admitsOthers) ??
       portFault(node, row) ??
@@ -36,27 +37,31 @@ function hostFault(
   row: ListenerRow,
   admitsOthers: (row: ListenerRow) => boolean,
 ): string | undefined {
-  if (row.kind === 'path') return undefined;
+  if (row.kind === 'path' || isVariable(row.host)) return undefined;
   if (!/^[\w.:-]+$/.test(row.host)) return node._('embedded-broker.fault.host');
   return isClosed(row) || admitsOthers(row) ? undefined : node._('embedded-broker.fault.closed');
 }
 
 function portFault(node: EditorNode, { kind, port }: ListenerRow): string | undefined {
-  return kind === 'path' || isWholeNumber(port, 1, 65535) ? undefined : node._('embedded-broker.fault.port');
+  return kind === 'path' || isVariable(port) || isWholeNumber(port, 1, 65535)
+    ? undefined
+    : node._('embedded-broker.fault.port');
 }
 
 function pathFault(node: EditorNode, { kind, path }: ListenerRow): string | undefined {
-  return kind !== 'path' || /^\/[^\s?#]*$/.test(path) ? undefined : node._('embedded-broker.fault.path');
+  return kind !== 'path' || isVariable(path) || /^\/[^\s?#]*$/.test(path)
+    ? undefined
+    : node._('embedded-broker.fault.path');
 }
 
 function listFault(node: EditorNode, { origins, proxies }: ListenerRow): string | undefined {
-  if (entriesOf(origins).some((entry) => !/^(\*|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/i.test(entry))) {
+  if (!isListOf(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/i, origins))
     return node._('embedded-broker.fault.origins');
-  }
-  if (entriesOf(proxies).some((entry) => !/^[\da-f.:]+(\/\d{1,3})?$/i.test(entry))) {
-    return node._('embedded-broker.fault.proxies');
-  }
-  return undefined;
+  return isListOf(/^[\da-f.:]+(\/\d{1,3})?$/i, proxies) ? undefined : node._('embedded-broker.fault.proxies');
+}
+
+function isListOf(entry: RegExp, list: string): boolean {
+  return isVariable(list) || entriesOf(list).every((each) => entry.test(each));
 }
 
 /** The editable list of a broker's listeners. */

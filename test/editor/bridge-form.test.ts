@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { ENVIRONMENT_DOMAIN } from '../../src/ros/ros-environment';
-import { inEachDemo } from './demo-forms';
+import { inEachDemo, variable } from './demo-forms';
 import { TEST_DOMAIN } from './editor-session';
 
 inEachDemo('the form of ros-bridge', (forms) => {
@@ -279,6 +279,21 @@ inEachDemo('the form of ros-bridge', (forms) => {
     assert.deepEqual(bridge?.domains, [
       { id: TEST_DOMAIN, alias: '' },
       { id: ENVIRONMENT_DOMAIN, alias: '' },
+    ]);
+    assert.deepEqual(await editor.invalidNodes(), []);
+  });
+
+  it('takes variables for domains, whose values only the runtime knows', async () => {
+    const { editor } = forms;
+    const domain = variable('ROBOT_DOMAIN');
+    await editor.openForm(forms.id('ros-bridge'));
+    await editor.enter(route(0).locator('.mqttros-route-domain input'), domain);
+    await editor.done();
+    const bridge = await forms.saved(forms.id('ros-bridge'));
+    assert.equal((bridge?.routes as { domain: unknown }[] | undefined)?.[0]?.domain, domain);
+    assert.deepEqual(bridge?.domains, [
+      { id: TEST_DOMAIN, alias: '' },
+      { id: domain, alias: '' },
     ]);
     assert.deepEqual(await editor.invalidNodes(), []);
   });

@@ -2,6 +2,9 @@ import { strict as assert } from 'node:assert';
 import type { EditorPage, FlowNode } from './editor-page';
 import { type EditorSession, inEachEditor, nodeOf, readFlow } from './editor-session';
 
+/** As a user types it who leaves a value to the runtime's environment. */
+export const variable = (name: string) => `\${${name}}`;
+
 /** The forms of the demo's nodes, each test anew. */
 export class DemoForms {
   readonly #session: EditorSession;

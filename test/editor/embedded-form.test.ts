@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import mqtt, { type IConnackPacket } from 'mqtt';
-import { inEachDemo } from './demo-forms';
+import { inEachDemo, variable } from './demo-forms';
 import type { FlowNode } from './editor-page';
 
 inEachDemo('the form of embedded-broker', (forms) => {
@@ -153,6 +153,25 @@ inEachDemo('the form of embedded-broker', (forms) => {
     assert.match(
       (await editor.invalidNodes()).join(),
       new RegExp(`embedded-broker ${forms.id('embedded-broker')}`),
+    );
+  });
+
+  it('takes variables for addresses and ports, whose values only the runtime knows', async () => {
+    const { editor } = forms;
+    await editor.openForm(forms.id('embedded-broker'));
+    await editor.enter(part(0, 'host'), variable('BROKER_HOST'));
+    await editor.enter(part(0, 'port'), variable('BROKER_PORT'));
+    await editor.page.locator('#mqttros-embedded-listeners .red-ui-editableList-addButton').click();
+    await editor.enter(part(1, 'port'), variable('OTHER_PORT'));
+    await editor.done();
+    assert.deepEqual(await editor.invalidNodes(), []);
+    const { listeners } = (await forms.saved(forms.id('embedded-broker'))) as FlowNode;
+    assert.deepEqual(
+      (listeners as { host: string; port: string }[]).map(({ host, port }) => [host, port]),
+      [
+        [variable('BROKER_HOST'), variable('BROKER_PORT')],
+        ['127.0.0.1', variable('OTHER_PORT')],
+      ],
     );
   });
 

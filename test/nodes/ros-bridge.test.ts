@@ -127,6 +127,15 @@ describe('ros-bridge', function () {
     }
   });
 
+  it('takes its domain from a variable', async () => {
+    const name = 'MQTT_ROS_TEST_DOMAIN';
+    process.env[name] = String(domain);
+    keep({ close: async () => void delete process.env[name] });
+    const id = `\${${name}}`;
+    await start(flow({ domains: [{ id, alias: '' }], routes: [routeTo(id)] }));
+    assert.equal(await statusOf('no ROS'), `no ROS 2 found on this machine, domain ${domain}`);
+  });
+
   it('is in domain 0 of the form where the environment names none', async () => {
     const settings = { discoveryRange: 'off', domains: [{ id: ENVIRONMENT_DOMAIN, alias: 'here' }] };
     await start(flow({ ...settings, routes: [routeTo(ENVIRONMENT_DOMAIN)] }));

@@ -1,6 +1,6 @@
-import { hasVariables } from '../address-list';
 import type { EditorNode } from '../editor-api';
 import { isWholeNumber, refusedBy } from '../form-fault';
+import { hasVariables } from '../variables';
 
 /** An input of the open form. */
 export const input = (field: string): JQuery => $(`#node-config-input-${field}`);

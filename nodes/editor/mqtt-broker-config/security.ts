@@ -1,10 +1,10 @@
 import { PASSWORD_SOURCES, type PasswordOrigin, TLS_FIELDS } from '../../mqtt-broker-config-security';
 import { parseNamedTexts } from '../../named-texts';
-import { hasVariables } from '../address-list';
 import type { EditorNode } from '../editor-api';
 import { presentValue, refusedBy } from '../form-fault';
 import type { FieldDefinitions, FormPage } from '../form-page';
 import { NamedTextList } from '../named-text-list';
+import { hasVariables } from '../variables';
 import { reachedBy } from './connection';
 import { input, preset } from './fields';
 
