@@ -76,8 +76,8 @@ export class BrokerLog {
     this.#output.reopen();
   }
 
-  /** Resolves when all is written. */
-  close(): Promise<void> {
+  /** Resolves when all is written, or with false when that takes too long. */
+  close(): Promise<boolean> {
     return this.#output.close();
   }
 }

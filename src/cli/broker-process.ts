@@ -4,7 +4,7 @@ import type { ListenerKind } from '../broker/listeners/listener-settings';
 import type { BrokerStatistics } from '../broker/statistics';
 import { BridgeProcess } from './bridge-process';
 import type { BrokerLog } from './broker-log';
-import { bridgeSettings } from './broker-settings';
+import { bridgeSettings, servesGateway } from './broker-settings';
 import { GatewayProcess } from './gateway-process';
 import { RosTopics } from './ros-topics';
 import { withoutSlash } from './setting-kind';
@@ -32,7 +32,8 @@ export class BrokerProcess {
     const bridged = bridgeSettings(configuration);
     const bridge = bridged && new BridgeProcess(bridged, broker, log);
     this.#bridge = bridge;
-    if (configuration.settings.httpEnabled) {
+    const { rosIntegration, rosPrefix, httpEnabled } = configuration.settings;
+    if (servesGateway(configuration)) {
       const sources = {
         embeddedBrokers: () => [{ id: 'broker', name: 'broker', broker }],
         bridges: () =>
@@ -40,7 +41,7 @@ export class BrokerProcess {
       };
       this.#gateway = new GatewayProcess(configuration, { version, sources }, log);
     }
-    const { rosIntegration, rosPrefix } = configuration.settings;
+    if (httpEnabled && this.#gateway === undefined) log.warn('gateway API not served: it has no token');
     if (rosIntegration) {
       this.#rosTopics = new RosTopics(
         broker.administration,

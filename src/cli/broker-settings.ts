@@ -65,6 +65,23 @@ export function bridgeSettings({ settings, sections }: Configuration): BridgeSet
   return complete;
 }
 
+/**
+ * Whether the gateway API is served. Where all clients need a password it must not be a way around it: without a token it
+ * is left out, unless it was asked for.
+ * @throws SettingsError it was asked for without a token
+ */
+export function servesGateway(configuration: Configuration): boolean {
+  const { httpEnabled, httpToken, enableAuth } = configuration.settings;
+  if (!httpEnabled || httpToken !== '' || !enableAuth) return httpEnabled;
+  const asked = (['httpEnabled', 'httpHost', 'httpPort'] as const).find((name) =>
+    configuration.origins.has(name),
+  );
+  if (asked === undefined) return false;
+  throw new SettingsError(
+    `${origin(configuration, asked)} needs ${settingsTable.httpToken.variable}, as ${origin(configuration, 'enableAuth')} asks all others for a password`,
+  );
+}
+
 /** Of this command on this machine: the same after each restart, as far as its port is. */
 export function ownName(port: number): string {
   const seed = `${hostname()} ${port === 0 ? randomUUID() : port}`;

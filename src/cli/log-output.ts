@@ -69,15 +69,15 @@ export class LogOutput {
     else void this.#writing.then(closed);
   }
 
-  /** Resolves when all lines are written, or when that takes too long. */
-  async close(): Promise<void> {
-    if (this.#writing === undefined) return;
+  /** Resolves when all lines are written, or with false when that takes too long. */
+  async close(): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSE_TIMEOUT);
+    const timeout = new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_TIMEOUT, false);
     });
-    await Promise.race([this.#writing, timeout]);
+    const written = await Promise.race([this.#writing?.then(() => true) ?? true, timeout]);
     clearTimeout(timer);
+    return written;
   }
 
   async #writeAll(): Promise<void> {

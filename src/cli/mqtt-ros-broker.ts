@@ -29,7 +29,7 @@ async function run(options: ReadonlyMap<SettingName, string>): Promise<void> {
   const stop = (signal: NodeJS.Signals) => {
     // Without these the next signal does what it does to any program.
     for (const stopping of STOPPING) process.off(stopping, stop);
-    void running.stop(signal).then(() => log.close());
+    void end(running, signal, log);
   };
   for (const signal of STOPPING) process.on(signal, stop);
   process.on('SIGHUP', () => void running.reload());
@@ -40,6 +40,12 @@ async function run(options: ReadonlyMap<SettingName, string>): Promise<void> {
     await log.close();
     throw error;
   }
+}
+
+async function end(running: BrokerProcess, signal: NodeJS.Signals, log: BrokerLog): Promise<void> {
+  await running.stop(signal);
+  // A write to a pipe that nobody reads would keep the process.
+  if (!(await log.close())) process.exit();
 }
 
 function logOutput(path: string): LogOutput {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { defaultLimits } from '../../src/broker/limits';
-import { bridgeSettings, brokerSettings } from '../../src/cli/broker-settings';
+import { bridgeSettings, brokerSettings, servesGateway } from '../../src/cli/broker-settings';
 import { readSettings } from '../../src/cli/settings';
 
 const HASH = '$7$101$AAAAAAAAAAAAAAAA$BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB';
@@ -133,6 +133,20 @@ describe('the broker of the command', () => {
     ] as const) {
       assert.throws(() => bridgeOf(wrong), { name: 'BridgeSettingsError', message });
     }
+  });
+
+  it('serves the gateway where it is no way around a password', () => {
+    const serves = (environment: Record<string, string>) => servesGateway(configured(environment));
+    const auth = { BROKER_ENABLE_AUTH: 'true' };
+    assert.equal(serves({}), true);
+    assert.equal(serves({ BROKER_HTTP_ENABLED: 'false' }), false);
+    assert.equal(serves(auth), false);
+    assert.equal(serves({ ...auth, BROKER_HTTP_TOKEN: 'x' }), true);
+    assert.equal(serves({ ...auth, BROKER_HTTP_ENABLED: 'false' }), false);
+    assert.throws(
+      () => serves({ ...auth, BROKER_HTTP_PORT: '0' }),
+      /^SettingsError: BROKER_HTTP_PORT needs BROKER_HTTP_TOKEN, as BROKER_ENABLE_AUTH asks all others for a password$/,
+    );
   });
 
   for (const [environment, file, message] of [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LogOutput } from '../../src/cli/log-output';
@@ -66,6 +67,21 @@ describe('the log of the command', () => {
     }
     assert.equal(complaints.length, 1);
     assert.match(complaints.join(), /^lines of the log are lost: ENOSPC/);
+  });
+
+  it('does not wait for ever for a reader that does not read', async function () {
+    if (process.platform !== 'linux') this.skip();
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const complained = new Promise<string>((complain) => {
+      const output = new LogOutput(path, complain);
+      output.write('x'.repeat(1024 * 1024));
+      void output.close().then((written) => {
+        assert.equal(written, false);
+        closeSync(reader);
+      });
+    });
+    assert.match(await complained, /^lines of the log are lost: EPIPE/);
   });
 
   it('bounds what waits, and counts in the log what is lost', async () => {

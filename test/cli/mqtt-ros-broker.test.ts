@@ -199,7 +199,7 @@ describe('mqtt-ros-broker', function () {
   it('lets nobody in without the password where it is to ask for one', async function () {
     const publisher = counterpart(this, 'mosquitto_pub');
     const { port, logged } = await startLogging('INFO', {
-      options: ['--enable-auth'],
+      options: ['--enable-auth', '--no-http'],
       environment: { BROKER_USERNAME: 'ann', BROKER_PASSWORD: 'secret' },
     });
     const publish = (...login: string[]) =>
