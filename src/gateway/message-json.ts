@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { MessageProperties, ReceivedMessage } from '../client/connection';
+import { rosNameParts } from '../topic/parse-ros-topic';
 import type { RosTopicMapping } from '../topic/ros-topic';
 
 /** Where and when a message has come. */
@@ -66,5 +67,13 @@ function rosJson(mapping: RosTopicMapping, topic: string): string {
   const ros = mapping.toRos(topic);
   if (ros === undefined || 'fault' in ros) return '';
   const { domain, rosName, kind } = ros;
-  return `,"ros":${JSON.stringify({ domain, name: rosName, ...(kind !== undefined && { kind }) })}`;
+  const { node, messageType } = rosNameParts(rosName);
+  const parts = {
+    domain,
+    name: rosName,
+    node,
+    message_type: messageType,
+    ...(kind !== undefined && { kind }),
+  };
+  return `,"ros":${JSON.stringify(parts)}`;
 }

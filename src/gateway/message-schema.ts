@@ -76,9 +76,11 @@ export const RECEIVED_SCHEMA = {
       properties: {
         domain: { type: 'integer' },
         name: { type: 'string', description: 'Of the ROS topic, service, action or node' },
+        node: { type: 'string', description: 'The name without its last part; may be empty' },
+        message_type: { type: 'string', description: 'The last part of the name' },
         kind: { type: 'string', description: 'The level after `@`, without it' },
       },
-      required: ['domain', 'name'],
+      required: ['domain', 'name', 'node', 'message_type'],
       additionalProperties: false,
     },
   },

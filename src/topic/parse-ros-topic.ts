@@ -24,14 +24,13 @@ export function parseRosTopic(topic: string, prefix = 'ros'): RosTopicParts | un
   const ros = mappingWith(prefix, domain)?.toRos(topic);
   if (ros === undefined || 'fault' in ros) return undefined;
   const { rosName, kind } = ros;
+  return { domain, ...rosNameParts(rosName), rosName, ...(kind !== undefined && { kind }) };
+}
+
+/** Node and message type of a ROS name with its leading slash. */
+export function rosNameParts(rosName: string): Pick<RosTopicParts, 'node' | 'messageType'> {
   const at = rosName.lastIndexOf('/');
-  return {
-    domain,
-    node: rosName.slice(1, Math.max(at, 1)),
-    messageType: rosName.slice(at + 1),
-    rosName,
-    ...(kind !== undefined && { kind }),
-  };
+  return { node: rosName.slice(1, Math.max(at, 1)), messageType: rosName.slice(at + 1) };
 }
 
 /** A mapping that knows the domain by this name, whichever it is; none where it can be no name of a domain. */

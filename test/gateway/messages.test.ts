@@ -164,8 +164,12 @@ describe('messages of the gateway', function () {
     for (const topic of ['ros/robot/arm/joint_states', 'ros/0/add/@req', 'ros/400/x'])
       await publish({ topic, qos: 1 });
     const [bad, request, joints] = await history(3);
-    assert.deepEqual(joints.ros, { domain: 7, name: '/arm/joint_states' });
-    assert.deepEqual(request.ros, { domain: 0, name: '/add', kind: 'req' });
+    assert.deepEqual(joints.ros, {
+      ...{ domain: 7, name: '/arm/joint_states', node: 'arm', message_type: 'joint_states' },
+    });
+    assert.deepEqual(request.ros, {
+      ...{ domain: 0, name: '/add', node: '', message_type: 'add', kind: 'req' },
+    });
     assert.equal(bad.ros, undefined);
   });
 
