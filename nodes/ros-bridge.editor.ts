@@ -47,7 +47,8 @@ function isPeer(text: string): boolean {
 
 /** The first entry of a comma-separated list that is not of the wanted form. */
 function wrongEntry(list: unknown, isRight: (entry: string) => boolean): string | undefined {
-  const entries = String(list)
+  // A flow of before the field has none.
+  const entries = String(list ?? '')
     .split(',')
     .map((entry) => entry.trim());
   return entries.length === 1 && entries[0] === '' ? undefined : entries.find((entry) => !isRight(entry));
@@ -223,6 +224,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     const backend = $('#node-input-backend');
     // A node of before the field was there has no value for it.
     if (!this.backend) backend.val('auto');
+    if (!this.discoveryRange) $('#node-input-discoveryRange').val('localhost');
     const setupFile = $('#node-input-setupFile').closest('.form-row');
     backend.on('change', () => setupFile.toggle(backend.val() !== 'rtps')).trigger('change');
 

@@ -283,6 +283,30 @@ inEachDemo('the form of ros-bridge', (forms) => {
     assert.deepEqual(await editor.invalidNodes(), []);
   });
 
+  it('takes a node that was saved before there were its later fields, and gives them their defaults', async () => {
+    const { editor } = forms;
+    const { id, type, z, x, y, broker, prefix, domains, routes, wires } = forms.node('ros-bridge');
+    const earlier = { id, type, z, x, y, broker, prefix, domains, routes, wires };
+    await editor.clear();
+    await editor.importFlow([
+      forms.node('tab'),
+      forms.node('mqtt-broker-config'),
+      forms.node('embedded-broker'),
+      earlier,
+    ]);
+    const valid = async () => assert.deepEqual(await editor.invalidNodes(), []);
+    await valid();
+    await editor.openForm(id);
+    await editor.done();
+    await valid();
+    const saved = await forms.saved(id);
+    assert.deepEqual([saved?.routes, saved?.domains], [routes, domains]);
+    assert.deepEqual(
+      [saved?.backend, saved?.discoveryRange, saved?.meta, saved?.graph],
+      ['auto', 'localhost', true, true],
+    );
+  });
+
   it('takes variables for domains, whose values only the runtime knows', async () => {
     const { editor } = forms;
     const domain = variable('ROBOT_DOMAIN');
