@@ -207,6 +207,38 @@ inEachDemo('a change to the form of mqtt-broker-config', (forms) => {
   });
 });
 
+inEachDemo('nodes that were saved before there were the later fields of their forms', (forms) => {
+  it('are valid, also when a form was opened and closed', async () => {
+    const { editor } = forms;
+    const only = (type: string, ...fields: string[]): FlowNode => {
+      const node = forms.node(type);
+      const kept = ['x', 'y', 'wires', 'name', ...fields].filter((field) => node[field] !== undefined);
+      return {
+        ...Object.fromEntries(kept.map((field) => [field, node[field]])),
+        id: node.id,
+        type,
+        z: node.z,
+      };
+    };
+    const nodes = [
+      only('mqtt-pub', 'broker', 'topic', 'qos', 'retain'),
+      only('mqtt-sub', 'broker', 'topicFilter', 'qos', 'output'),
+      only('embedded-broker'),
+      only('mqtt-broker-config', 'target', 'url', 'embedded', 'clientId'),
+    ];
+    await editor.clear();
+    await editor.importFlow([forms.node('tab'), ...nodes]);
+    assert.deepEqual(await editor.invalidNodes(), []);
+    for (const { id, type } of nodes) {
+      if (type === 'mqtt-broker-config') await editor.openConfigForm(type, id);
+      else await editor.openForm(id);
+      await (type === 'mqtt-broker-config' ? editor.configDone() : editor.done());
+    }
+    assert.deepEqual(await editor.invalidNodes(), []);
+    assert.deepEqual(editor.problems, []);
+  });
+});
+
 inEachEditor('the form of the first configuration', (session) => {
   it('proposes a broker on this machine where there is no embedded one', async () => {
     const { editor } = session;
