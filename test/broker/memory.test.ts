@@ -253,7 +253,11 @@ describe('a broker that is short of memory', function () {
       assert.equal((await outside.expect('puback')).reasonCode, success);
     }
     await once(broker, 'statistics');
-    assert.ok(statistics.heldBytes > limit && statistics.heldBytes < limit * 1.25, `${statistics.heldBytes}`);
+    // What was on its way when the limit was reached counted then, and is gone.
+    assert.ok(
+      statistics.heldBytes > limit * 0.9 && statistics.heldBytes < limit * 1.25,
+      `${statistics.heldBytes}`,
+    );
     assert.ok(statistics.publishRefused >= 4, `${statistics.publishRefused}`);
 
     for (let number = 0; number < 20; number++) {
