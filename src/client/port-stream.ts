@@ -4,6 +4,12 @@ import type { MessagePort } from 'node:worker_threads';
 /** Bytes that may be under way to the other thread before the writer waits for them to be read. */
 const WINDOW_BYTES = 1024 * 1024;
 
+/**
+ * Bytes that are handed on in one turn of the event loop. A port gives all that comes while it is being read, so whoever
+ * reads slower than the other thread writes would never come to its timers and sockets again.
+ */
+const TURN_BYTES = 64 * 1024;
+
 type WriteCallback = (error?: Error) => void;
 type Frame = ArrayBuffer | { read: number } | { end: true };
 
@@ -23,6 +29,8 @@ export class PortStream extends Duplex {
   #waiting: Array<() => void> = [];
   #received: Buffer[] = [];
   #wantsData = false;
+  /** Handed on in this turn. */
+  #turnBytes = 0;
   #peerEnded = false;
   #portClosed = false;
 
@@ -106,13 +114,30 @@ export class PortStream extends Duplex {
 
   #deliver(): void {
     let read = 0;
-    while (this.#wantsData && this.#received.length > 0) {
-      const chunk = this.#received.shift() as Buffer;
+    while (this.#wantsData && this.#received.length > 0 && this.#turnBytes + read < TURN_BYTES) {
+      const chunk = this.#nextChunk();
       read += chunk.length;
       this.#wantsData = this.push(chunk);
     }
-    if (read > 0) this.#port.postMessage({ read });
+    if (read > 0) {
+      this.#port.postMessage({ read });
+      if (this.#turnBytes === 0) setImmediate(() => this.#beginTurn());
+      this.#turnBytes += read;
+    }
     if (this.#peerEnded && this.#received.length === 0) this.push(null);
+  }
+
+  #beginTurn(): void {
+    this.#turnBytes = 0;
+    if (!this.destroyed) this.#deliver();
+  }
+
+  /** The next of what has come, of which a long one is handed on in parts. */
+  #nextChunk(): Buffer {
+    const chunk = this.#received[0] as Buffer;
+    if (chunk.length <= TURN_BYTES) return this.#received.shift() as Buffer;
+    this.#received[0] = chunk.subarray(TURN_BYTES);
+    return chunk.subarray(0, TURN_BYTES);
   }
 
   // A thread that dies, or a peer that destroys its end, closes the port without an end frame.

@@ -1,4 +1,4 @@
-import type { ReceivedMessage } from '../client/connection';
+import type { ReceivedMessage, Subscription } from '../client/connection';
 import { SubscribeError } from '../client/errors';
 import type { RosTopicMapping } from '../topic/ros-topic';
 import type { FanOut, FanOutJob } from './fan-out';
@@ -15,6 +15,15 @@ const MAX_FRAME = 8 * 1024 * 1024;
 const GATHER = 50;
 /** How long after SUBACK retained messages may take to come, ms: MQTT does not say which is the last. */
 const RETAINED = 2000;
+
+/** What is being passed on, and to whom still. */
+interface Batch {
+  frames: Buffer;
+  messages: number;
+  /** Others that the frames say were missed. */
+  missed: number;
+  left: Iterator<LiveReader>;
+}
 
 /**
  * One topic filter at one broker that any number of readers listen to: one subscription, and each message serialised and
@@ -34,8 +43,7 @@ export class LiveFeed implements FanOutJob {
   #bytes = 0;
   #messages = 0;
   #missed = 0;
-  /** What is being passed on, and to whom still. */
-  #batch: { frames: Buffer; messages: number; left: Iterator<LiveReader> } | undefined;
+  #batch: Batch | undefined;
   #newcomers: LiveReader[] = [];
   #gathering: NodeJS.Timeout | undefined;
   readonly #welcomes = new Set<() => void>();
@@ -91,11 +99,11 @@ export class LiveFeed implements FanOutJob {
 
   run(until: number): boolean {
     this.#batch ??= this.#nextBatch();
-    const { frames, messages, left } = this.#batch;
+    const { frames, messages, missed, left } = this.#batch;
     for (;;) {
       const { value: reader, done } = left.next();
       if (done === true) break;
-      reader.send(frames, messages);
+      reader.send(frames, messages, missed);
       if (performance.now() >= until) return false;
     }
     this.#batch = undefined;
@@ -123,14 +131,14 @@ export class LiveFeed implements FanOutJob {
     return text.length > MAX_FRAME ? undefined : textFrame(text);
   }
 
-  #nextBatch(): { frames: Buffer; messages: number; left: Iterator<LiveReader> } {
+  #nextBatch(): Batch {
     if (this.#missed > 0) this.#frames.push(missedFrame(this.#missed));
     const frames = this.#frames.length === 1 ? (this.#frames[0] as Buffer) : Buffer.concat(this.#frames);
-    const messages = this.#messages + this.#missed;
+    const [messages, missed] = [this.#messages, this.#missed];
     this.#frames = [];
     this.#bytes = this.#messages = this.#missed = 0;
     // Of those who are there now: who comes meanwhile has not missed what came before.
-    return { frames, messages, left: [...this.#readers].values() };
+    return { frames, messages, missed, left: [...this.#readers].values() };
   }
 
   #answered(error: Error | undefined): void {
@@ -157,17 +165,19 @@ export class LiveFeed implements FanOutJob {
     const newcomers = this.#newcomers;
     this.#newcomers = [];
     let timer: NodeJS.Timeout | undefined;
-    let stop: (() => void) | undefined;
+    let subscription: Subscription | undefined;
     const end = () => {
       clearTimeout(timer);
-      stop?.();
+      subscription?.close();
       this.#welcomes.delete(end);
     };
     try {
-      stop = this.#broker.link.subscribe(
+      // Not by the link, which would count what the feed has counted.
+      subscription = this.#broker.link.connection.subscribe(
         this.#filter,
         { qos: 0, retainHandling: 0 },
         {
+          owner: 'a reader of the gateway',
           message: (message) => {
             const frame = message.retain ? this.#frame(message) : undefined;
             if (frame === undefined) return;

@@ -67,17 +67,19 @@ export class LiveReader {
   /**
    * Sends whole frames that others are sent as well, or none of them where it is too far behind.
    * @param messages how many these are
+   * @param missed how many others the frames say that all have missed
    */
-  send(frames: Buffer, messages: number): void {
+  send(frames: Buffer, messages: number, missed = 0): void {
     if (this.#isClosed || this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     this.#hold(this.#network.writableLength);
     // So a `drain` comes whenever something was left out.
     const isBehind = this.#network.writableNeedDrain;
-    if (isBehind && this.#held + frames.length > this.#bounds.readerBytes) this.#miss(messages);
+    if (isBehind && this.#held + frames.length > this.#bounds.readerBytes) this.#miss(messages + missed);
     else {
       this.#tellMissed();
       this.#network.write(frames);
       this.#counts.sent += messages;
+      this.#counts.missed += missed;
       this.#hold(this.#network.writableLength);
     }
     if (isBehind && this.#counts.held > this.#bounds.totalBytes) {

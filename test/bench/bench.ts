@@ -3,6 +3,7 @@ import { benchBridge } from './bridge';
 import { benchBroker } from './broker';
 import { benchClient } from './client';
 import { benchCodec } from './codec';
+import { benchGateway } from './gateway';
 import { benchInProcess } from './in-process';
 import { benchNodes } from './nodes';
 import { benchRtps } from './rtps';
@@ -22,6 +23,7 @@ const benches: Record<string, Bench> = {
   broker: benchBroker,
   client: benchClient,
   codec: benchCodec,
+  gateway: benchGateway,
   'in-process': benchInProcess,
   nodes: benchNodes,
   rtps: benchRtps,

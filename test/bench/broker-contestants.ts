@@ -25,7 +25,10 @@ export class LoadProcess {
     },
   );
 
-  async put({ port, process: { pid } }: RunningBroker, load: Load): Promise<Figures> {
+  async put(
+    { port, process: { pid } }: { port: number; process: Pick<ChildProcess, 'pid'> },
+    load: Load,
+  ): Promise<Figures> {
     const request: LoadRequest = { port, pid: pid as number, load };
     return answerOf<Figures>(this.#process, request);
   }

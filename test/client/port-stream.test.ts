@@ -48,6 +48,29 @@ describe('port stream', function () {
     assert.equal(String(chunks[0]), '0123456789'.repeat(10));
   });
 
+  it('leaves others of its thread their turns, however much comes at once', async () => {
+    const { port1, port2 } = new MessageChannel();
+    for (let frame = 0; frame < 100; frame++) {
+      const bytes = new ArrayBuffer(frame === 50 ? 1024 * 1024 : 10_000);
+      port1.postMessage(bytes, [bytes]);
+    }
+    const reader = new PortStream(port2);
+    let read = 0;
+    let turn = 0;
+    let longest = 0;
+    reader.on('data', (data: Buffer) => {
+      read += data.length;
+      turn += data.length;
+      longest = Math.max(longest, turn);
+    });
+    while (read < 99 * 10_000 + 1024 * 1024) {
+      await new Promise(setImmediate);
+      turn = 0;
+    }
+    assert.ok(longest <= 3 * 64 * 1024, `${longest} bytes in one turn`);
+    reader.destroy();
+  });
+
   it('keeps a writer waiting while the reader does not read, and lets it go on', async () => {
     const [writer, reader] = pair();
     const chunk = Buffer.alloc(64 * 1024);

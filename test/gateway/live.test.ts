@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { BrokerThread } from '../../src/broker/broker-thread';
+import { Connection } from '../../src/client/connection';
 import type { GatewaySettings } from '../../src/gateway/gateway';
 import { Mosquitto } from '../client/mosquitto';
 import { GatewayFixture } from './gateway-fixture';
@@ -139,6 +140,35 @@ describe('WebSockets of the gateway', function () {
     }
     assert.ok(missed.count > 0);
     assert.equal((await readers()).waiting_bytes, 0);
+  });
+
+  it('tell all readers what came faster than it could be passed on', async () => {
+    await begin();
+    const both = [await listen('a'), await listen('a')];
+    const dropped = async () => (await embedded.administration.statistics()).dropped;
+    const before = await dropped();
+    const source = new Connection({
+      endpoint: { openStream: () => embedded.openStream() },
+      protocolVersion: 5,
+      clientId: 'source',
+      keepAlive: 0,
+      cleanStart: true,
+    });
+    source.open();
+    const payload = 'x'.repeat(2000);
+    const flood = Array.from({ length: 2000 }, () => source.publish('a', payload, { qos: 0, retain: false }));
+    await Promise.all(flood);
+    await source.close();
+    let sent = flood.length;
+    for (; !both.every(({ payloads }) => payloads.includes('last')); sent++) await publish('a', 'last');
+    const account = (client: LiveClient) =>
+      client.events.reduce((sum, { type, count = 0 }) => sum + (type === 'message' ? 1 : count), 0);
+    const received = sent - ((await dropped()) - before);
+    for (const client of both) {
+      while (account(client) < received) await client.next();
+      assert.equal(account(client), received);
+      assert.ok(client.events.some(({ type }) => type === 'missed'));
+    }
   });
 
   for (const [what, limits, reason] of [

@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpus } from 'node:os';
+import { BrokerCommand, WIDE_LIMITS } from '../cli/broker-command';
+import type { BenchOptions } from './bench';
+import { openClient, subscribe } from './broker-client';
+import { LoadProcess } from './broker-contestants';
+import type { Figures, Load } from './broker-load';
+import type { ReadersRequest } from './gateway-readers';
+import { residentMemory } from './process-use';
+
+const READERS = 1000;
+const PATH = '/ws/broker/bench%2Ftopic';
+
+interface Row {
+  name: string;
+  load: Load;
+  figure: (figures: Figures) => number;
+  aim: string;
+}
+
+const rows = (duration: number): Row[] => [
+  {
+    name: '1 -> 1 QoS 0, as much as goes',
+    load: { kind: 'saturating', version: 4, qos: 0, publishers: 1, subscribers: 1, window: 5000, duration },
+    figure: ({ delivered = 0, processor }) => delivered / (processor?.elapsed ?? 1),
+    aim: '>= 0.9',
+  },
+  {
+    name: '1 -> 1 QoS 1, as much as goes',
+    load: { kind: 'saturating', version: 4, qos: 1, publishers: 1, subscribers: 1, window: 500, duration },
+    figure: ({ delivered = 0, processor }) => delivered / (processor?.elapsed ?? 1),
+    aim: '>= 0.9',
+  },
+  {
+    name: 'p50 at 1,000/s (less is better)',
+    load: paced(duration),
+    figure: ({ median = 0 }) => median,
+    aim: '<= 1.2',
+  },
+  {
+    name: 'p99 at 1,000/s (less is better)',
+    load: paced(duration),
+    figure: ({ p99 = 0 }) => p99,
+    aim: '<= 2',
+  },
+];
+
+function paced(duration: number): Load {
+  const one = { publishers: 1, readers: 1, stalled: 0 };
+  return { kind: 'paced', ...one, perSecond: 1000, payloadBytes: 100, duration };
+}
+
+/**
+ * Prints what 1,000 WebSocket readers of the topic that MQTT clients use cost these: their throughput and latency beside
+ * the readers as ratios to those at a broker where nobody else listens, and where one more MQTT client does, in
+ * interleaved rounds; and the memory of the process.
+ */
+export async function benchGateway(
+  print: (line: string) => void,
+  { long, only }: BenchOptions,
+): Promise<void> {
+  if (cpus().length < 2) {
+    print('Skipped: the broker and its load need a processor each.');
+    return;
+  }
+  const rounds = long ? 9 : 3;
+  const load = new LoadProcess();
+  const [alone, listened, busy] = await Promise.all([startBroker(), startBroker(), startBroker()]);
+  const readers = spawn(process.execPath, [require.resolve('./gateway-readers')], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  try {
+    const listener = await openClient(listened.port, 4);
+    await subscribe(listener, ['bench/topic'], 0, 4);
+    listener.resume();
+    const before = residentMemory(busy.pid);
+    await asked(readers, { port: busy.portOf('http'), path: PATH, readers: READERS });
+    const connected = residentMemory(busy.pid);
+    print(`| with ${READERS} readers | ratio to nobody | to an MQTT client | aim | read, MB/s |`);
+    print('|---|---|---|---|---|');
+    for (const row of rows(long ? 4000 : 1500)) {
+      if (only !== undefined && !row.name.includes(only)) continue;
+      const ratios: [number[], number[]] = [[], []];
+      let read = 0;
+      let elapsed = 0;
+      for (let round = 0; round < rounds; round++) {
+        const put = async ({ port, pid }: BrokerCommand) =>
+          row.figure(await load.put({ port, process: { pid } }, row.load));
+        const [without, other] = [await put(alone), await put(listened)];
+        await asked(readers, 'report');
+        const begun = performance.now();
+        const figure = await put(busy);
+        elapsed += performance.now() - begun;
+        read += await asked(readers, 'report');
+        ratios[0].push(figure / without);
+        ratios[1].push(figure / other);
+      }
+      const [toNobody, toClient] = ratios.map((each) => median(each).toFixed(2));
+      const rate = (read / elapsed / 1000).toFixed(1);
+      print(`| ${row.name} | ${toNobody} | ${toClient} | ${row.aim} | ${rate} |`);
+    }
+    const perReader = (connected - before) / READERS / 1024;
+    const grown = (residentMemory(busy.pid) - connected) / 2 ** 20;
+    print(
+      `\nA reader takes ${perReader.toFixed(1)} KiB; after all of it the process has ${grown.toFixed(0)} MiB more.`,
+    );
+  } finally {
+    load.stop();
+    readers.kill();
+    await Promise.all([alone, listened, busy].map((broker) => broker.stop('SIGKILL')));
+  }
+}
+
+async function startBroker(): Promise<BrokerCommand> {
+  const broker = await BrokerCommand.start({ environment: WIDE_LIMITS });
+  await broker.logged('listening', ({ url }) => String(url).startsWith('http:'));
+  return broker;
+}
+
+function median(values: number[]): number {
+  return values.sort((one, other) => one - other)[values.length >> 1] as number;
+}
+
+function asked(readers: ChildProcess, request: ReadersRequest): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const ended = () => reject(new Error('the readers have ended'));
+    readers.once('exit', ended);
+    readers.once('message', (answer) => {
+      readers.off('exit', ended);
+      resolve(answer as number);
+    });
+    readers.send(request);
+  });
+}
