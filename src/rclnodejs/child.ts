@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { Drops } from './drops';
 import { checkEnvironment, forbidBuilding } from './environment';
 import { FrameStream, MAX_WAITING_BYTES } from './frame-stream';
@@ -17,6 +18,9 @@ import { RosNode } from './ros-node';
 
 // The child process's entry: the one place where rclnodejs is loaded. Its parent is at the other end of descriptor 3.
 
+/** For leaving the domains, in ms. */
+const LEAVE_TIMEOUT = 2000;
+
 const socket = new Socket({ fd: 3, readable: true, writable: true });
 const stream = new FrameStream(socket, (frame) => receive(frame));
 const nodes = new Map<number, { node: Promise<RosNode>; release(): void }>();
@@ -25,14 +29,13 @@ const drops = new Drops(report);
 let contexts: RosContexts | undefined;
 let library: RclLibrary | undefined;
 let addon: RclAddon | undefined;
+let isLeaving = false;
 
 function report(message: ProcessReport): void {
   stream.send(...messageFrame(message));
 }
 
 report({ type: 'started' });
-// Ctrl-C goes to all processes of a terminal; the parent decides when this one ends.
-process.on('SIGINT', () => {});
 socket.on('close', () => leave());
 socket.on('error', () => leave());
 process.on('unhandledRejection', (error) => {
@@ -64,13 +67,19 @@ function loadedAddon(): RclAddon {
   return found.exports as RclAddon;
 }
 
-/** Leaves the domains in order, so that others see the nodes go. */
+/** Leaves the domains in order, so that others see the nodes go; if that does not end, the process does. */
 function leave(): void {
-  try {
-    library?.shutdownAll();
-  } finally {
-    process.exit();
-  }
+  if (isLeaving) return;
+  isLeaving = true;
+  new Worker(`setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${LEAVE_TIMEOUT})`, { eval: true });
+  // Leaving runs the event loop inside itself, which only a timer bears.
+  setTimeout(() => {
+    try {
+      library?.shutdownAll();
+    } finally {
+      process.exit();
+    }
+  }, 0);
 }
 
 function receive(frame: Buffer): void {
@@ -81,6 +90,9 @@ function receive(frame: Buffer): void {
   }
   const { message } = read;
   switch (message.type) {
+    case 'ping':
+      report({ type: 'pong' });
+      break;
     case 'open':
       open(message);
       break;

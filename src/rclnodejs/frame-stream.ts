@@ -5,9 +5,14 @@ const MAX_FRAME_BYTES = 129 * 1024 * 1024;
 /** What may wait for the other side, in bytes, when one more frame is sent. */
 export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
+/** What came is none of our frames. */
+export class FrameError extends Error {
+  override readonly name = 'FrameError';
+}
+
 /**
  * Frames over a byte stream between two processes: each is its length (32 bits, little endian) and its bytes. Frames of
- * one turn of the event loop leave in one write.
+ * one turn of the event loop leave in one write. Where something else comes the stream is destroyed with a FrameError.
  */
 export class FrameStream {
   readonly #stream: Duplex;
@@ -18,7 +23,7 @@ export class FrameStream {
   #frameBytes = 0;
   #corked = false;
 
-  /** @param onFrame is given each frame, which is its own memory */
+  /** @param onFrame is given each frame, which is its own memory; throws FrameError for what is none */
   constructor(stream: Duplex, onFrame: (frame: Buffer) => void) {
     this.#stream = stream;
     this.#onFrame = onFrame;
@@ -57,8 +62,9 @@ export class FrameStream {
         if (this.#headerBytes < this.#header.length) return;
         this.#headerBytes = 0;
         const length = this.#header.readUInt32LE();
-        if (length > MAX_FRAME_BYTES) {
-          this.#stream.destroy(new Error(`a frame of ${length} bytes exceeds ${MAX_FRAME_BYTES}`));
+        if (length === 0 || length > MAX_FRAME_BYTES) {
+          const expected = `expected a frame of 1 to ${MAX_FRAME_BYTES} bytes, got one of ${length}`;
+          this.#stream.destroy(new FrameError(expected));
           return;
         }
         this.#frame = Buffer.allocUnsafe(length);
@@ -70,7 +76,13 @@ export class FrameStream {
       if (this.#frameBytes < this.#frame.length) return;
       const frame = this.#frame;
       this.#frame = undefined;
-      this.#onFrame(frame);
+      try {
+        this.#onFrame(frame);
+      } catch (error) {
+        if (!(error instanceof FrameError)) throw error;
+        this.#stream.destroy(error);
+        return;
+      }
     }
   }
 }

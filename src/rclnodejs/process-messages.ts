@@ -1,3 +1,5 @@
+import { FrameError } from './frame-stream';
+
 /** ROS 2's own words for how far discovery reaches. */
 export type Range = 'off' | 'localhost' | 'subnet';
 
@@ -33,6 +35,8 @@ export interface EndpointOptions {
 
 /** What the parent asks of the child process. */
 export type ProcessRequest =
+  /** Is it still there? */
+  | { type: 'ping' }
   | ({ type: 'open' } & NodeOptions)
   | { type: 'close'; node: number }
   | { type: 'create'; options: EndpointOptions }
@@ -84,6 +88,7 @@ export type ProcessReport =
   | { type: 'started' }
   /** The library is loaded. */
   | { type: 'ready' }
+  | { type: 'pong' }
   /** It cannot be loaded; the child ends. */
   | { type: 'unavailable'; reason: string }
   | { type: 'opened'; node: number }
@@ -144,21 +149,28 @@ export function payloadFrame({ kind, node, endpoint, number, notes, cdr }: Paylo
   return [header, text, cdr];
 }
 
-/** Reads a frame of `messageFrame` or `payloadFrame`. */
+/** Reads a frame of `messageFrame` or `payloadFrame`. Throws FrameError when it is neither. */
 export function readFrame<Message extends ProcessRequest | ProcessReport>(
   frame: Buffer,
 ): { message: Message } | { payload: Payload } {
-  const kind = frame.readUInt8(0);
-  if (kind === MESSAGE) return { message: JSON.parse(frame.toString('utf8', 1)) as Message };
-  const end = HEADER_BYTES + frame.readUInt16LE(13);
-  return {
-    payload: {
-      kind: KINDS[kind] as Payload['kind'],
-      node: frame.readUInt32LE(1),
-      endpoint: frame.readUInt32LE(5),
-      number: frame.readUInt32LE(9),
-      ...(end > HEADER_BYTES && { notes: JSON.parse(frame.toString('utf8', HEADER_BYTES, end)) }),
-      cdr: frame.subarray(end),
-    },
-  };
+  try {
+    const byte = frame.readUInt8(0);
+    if (byte === MESSAGE) return { message: JSON.parse(frame.toString('utf8', 1)) as Message };
+    const kind = KINDS[byte];
+    const end = HEADER_BYTES + frame.readUInt16LE(13);
+    if (kind === undefined || end > frame.length) throw new RangeError('no known kind, or cut off');
+    return {
+      payload: {
+        kind,
+        node: frame.readUInt32LE(1),
+        endpoint: frame.readUInt32LE(5),
+        number: frame.readUInt32LE(9),
+        ...(end > HEADER_BYTES && { notes: JSON.parse(frame.toString('utf8', HEADER_BYTES, end)) }),
+        cdr: frame.subarray(end),
+      },
+    };
+  } catch (error) {
+    const start = frame.toString('hex', 0, HEADER_BYTES);
+    throw new FrameError(`a frame that begins with ${start}: ${(error as Error).message}`);
+  }
 }

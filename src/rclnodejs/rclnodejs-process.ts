@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
-import { FrameStream, MAX_WAITING_BYTES } from './frame-stream';
+import { stripVTControlCharacters } from 'node:util';
+import { FrameError, FrameStream, MAX_WAITING_BYTES } from './frame-stream';
 import {
   messageFrame,
   type Payload,
@@ -11,14 +12,27 @@ import {
   readFrame,
 } from './process-messages';
 
-/** A setup file that has not ended by then never will, in ms. */
-const SETUP_TIMEOUT = 60_000;
-/** Loading may generate the classes of all installed interface types, in ms. */
-const LOAD_TIMEOUT = 300_000;
-/** For leaving the domains in order, in ms. */
-const STOP_TIMEOUT = 5000;
+/** How long things may take, in ms. */
+export interface Patience {
+  /** The setup file. */
+  setup: number;
+  /** Loading, which may generate the classes of all installed interface types. */
+  load: number;
+  /** Without a sign of life; what the library does may block the child for some time. */
+  silence: number;
+  /** Leaving the domains in order. */
+  stop: number;
+}
+
+const PATIENCE: Patience = { setup: 60_000, load: 300_000, silence: 120_000, stop: 5000 };
+/** As often as this the child is asked for a sign of life before it is taken for hanging. */
+const PINGS = 10;
+/** For what still comes of what a child has printed, in ms: other processes may hold its end of the pipes. */
+const OUTPUT_TIMEOUT = 500;
 /** Of what the child prints, the end, in characters. */
 const MAX_OUTPUT = 4096;
+/** Of one line of it that is told, in characters. */
+const MAX_LINE = 300;
 /** rcl ends the process with it when the RMW implementation is another than the one asked for. */
 const RMW_MISMATCH = 102;
 
@@ -39,6 +53,7 @@ export class ProcessBusyError extends Error {
 export interface RclnodejsProcessOptions {
   /** Sourced by bash before; '' for the environment as it is. */
   setupFile: string;
+  patience?: Partial<Patience>;
   onReport(report: ProcessReport): void;
   onPayload(payload: Payload): void;
   /** It ended without being stopped; `reason` in words. */
@@ -48,18 +63,21 @@ export interface RclnodejsProcessOptions {
 /** One child process that has loaded rclnodejs. */
 export class RclnodejsProcess {
   readonly #options: RclnodejsProcessOptions;
+  readonly #patience: Patience;
   #child: ChildProcess | undefined;
   #stream: FrameStream | undefined;
   #state: 'setup' | 'loading' | 'ready' = 'setup';
   #output = '';
-  /** Told by the child before it ends by itself. */
-  #unavailable: string | undefined;
+  /** Told by the child before it ends by itself, or why it is ended. */
+  #fault: string | undefined;
+  #pings = 0;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #settle: ((error?: Error) => void) | undefined;
 
   constructor(options: RclnodejsProcessOptions) {
     this.#options = options;
+    this.#patience = { ...PATIENCE, ...options.patience };
   }
 
   /** Resolves when rclnodejs is loaded; rejects with `RclnodejsUnavailableError`. */
@@ -71,12 +89,15 @@ export class RclnodejsProcess {
     const node = [process.execPath, require.resolve('./child')] as const;
     const [command, ...args] =
       setupFile === '' ? node : ['bash', '-c', '. "$1"; shift; exec "$@"', 'bash', setupFile, ...node];
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+    // In a group of its own: Ctrl-C goes to all processes of a terminal's, and this one has domains to leave.
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], detached: true });
     this.#child = child;
     const socket = child.stdio[3] as Duplex;
     this.#stream = new FrameStream(socket, (frame) => this.#receive(frame));
-    // What broke it shows in how the child ends.
-    socket.on('error', () => {});
+    socket.on('error', (error) => {
+      // What else broke it shows in how the child ends.
+      if (error instanceof FrameError) this.#kill(`the rclnodejs process sent ${error.message}`);
+    });
     for (const output of [child.stdout, child.stderr] as Readable[]) {
       output.setEncoding('utf8').on('data', (text: string) => {
         this.#output = (this.#output + text).slice(-MAX_OUTPUT);
@@ -84,10 +105,22 @@ export class RclnodejsProcess {
     }
     return new Promise((resolve, reject) => {
       this.#settle = (error) => (error === undefined ? resolve() : reject(error));
-      this.#expect(SETUP_TIMEOUT, `setup file ${setupFile}: it has not ended in ${SETUP_TIMEOUT / 1000} s`);
+      const { setup } = this.#patience;
+      this.#expect(setup, `setup file ${setupFile}: it has not ended in ${setup / 1000} s`);
       child.on('error', (error) => this.#ended(error.message));
+      child.on('exit', () => {
+        const rest = setTimeout(() => {
+          for (const pipe of child.stdio) pipe?.destroy();
+        }, OUTPUT_TIMEOUT);
+        child.once('close', () => clearTimeout(rest));
+      });
       child.on('close', (code, signal) => this.#ended(this.#reason(code, signal)));
     });
+  }
+
+  /** Of the child. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   /** Ends the child: it leaves its domains first. */
@@ -98,7 +131,8 @@ export class RclnodejsProcess {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const closed = new Promise((resolve) => child.once('close', resolve));
     (child.stdio[3] as Duplex).end();
-    const kill = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT);
+    // A setup file knows nothing of its end.
+    const kill = setTimeout(() => this.#kill(''), this.#state === 'setup' ? 0 : this.#patience.stop);
     await closed;
     clearTimeout(kill);
   }
@@ -116,6 +150,7 @@ export class RclnodejsProcess {
 
   #receive(frame: Buffer): void {
     const read = readFrame<ProcessReport>(frame);
+    this.#pings = 0;
     if (this.#stopped) return;
     if ('payload' in read) {
       this.#options.onPayload(read.payload);
@@ -124,15 +159,18 @@ export class RclnodejsProcess {
     switch (read.message.type) {
       case 'started':
         this.#state = 'loading';
-        this.#expect(LOAD_TIMEOUT, `rclnodejs has not loaded in ${LOAD_TIMEOUT / 1000} s`);
+        this.#expect(this.#patience.load, `rclnodejs has not loaded in ${this.#patience.load / 1000} s`);
         break;
       case 'ready':
         this.#state = 'ready';
         clearTimeout(this.#timer);
+        this.#timer = setInterval(() => this.#ping(), this.#patience.silence / PINGS);
         this.#settle?.();
         break;
+      case 'pong':
+        break;
       case 'unavailable':
-        this.#unavailable = read.message.reason;
+        this.#fault = read.message.reason;
         break;
       default:
         this.#options.onReport(read.message);
@@ -141,10 +179,28 @@ export class RclnodejsProcess {
 
   #expect(timeout: number, fault: string): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#unavailable = fault;
-      this.#child?.kill('SIGKILL');
-    }, timeout);
+    this.#timer = setTimeout(() => this.#kill(fault), timeout);
+  }
+
+  #ping(): void {
+    // Counted, not timed: of a machine that slept, or a process that was blocked, the child is not to blame.
+    if (++this.#pings > PINGS) {
+      this.#kill(`the rclnodejs process has given no sign of life for ${this.#patience.silence / 1000} s`);
+    } else {
+      this.send({ type: 'ping' });
+    }
+  }
+
+  #kill(fault: string): void {
+    this.#fault ??= fault;
+    const { pid } = this.#child ?? {};
+    if (pid === undefined) return;
+    try {
+      // What a setup file started must not go on where that did not come to its end.
+      process.kill(this.#state === 'setup' ? -pid : pid, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 
   #ended(reason: string): void {
@@ -158,10 +214,10 @@ export class RclnodejsProcess {
   }
 
   #reason(code: number | null, signal: NodeJS.Signals | null): string {
-    if (this.#unavailable !== undefined) return this.#unavailable;
+    if (this.#fault !== undefined) return this.#fault;
     const end = signal === null ? `exit code ${code}` : signal;
-    const lines = this.#output.split('\n').filter((line) => line.trim() !== '');
-    const said = lines.length === 0 ? '' : `: ${lines.at(-1)?.trim()}`;
+    const told = tellingLine(this.#output);
+    const said = told === undefined ? '' : `: ${told}`;
     if (this.#state === 'setup') return `setup file ${this.#options.setupFile}: it ended with ${end}${said}`;
     if (code === RMW_MISMATCH) {
       const rmw = process.env.RMW_IMPLEMENTATION ?? '';
@@ -169,4 +225,14 @@ export class RclnodejsProcess {
     }
     return `the rclnodejs process ended with ${end}${said}`;
   }
+}
+
+/** The line of what a program has printed that says most about its end. */
+function tellingLine(output: string): string | undefined {
+  const lines = stripVTControlCharacters(output)
+    .split('\n')
+    // Of the end of Node.js the lines around its message, stacks for the most part, say nothing.
+    .filter((line) => /\S/.test(line) && !/^(\s+at |\s*\d+: |-----|Node\.js v)/.test(line));
+  const line = lines.findLast((one) => /error|exception|what\(\)/i.test(one)) ?? lines.at(-1);
+  return line?.trim().slice(0, MAX_LINE);
 }

@@ -56,6 +56,7 @@ export interface RosNodeListener {
 
 /** One user's node: its publishers, subscriptions, clients and servers, by the parent's numbers. */
 export class RosNode {
+  static #isStopping = false;
   readonly #library: RclLibrary;
   readonly #addon: RclAddon;
   readonly #context: RosContext;
@@ -161,20 +162,33 @@ export class RosNode {
     }
   }
 
-  /**
-   * Stops the spin, does what came until then, and spins on. Stopping runs the event loop inside itself, so more may
-   * come meanwhile.
-   */
+  /** Stops the spin, does what came until then, and spins on. */
   #change(change: () => void): void {
     this.#changes.push(change);
     if (this.#changing) return;
     this.#changing = true;
-    setImmediate(() => {
+    this.#changeSoon();
+  }
+
+  /**
+   * Stopping runs the event loop inside itself: more may come meanwhile, but no other node may stop. Not in an immediate,
+   * as Node.js does not bear immediates to be run inside one.
+   */
+  #changeSoon(): void {
+    setTimeout(() => {
+      if (RosNode.#isStopping) {
+        this.#changeSoon();
+        return;
+      }
+      RosNode.#isStopping = true;
       if (!this.#closed) this.#guarded('the spin', () => this.#node.stop());
-      for (let next = this.#changes.shift(); next !== undefined; next = this.#changes.shift()) next();
+      for (let next = this.#changes.shift(); next !== undefined; next = this.#changes.shift()) {
+        this.#guarded('the node', next);
+      }
       if (!this.#closed) this.#guarded('the spin', () => this.#node.spin(SPIN_TIMEOUT));
       this.#changing = false;
-    });
+      RosNode.#isStopping = false;
+    }, 0);
   }
 
   #make(options: EndpointOptions): Endpoint {

@@ -1,3 +1,4 @@
+import { Backoff } from '../client/backoff';
 import type {
   EndpointOptions,
   FoundEndpoint,
@@ -75,6 +76,9 @@ export class RclnodejsDomain implements RosDomain {
   #problem: string | undefined;
   #nextEndpoint = 0;
   #settle: ((error?: Error) => void) | undefined;
+  /** For a domain that was left with a process, and that its successor cannot join at once. */
+  readonly #backoff = new Backoff();
+  #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(number: number, options: RosDomainOptions, host: DomainHost) {
@@ -136,6 +140,7 @@ export class RclnodejsDomain implements RosDomain {
     switch (report.type) {
       case 'opened':
         this.#problem = undefined;
+        this.#backoff.reset();
         for (const local of this.#locals.values()) this.#make(local);
         this.#settle?.();
         this.#settle = undefined;
@@ -143,6 +148,7 @@ export class RclnodejsDomain implements RosDomain {
         break;
       case 'refused':
         this.#problem = report.reason;
+        if (this.#settle === undefined) this.#tryAgain();
         this.#settle?.(new Error(report.reason));
         this.#settle = undefined;
         this.#graphChanged();
@@ -237,6 +243,13 @@ export class RclnodejsDomain implements RosDomain {
     return { close };
   }
 
+  #tryAgain(): void {
+    const process = this.#process;
+    this.#retry = setTimeout(() => {
+      if (process !== undefined && process === this.#process) this.processStarted(process);
+    }, this.#backoff.next());
+  }
+
   #sample(cdr: Buffer, { via, guid, sequence, stamp, identity }: SampleNotes = {}): RosSample {
     // Some middlewares tell a number of their own in the place of a GUID.
     const writerGuid = guid !== undefined && this.#endpoints.has(guid) ? guid : undefined;
@@ -299,6 +312,7 @@ export class RclnodejsDomain implements RosDomain {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#retry);
     for (const local of [...this.#locals.values()]) local.lost?.('the domain was closed');
     this.#locals.clear();
     this.#graphListeners.clear();

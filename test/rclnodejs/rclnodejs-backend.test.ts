@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { findRclnodejs } from '../../src/rclnodejs/environment';
@@ -134,6 +134,7 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
       { fault: 'rmw' },
       /^the RMW implementation \S* ?is not the one of the sourced ROS 2 \(exit code 102\): Expected RMW/,
     ],
+    ['the library aborts', { fault: 'abort' }, /^the rclnodejs process ended with SIGABRT$/],
     ['the library throws', { fault: 'throw' }, /^the stand-in does not load$/],
     [
       'the setup file fails',
@@ -145,6 +146,14 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
       await assert.rejects(open(new RclnodejsBackend(environment(installation).setupFile)), {
         name: 'RclnodejsUnavailableError',
         message: reason,
+      });
+    });
+  }
+
+  for (const fault of ['abort-at-init', 'abort-at-node'] as const) {
+    it(`says so when the library has its ${fault.replaceAll('-', ' ')}`, async () => {
+      await assert.rejects(open(new RclnodejsBackend(environment({ fault }).setupFile)), {
+        message: 'the rclnodejs process ended with SIGABRT',
       });
     });
   }
@@ -460,6 +469,19 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
     writeFileSync(made.setupFile, setup);
     await opened.until(() => opened.domain.problem === undefined);
     assert.equal(opened.warnings.filter((warning) => warning.startsWith(reason)).length, 1);
+  });
+
+  it('goes on trying to join a domain that the next process cannot join at once', async () => {
+    const made = environment();
+    const opened = await open(new RclnodejsBackend(made.setupFile));
+    const refusal = join(made.folder, 'ros/refuse');
+    writeFileSync(refusal, '');
+    opened.command('abort');
+    await opened.until(() => opened.domain.problem === 'no place in the domain');
+    rmSync(refusal);
+    await opened.until(() => opened.domain.problem === undefined);
+    const heard = opened.listen('/chatter');
+    await opened.heard(heard, '/chatter');
   });
 
   it('bounds what waits for a process that does not take it', async () => {

@@ -12,8 +12,8 @@ export interface Installation {
   addon?: boolean;
   /** Whether it has librcl.so; default true. */
   librcl?: boolean;
-  /** How the library fails to load. */
-  fault?: 'rebuild' | 'rmw' | 'throw';
+  /** How the library fails: to load, or later. */
+  fault?: 'rebuild' | 'rmw' | 'throw' | 'abort' | 'abort-at-init' | 'abort-at-node' | 'hang-at-end';
   /** Further lines of the setup file. */
   lines?: string[];
 }

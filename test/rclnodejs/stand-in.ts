@@ -1,5 +1,6 @@
 import { execSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 /**
  * Stands in for the library rclnodejs, which needs a ROS 2 installation, where only the process around it is tested:
@@ -8,8 +9,13 @@ import { existsSync } from 'node:fs';
  * CDR under 4 bytes. What it does with messages proves nothing about ROS 2; the contract suite does that.
  */
 
-/** Faults while it loads, by `STAND_IN`. */
-switch (process.env.STAND_IN) {
+/** Faults by `STAND_IN`, here while it loads. */
+const fault = process.env.STAND_IN;
+const refusal = join(process.env.AMENT_PREFIX_PATH as string, 'refuse');
+switch (fault) {
+  case 'abort':
+    process.abort();
+    break;
   case 'rebuild':
     execSync('npm run rebuild');
     break;
@@ -59,6 +65,7 @@ class Context {
   readonly bus: Bus;
 
   constructor(readonly domain: bigint) {
+    if (existsSync(refusal)) throw new Error('no place in the domain');
     if (typeof domain !== 'bigint') throw new TypeError('the domain is not a BigInt');
     const bus = { publishers: new Set(), subscriptions: new Set(), nodes: new Set(), services: new Map() };
     this.bus = buses.get(domain) ?? (bus as Bus);
@@ -81,6 +88,7 @@ class Node {
     readonly context: Context,
     options: Record<string, boolean>,
   ) {
+    if (fault === 'abort-at-node') process.abort();
     for (const name of ['startParameterServices', 'enableRosout', 'startTypeDescriptionService']) {
       if (options[name] !== false) throw new Error(`${name} is not switched off`);
     }
@@ -93,6 +101,7 @@ class Node {
   }
 
   stop(): void {
+    mustBearTheLoop();
     this.spinning = false;
   }
 
@@ -304,7 +313,7 @@ function command({ bus }: Context, text: string): void {
       process.abort();
       break;
     case 'wait-for-file':
-      while (!existsSync(words[0] as string)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      while (!existsSync(words[0] as string)) wait();
       break;
     // Somebody else publishes.
     case 'publish':
@@ -340,6 +349,17 @@ function command({ bus }: Context, text: string): void {
     case 'serve':
       bus.services.set('/double', async (request) => Buffer.concat([request, request.subarray(4)]));
   }
+}
+
+/** The library runs the event loop here, and Node.js ends where it comes to immediates inside of one. */
+function mustBearTheLoop(): void {
+  Error.stackTraceLimit = Number.POSITIVE_INFINITY;
+  if (new Error().stack?.includes('processImmediate')) process.abort();
+}
+
+/** Blocks the process for a moment. */
+function wait(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
 }
 
 /** CDR of `std_msgs/msg/String`. */
@@ -517,7 +537,9 @@ module.exports = {
   QoS,
   ActionClient,
   ActionServer,
-  init: async () => {},
+  init: async () => {
+    if (fault === 'abort-at-init') process.abort();
+  },
   require: classOf,
   serializeMessage: (message: { serialize(): Buffer }, Class: unknown) => {
     if (!(message instanceof (Class as new () => object))) throw new Error('not of the class');
@@ -530,5 +552,8 @@ module.exports = {
     return message;
   },
   removeSignalHandlers: () => {},
-  shutdownAll: () => {},
+  shutdownAll: () => {
+    mustBearTheLoop();
+    while (fault === 'hang-at-end') wait();
+  },
 };
