@@ -45,11 +45,10 @@ export class BridgeProcess {
   }
 }
 
-function openFacts({ backend, mqtt, domains, routes }: BridgeStatus) {
+function openFacts({ backend, mqtt, routes }: BridgeStatus) {
   return {
     backend,
     mqtt: mqtt?.state,
-    nodes: domains.reduce((sum, domain) => sum + domain.nodes, 0),
     routes: routes.length,
     /** The others are left to other bridges, or have a problem. */
     carried: routes.filter(

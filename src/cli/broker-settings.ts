@@ -128,6 +128,11 @@ async function access(configuration: Configuration): Promise<AccessSettings> {
   const { users: listed = [], ...rest } = sections.access ?? {};
   const { enableAuth, username, password } = settings;
   const users = [...listed];
+  if (enableAuth && settings.allowAnonymous) {
+    throw new SettingsError(
+      `${origin(configuration, 'allowAnonymous')} lets in whom ${origin(configuration, 'enableAuth')} keeps out`,
+    );
+  }
   if (enableAuth && (username === '') !== (password === '')) {
     const [given, missing] =
       username === '' ? (['password', 'username'] as const) : (['username', 'password'] as const);

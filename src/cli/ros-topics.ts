@@ -4,7 +4,7 @@ import { parseRosTopic, type RosTopicParts } from '../topic/parse-ros-topic';
 /** Topics asked for at once. */
 const PAGE = 1000;
 
-/** Finds the topics of ROS among those that a broker's clients publish to, each once. */
+/** Finds the topics of ROS among those that a broker's clients publish to, each once in a run of the broker. */
 export class RosTopics {
   readonly #administration: Pick<RemoteAdministration, 'topics'>;
   readonly #prefix: string;
@@ -32,7 +32,10 @@ export class RosTopics {
   /** Reads the topics that are new. @param topics how many the broker has counted */
   async look(topics: number): Promise<void> {
     // The broker has started again, and counts anew.
-    if (topics < this.#read) this.#read = 0;
+    if (topics < this.#read) {
+      this.#read = 0;
+      this.#count = 0;
+    }
     if (this.#reading || topics === this.#read) return;
     this.#reading = true;
     try {

@@ -156,6 +156,11 @@ describe('the broker of the command', () => {
       /^BROKER_ENABLE_AUTH needs a user: BROKER_USERNAME and BROKER_PASSWORD, /,
     ],
     [
+      { BROKER_ENABLE_AUTH: '1', BROKER_ALLOW_ANONYMOUS: '1' },
+      {},
+      /^BROKER_ALLOW_ANONYMOUS lets in whom BROKER_ENABLE_AUTH keeps out$/,
+    ],
+    [
       { BROKER_ENABLE_AUTH: '1', BROKER_USERNAME: 'ann' },
       {},
       /^BROKER_USERNAME is set, but BROKER_PASSWORD is not$/,

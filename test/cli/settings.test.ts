@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -14,6 +15,7 @@ import {
   settingNames,
   settingsTable,
 } from '../../src/cli/settings-table';
+import { BROKER_COMMAND } from './broker-command';
 
 /** Another value than the default for each setting, as options and variables write it and as the file does. */
 const OTHER: Record<Exclude<SettingName, 'config'>, readonly [text: string, value: unknown]> = {
@@ -156,6 +158,39 @@ describe('the settings of the command', () => {
       assert.throws(() => read({ file: inFile(key, [1]) }), SettingsError);
     });
   }
+
+  /** What the command itself says that its settings are, before it fails for want of a certificate. */
+  function saidByCommand(args: string[], environment: Record<string, string>): Record<string, unknown> {
+    writeFileSync(join(directory, '.env'), '');
+    const { status, stderr } = spawnSync(process.execPath, [BROKER_COMMAND, ...args], {
+      cwd: directory,
+      env: { ...process.env, ...environment },
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    assert.equal(status, 3, stderr);
+    const log = join(directory, 'broker.log');
+    const [line = ''] = readFileSync(log, 'utf8').split('\n');
+    rmSync(log);
+    return JSON.parse(line);
+  }
+
+  it('reach the command, as options and as variables', () => {
+    // It contradicts one of the others.
+    const all = names.filter((name) => name !== 'allowAnonymous');
+    const isOption = (name: SettingName) => optionOf(settingsTable[name]) !== undefined;
+    const variables = (chosen: typeof all) =>
+      Object.fromEntries(chosen.map((name) => [settingsTable[name].variable, OTHER[name][0]]));
+    const args = all.filter(isOption).flatMap((name) => optionArgs(settingsTable[name], OTHER[name][0]));
+    const shown = (name: (typeof all)[number]) =>
+      (settingsTable[name] as Setting<unknown>).secret ? '***' : OTHER[name][1];
+    for (const said of [
+      saidByCommand([], variables(all)),
+      saidByCommand(args, variables(all.filter((name) => !isOption(name)))),
+    ]) {
+      for (const name of all) assert.equal(said[name], shown(name), name);
+    }
+  });
 
   it('have bounds for numbers', () => {
     for (const [text, fits] of [
