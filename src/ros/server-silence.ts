@@ -5,7 +5,7 @@ import { domainWords, type RouteSilence, type SilenceReason } from './route-sile
 import { CYCLONE_DDS, TRIED_VENDORS } from './service-dialect';
 
 /** A server that others have under the name of a route. */
-export type FoundServer = Pick<RosServiceEndpoint, 'type' | 'vendor'>;
+type FoundServer = Pick<RosServiceEndpoint, 'type' | 'vendor'>;
 
 /** What is known of the servers of a route that calls a service, an action or the services of a node's parameters. */
 export interface ServerFacts {
@@ -26,39 +26,8 @@ export interface ServerFacts {
 
 /** Says why calls come to nothing; `undefined` where nothing is wrong. */
 export function serverSilenceOf(facts: ServerFacts): RouteSilence | undefined {
-  const { settings, mqttConnected, subscribed, reached, found } = facts;
-  const silence = (reason: SilenceReason, words: string): RouteSilence => ({
-    reason,
-    text: `${settings.rosName}: ${words}`,
-  });
-  if (mqttConnected === false) return silence('mqtt-not-connected', 'MQTT is not connected');
-  if (subscribed === false) return silence('mqtt-not-granted', 'the broker has not granted its subscription');
-  const vendors = new Set(found.map(({ vendor }) => vendor));
-  if (reached > 1 && vendors.has(CYCLONE_DDS) && vendors.size > 1) {
-    return silence(
-      'two-dialects',
-      'it has servers on Cyclone DDS and on another DDS, which cannot be called together',
-    );
-  }
-  if (facts.unanswered) {
-    const untried = untriedVendor(found);
-    const vendor = untried === undefined ? '' : `; ${dialectWords(untried)}`;
-    return silence('no-answer', `its server has not answered the last call${vendor}`);
-  }
-  if (reached > 0) return undefined;
-  const { type } = settings;
-  const others = new Set(found.filter((server) => server.type !== type).map((server) => server.type));
-  if (found.length > others.size) {
-    return silence(
-      'no-match',
-      'a server is known, but its requests and responses do not both match those of the bridge',
-    );
-  }
-  if (others.size > 0) return silence('other-type', `its server has another type: ${[...others].join(', ')}`);
-  const elsewhere = domainWords(facts.domainsOfServers());
-  if (elsewhere !== undefined) return silence('other-domain', `no server here, but in ${elsewhere}`);
-  const nobody = settings.kind === 'parameters' ? 'no node of this name has parameters' : 'no server in ROS';
-  return silence('no-server', nobody);
+  const [reason, words] = reasonOf(facts) ?? [];
+  return reason && { reason, text: `${facts.settings.rosName}: ${words}` };
 }
 
 /** More than a call that was never sent or answered tells itself; `undefined` where there is no more. */
@@ -67,9 +36,42 @@ export function serverWords(status: 'unavailable' | 'timeout', facts: ServerFact
     const untried = untriedVendor(facts.found);
     return untried && dialectWords(untried);
   }
-  const silence = serverSilenceOf({ ...facts, unanswered: false });
-  if (silence?.reason !== 'other-type' && silence?.reason !== 'other-domain') return undefined;
-  return silence.text.slice(facts.settings.rosName.length + 2);
+  // Whoever called, the call has come as far as ROS.
+  const inRos = { ...facts, mqttConnected: undefined, subscribed: undefined, unanswered: false };
+  const [reason, words] = reasonOf(inRos) ?? [];
+  return reason === 'other-type' || reason === 'other-domain' ? words : undefined;
+}
+
+function reasonOf(facts: ServerFacts): [SilenceReason, string] | undefined {
+  const { settings, mqttConnected, subscribed, reached, found } = facts;
+  if (mqttConnected === false) return ['mqtt-not-connected', 'MQTT is not connected'];
+  if (subscribed === false) return ['mqtt-not-granted', 'the broker has not granted its subscription'];
+  const vendors = new Set(found.map(({ vendor }) => vendor));
+  if (reached > 1 && vendors.has(CYCLONE_DDS) && vendors.size > 1) {
+    return [
+      'two-dialects',
+      'it has servers on Cyclone DDS and on another DDS, which cannot be called together',
+    ];
+  }
+  if (facts.unanswered) {
+    const untried = untriedVendor(found);
+    const vendor = untried === undefined ? '' : `; ${dialectWords(untried)}`;
+    return ['no-answer', `its server has not answered the last call${vendor}`];
+  }
+  if (reached > 0) return undefined;
+  const others = found.map(({ type }) => type).filter((type) => type !== settings.type);
+  if (found.length > others.length) {
+    const words = 'a server is known, but its requests and responses do not both match those of the bridge';
+    return ['no-match', words];
+  }
+  if (others.length > 0)
+    return ['other-type', `its server has another type: ${[...new Set(others)].join(', ')}`];
+  const elsewhere = domainWords(facts.domainsOfServers());
+  if (elsewhere !== undefined) return ['other-domain', `no server here, but in ${elsewhere}`];
+  return [
+    'no-server',
+    settings.kind === 'parameters' ? 'no node of this name has parameters' : 'no server in ROS',
+  ];
 }
 
 /** The servers that others have under the name of a route in a domain. */

@@ -37,6 +37,11 @@ describe('what is called in ROS and does not answer', () => {
       'a server is known, but its requests and responses do not both match those of the bridge',
     ],
     [
+      { found: [{ type: 'a/srv/B' }, { type: 'a/srv/B' }, { type: 'a/srv/C' }] },
+      'other-type',
+      'its server has another type: a/srv/B, a/srv/C',
+    ],
+    [
       { reached: 2, found: [CYCLONE, FAST] },
       'two-dialects',
       'it has servers on Cyclone DDS and on another DDS, which cannot be called together',
@@ -70,9 +75,14 @@ describe('what is called in ROS and does not answer', () => {
   });
 
   it('adds to the error of a call what it does not tell itself', () => {
-    const wrongType = facts({ found: [{ type: 'std_srvs/srv/Trigger' }], unanswered: true });
+    const wrongType = facts({
+      mqttConnected: false,
+      found: [{ type: 'std_srvs/srv/Trigger' }],
+      unanswered: true,
+    });
     assert.equal(serverWords('unavailable', wrongType), 'its server has another type: std_srvs/srv/Trigger');
     assert.equal(serverWords('unavailable', facts({})), undefined);
+    assert.equal(serverWords('unavailable', facts({ found: [CYCLONE] })), undefined);
     assert.equal(serverWords('timeout', facts({ reached: 1, found: [CYCLONE] })), undefined);
     assert.equal(
       serverWords('timeout', facts({ reached: 1, found: [CONNEXT] })),
