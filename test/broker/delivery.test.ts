@@ -3,9 +3,7 @@ import { once } from 'node:events';
 import { encodePacket } from '../../src/broker/codec/packet';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { BrokerInProcess } from './broker-in-process';
-import type { MqttPeer } from './mqtt-peer';
-
-const lasting = { clientId: 'lasting', cleanStart: false, properties: { sessionExpiryInterval: 100 } };
+import { lasting, type MqttPeer } from './mqtt-peer';
 
 function answer(peer: MqttPeer, type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp', packetId: number): void {
   peer.send({ type, packetId, reasonCode: 0, properties: {} });

@@ -8,9 +8,7 @@ import type { PublishPacket } from '../../src/broker/codec/publish-packet';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { defaultLimits, type Limits, limitsOf } from '../../src/broker/limits';
 import { BrokerInProcess } from './broker-in-process';
-import { MqttPeer } from './mqtt-peer';
-
-const lasting = { clientId: 'lasting', cleanStart: false, properties: { sessionExpiryInterval: 100 } };
+import { lasting, MqttPeer } from './mqtt-peer';
 
 describe('the limits of a broker, over sockets', function () {
   this.timeout(20_000);

@@ -11,6 +11,9 @@ import type { PublishPacket } from '../../src/broker/codec/publish-packet';
 import type { SubackPacket } from '../../src/broker/codec/suback-packet';
 import type { SubscriptionRequest } from '../../src/broker/codec/subscribe-packet';
 
+/** CONNECT of a client whose session outlasts its connections. */
+export const lasting = { clientId: 'lasting', cleanStart: false, properties: { sessionExpiryInterval: 100 } };
+
 /** The member of `Packet` whose type may be this. */
 type PacketOf<T extends Packet['type']> = Packet extends infer P
   ? P extends Packet
@@ -46,6 +49,10 @@ export class MqttPeer {
 
   send(...packets: Packet[]): void {
     this.stream.write(Buffer.concat(packets.map((packet) => encodePacket(packet, this.version))));
+  }
+
+  acknowledge(type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp', packetId: number): void {
+    this.send({ type, packetId, reasonCode: 0, properties: {} });
   }
 
   /** The next packet, or `undefined` when the broker has closed instead. */

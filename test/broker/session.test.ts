@@ -1,26 +1,7 @@
 import assert from 'node:assert/strict';
-import type { MessageParts, PublishView } from '../../src/broker/codec/publish-packet';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
-import { HeldMemory } from '../../src/broker/held-memory';
-import { limitsOf } from '../../src/broker/limits';
-import { joinedParts, Message, messageOfWill } from '../../src/broker/message';
-import { MessageSlabs } from '../../src/broker/message-slab';
-import { Session } from '../../src/broker/session/session';
-import type { SessionOutput } from '../../src/broker/session/session-output';
-import { newStatistics } from '../../src/broker/statistics';
-import { MemoryStore } from '../../src/broker/store/memory-store';
 import { BrokerInProcess } from './broker-in-process';
-import type { MqttPeer } from './mqtt-peer';
-
-const lasting = { clientId: 'lasting', cleanStart: false, properties: { sessionExpiryInterval: 100 } };
-
-function acknowledge(
-  peer: MqttPeer,
-  type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp',
-  packetId: number,
-): void {
-  peer.send({ type, packetId, reasonCode: 0, properties: {} });
-}
+import { lasting } from './mqtt-peer';
 
 describe('sessions', () => {
   it('go on after a reconnect: subscriptions, and QoS 1 and 2 messages that came meanwhile [MQTT-3.1.2-4 of 3.1.1] [MQTT-3.1.2-5 of 3.1.1] [MQTT-3.2.2-2 of 3.1.1] [MQTT-3.1.2-5] [MQTT-3.1.2-23] [MQTT-3.1.3-2] [MQTT-3.2.2-3] [MQTT-4.5.0-1]', async () => {
@@ -87,8 +68,8 @@ describe('sessions', () => {
     const sent = [];
     for (let count = 0; count < 4; count++) sent.push(await first.expect('publish'));
     const ids = sent.map(({ packetId }) => packetId);
-    acknowledge(first, 'puback', ids[0] as number);
-    acknowledge(first, 'pubrec', ids[1] as number);
+    first.acknowledge('puback', ids[0] as number);
+    first.acknowledge('pubrec', ids[1] as number);
     await first.expect('pubrel');
     await first.vanish();
 
@@ -99,10 +80,10 @@ describe('sessions', () => {
       assert.deepEqual([packetId, dup, payload.toString()], [ids[index], true, `message ${index + 1}`]);
     }
     for (const type of ['pubcomp', 'pubrec', 'puback'] as const) {
-      acknowledge(second, type, ids[['pubcomp', 'pubrec', 'puback'].indexOf(type) + 1] as number);
+      second.acknowledge(type, ids[['pubcomp', 'pubrec', 'puback'].indexOf(type) + 1] as number);
     }
     await second.expect('pubrel');
-    acknowledge(second, 'pubcomp', ids[2] as number);
+    second.acknowledge('pubcomp', ids[2] as number);
     await second.expectNothing();
     await second.vanish();
     const third = await broker.client(5, lasting);
@@ -122,9 +103,9 @@ describe('sessions', () => {
     const second = await broker.client(5, lasting);
     second.publish('t', 'once', { qos: 2, packetId: 5, dup: true });
     assert.equal((await second.expect('pubrec')).reasonCode, 0);
-    acknowledge(second, 'pubrel', 5);
+    second.acknowledge('pubrel', 5);
     assert.equal((await second.expect('pubcomp')).reasonCode, 0);
-    acknowledge(second, 'pubrel', 5);
+    second.acknowledge('pubrel', 5);
     assert.equal((await second.expect('pubcomp')).reasonCode, ReasonCode.packetIdentifierNotFound);
     second.publish('t', 'another', { qos: 2, packetId: 5 });
     await second.expect('pubrec');
@@ -262,13 +243,13 @@ describe('sessions', () => {
     const window = [await second.expect('publish'), await second.expect('publish')];
     for (let count = 2; count < 6; count++) {
       await second.expectNothing();
-      acknowledge(second, 'puback', window.shift()?.packetId as number);
+      second.acknowledge('puback', window.shift()?.packetId as number);
       window.push(await second.expect('publish'));
     }
     assert.ok(window.every(({ dup }) => dup));
     publisher.publish('t', 'new', { qos: 1, packetId: 9 });
     await second.expectNothing();
-    acknowledge(second, 'puback', window.shift()?.packetId as number);
+    second.acknowledge('puback', window.shift()?.packetId as number);
     assert.equal((await second.expect('publish')).payload.toString(), 'new');
   });
 
@@ -279,140 +260,14 @@ describe('sessions', () => {
     const publisher = await broker.client(5);
     for (let packetId = 1; packetId <= 3; packetId++) publisher.publish('t', 'x', { qos: 2, packetId });
     const first = await client.expect('publish');
-    acknowledge(client, 'pubrec', first.packetId);
+    client.acknowledge('pubrec', first.packetId);
     await client.expect('pubrel');
     await client.expectNothing();
-    acknowledge(client, 'pubcomp', first.packetId);
+    client.acknowledge('pubcomp', first.packetId);
     const second = await client.expect('publish');
     const reasonCode = ReasonCode.quotaExceeded;
     client.send({ type: 'pubrec', packetId: second.packetId, reasonCode, properties: {} });
     await client.expect('publish');
-  });
-});
-
-/** An output that notes what it gets, and is congested when the test says so. */
-class NotedOutput implements SessionOutput {
-  readonly v5 = true;
-  congested = false;
-  readonly notes: string[] = [];
-
-  forward(view: PublishView): boolean {
-    this.notes.push(`forward ${view.bytes.toString('utf8', view.payloadStart, view.payloadEnd)}`);
-    return true;
-  }
-
-  publish(parts: MessageParts, header: number, packetId: number): boolean {
-    const payload = parts.bytes.toString('utf8', parts.payloadStart, parts.payloadEnd);
-    this.notes.push(`publish 0x${header.toString(16)} ${packetId} ${payload}`);
-    return true;
-  }
-
-  acknowledge(header: number, packetId: number): void {
-    this.notes.push(`acknowledge 0x${header.toString(16)} ${packetId}`);
-  }
-
-  waitFor(): void {}
-
-  overflow(): void {}
-}
-
-describe('a session with a congested output', () => {
-  const delivery = { qos: 1 as const, retainAsPublished: false, identifiers: [] };
-  const message = (payload: string) => {
-    const properties = {};
-    const fields = { topic: 't', payload: Buffer.from(payload), qos: 1 as const, retain: false, properties };
-    return messageOfWill(fields, 'publisher', 0);
-  };
-
-  it('holds back, and lets nothing overtake what waits', () => {
-    const output = new NotedOutput();
-    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), new HeldMemory(1e9));
-    session.attach(output, 10, 0);
-    session.deliver(message('first'), 1, false, delivery, 0);
-    output.congested = true;
-    session.deliver(message('second'), 1, false, delivery, 0);
-    assert.equal(session.accepts(1, 0, 0), false);
-    output.congested = false;
-    session.deliver(message('third'), 1, false, delivery, 0);
-    assert.deepEqual(output.notes, ['publish 0x32 1 first']);
-    session.drain(0);
-    assert.deepEqual(output.notes.slice(1), ['publish 0x32 2 second', 'publish 0x32 3 third']);
-  });
-
-  it('sends nothing new before what is to be sent again [MQTT-4.6.0-1]', () => {
-    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), new HeldMemory(1e9));
-    session.attach(new NotedOutput(), 10, 0);
-    session.deliver(message('first'), 1, false, delivery, 0);
-    session.detach();
-    const output = new NotedOutput();
-    output.congested = true;
-    session.attach(output, 10, 0);
-    output.congested = false;
-    session.deliver(message('second'), 1, false, delivery, 0);
-    session.drain(0);
-    assert.deepEqual(output.notes, ['publish 0x3a 1 first', 'publish 0x32 2 second']);
-  });
-
-  it('keeps no more memory of what waits for long than its bytes', () => {
-    const memory = new HeldMemory(1e9);
-    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), memory);
-    const chunk = Buffer.allocUnsafeSlow(1000);
-    const slab = new MessageSlabs().around(chunk, 10);
-    const messages = ['first', 'second', 'third'].map((text, index) => {
-      const topicStart = 100 * index;
-      chunk.write('t', topicStart);
-      const payloadStart = topicStart + 10;
-      const payloadEnd = payloadStart + chunk.write(text, payloadStart);
-      const [topicEnd, propertiesStart, propertiesEnd] = [topicStart + 1, payloadStart, payloadStart];
-      const parts = { topicStart, topicEnd, propertiesStart, propertiesEnd, payloadStart, payloadEnd };
-      return new Message('t', { bytes: chunk, ...parts }, 1, false, Number.POSITIVE_INFINITY, '', slab);
-    });
-    for (const each of messages) session.deliver(each, 1, false, delivery, 0);
-    const withSlab = memory.bytes;
-    memory.compactSlabs();
-    assert.equal(memory.bytes, withSlab, 'it may be gone soon');
-    memory.compactSlabs();
-    const texts = messages.map(({ bytes }) => bytes.toString());
-    assert.deepEqual(texts, ['tfirst', 'tsecond', 'tthird']);
-    const own = messages.reduce((sum, { bytes }) => sum + bytes.buffer.byteLength, 0);
-    assert.equal(own, texts.join('').length);
-    assert.equal(memory.bytes, withSlab - chunk.length + own);
-    session.discard();
-    assert.equal(memory.bytes, 0);
-  });
-
-  it('keeps together what fills its memory', () => {
-    const memory = new HeldMemory(1e9);
-    const session = new Session('c', limitsOf({}), newStatistics(), new MemoryStore(), memory);
-    const chunk = Buffer.allocUnsafeSlow(1000);
-    const slabs = new MessageSlabs();
-    for (const start of [0, 300]) {
-      const parts = joinedParts(chunk.subarray(start, start + 300), 1, 1);
-      const slab = slabs.around(chunk, 300);
-      const half = new Message('t', parts, 1, false, Number.POSITIVE_INFINITY, '', slab);
-      session.deliver(half, 1, false, delivery, 0);
-    }
-    const before = memory.bytes;
-    for (let count = 0; count < 3; count++) memory.compactSlabs();
-    assert.equal(memory.bytes, before);
-  });
-
-  it('uses no packet identifier twice at a time [MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1]', () => {
-    const output = new NotedOutput();
-    const session = new Session(
-      'c',
-      limitsOf({ inFlight: 65_535 }),
-      newStatistics(),
-      new MemoryStore(),
-      new HeldMemory(1e9),
-    );
-    session.attach(output, 65_535, 0);
-    for (let count = 0; count < 65_535; count++) session.deliver(message('x'), 1, false, delivery, 0);
-    session.acknowledged(40_000, 0);
-    session.deliver(message('again'), 1, false, delivery, 0);
-    session.deliver(message('waits'), 1, false, delivery, 0);
-    assert.equal(output.notes.at(-1), 'publish 0x32 40000 again');
-    assert.equal(session.queued, 1);
   });
 });
 
@@ -445,102 +300,5 @@ describe('session takeover', () => {
     await broker.client(4, { clientId: 'same' });
     assert.equal(await older.next(), undefined);
     assert.equal(broker.statistics.clients, 1);
-  });
-});
-
-describe('wills', () => {
-  const will = {
-    topic: 'gone',
-    payload: Buffer.from('bye'),
-    qos: 1 as const,
-    retain: true,
-    properties: { contentType: 'text/plain', userProperties: [['a', 'b']] as Array<[string, string]> },
-  };
-
-  async function watched(broker: BrokerInProcess): Promise<MqttPeer> {
-    const watcher = await broker.client(5);
-    await watcher.subscribe('gone', { qos: 2 });
-    return watcher;
-  }
-
-  it('are published, with their properties, when a connection is lost [MQTT-3.1.2-7] [MQTT-3.1.2-9] [MQTT-3.1.2-15] [MQTT-3.1.3-10]', async () => {
-    const broker = new BrokerInProcess();
-    const watcher = await watched(broker);
-    await (await broker.client(5, { will })).vanish();
-    const message = await watcher.expect('publish');
-    assert.deepEqual(
-      [message.payload.toString(), message.qos, message.properties],
-      ['bye', 1, will.properties],
-    );
-    assert.equal(broker.statistics.retained, 1);
-  });
-
-  it('are published when the client breaks the protocol, stays silent, is taken over or asks for it [MQTT-3.1.2-8]', async () => {
-    const broker = new BrokerInProcess();
-    const watcher = await watched(broker);
-    const endings: Array<(client: MqttPeer) => unknown> = [
-      (client) => client.stream.write(Buffer.from([0xff, 0])),
-      () => broker.pass(16),
-      () => broker.client(5, { clientId: 'c' }),
-      (client) =>
-        client.send({ type: 'disconnect', reasonCode: ReasonCode.disconnectWithWill, properties: {} }),
-    ];
-    for (const ending of endings) {
-      await ending(await broker.client(5, { clientId: 'c', will, keepAlive: 10 }));
-      const { packetId } = await watcher.expect('publish');
-      acknowledge(watcher, 'puback', packetId);
-      // The watcher is not silent itself.
-      await watcher.expectNothing();
-    }
-  });
-
-  it('are dropped by DISCONNECT [MQTT-3.14.4-3 of 3.1.1] [MQTT-3.14.4-3]', async () => {
-    const broker = new BrokerInProcess();
-    const watcher = await watched(broker);
-    const client = await broker.client(4, { will });
-    client.send({ type: 'disconnect', reasonCode: 0, properties: {} });
-    assert.equal(await client.next(), undefined);
-    await watcher.expectNothing();
-  });
-
-  it('wait for their delay, but not longer than the session lasts [MQTT-3.1.2-10]', async () => {
-    const delayed = { ...will, properties: { willDelayInterval: 10 } };
-    for (const [sessionExpiryInterval, delay] of [
-      [100, 10],
-      [4, 4],
-      [0, 0],
-    ] as const) {
-      const broker = new BrokerInProcess();
-      const watcher = await watched(broker);
-      const client = await broker.client(5, {
-        clientId: 'c',
-        will: delayed,
-        properties: { sessionExpiryInterval },
-      });
-      await client.vanish();
-      if (delay > 0) {
-        broker.pass(delay - 1);
-        await watcher.expectNothing();
-        broker.pass(1);
-      }
-      assert.deepEqual((await watcher.expect('publish')).properties, {});
-      broker.pass(200);
-      await watcher.expectNothing();
-    }
-  });
-
-  it('that wait are dropped when the client comes back, and published when it starts clean [MQTT-3.1.3-9]', async () => {
-    const broker = new BrokerInProcess();
-    const watcher = await watched(broker);
-    const delayed = { ...will, properties: { willDelayInterval: 10 } };
-    const options = { ...lasting, will: delayed };
-    await (await broker.client(5, options)).vanish();
-    const back = await broker.client(5, lasting);
-    broker.pass(20);
-    await watcher.expectNothing();
-    await back.vanish();
-    await (await broker.client(5, options)).vanish();
-    await broker.client(5, { ...lasting, cleanStart: true });
-    await watcher.expect('publish');
   });
 });

@@ -10,59 +10,7 @@ import { JournalStore } from '../../src/broker/store/journal-store';
 import type { Store } from '../../src/broker/store/store';
 import { LOCK_NAME } from '../../src/journal/directory-lock';
 import { BrokerInProcess } from './broker-in-process';
-import type { MqttPeer } from './mqtt-peer';
-
-const lasting = { clientId: 'lasting', cleanStart: false, properties: { sessionExpiryInterval: 100 } };
-
-function acknowledge(
-  peer: MqttPeer,
-  type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp',
-  packetId: number,
-): void {
-  peer.send({ type, packetId, reasonCode: 0, properties: {} });
-}
-
-/** A store of which the test says when it has got how far. */
-class HeldStore implements Store {
-  readonly #store: JournalStore;
-  #durable: number | undefined;
-  fault: string | undefined;
-
-  constructor(store: JournalStore) {
-    this.#store = store;
-  }
-
-  hold(): void {
-    this.#durable = this.#store.durable;
-  }
-
-  letGo(): void {
-    this.#durable = undefined;
-  }
-
-  get position(): number {
-    return this.#store.position;
-  }
-
-  get durable(): number {
-    return this.#durable ?? this.#store.durable;
-  }
-
-  get full(): boolean {
-    return this.fault !== undefined;
-  }
-
-  readonly clock = () => this.#store.clock();
-  readonly open = (listener: () => void) => this.#store.open(listener);
-  readonly close = () => this.#store.close();
-  readonly sessions = () => this.#store.sessions();
-  readonly retainedMessages = () => this.#store.retainedMessages();
-  readonly newSession = (clientId: string, owner: string) => this.#store.newSession(clientId, owner);
-  readonly retained = (message: Parameters<Store['retained']>[0]) => this.#store.retained(message);
-  readonly retainedRemoved = (topic: string) => this.#store.retainedRemoved(topic);
-  readonly commit = () => this.#store.commit();
-  readonly tend = () => this.#store.tend();
-}
+import { lasting, type MqttPeer } from './mqtt-peer';
 
 describe('a broker with a journal', () => {
   let folder: string;
@@ -155,8 +103,8 @@ describe('a broker with a journal', () => {
       }
       const sent = [];
       for (let count = 0; count < 4; count++) sent.push((await first.expect('publish')).packetId);
-      acknowledge(first, 'puback', sent[0] as number);
-      acknowledge(first, 'pubrec', sent[1] as number);
+      first.acknowledge('puback', sent[0] as number);
+      first.acknowledge('pubrec', sent[1] as number);
       await first.expect('pubrel');
       await first.vanish();
       publisher.publish('t/b', 'while away', { qos: 2, packetId: 10 });
@@ -178,11 +126,11 @@ describe('a broker with a journal', () => {
       const late = await second.expect('publish');
       assert.deepEqual([late.topic, late.dup, late.payload.toString()], ['t/b', false, 'while away']);
       assert.ok(!sent.slice(1).includes(late.packetId));
-      acknowledge(second, 'pubcomp', sent[1] as number);
-      acknowledge(second, 'pubrec', sent[2] as number);
+      second.acknowledge('pubcomp', sent[1] as number);
+      second.acknowledge('pubrec', sent[2] as number);
       await second.expect('pubrel');
-      acknowledge(second, 'pubcomp', sent[2] as number);
-      acknowledge(second, 'puback', sent[3] as number);
+      second.acknowledge('pubcomp', sent[2] as number);
+      second.acknowledge('puback', sent[3] as number);
       await second.expectNothing();
       const other = await broker.client(version);
       other.publish('t/c', 'live', { qos: 1, packetId: 1 });
@@ -229,7 +177,7 @@ describe('a broker with a journal', () => {
     const again = await broker.client(5, { ...lasting, clientId: 'publisher' });
     again.publish('t', 'once', { qos: 2, packetId: 4, dup: true });
     await again.expect('pubrec');
-    acknowledge(again, 'pubrel', 4);
+    again.acknowledge('pubrel', 4);
     await again.expect('pubcomp');
     await crash();
     const third = await broker.client(5, { ...lasting, clientId: 'publisher' });
@@ -285,9 +233,9 @@ describe('a broker with a journal', () => {
       publisher.publish('t', 'x', { qos, packetId: qos });
       await persistent.expect('publish');
       const { packetId } = await subscriber.expect('publish');
-      if (qos === 1) acknowledge(subscriber, 'puback', packetId);
+      if (qos === 1) subscriber.acknowledge('puback', packetId);
       if (qos === 2) {
-        acknowledge(subscriber, 'pubrec', packetId);
+        subscriber.acknowledge('pubrec', packetId);
         await subscriber.expect('pubrel');
       }
     }
@@ -494,96 +442,10 @@ describe('a broker with a journal', () => {
     const kept: number[] = [];
     for (let count = 0; count < accepted; count++) kept.push((await back.expect('publish')).packetId);
     assert.equal((await back.subscribe('more', { qos: 1 })).reasonCodes[0], ReasonCode.quotaExceeded);
-    for (const packetId of kept) acknowledge(back, 'puback', packetId);
+    for (const packetId of kept) back.acknowledge('puback', packetId);
     await back.expectNothing();
     publisher.publish('t', 'fits', { qos: 1, packetId: 5 });
     assert.equal((await publisher.expect('puback')).reasonCode, 0);
     assert.equal((await back.expect('publish')).payload.toString(), 'fits');
-  });
-
-  describe('whose disk takes its time', () => {
-    let held: HeldStore;
-    let subscriber: MqttPeer;
-    let publisher: MqttPeer;
-
-    beforeEach(async () => {
-      directory = join(folder, 'held');
-      await boot({}, (store) => {
-        held = new HeldStore(store);
-        return held;
-      });
-      subscriber = await broker.client(5, lasting);
-      await subscriber.subscribe('t', { qos: 2 });
-      publisher = await broker.client(5);
-    });
-
-    /** Asserts that the broker says nothing to this client although it is alive. */
-    async function silent(peer: MqttPeer): Promise<void> {
-      let said = false;
-      const answer = peer.next().then((packet) => {
-        said = true;
-        return packet;
-      });
-      const other = await broker.client(5);
-      await other.expectNothing();
-      assert.equal(said, false);
-      held.letGo();
-      broker.storeChanged();
-      await answer;
-    }
-
-    it('acknowledges a QoS 1 message when it is kept, but delivers it before', async () => {
-      held.hold();
-      publisher.publish('t', 'x', { qos: 1, packetId: 1 });
-      await subscriber.expect('publish');
-      await silent(publisher);
-    });
-
-    it('acknowledges a QoS 2 message when it is kept', async () => {
-      held.hold();
-      publisher.publish('t', 'x', { qos: 2, packetId: 1 });
-      await silent(publisher);
-    });
-
-    it('delivers and releases a QoS 2 message when that is kept', async () => {
-      held.hold();
-      publisher.publish('t', 'x', { qos: 2, packetId: 1 });
-      await silent(subscriber);
-      held.hold();
-      acknowledge(subscriber, 'pubrec', 1);
-      await silent(subscriber);
-    });
-
-    it('says that a QoS 2 message is complete when that is kept', async () => {
-      const lastingPublisher = await broker.client(5, { ...lasting, clientId: 'publisher' });
-      lastingPublisher.publish('t', 'x', { qos: 2, packetId: 1 });
-      await lastingPublisher.expect('pubrec');
-      held.hold();
-      acknowledge(lastingPublisher, 'pubrel', 1);
-      await silent(lastingPublisher);
-    });
-
-    it('does not keep those waiting of whom it keeps nothing', async () => {
-      held.hold();
-      publisher.publish('t', 'x', { qos: 1, packetId: 1 });
-      const other = await broker.client(5);
-      other.publish('elsewhere', 'x', { qos: 1, packetId: 1 });
-      await other.expect('puback');
-      await silent(publisher);
-    });
-
-    it('ends who waits when the disk fails', async () => {
-      const old = await broker.client(4);
-      held.hold();
-      publisher.publish('t', 'x', { qos: 1, packetId: 1 });
-      old.publish('t', 'x', { qos: 1, packetId: 1 });
-      await subscriber.expect('publish');
-      held.fault = 'no space left';
-      broker.storeChanged();
-      const { reasonCode, properties } = await publisher.expect('disconnect');
-      assert.equal(reasonCode, ReasonCode.quotaExceeded);
-      assert.match(properties.reasonString ?? '', /no space left/);
-      assert.equal(await old.next(), undefined);
-    });
   });
 });
