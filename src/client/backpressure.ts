@@ -1,19 +1,16 @@
 import type { MqttClient } from 'mqtt';
+import type { PublishReader } from './publish-reader';
 
-/** Has MQTT.js read nothing more for a time: what the broker sends then waits in the network and at the broker. */
+/** Has nothing more read for a time: what the broker sends then waits in the network and at the broker. */
 export class Backpressure {
   readonly #client: MqttClient;
-  /** Lets MQTT.js go on to the next packet. */
-  #held: (() => void) | undefined;
+  readonly #reader: PublishReader;
   #paused = false;
   #pings: NodeJS.Timeout | undefined;
 
-  constructor(client: MqttClient) {
+  constructor(client: MqttClient, reader: PublishReader) {
     this.#client = client;
-    client.handleMessage = (_packet, callback) => {
-      if (this.#paused) this.#held = callback;
-      else callback();
-    };
+    this.#reader = reader;
   }
 
   get paused(): boolean {
@@ -23,6 +20,7 @@ export class Backpressure {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
+    this.#reader.pause();
     // Nor would MQTT.js see the PINGRESP without which it ends the connection.
     const period = this.#client.keepalive * 500;
     if (period === 0) return;
@@ -36,9 +34,7 @@ export class Backpressure {
     if (!this.#paused) return;
     this.#paused = false;
     clearInterval(this.#pings);
-    const held = this.#held;
-    this.#held = undefined;
-    held?.();
+    this.#reader.resume();
   }
 
   /** The connection has ended. */

@@ -17,8 +17,8 @@ import { messagePropertiesFault } from './message-properties';
 import type { OutgoingMessage } from './outgoing-message';
 import { PacketBatch } from './packet-batch';
 import type { PacketIdentifiers } from './packet-identifiers';
-import { PacketSizes } from './packet-sizes';
 import { PublishHead } from './publish-head';
+import { PublishReader } from './publish-reader';
 import { errorText, reasonCodeText } from './reason';
 import { SubscriptionRequests } from './subscription-requests';
 import { TopicAliases } from './topic-aliases';
@@ -60,12 +60,12 @@ export class NetworkConnection {
   readonly #client: MqttClient;
   readonly #subscribing: SubscriptionRequests;
   readonly #stream: Duplex;
+  readonly #reader: PublishReader;
   readonly #batch: PacketBatch;
   readonly #heads = new WeakMap<MessageProperties, PublishHead>();
   readonly #identifiers: PacketIdentifiers;
   readonly #observer: NetworkConnectionObserver;
   readonly #version5: boolean;
-  readonly #largest: number | undefined;
   readonly #cause = new EndCause();
   readonly #backpressure: Backpressure;
   /** We have ended it, for whatever reason. */
@@ -107,7 +107,6 @@ export class NetworkConnection {
     this.#observer = observer;
     this.#useAliases = topicAliases;
     this.#version5 = options.protocolVersion === 5;
-    this.#largest = largest;
     this.#client = new MqttClient(() => stream, {
       ...options,
       manualConnect: true,
@@ -122,7 +121,14 @@ export class NetworkConnection {
       // Formatting debug lines that nobody reads costs a twentieth of the time per message.
       log: () => {},
     });
-    this.#backpressure = new Backpressure(this.#client);
+    this.#reader = new PublishReader(stream, this.#version5, largest ?? Number.POSITIVE_INFINITY, {
+      publish: (packet) => observer.message(packet),
+      tooLarge: (size) => {
+        const reason = `the broker sent a packet of ${size} bytes, where ${largest} are allowed: ${reasonCodeText(0x95)}`;
+        this.#fail(reason, this.#version5 && this.connected ? TOO_LARGE : undefined);
+      },
+    });
+    this.#backpressure = new Backpressure(this.#client, this.#reader);
     this.#subscribing = new SubscriptionRequests(
       this.#client,
       this.#version5,
@@ -163,19 +169,7 @@ export class NetworkConnection {
     // MQTT.js passes on only stream errors that have a code.
     this.#stream.on('error', (error) => this.#cause.broken(error, this.#accepted));
     this.#stream.on('end', () => this.#cause.finished());
-    // Before MQTT.js, which looks at a packet when it is complete.
-    if (this.#largest !== undefined) this.#watchSizes(this.#largest);
     client.connect();
-  }
-
-  #watchSizes(largest: number): void {
-    const sizes = new PacketSizes(largest);
-    this.#stream.on('data', (chunk: Buffer) => {
-      const size = this.#left ? undefined : sizes.exceeding(chunk);
-      if (size === undefined) return;
-      const reason = `the broker sent a packet of ${size} bytes, where ${largest} are allowed: ${reasonCodeText(0x95)}`;
-      this.#fail(reason, this.#version5 && this.connected ? TOO_LARGE : undefined);
-    });
   }
 
   /** Sends PUBLISH, or PUBREL for a message that the broker has taken; `outcome` hears what the broker says, or nothing if the connection ends first. */
@@ -335,6 +329,7 @@ export class NetworkConnection {
     if (code === 0) {
       this.#aliases = new TopicAliases(packet.properties?.topicAliasMaximum ?? 0, this.#useAliases);
       this.#accepted = true;
+      this.#reader.start();
       this.#observer.accepted(packet);
     } else this.#cause.refused(code, packet.properties);
   }
@@ -344,11 +339,11 @@ export class NetworkConnection {
     if (this.#ended) return;
     this.#cause.failed(reason);
     this.#left = true;
+    this.#reader.stop();
     if (farewell === undefined) {
       this.#stream.destroy();
       return;
     }
-    this.#stream.unpipe();
     const timer = setTimeout(() => this.#stream.destroy(), FAREWELL_MS);
     this.#stream.end(farewell, () => this.#stream.destroy()).once('close', () => clearTimeout(timer));
   }

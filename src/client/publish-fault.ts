@@ -1,6 +1,7 @@
 import { messagePropertiesBytes } from './message-properties';
 import type { ConnackProperties } from './network-connection';
 import type { OutgoingMessage } from './outgoing-message';
+import { variableByteIntegerBytes } from './variable-byte-integer';
 
 /** The longest packet that MQTT can carry: its header and what the header can count [MQTT-1.5.5]. */
 const MAX_PACKET_BYTES = 268_435_455 + 5;
@@ -46,7 +47,3 @@ function packetBytes({ topic, payload, options }: OutgoingMessage, protocolVersi
   }
   return 1 + variableByteIntegerBytes(remaining) + remaining;
 }
-
-/** MQTT 5.0 section 1.5.5. */
-const variableByteIntegerBytes = (value: number): number =>
-  value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4;

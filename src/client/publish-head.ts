@@ -1,5 +1,6 @@
 import type { MessageProperties } from './connection-settings';
 import { messagePropertiesBytes } from './message-properties';
+import { variableByteIntegerBytes, writeVariableByteInteger } from './variable-byte-integer';
 
 const PUBLISH = 0x30;
 const RETAIN = 0x01;
@@ -101,17 +102,4 @@ function writeText(to: Buffer, at: number, text: string): number {
   const bytes = to.write(text, at + LENGTH_BYTES);
   to.writeUInt16BE(bytes, at);
   return at + LENGTH_BYTES + bytes;
-}
-
-function variableByteIntegerBytes(value: number): number {
-  return value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4;
-}
-
-/** MQTT 5.0 section 1.5.5. */
-function writeVariableByteInteger(to: Buffer, at: number, value: number): number {
-  let rest = value;
-  let end = at;
-  for (; rest > 127; rest >>>= 7) to[end++] = (rest & 127) | 128;
-  to[end++] = rest;
-  return end;
 }

@@ -229,13 +229,17 @@ describe('bridge between ROS and mosquitto', function () {
     bridges.mosquitto.suspend();
     try {
       for (let n = 0; n < 1200; n++) publish({ data: `${n}` });
-      await bridge.until(() => bridge.route()?.counts?.dropped['in-flight'] === 200);
+      await bridge.until(() => bridge.route()?.counts?.rosReceived === 1200);
     } finally {
       bridges.mosquitto.resume();
     }
-    await inbox.until(({ messages }) => messages.length === 1000);
-    assert.equal(String(inbox.messages[999]?.payload), '{"data":"999"}');
-    await bridge.until(() => bridge.route()?.counts?.mqttPublished === 1000);
+    const dropped = bridge.route()?.counts?.dropped['in-flight'] ?? 0;
+    // What the bridge says of the route may wait with them.
+    assert.ok(dropped === 200 || dropped === 201, `dropped ${dropped}`);
+    const kept = 1200 - dropped;
+    await inbox.until(({ messages }) => messages.length === kept);
+    assert.equal(String(inbox.messages[kept - 1]?.payload), `{"data":"${kept - 1}"}`);
+    await bridge.until(() => bridge.route()?.counts?.mqttPublished === kept);
   });
 
   it('names the reason when the broker refuses it', async function () {
