@@ -12,13 +12,13 @@ import type {
 import { RateMeter } from './rate-meter';
 
 /** Where a link has its connection from. */
-export interface LinkSource {
+interface LinkSource {
   /** Throws with the reason why there is none. */
   acquire(): Connection;
   release(connection: Connection): void;
 }
 
-export interface LinkListener {
+interface LinkListener {
   message(message: ReceivedMessage): void;
   /** After each SUBACK, with the reason where it is a refusal. */
   result(error?: Error): void;
@@ -32,7 +32,7 @@ interface LinkSubscription {
 }
 
 /** What callers have done over a link, since it was made. */
-export interface LinkStatistics {
+interface LinkStatistics {
   published: number;
   publishedBytes: number;
   publishedPerSecond: number;

@@ -14,7 +14,7 @@ import {
 import type { KnownConnection, KnownEmbeddedBroker } from './gateway-settings';
 
 /** Who has made a broker: a caller, the configuration file, a flow, or this process, in which it runs. */
-export type BrokerOrigin = 'api' | 'file' | 'node' | 'embedded';
+type BrokerOrigin = 'api' | 'file' | 'node' | 'embedded';
 
 /** A broker as callers see it. */
 export interface GatewayBroker {

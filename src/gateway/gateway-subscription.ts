@@ -4,7 +4,7 @@ import { MessageRing } from './message-ring';
 import { RateMeter } from './rate-meter';
 
 /** `pending` until the broker has answered, which it does when it is connected. */
-export type SubscriptionState = 'pending' | 'subscribed' | 'refused';
+type SubscriptionState = 'pending' | 'subscribed' | 'refused';
 
 export interface SubscriptionSettings {
   id: string;

@@ -58,7 +58,7 @@ export type ValueOf<S extends Schema> = S extends { enum: readonly (infer Value)
                 : unknown;
 
 /** What is wrong with a value. */
-export interface SchemaFault {
+interface SchemaFault {
   /** Where, with dots: `will.topic`; empty for the value as a whole. */
   field: string;
   /** Names the field, the value and what was expected. */

@@ -22,7 +22,7 @@ const CLOSE_TIMEOUT = 5000;
 const MAX_RECEIVED = 1024;
 const GOING_AWAY = 1001;
 
-export interface LiveSettings {
+interface LiveSettings {
   /** The path below which the gateway is mounted; empty at the root. */
   path: string;
   guard: RequestGuard;

@@ -2,7 +2,7 @@ import { ERROR_STATUS, type ErrorCode } from './api-error';
 import type { Schema } from './json-schema';
 import type { Operation } from './operation';
 
-export const ERROR_SCHEMA = {
+const ERROR_SCHEMA = {
   type: 'object',
   properties: {
     error: {
@@ -37,7 +37,7 @@ const WITH_BODY: readonly ErrorCode[] = [
   'unsupported_media_type',
 ];
 
-export interface DocumentSettings {
+interface DocumentSettings {
   version: string;
   /** Where the API is mounted: `/mqtt-ros/v1`; `/` at the root. */
   path: string;

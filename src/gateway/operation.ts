@@ -4,7 +4,7 @@ import type { Schema, ValueOf } from './json-schema';
 /** `mqtt-ros.read` or `mqtt-ros.write` where Node-RED asks for permissions. */
 export type Permission = 'read' | 'write';
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 /** Query parameters by name; all are optional, and what has another type than text is written as JSON has it. */
 export type QuerySchemas = { readonly [name: string]: Schema };

@@ -96,7 +96,7 @@ const SUBSCRIPTION = {
 } as const satisfies Schema;
 
 /** What is told of an embedded broker's counts, and its names for them. */
-export const EMBEDDED_COUNTS = {
+const EMBEDDED_COUNTS = {
   clients: 'clients',
   subscriptions: 'subscriptions',
   retained: 'retained',

@@ -6,12 +6,12 @@ import { GatewaySubscription, type SubscriptionSettings } from './gateway-subscr
 import type { KeptMessage } from './message-ring';
 
 /** A message of the history, and where it has come. */
-export interface HistoryEntry extends KeptMessage {
+interface HistoryEntry extends KeptMessage {
   brokerId: string;
   subscriptionId: string;
 }
 
-export interface HistoryRequest {
+interface HistoryRequest {
   /** What the topic names match; all where absent. */
   filter?: string | undefined;
   brokerId?: string | undefined;

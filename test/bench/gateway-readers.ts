@@ -7,6 +7,9 @@ import { connect, type Socket } from 'node:net';
 export type ReadersRequest = { port: number; path: string; readers: number } | 'report';
 
 const AT_ONCE = 50;
+/** A sign of life, unasked (RFC 6455 section 5.5.3), and how often it is given, ms. */
+const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
+const PONG_INTERVAL = 10_000;
 
 let bytes = 0;
 
@@ -20,6 +23,7 @@ async function open(port: number, path: string): Promise<Socket> {
   socket.on('data', (chunk) => {
     bytes += chunk.length;
   });
+  setInterval(() => socket.write(PONG), PONG_INTERVAL);
   socket.on('close', () => {
     console.error('a reader was cut off');
     process.exit(1);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Of /proc, which counts in hundredths of a second on every Linux that Node runs on. */
 const TICK_MS = 10;
@@ -24,7 +24,18 @@ export function processorUse(pid: number): () => ProcessorUse {
 
 /** Processor time that a process has used in all its threads since its start, ms. */
 export function processorTime(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return timeIn(`/proc/${pid}/stat`);
+}
+
+/** The same of each of its threads but the main one, by their numbers. */
+export function threadTimes(pid: number): Map<number, number> {
+  const threads = readdirSync(`/proc/${pid}/task`).map(Number);
+  const others = threads.filter((thread) => thread !== pid);
+  return new Map(others.map((thread) => [thread, timeIn(`/proc/${pid}/task/${thread}/stat`)]));
+}
+
+function timeIn(path: string): number {
+  const fields = readFileSync(path, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ');
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
