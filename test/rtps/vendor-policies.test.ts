@@ -4,10 +4,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { EndpointPair } from '../../src/rtps/matching';
 import type { Participant } from '../../src/rtps/participant';
 import type { EndpointQos } from '../../src/rtps/qos';
-import type { DdsVendor } from '../peers/dds/dds-peer';
+import { matched, withEachVendor } from './each-vendor';
 import {
   BEST_EFFORT,
-  Cast,
   encodeString,
   freshDomain,
   freshTopic,
@@ -76,12 +75,7 @@ const REQUESTED_ARGS = {
   partition: 'robot*',
 };
 
-/** The tests with the peers of one vendor. */
-function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
-  this.timeout(30_000);
-  const cast = new Cast(vendor);
-  afterEach(() => cast.leave());
-
+withEachVendor('the policies of a participant', (cast, vendor) => {
   /** The policy that keeps an endpoint of ours from another one on that topic. */
   async function incompatible(participant: Participant, topic: string): Promise<string> {
     for (;;) {
@@ -147,8 +141,7 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
     const writer = participant.createWriter({ topic, type: STRING, qos: { ...RELIABLE, ...OFFERED } });
     const args = { domain, topic, count: 3, timeout: 30, ...REQUESTED_ARGS };
     const listener = cast.peer(this, 'sub', { args });
-    await listener.until(({ matched }) => matched === 1);
-    if (writer.matchedCount === 0) await once(writer, 'matched');
+    await matched(writer, listener);
     for (const text of numberedTexts(3)) writer.write(encodeString(text));
     assert.equal(await listener.exited(), 0);
     assert.deepEqual(
@@ -179,8 +172,7 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
     const writer = participant.createWriter({ topic, type: STRING, qos: { ...RELIABLE, deadline: 100 } });
     const args = { domain, topic, count: 0, deadline: 100, idle: 30 };
     const listener = cast.peer(this, 'sub', { args });
-    await listener.until(({ matched }) => matched === 1);
-    if (writer.matchedCount === 0) await once(writer, 'matched');
+    await matched(writer, listener);
     writer.write(encodeString('the only one'));
     await listener.until((peer) => peer.missed > 0);
   });
@@ -391,12 +383,4 @@ function withVendor(this: Mocha.Suite, vendor: DdsVendor): void {
     assert.equal(await named, 'type consistency');
     assert.deepEqual([writer.matchedCount, listener.matched], [0, 0]);
   });
-}
-
-for (const [vendor, name] of [
-  ['cyclone', 'Cyclone DDS'],
-  ['fast', 'Fast DDS'],
-] as const)
-  describe(`the policies of a participant and ${name}`, function () {
-    withVendor.call(this, vendor);
-  });
+});
