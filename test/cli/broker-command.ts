@@ -11,6 +11,8 @@ export const WIDE_LIMITS = {
   BROKER_MAX_QUEUED_MESSAGES: '100000',
 };
 
+const MOST_LINES = 20_000;
+
 export interface CommandStart {
   options?: readonly string[];
   /** Variables beside those of the tests. */
@@ -39,6 +41,8 @@ export class BrokerCommand {
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
     lines.on('line', (line) => {
       this.lines.push(JSON.parse(line) as LogLine);
+      // Of a long load neither its beginning nor its end.
+      if (this.lines.length > MOST_LINES) this.lines.splice(MOST_LINES / 4, MOST_LINES / 2);
       this.#wake?.();
     });
     this.#child.stderr?.on('data', (chunk: Buffer) => {
