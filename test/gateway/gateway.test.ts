@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { GatewayFixture } from './gateway-fixture';
 
@@ -44,4 +46,68 @@ describe('the gateway', () => {
       if (status === 405) assert.equal(answer.headers.allow, 'GET');
     });
   }
+
+  for (const [what, body, headers, status, message] of [
+    ['not JSON', '{"a"', {}, 400, /^the body is not JSON: /],
+    ['empty', '', {}, 400, /^broker_id is missing$/],
+    ['longer than allowed', `{"a":"${'x'.repeat(1000)}"}`, {}, 413, /^the body has more than 1000 bytes$/],
+    [
+      'longer than allowed, without saying so',
+      `{"a":"${'x'.repeat(1000)}"}`,
+      { 'Transfer-Encoding': 'chunked', 'Content-Length': undefined },
+      413,
+      /^the body has more than 1000 bytes$/,
+    ],
+    [
+      'a form',
+      'a=b',
+      { 'Content-Type': 'application/x-www-form-urlencoded' },
+      415,
+      /^expected "Content-Type/,
+    ],
+    ['without a type', '{}', { 'Content-Type': undefined }, 415, /^expected "Content-Type/],
+  ] as const) {
+    it(`refuses a body that is ${what}`, async () => {
+      const answer = await fixture.api.call('POST', '/publish', body, headers);
+      assert.equal(answer.status, status);
+      assert.match(answer.body.error.message, message);
+    });
+  }
+
+  it('refuses a body that is not UTF-8', async () => {
+    const answer = await fetch(`${fixture.api.url}/publish`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: Buffer.from([0x22, 0xff, 0x22]),
+    });
+    assert.equal(answer.status, 400);
+    assert.match(await answer.text(), /the body is not UTF-8/);
+  });
+
+  it('goes on when a caller goes within its body', async () => {
+    const socket = connect(fixture.port, '127.0.0.1');
+    const head = ['POST /publish HTTP/1.1', 'Host: 127.0.0.1', 'Content-Type: application/json'];
+    socket.write([...head, 'Content-Length: 100', '', '{"a'].join('\r\n'));
+    await once(socket, 'connect');
+    socket.destroy();
+    assert.equal((await fixture.api.get('/health')).status, 200);
+  });
+
+  it('answers so many calls at a time', async () => {
+    const few = await GatewayFixture.start({ limits: { calls: 1 } });
+    try {
+      const socket = connect(few.port, '127.0.0.1');
+      const head = ['POST /publish HTTP/1.1', 'Host: 127.0.0.1', 'Content-Type: application/json'];
+      socket.write([...head, 'Expect: 100-continue', 'Content-Length: 100', '', ''].join('\r\n'));
+      // The server asks for the body, and so has begun.
+      await once(socket, 'data');
+      const { status, body } = await few.api.get('/health');
+      assert.deepEqual([status, body.error.code], [429, 'limit_reached']);
+      socket.destroy();
+      await once(socket, 'close');
+      while ((await few.api.get('/health')).status !== 200);
+    } finally {
+      await few.stop();
+    }
+  });
 });
