@@ -117,6 +117,11 @@ export interface ConnectionSettings {
   birth?: Announcement;
   /** Published before each DISCONNECT, after all that waits. */
   closing?: Announcement;
+  /**
+   * Asked when the connection was lost: whether what it has left unacknowledged, and what waits, is published on the next
+   * one. It is where nothing is said; otherwise it is rejected.
+   */
+  publishAgain?: () => boolean;
   /** Whether closing the connection ends its subscriptions too, where the broker keeps the session; it does not where nothing is said. */
   unsubscribeOnClose?: boolean;
   /** User properties of CONNECT; MQTT 5 only. */

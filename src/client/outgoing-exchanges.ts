@@ -141,12 +141,15 @@ export class OutgoingExchanges {
   }
 
   /**
-   * The connection has ended: what is not acknowledged waits for the next.
+   * The connection has ended: what is not acknowledged waits for the next, unless it is not to be published again.
    * @param overPacket it was the broker who ended it, perhaps over what was in flight
    */
   lost(reason: string, overPacket: boolean): void {
     this.#connection = undefined;
     this.#retire(this.#window.lost(reason, overPacket));
+    if (this.#settings.publishAgain?.() !== false) return;
+    this.#window.abandon(reason);
+    this.refuseWaiting(reason);
   }
 
   /** Rejects all that waits and was never sent. */

@@ -68,7 +68,6 @@ export class ActionServeRoute implements BridgeRoute {
   /** Throws `UnknownTypeError` where the library has no definition of the type. */
   open(): void {
     const { connection } = this.#context;
-    this.#serve();
     this.turns['ros-to-mqtt'] = this.#context.join('ros-to-mqtt', this.topic, () => this.#takeTurn());
     this.#takeTurn();
     this.#subscription = connection?.subscribe(`${this.topic}/+`, {
@@ -86,7 +85,7 @@ export class ActionServeRoute implements BridgeRoute {
     this.#stopServing();
   }
 
-  /** Serves while no other bridge does: a client would be answered by both. */
+  /** Serves while no other bridge does: a client would be answered by both. What is under way outlives a reconnect. */
   #takeTurn(): void {
     const turn = this.turns['ros-to-mqtt'];
     if (turn?.active) this.#serve();
@@ -136,8 +135,9 @@ export class ActionServeRoute implements BridgeRoute {
 
   #accept({ goalId, goal }: { goalId: string; goal: unknown }): Promise<boolean> {
     this.counts.rosReceived++;
-    if (!this.#topics.heard) {
-      this.#drop('offline');
+    const isOurs = this.turns['ros-to-mqtt']?.active === true;
+    if (!isOurs || !this.#topics.heard) {
+      this.#drop(isOurs ? 'offline' : 'standby');
       return Promise.resolve(false);
     }
     const served: ServedGoal = { early: [] };

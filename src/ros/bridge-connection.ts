@@ -15,6 +15,10 @@ import { KnownBridges, type KnownBridgesOptions } from './known-bridges';
 const MAX_IN_FLIGHT = 1000;
 const MAX_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 
+/** How often it is looked whether the process has stood still, in ms. */
+const LOOK = 500;
+/** After so many keep-alives without a word the broker ends the connection [MQTT-3.1.2-22]. */
+const BROKER_PATIENCE = 1.5;
 /** MQTT 5.0, 3.4.2.1. */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
 
@@ -65,6 +69,8 @@ export interface BridgeConnectionOptions {
   presence: KnownBridgesOptions;
   /** Called when what `known` knows has changed. */
   onKnown: () => void;
+  /** Called when the process has stood still, for so many ms that the broker has given the bridge up. */
+  onStoodStill: (time: number) => void;
   /** What the user of the broker can repair, in words. */
   onWarning: (text: string) => void;
   /** Makes the stream to the embedded broker, anew at each connect. */
@@ -80,14 +86,25 @@ export type RouteConnection = Pick<BridgeConnection, 'connected' | 'onStatus' | 
 export class BridgeConnection {
   /** The bridges at this broker. */
   readonly known: KnownBridges;
+  readonly #options: BridgeConnectionOptions;
   readonly #noLocal: boolean;
   readonly #connection: Connection;
   #inFlight = 0;
   #inFlightBytes = 0;
+  #looking: NodeJS.Timeout | undefined;
+  #lookedAt = 0;
+  /** What comes was sent before the broker gave the bridge up. */
+  #isLate = false;
+  #lateMessages = 0;
 
   constructor(options: BridgeConnectionOptions) {
+    this.#options = options;
     this.#noLocal = options.settings.protocolVersion === 5;
-    this.#connection = new Connection(connectionSettings(options));
+    this.#connection = new Connection({
+      ...connectionSettings(options),
+      // Another bridge may carry meanwhile what was under way.
+      publishAgain: () => this.known.online.size === 0,
+    });
     this.known = new KnownBridges(options.presence, this.#connection, {
       changed: options.onKnown,
       warning: options.onWarning,
@@ -107,11 +124,17 @@ export class BridgeConnection {
   }
 
   open(): void {
+    this.#lookedAt = performance.now();
+    this.#looking = setInterval(() => this.#noteStandstill(), LOOK);
+    this.onStatus(({ state }) => {
+      if (state !== 'connected') this.#endLateness();
+    });
     this.known.open();
     this.#connection.open();
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#looking);
     this.known.close();
     await this.#connection.close();
   }
@@ -135,6 +158,11 @@ export class BridgeConnection {
       { qos, noLocal: this.#noLocal, retainHandling: retained ? 0 : 2 },
       {
         message: ({ topic, payload, retain, properties }) => {
+          this.#noteStandstill();
+          if (this.#isLate) {
+            this.#lateMessages++;
+            return;
+          }
           const named = properties?.userProperties?.['ros-via'] ?? NOBODY;
           const via = typeof named === 'string' ? [named] : named;
           const message: IncomingMessage = { topic, payload, retain, via };
@@ -156,6 +184,35 @@ export class BridgeConnection {
         subscription.close();
       },
     };
+  }
+
+  /**
+   * A process that was stopped, or a machine that was asleep, for longer than the broker waits finds old messages in its
+   * network buffers: other bridges have taken over, and an old command must not move a robot.
+   */
+  #noteStandstill(): void {
+    const now = performance.now();
+    const stood = now - this.#lookedAt;
+    this.#lookedAt = now;
+    const { keepAlive } = this.#options.settings;
+    if (keepAlive === 0 || stood <= Math.max(keepAlive * 1000 * BROKER_PATIENCE, 2 * LOOK)) return;
+    this.#options.onStoodStill(stood);
+    if (!this.connected) return;
+    this.#isLate = true;
+    // What the broker had sent comes before its answer, if there is one.
+    this.#connection.ping().then(
+      () => this.#endLateness(),
+      () => {},
+    );
+  }
+
+  #endLateness(): void {
+    if (!this.#isLate) return;
+    this.#isLate = false;
+    this.#options.onWarning(
+      `the process stood still for longer than the broker waits; ${this.#lateMessages} old messages were dropped`,
+    );
+    this.#lateMessages = 0;
   }
 
   /**

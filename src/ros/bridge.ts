@@ -277,6 +277,7 @@ export class Bridge {
         filter: mapping.filterForBridges,
       },
       onKnown: () => this.#standby?.look(),
+      onStoodStill: (time) => this.#standby?.stoodStill(time),
       onWarning: (warning) => this.#parts.onWarning(`MQTT connection: ${warning}`),
       openBrokerStream: this.#parts.openBrokerStream,
       askPassword: this.#parts.askPassword,

@@ -83,6 +83,12 @@ export class MqttRequests {
       countDrop(counts, refusal);
       return;
     }
+    // Of a bridge with another prefix, whose client has named this topic to be answered at.
+    if (properties.userProperties?.['ros-status'] !== undefined) {
+      countDrop(counts, 'invalid');
+      fail(`what came at "${shown(topic)}" is a reply, as its ros-status says, and no request`);
+      return;
+    }
     const { responseTopic, correlationData, messageExpiryInterval } = properties;
     const fault = responseTopic === undefined ? undefined : this.#responseTopicFault(responseTopic);
     if (fault !== undefined) {

@@ -72,7 +72,6 @@ export class ServiceServeRoute implements BridgeRoute {
         changed();
       },
     });
-    this.#listen();
     this.turns['ros-to-mqtt'] = this.#context.join('ros-to-mqtt', this.topic, () => this.#takeTurn());
     this.#takeTurn();
   }
@@ -97,18 +96,15 @@ export class ServiceServeRoute implements BridgeRoute {
     waiting.answer(this.#codec.encodeResponse(payload));
   }
 
-  /** Serves while no other bridge does: a client would be answered by both. */
+  /** Serves only while no other bridge may: a client would be answered by both, also of what comes late. */
   #takeTurn(): void {
-    const turn = this.turns['ros-to-mqtt'];
-    if (turn?.active) this.#listen();
-    else if (turn?.standbyFor) {
+    if (this.turns['ros-to-mqtt']?.active) {
+      const { service } = this.#codec;
+      this.#server ??= this.#context.domain.createServiceServer(service, (cdr) => this.#serve(cdr));
+    } else {
       this.#server?.close();
       this.#server = undefined;
     }
-  }
-
-  #listen(): void {
-    this.#server ??= this.#context.domain.createServiceServer(this.#codec.service, (cdr) => this.#serve(cdr));
   }
 
   /** The response. Rejects where there is none, after that was counted and reported. */

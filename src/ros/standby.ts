@@ -21,6 +21,8 @@ const DISCOVERY = 3500;
  * first, and only there it is told in the order of the messages.
  */
 const PARTING = 2000;
+/** How long a participant is there without a word of it, in ms. */
+const LEASE = 10_000;
 /** Messages that wait until it is known who carries them, and the bytes of their payloads. */
 const MAX_HELD = 100;
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
@@ -113,6 +115,12 @@ export class Standby {
   /** Who is there, or which bridge carries what, has changed. */
   look(): void {
     this.#guard(() => this.#look());
+  }
+
+  /** The process has stood still, for so many ms: others may not have been heard, and have given this bridge up. */
+  stoodStill(time: number): void {
+    if (time < LEASE) return;
+    for (const domain of this.#domains.values()) domain.renew();
   }
 
   close(): void {
@@ -247,7 +255,7 @@ class Held implements HeldMessages {
 /** A domain and which bridges are seen in it. */
 class JoinedDomain implements TurnDomain {
   readonly #domain: RosDomain;
-  readonly #youthEnd = performance.now() + DISCOVERY;
+  #youthEnd = performance.now() + DISCOVERY;
   #isYoung = true;
   #changesAt = this.#youthEnd;
   #seen: ReadonlySet<string> = new Set();
@@ -262,6 +270,12 @@ class JoinedDomain implements TurnDomain {
   /** Whether bridges may be in it that have not been seen yet. */
   get isYoung(): boolean {
     return this.#isYoung;
+  }
+
+  /** As if it had just been joined. */
+  renew(): void {
+    this.#youthEnd = performance.now() + DISCOVERY;
+    this.#isYoung = true;
   }
 
   /** When to look again though nothing happens (`performance.now()`). */

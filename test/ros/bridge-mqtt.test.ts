@@ -158,6 +158,7 @@ describe('bridge between ROS and mosquitto', function () {
       domains: [bridges.domain, other],
       aliases: { car: bridges.domain },
       routes: [],
+      graph: false,
     });
     await inbox.until(({ messages }) => messages.length === 1);
     await bridge.close();
@@ -178,7 +179,13 @@ describe('bridge between ROS and mosquitto', function () {
     const own = new RosThread();
     const inbox = await Inbox.on(bridges.client, `ros/${bridges.domain}/@bridge/b5`);
     const bridge = bridges.keep(
-      await TestBridge.open(own, { id: 'b5', mqtt: bridges.mqtt(), domains: [bridges.domain], routes: [] }),
+      await TestBridge.open(own, {
+        id: 'b5',
+        mqtt: bridges.mqtt(),
+        domains: [bridges.domain],
+        routes: [],
+        graph: false,
+      }),
     );
     process.off('worker', note);
     await inbox.until(({ messages }) => messages.length === 1);

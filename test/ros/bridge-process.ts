@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import type { BridgeSettings } from '../../src/ros/bridge-settings';
 import { RosThread } from '../../src/ros/ros-thread';
 import type { BridgeStatus, RouteStatus } from '../../src/ros/ros-worker-messages';
@@ -23,6 +24,19 @@ export class BridgeProcess extends Watch {
 
   route(index = 0): RouteStatus | undefined {
     return this.status?.routes[index];
+  }
+
+  /** Has it stand still. Resolves when it does. */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGSTOP');
+    const isStopped = async () =>
+      /^\d+ \(.*\) T/.test(await readFile(`/proc/${this.#child.pid}/stat`, 'utf8'));
+    while (!(await isStopped()));
+  }
+
+  /** Has it go on. */
+  continue(): void {
+    this.#child.kill('SIGCONT');
   }
 
   /** As a crash, or with all that a bridge does at its end. */

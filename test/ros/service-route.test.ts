@@ -6,6 +6,7 @@ import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import type { RosServiceClient, RosServiceHandler } from '../../src/ros/ros-backend';
 import { Inbox } from '../client/observed';
+import { freshDomain } from '../rtps/test-domain';
 import { type TestBridge, Watch } from './bridge-fixture';
 import { MqttBridges } from './mqtt-bridges';
 
@@ -119,6 +120,21 @@ describe('routes of services', function () {
     await ask(from, '{}', { responseTopic: 'answers', messageExpiryInterval: 1 });
     await inbox.until(({ messages }) => messages.length === 1);
     assert.equal(inbox.messages[0]?.properties?.userProperties?.['ros-status'], 'unavailable');
+  });
+
+  it('take no reply of a bridge with another prefix for a request', async () => {
+    (await bridges.ros()).createServiceServer(SERVICE, add);
+    const domain = freshDomain();
+    const one = await bridges.open({ routes: [calls()], mqtt: bridges.mqtt() });
+    const settings = { prefix: 'other', domains: [domain], mqtt: bridges.mqtt() };
+    const other = await bridges.open({ ...settings, routes: [calls({ domain })] });
+    await one.ready({ servers: 1 });
+    await other.ready();
+    const responseTopic = `other/${domain}${NAME}/@req`;
+    await ask(bridges.client, '{"a":1}', { responseTopic });
+    await other.until(() => other.problems.length === 1);
+    const problem = `${NAME}: what came at "${responseTopic}" is a reply, as its ros-status says, and no request`;
+    assert.deepEqual(other.problems, [problem]);
   });
 
   it('refuse response topics by which a client would publish as the bridge', async () => {

@@ -1,7 +1,9 @@
 import { Connection } from '../../src/client/connection';
 import type { BridgeMqttSettings, BridgeSettings } from '../../src/ros/bridge-settings';
+import type { RosDomain } from '../../src/ros/ros-backend';
 import { RosThread } from '../../src/ros/ros-thread';
 import type { RouteStatus } from '../../src/ros/ros-worker-messages';
+import { RtpsBackend } from '../../src/ros/rtps-backend';
 import { connected, settingsFor } from '../client/observed';
 import { RosPeer, route, TestBridge } from './bridge-fixture';
 import { BridgeProcess } from './bridge-process';
@@ -25,14 +27,14 @@ export class Stage {
   async bridge(
     id: string,
     kind: 'process' | 'runtime' = 'process',
-    change: Partial<BridgeSettings> & { protocolVersion?: 4 | 5; broker?: number } = {},
+    change: Partial<BridgeSettings> & { protocolVersion?: 4 | 5; broker?: number; keepAlive?: number } = {},
   ): Promise<AnyBridge> {
-    const { protocolVersion = 5, broker = 0, ...rest } = change;
+    const { protocolVersion = 5, broker = 0, keepAlive = 60, ...rest } = change;
     const mqtt: BridgeMqttSettings = {
       target: { url: this.brokers[broker]?.url ?? '' },
       protocolVersion,
       clientId: `bridge-${id}`,
-      keepAlive: 60,
+      keepAlive,
     };
     const settings = { id, domains: [this.domain], routes: [route(this.domain)], mqtt, ...rest };
     if (kind === 'runtime') {
@@ -57,6 +59,14 @@ export class Stage {
     const peer = await RosPeer.start(domain);
     this.#running.push(() => peer.stop());
     return peer;
+  }
+
+  /** A ROS program of the test's own, of all that ROS has. */
+  async ros(): Promise<RosDomain> {
+    const place = { domain: this.domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [] } as const;
+    const user = await new RtpsBackend().openDomain({ ...place, nodeName: 'test', bridgeId: 'peer' });
+    this.#running.push(() => user.close());
+    return user;
   }
 
   async leave(): Promise<void> {
