@@ -1,24 +1,16 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Direction } from '../../src/ros/bridge-settings';
-import { ddsTopicName } from '../../src/ros/names';
-import { freshDomain } from '../rtps/fixture';
-import { BridgePeer } from './bridge-peer';
+import { ddsTopicName, ddsTypeName } from '../../src/ros/names';
+import type { EndpointQos } from '../../src/rtps/qos';
+import { type BridgeKind, BridgeRun, ROS_NAME } from './bridge-run';
 import { type BridgeSample, STAMP } from './bridge-samples';
-import type { BridgeTask } from './bridge-task';
 import { closeAll, eachPacket, encodeMessage, openClient, subscribe } from './broker-client';
 import type { RunningBroker } from './broker-contestants';
 import { ClosedLoop, type LoopResult } from './closed-loop';
 import { countMessages } from './packet-count';
 import { processorTime, residentMemory } from './process-use';
-
-/** Ours with its payloads in JSON or CDR, the C bridge, which passes CDR on, or the naive one in JavaScript. */
-export type BridgeKind = 'json' | 'cdr' | 'c' | 'naive';
+import { withParticipant } from './rtps-participant';
 
 /** Milliseconds. */
 export interface Delays {
@@ -38,93 +30,10 @@ export interface PacedBridge extends Delays {
   readonly resident: readonly [number, number];
 }
 
-const ROS_NAME = '/bench';
 const MQTT_VERSION = 4;
-const QOS = { mqtt: 0 } as const;
+const LISTENER_QOS: EndpointQos = { reliability: 'reliable', durability: 'volatile', depth: 8192 };
 /** For what is still under way, ms. */
 const SETTLING = 300;
-
-/** A bridge, the broker and the topics that it joins; what is started for a run ends with it. */
-class BridgeRun {
-  readonly #broker: RunningBroker;
-  readonly #sample: BridgeSample;
-  readonly #kind: BridgeKind;
-  readonly #domain = freshDomain();
-  readonly #folder = mkdtempSync(join(tmpdir(), 'bench-bridge-'));
-  readonly #peers: BridgePeer[] = [];
-  /** A bridge in JavaScript. */
-  #child: ChildProcess | undefined;
-
-  constructor(broker: RunningBroker, sample: BridgeSample, kind: BridgeKind) {
-    this.#broker = broker;
-    this.#sample = sample;
-    this.#kind = kind;
-  }
-
-  get mqttTopic(): string {
-    return `ros/${this.#domain}${ROS_NAME}`;
-  }
-
-  get payload(): Buffer {
-    if (this.#kind === 'naive') return this.#sample.naiveJson();
-    return this.#kind === 'json' ? this.#sample.json : this.#sample.cdr;
-  }
-
-  talker(args: Record<string, string | number> = {}): BridgePeer {
-    const cdr = join(this.#folder, 'cdr');
-    writeFileSync(cdr, this.#sample.cdr);
-    return this.#peer('talk', { cdr, ...args });
-  }
-
-  listener(args: Record<string, string | number> = {}): BridgePeer {
-    return this.#peer('hear', args);
-  }
-
-  /** Resolves with its process id when it has its ROS peer, which must be there, and its subscription. */
-  async open(direction: Direction, flowOutput = false): Promise<number> {
-    const { port } = this.#broker;
-    if (this.#kind === 'c') {
-      const role = direction === 'ros-to-mqtt' ? 'out' : 'in';
-      const peer = this.#peer(role, { 'mqtt-topic': this.mqttTopic, port });
-      await peer.told('ready');
-      return peer.pid;
-    }
-    const { type } = this.#sample;
-    const isNaive = this.#kind === 'naive';
-    const format = isNaive ? 'json' : this.#kind;
-    const route = { domain: this.#domain, rosName: ROS_NAME, type, direction, format, qos: QOS };
-    const task: BridgeTask = { port, flowOutput, route };
-    const program = require.resolve(isNaive ? './naive-bridge-process' : './bridge-process');
-    this.#child = fork(program, [JSON.stringify(task)], { execArgv: [] });
-    await once(this.#child, 'message');
-    return this.#child.pid as number;
-  }
-
-  /** How long the event loop of the flows was delayed at p99 since this was asked last, ms; 0 for others' bridges. */
-  async loopDelay(): Promise<number> {
-    if (this.#child === undefined || this.#kind === 'naive') return 0;
-    this.#child.send('delay');
-    const [p99] = await once(this.#child, 'message');
-    return p99;
-  }
-
-  async close(): Promise<void> {
-    if (this.#child !== undefined) {
-      const exited = once(this.#child, 'exit');
-      this.#child.kill();
-      await exited;
-    }
-    await Promise.all(this.#peers.map((peer) => peer.stop()));
-    rmSync(this.#folder, { recursive: true });
-  }
-
-  #peer(role: 'out' | 'in' | 'talk' | 'hear', args: Record<string, string | number>): BridgePeer {
-    const topic = ddsTopicName(ROS_NAME);
-    const peer = new BridgePeer(role, { type: this.#sample.name, domain: this.#domain, topic, ...args });
-    this.#peers.push(peer);
-    return peer;
-  }
-}
 
 /** ROS -> MQTT as fast as it goes. Costs: of the bridge, of the broker. */
 export async function saturateOut(
@@ -244,6 +153,132 @@ export async function paceOut(
   }
 }
 
+/** MQTT -> ROS at a steady rate, for so many seconds. Of a String every message's time is taken. */
+export async function paceIn(
+  broker: RunningBroker,
+  sample: BridgeSample,
+  kind: BridgeKind,
+  { rate, seconds }: { rate: number; seconds: number },
+): Promise<PacedBridge> {
+  const sent = rate * seconds;
+  let came = 0;
+  let delays: number[] = [];
+  const hear = (cdr: Buffer) => {
+    came++;
+    if (sample.name !== 'string') return;
+    delays.push(monotonicTime() - Number(cdr.toString('latin1', STAMP.cdr, STAMP.cdr + STAMP.digits)) / 1e6);
+  };
+  return withInward(broker, sample, kind, hear, async (publisher, pid, run) => {
+    const { mqttTopic, payload } = run;
+    const message = encodeMessage(mqttTopic, payload, 0, 0, MQTT_VERSION);
+    const stamp = kind === 'cdr' || kind === 'c' ? STAMP.cdr : STAMP.json;
+    const at = message.length - payload.length + stamp;
+    const pacing = pace(rate, sent, () => {
+      if (sample.name === 'string')
+        message.write(`${process.hrtime.bigint()}`.padStart(STAMP.digits, '0'), at, 'latin1');
+      publisher.write(Buffer.from(message));
+    });
+    await sleep(200 * seconds);
+    const [first, used, resident] = [came, processorTime(pid), residentMemory(pid)];
+    delays = [];
+    await pacing;
+    const cost = (1000 * (processorTime(pid) - used)) / (came - first);
+    await sleep(SETTLING);
+    return {
+      ...percentiles(delays),
+      sent,
+      came,
+      cost,
+      loopDelay: 0,
+      resident: [resident, residentMemory(pid)],
+    };
+  });
+}
+
+/** How many come of so many that are written to ROS at once. */
+export async function burstOut(
+  broker: RunningBroker,
+  sample: BridgeSample,
+  kind: BridgeKind,
+  sent: number,
+): Promise<number> {
+  const run = new BridgeRun(broker, sample, kind);
+  const subscriber = await openClient(broker.port, MQTT_VERSION);
+  let came = 0;
+  try {
+    await subscribe(subscriber, [run.mqttTopic], 0, MQTT_VERSION);
+    countMessages(subscriber, (count) => {
+      came += count;
+    });
+    const talker = run.talker();
+    await Promise.all([run.open('ros-to-mqtt'), talker.told('ready')]);
+    talker.write(sent);
+    await settled(() => came);
+    return came;
+  } finally {
+    await Promise.all([closeAll([subscriber]), run.close()]);
+  }
+}
+
+/** How many come of so many that are published at once. */
+export async function burstIn(
+  broker: RunningBroker,
+  sample: BridgeSample,
+  kind: BridgeKind,
+  sent: number,
+): Promise<number> {
+  let came = 0;
+  const hear = () => {
+    came++;
+  };
+  return withInward(broker, sample, kind, hear, async (publisher, _pid, { mqttTopic, payload }) => {
+    publish(publisher, encodeMessage(mqttTopic, payload, 0, 0, MQTT_VERSION), sent);
+    await settled(() => came);
+    return came;
+  });
+}
+
+/** Uses a bridge to ROS, with a publisher before it and a reader of ours behind it. */
+async function withInward<Result>(
+  broker: RunningBroker,
+  sample: BridgeSample,
+  kind: BridgeKind,
+  hear: (cdr: Buffer) => void,
+  use: (publisher: Socket, pid: number, run: BridgeRun) => Promise<Result>,
+): Promise<Result> {
+  const run = new BridgeRun(broker, sample, kind);
+  const publisher = await openClient(broker.port, MQTT_VERSION);
+  try {
+    publisher.resume();
+    return await withParticipant(async (participant) => {
+      const type = ddsTypeName(sample.type);
+      const options = { topic: ddsTopicName(ROS_NAME), type, qos: LISTENER_QOS };
+      participant.createReader(options, ({ payload }) => hear(payload));
+      const matched = once(participant, 'matched');
+      const pid = await run.open('mqtt-to-ros');
+      await matched;
+      return use(publisher, pid, run);
+    }, run.domain);
+  } finally {
+    await Promise.all([closeAll([publisher]), run.close()]);
+  }
+}
+
+/** Resolves when nothing more has come for a while. */
+async function settled(came: () => number): Promise<void> {
+  for (let before = -1; before !== came(); await sleep(2 * SETTLING)) before = came();
+}
+
+/** Sends so many at a steady rate. */
+async function pace(rate: number, count: number, send: () => void): Promise<void> {
+  const start = monotonicTime();
+  for (let sent = 0; sent < count; ) {
+    await sleep(1);
+    const due = Math.min(count, ((monotonicTime() - start) * rate) / 1000);
+    for (; sent < due; sent++) send();
+  }
+}
+
 /** The time from publisher to subscriber without a bridge, at the same rate. */
 export async function paceFloor(broker: RunningBroker, rate: number, seconds: number): Promise<Delays> {
   const [publisher, subscriber] = await Promise.all([
@@ -259,15 +294,10 @@ export async function paceFloor(broker: RunningBroker, rate: number, seconds: nu
       delays.push(monotonicTime() - bytes.readDoubleBE(at));
     });
     const message = encodeMessage('floor', Buffer.alloc(40), 0, 0, MQTT_VERSION);
-    const start = monotonicTime();
-    for (let sent = 0; sent < rate * seconds; ) {
-      await sleep(1);
-      const due = Math.min(rate * seconds, ((monotonicTime() - start) * rate) / 1000);
-      for (; sent < due; sent++) {
-        message.writeDoubleBE(monotonicTime(), message.length - 40);
-        publisher.write(Buffer.from(message));
-      }
-    }
+    await pace(rate, rate * seconds, () => {
+      message.writeDoubleBE(monotonicTime(), message.length - 40);
+      publisher.write(Buffer.from(message));
+    });
     await sleep(SETTLING);
     return percentiles(delays);
   } finally {

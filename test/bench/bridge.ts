@@ -3,7 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCounterpart } from '../counterparts';
 import type { BenchOptions } from './bench';
-import { type BridgeKind, paceFloor, paceOut, saturateFloor, saturateIn, saturateOut } from './bridge-runs';
+import type { BridgeKind } from './bridge-run';
+import {
+  burstIn,
+  burstOut,
+  paceFloor,
+  paceIn,
+  paceOut,
+  saturateFloor,
+  saturateIn,
+  saturateOut,
+} from './bridge-runs';
 import { type BridgeSample, bridgeSamples } from './bridge-samples';
 import { type RunningBroker, startMosquitto, stop } from './broker-contestants';
 import { foxgloveObjects } from './foxglove-codec';
@@ -31,6 +41,7 @@ const NAMES: Record<BridgeKind, string> = {
 const KINDS: readonly BridgeKind[] = ['json', 'cdr', 'c', 'naive'];
 const PACE = 1000;
 const PACE_SECONDS = { short: 5, long: 600 };
+const BURST = 2000;
 const CAMERA = { rate: 30, seconds: 10, flowOutput: true };
 
 const isInstalled = (kind: BridgeKind) =>
@@ -52,6 +63,7 @@ export async function benchBridge(
       print('Without the naive bridge: npm install --no-save @foxglove/rosmsg2-serialization\n');
     await printSaturated(print, broker, samples, wanted, long);
     await printPaced(print, broker, samples, wanted, long);
+    await printBursts(print, broker, samples[0] as BridgeSample, wanted);
   } finally {
     await stop(broker);
     rmSync(folder, { recursive: true });
@@ -97,15 +109,17 @@ async function printPaced(
   long: boolean,
 ): Promise<void> {
   const seconds = long ? PACE_SECONDS.long : PACE_SECONDS.short;
-  const heading = `ROS -> MQTT at ${PACE} messages/s`;
-  if (wanted(heading)) {
+  for (const direction of ['out', 'in'] as const) {
+    const heading = `${direction === 'out' ? 'ROS -> MQTT' : 'MQTT -> ROS'} at ${PACE} messages/s`;
+    if (!wanted(heading)) continue;
     const floor = await paceFloor(broker, PACE, PACE_SECONDS.short);
     print(`\n${heading}; without a bridge p50 ${floor.p50.toFixed(3)} ms, p99 ${floor.p99.toFixed(3)} ms\n`);
     print('| message | bridge | came | CPU us | p50 ms (aim) | p99 ms (aim) | resident MB |');
     print('|---|---|---|---|---|---|---|');
     for (const sample of samples.slice(0, 3)) {
       for (const kind of KINDS.filter(isInstalled)) {
-        const { sent, came, cost, p50, p99, resident } = await paceOut(broker, sample, kind, {
+        const run = direction === 'out' ? paceOut : paceIn;
+        const { sent, came, cost, p50, p99, resident } = await run(broker, sample, kind, {
           rate: PACE,
           seconds: kind === 'json' ? seconds : PACE_SECONDS.short,
         });
@@ -126,5 +140,23 @@ async function printPaced(
       `\n${camera}, to MQTT and the flow: ${came} of ${sent} came, CPU ${cost.toFixed(0)} us each, ` +
         `event loop of the flows delayed ${loopDelay.toFixed(2)} ms at p99 (aim < 5)`,
     );
+  }
+}
+
+async function printBursts(
+  print: (line: string) => void,
+  broker: RunningBroker,
+  sample: BridgeSample,
+  wanted: (name: string) => boolean,
+): Promise<void> {
+  const heading = `bursts of ${BURST}`;
+  if (!wanted(heading)) return;
+  print(`\n${heading} at once, ${sample.label}: how many come\n`);
+  print('| bridge | ROS -> MQTT | MQTT -> ROS |');
+  print('|---|---|---|');
+  for (const kind of KINDS.filter(isInstalled)) {
+    const out = await burstOut(broker, sample, kind, BURST);
+    const inward = await burstIn(broker, sample, kind, BURST);
+    print(`| ${NAMES[kind]} | ${out} | ${inward} |`);
   }
 }
