@@ -25,6 +25,9 @@ async function run(options: ReadonlyMap<SettingName, string>): Promise<void> {
   const broker = await brokerSettings(configuration);
   const log = new BrokerLog(logOutput(settings.logFile), settings.logLevel);
   log.debug('settings', shownSettings(settings));
+  if (!settings.enableAuth && settings.username + settings.password !== '') {
+    log.warn('user name and password are of no use: authentication is not enabled');
+  }
   const running = new BrokerProcess(configuration, broker, packageVersion(), log);
   const stop = (signal: NodeJS.Signals) => {
     // Without these the next signal does what it does to any program.

@@ -12,16 +12,10 @@ export interface SettingKind<T> {
   ofValue(value: unknown): T | undefined;
 }
 
-const WORDS: Readonly<Record<string, boolean>> = {
-  true: true,
-  yes: true,
-  on: true,
-  '1': true,
-  false: false,
-  no: false,
-  off: false,
-  '0': false,
-};
+const WORDS: ReadonlyMap<string, boolean> = new Map([
+  ...['true', 'yes', 'on', '1'].map((word) => [word, true] as const),
+  ...['false', 'no', 'off', '0'].map((word) => [word, false] as const),
+]);
 
 /** A text that is not empty. */
 export function text(placeholder: string): SettingKind<string> {
@@ -82,7 +76,7 @@ export function wholeNumber(placeholder: string, least: number, most: number): S
 /** Yes or no; as an option it takes no value. */
 export const yesNo: SettingKind<boolean> = {
   expected: 'true or false',
-  ofText: (value) => WORDS[value.toLowerCase()],
+  ofText: (value) => WORDS.get(value.toLowerCase()),
   ofValue: (value) => (typeof value === 'boolean' ? value : undefined),
 };
 

@@ -121,6 +121,8 @@ describe('mqtt-ros-broker', function () {
       ['DEBUG', 6, 5, 10],
     );
     assert.equal(settings?.password, '***');
+    const warning = lines.find(({ level }) => level === 'warn')?.msg;
+    assert.match(warning ?? '', /password are of no use: authentication is not enabled/);
   });
 
   it('tells MQTT 5 clients its limits, and keeps to them', async () => {

@@ -216,6 +216,10 @@ describe('the settings of the command', () => {
     [{ args: ['--mqtt-port'] }, /argument missing/],
     [{ args: ['--enable-auth=yes'] }, /does not take an argument/],
     [{ environment: { BROKER_MQTT_PROT: '1' } }, /^BROKER_MQTT_PROT of the environment is no setting/],
+    [
+      { environment: { BROKER_ENABLE_TLS: 'constructor' } },
+      /^BROKER_ENABLE_TLS is "constructor", expected true or/,
+    ],
     [{ dotEnv: 'BROKER_MQTT_PROT=1' }, /^BROKER_MQTT_PROT of \.env is no setting/],
     [{ file: { mqtt: { prot: 1 } } }, /broker\.yaml: mqtt\.prot is no setting, expected one of host, port, /],
     [{ file: { mtqq: {} } }, /broker\.yaml: mtqq is no setting, expected one of mqtt, websocket, /],
