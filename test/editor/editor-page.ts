@@ -155,8 +155,16 @@ export class EditorPage {
   /** Opens the form of a node on a flow by a double click. */
   async openForm(id: string): Promise<void> {
     await this.page.evaluate((node) => RED.view.reveal(node), id);
-    await this.page.locator(`[id="${id}"] .red-ui-flow-node`).dblclick();
-    await this.page.locator('#dialog-form').waitFor();
+    const node = this.page.locator(`[id="${id}"] .red-ui-flow-node`);
+    const form = this.page.locator('#dialog-form');
+    // On a busy machine the second click may come too late to make a double click of both, or the form cover the node.
+    for (let opened = false; !opened; ) {
+      await node.dblclick({ timeout: 5000 }).catch(() => {});
+      opened = await form.waitFor({ timeout: 5000 }).then(
+        () => true,
+        () => false,
+      );
+    }
   }
 
   /** Opens the form of a configuration node; without an id, that of a new one. */

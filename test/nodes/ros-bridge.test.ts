@@ -263,7 +263,9 @@ describe('ros-bridge', function () {
     assert.equal(caught.messages.length, 3);
   });
 
-  it('meets MQTT clients at the embedded broker, and again after a deploy of broker or bridge', async () => {
+  it('meets MQTT clients at the embedded broker, and again after a deploy of broker or bridge', async function () {
+    // Three rounds of deploying and finding one another.
+    this.timeout(60_000);
     const port = await freePort();
     const nodes = (change: Partial<FlowNode> = {}, name = '') =>
       flow(
