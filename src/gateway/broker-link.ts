@@ -117,19 +117,12 @@ export class BrokerLink {
   }
 
   /**
-   * Takes the connection that the source has now, which may be another, and subscribes there. Returns why there is none,
-   * in words; the subscriptions wait then until this is called again.
+   * Takes the connection that the source has now, which may be another, and subscribes there; without subscriptions who
+   * uses it next does. Where the source has none, the subscriptions wait until this is called again.
    */
-  renew(): string | undefined {
+  renew(): void {
     const old = this.#connection;
-    if (old === undefined && this.#subscriptions.size === 0) return undefined;
-    let fault: string | undefined;
-    try {
-      this.#connection = this.#source.acquire();
-    } catch (error) {
-      this.#connection = undefined;
-      fault = (error as Error).message;
-    }
+    this.#connection = this.isUsed ? this.#acquired() : undefined;
     if (this.#connection !== old) {
       for (const subscription of this.#subscriptions) {
         subscription.present?.close();
@@ -138,7 +131,14 @@ export class BrokerLink {
       }
     }
     if (old !== undefined) this.#source.release(old);
-    return fault;
+  }
+
+  #acquired(): Connection | undefined {
+    try {
+      return this.#source.acquire();
+    } catch {
+      return undefined;
+    }
   }
 
   close(): void {
