@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Connection } from '../../src/client/connection';
-import { encodePresence, MAX_TOLD_ROUTES, NOTHING_CARRIED } from '../../src/ros/bridge-presence';
+import { encodePresence, MAX_TOLD_ROUTES, NOTHING_CARRIED, topicKey } from '../../src/ros/bridge-presence';
 import { KnownBridges } from '../../src/ros/known-bridges';
 import type { RosDomain } from '../../src/ros/ros-backend';
 import { Standby } from '../../src/ros/standby';
@@ -62,6 +62,56 @@ describe('the bridges that are known at a broker', function () {
     found();
     await watch.until(() => problems.length === 3);
     assert.deepEqual(new Set(problems), new Set(['which of several bridges carries is not known: lost']));
+    standby.close();
+    await known.leave();
+    known.close();
+  });
+
+  it('take no turn by what they say alone: who is not seen in ROS may be made up', async () => {
+    const watch = new Watch();
+    const own = connection();
+    const known = new KnownBridges(
+      { id: 'two', domains: [0], protocolVersion: 5, topic: 'ros/0/@bridge/two', filter: 'ros/+/@bridge/+' },
+      own,
+      {
+        changed: () => {
+          standby.look();
+          watch.changed();
+        },
+        warning: () => {},
+      },
+    );
+    const standby = new Standby({ id: 'two', protocolVersion: 5 }, known, (problem) => assert.fail(problem));
+    const seen = new Set<string>();
+    const domain: Partial<RosDomain> = {
+      domain: 0,
+      bridges: () => seen,
+      nodes: () => [],
+      onGraphChange: () => () => {},
+    };
+    standby.addDomain(domain as RosDomain);
+    const topic = 'ros/0/chatter';
+    const place = { way: 'ros-to-mqtt', domain: 0, topic, rosName: '/chatter' } as const;
+    const turn = standby.join(place, { changed: () => watch.changed(), report: () => {} });
+    known.open();
+    own.open();
+    await watch.until(() => turn.active);
+    const client = connection();
+    client.open();
+    await connected(client);
+    const say = (state: string) => {
+      // Of a later version, which says more.
+      const text = `{"state":"${state}","domains":[0],"toMqtt":{"0":"${topicKey(topic)}"},"more":{"of":[1]}}`;
+      return client.publish('ros/0/@bridge/one', text, { qos: 1, retain: false });
+    };
+    await say('online');
+    await watch.until(() => known.online.has('one'));
+    assert.equal(turn.active, true);
+    seen.add('one');
+    await say('online');
+    await watch.until(() => turn.standbyFor === 'one');
+    await say('broken');
+    await watch.until(() => turn.active);
     standby.close();
     await known.leave();
     known.close();
