@@ -1,5 +1,5 @@
-/** How much of this thread's time may go into passing messages on to readers: one part in four. */
-const REST_PER_WORK = 3;
+/** How much of this thread's time may go into passing messages on to readers: one part in ten. */
+const REST_PER_WORK = 9;
 /** How long others of this thread wait for it at a time, ms. */
 const SLICE = 2;
 
