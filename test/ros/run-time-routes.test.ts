@@ -1,23 +1,13 @@
 import assert from 'node:assert/strict';
-import { RosThread } from '../../src/ros/ros-thread';
-import { freshDomain } from '../rtps/test-domain';
-import { RosPeer, route, STRING, TestBridge } from './bridge-fixture';
+import type { BridgeSettings } from '../../src/ros/bridge-settings';
+import { route, STRING, type TestBridge } from './bridge-fixture';
+import { Bridges } from './bridges';
 
 describe('routes at run time', function () {
   this.timeout(20_000);
-  const thread = new RosThread();
-  const opened: Array<() => Promise<unknown>> = [];
-  let domain: number;
-
-  beforeEach(() => {
-    domain = freshDomain();
-  });
-  afterEach(async () => {
-    for (const close of opened.splice(0).reverse()) await close();
-  });
-  const open = async (change: object = {}) => {
-    const bridge = await TestBridge.open(thread, { domains: [domain], routes: [route(domain)], ...change });
-    opened.push(() => bridge.close());
+  const bridges = Bridges.forSuite();
+  const open = async (change: Partial<BridgeSettings> = {}) => {
+    const bridge = await bridges.open({ routes: [route(bridges.domain)], ...change });
     await bridge.ready();
     return bridge;
   };
@@ -28,26 +18,25 @@ describe('routes at run time', function () {
 
   it('are added, listed and removed', async () => {
     const bridge = await open();
-    const peer = await RosPeer.start(domain);
-    opened.push(() => peer.stop());
+    const peer = await bridges.peer();
     await peer.listen('/added', STRING, undefined, 0);
-    const added = route(domain, { rosName: '/added', type: '' });
+    const added = route(bridges.domain, { rosName: '/added', type: '' });
     await bridge.handle.addRoute(added);
     assert.deepEqual(await names(bridge), ['/chatter', '/added']);
     await bridge.ready({ subscriptions: 1 }, 1);
-    await bridge.handle.publish(`ros/${domain}/added`, { data: 'hello' });
+    await bridge.handle.publish(`ros/${bridges.domain}/added`, { data: 'hello' });
     await peer.until(() => peer.heard.length === 1);
     const { publish } = await peer.publisher('/added');
     publish({ data: 'back' });
     await bridge.until(() => bridge.messages.length === 1);
     assert.equal(bridge.messages[0]?.rosName, '/added');
     await bridge.handle.removeRoute(added);
-    await bridge.handle.removeRoute(route(domain));
+    await bridge.handle.removeRoute(route(bridges.domain));
     assert.deepEqual(await names(bridge), []);
-    await assert.rejects(bridge.handle.publish(`ros/${domain}/added`, {}), {
-      message: `topic "ros/${domain}/added": the bridge has no route for it`,
+    await assert.rejects(bridge.handle.publish(`ros/${bridges.domain}/added`, {}), {
+      message: `topic "ros/${bridges.domain}/added": the bridge has no route for it`,
     });
-    await bridge.handle.addRoute(route(domain));
+    await bridge.handle.addRoute(route(bridges.domain));
     assert.deepEqual(await names(bridge), ['/chatter']);
   });
 
@@ -56,13 +45,16 @@ describe('routes at run time', function () {
     const refused = (promise: Promise<unknown>, message: string) => assert.rejects(promise, { message });
     const { handle } = bridge;
     await refused(
-      handle.addRoute(route(domain)),
-      `ROS name: expected one route for each topic of domain ${domain}, got "/chatter"`,
+      handle.addRoute(route(bridges.domain)),
+      `ROS name: expected one route for each topic of domain ${bridges.domain}, got "/chatter"`,
     );
-    await refused(handle.addRoute(route(domain, { rosName: 'x' })), 'ROS name "x" does not start with /');
     await refused(
-      handle.removeRoute(route(domain, { rosName: '/nobody' })),
-      `the bridge has no route for the topic /nobody of domain ${domain}`,
+      handle.addRoute(route(bridges.domain, { rosName: 'x' })),
+      'ROS name "x" does not start with /',
+    );
+    await refused(
+      handle.removeRoute(route(bridges.domain, { rosName: '/nobody' })),
+      `the bridge has no route for the topic /nobody of domain ${bridges.domain}`,
     );
     assert.deepEqual(await names(bridge), ['/chatter']);
     await bridge.close();
@@ -71,23 +63,22 @@ describe('routes at run time', function () {
 
   it('take the place of what a pattern has opened, which comes back when they are removed', async () => {
     const bridge = await open({
-      routes: [route(domain, { rosName: '/other' })],
+      routes: [route(bridges.domain, { rosName: '/other' })],
       patterns: [{ action: 'allow', pattern: '/**', direction: 'ros-to-mqtt' }],
     });
-    const peer = await RosPeer.start(domain);
-    opened.push(() => peer.stop());
+    const peer = await bridges.peer();
     await peer.publisher('/chatter');
     assert.deepEqual(await names(bridge), ['/other', '(/chatter)']);
-    await bridge.handle.addRoute(route(domain));
+    await bridge.handle.addRoute(route(bridges.domain));
     assert.deepEqual(await names(bridge), ['/other', '/chatter']);
-    await bridge.handle.removeRoute(route(domain));
+    await bridge.handle.removeRoute(route(bridges.domain));
     assert.deepEqual(await names(bridge), ['/other', '(/chatter)']);
   });
 
   it('are there again after the bridge was opened anew', async () => {
     const bridge = await open();
-    await bridge.handle.addRoute(route(domain, { rosName: '/added' }));
-    await bridge.handle.removeRoute(route(domain));
+    await bridge.handle.addRoute(route(bridges.domain, { rosName: '/added' }));
+    await bridge.handle.removeRoute(route(bridges.domain));
     await bridge.close();
     await bridge.handle.open();
     await bridge.until(() => bridge.status !== undefined);
