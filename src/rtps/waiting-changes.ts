@@ -27,6 +27,14 @@ export class WaitingChanges {
     return first;
   }
 
+  /** The lowest sequence number of a change that has come; `Infinity` when there is none. */
+  get firstChange(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const [sequence, change] of this.#changes)
+      if (change !== undefined && sequence < first) first = sequence;
+    return first;
+  }
+
   has(sequence: number): boolean {
     return this.#changes.has(sequence);
   }

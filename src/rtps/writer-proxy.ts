@@ -164,7 +164,7 @@ export class WriterProxy {
     if (!this.#reliable || !this.#heartbeats.accept(count)) return true;
     const isSame = last >= this.#next - 1;
     if (this.#next === 0) this.#begin(first, last);
-    else if (first > this.#next) {
+    if (first > this.#next) {
       const kept = this.#ahead.below(first).length;
       this.#statistics.samplesLost += first - this.#next - kept;
       this.#advance(first);
@@ -300,14 +300,15 @@ export class WriterProxy {
    * Decides where this writer's samples begin for us. A transient-local pair: with the oldest it has. A volatile
    * writer: also, because what it wrote between its match and ours is for us, and it answers with a GAP for what is
    * not. A volatile reader of a transient-local writer: with the oldest that came unasked, else behind the last.
+   * What came before is for us all the same, also where the writer's history is short and has it no longer.
    */
   #begin(first: number, last: number): void {
     const historical = this.#protocol.transientLocal || !this.target.transientLocal;
     const unasked = () => Math.min(last + 1, this.#ahead.first, ...this.#reassembly.sequences());
     const start = historical ? first : Math.max(first, unasked());
-    this.#ahead.dropBelow(start);
-    this.#reassembly.dropBelow(start);
-    this.#next = start;
+    this.#next = Math.min(start, this.#ahead.firstChange);
+    this.#ahead.dropBelow(this.#next);
+    this.#reassembly.dropBelow(this.#next);
     this.#repeatDelay = REPEAT_MS;
     this.#takeAhead();
   }

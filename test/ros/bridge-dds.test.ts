@@ -149,7 +149,7 @@ for (const [name, meet] of Object.entries(meetings)) {
       const bridge = await open({ domains: [domain], routes: [route(domain)] });
       const subscriber = await listen(`ros/${domain}/#`);
       await bridge.ready();
-      const talker = peer('pub', { domain, count: 20, rate: 50, text: 'hello ' });
+      const talker = peer('pub', { domain, count: 20, rate: 50, depth: 20, text: 'hello ' });
       const last = `ros/${domain}/chatter {"data":"hello 20"}`;
       await subscriber.until(() => subscriber.messages.includes(last));
       const said = subscriber.messages.filter((line) => line.startsWith(`ros/${domain}/chatter `));

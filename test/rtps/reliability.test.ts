@@ -290,6 +290,20 @@ describe('a reliable writer and reader', function () {
     assert.deepEqual(link.texts, numbers(1, 2));
   });
 
+  it('keep what comes before the reader knows the writer, though the history has it no longer', () => {
+    link = new Link();
+    for (const submessage of [
+      '15 05 1800 0000 1000 00000104 00000103 00000000 01000000 31202020',
+      '15 05 1800 0000 1000 00000104 00000103 00000000 03000000 33202020',
+      '15 05 1800 0000 1000 00000104 00000103 00000000 04000000 34202020',
+      '07 01 1c00 00000104 00000103 00000000 04000000 00000000 04000000 01000000',
+    ])
+      link.readerSide.receive(message(WRITER.prefix, submessage));
+    link.matchReaderWithWriter();
+    assert.deepEqual(link.texts, ['1', '3', '4']);
+    assert.equal(link.statistics.samplesLost, 1);
+  });
+
   it('answer a request for number 0, as Fast DDS begins, with no GAP from it', async () => {
     link = new Link(RELIABLE, 1);
     link.matchWriterWithReader();

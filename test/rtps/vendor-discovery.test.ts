@@ -17,7 +17,9 @@ withEachVendor('discovery between a participant', (cast, _vendor) => {
       }),
     );
     for (const domain of domains)
-      cast.peer(this, 'pub', { args: { domain, topic, text: `of ${domain}: `, count: 20, rate: 100 } });
+      cast.peer(this, 'pub', {
+        args: { domain, topic, text: `of ${domain}: `, count: 20, rate: 100, depth: 20 },
+      });
     await Promise.all(inboxes.map((inbox) => inbox.until(20)));
     for (const [index, inbox] of inboxes.entries())
       assert.deepEqual(

@@ -39,7 +39,7 @@ withEachVendor('samples between a participant', (cast, vendor) => {
         participant.createReader({ topic, type: STRING, qos }, inbox.take);
         const talker = cast.peer(this, 'pub', {
           profile,
-          args: { domain, topic, rel, count: 50, rate: 200, idle: 0 },
+          args: { domain, topic, rel, count: 50, rate: 200, depth: 50, idle: 0 },
         });
         await inbox.until(50);
         assert.deepEqual(inbox.texts, numberedTexts(50));

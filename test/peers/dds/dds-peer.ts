@@ -56,7 +56,8 @@ export class DdsPeer extends EventEmitter {
     this.setMaxListeners(0);
     const { vendor = 'cyclone', lease = 0, loss = 0, namespace } = options;
     const profile = resolve(FOLDERS[vendor], `${options.profile ?? 'loopback'}.xml`);
-    const args = { print: 1, ...options.args, ...(vendor === 'fast' && { lease, loss }) };
+    const patience = { timeout: 30, ...(role === 'sub' && { idle: 20 }) };
+    const args = { print: 1, ...patience, ...options.args, ...(vendor === 'fast' && { lease, loss }) };
     const command = [
       options.typeInformation === false ? `${program}-untyped` : program,
       role,
