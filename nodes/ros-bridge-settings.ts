@@ -6,7 +6,7 @@ import type {
   RouteKind,
   RouteRow,
 } from '../src/ros/bridge-settings';
-import type { PatternAction, PatternSettings } from '../src/ros/name-patterns';
+import type { PatternAction, PatternKind, PatternSettings } from '../src/ros/name-patterns';
 import type { PayloadFormat } from '../src/ros/payload-format';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
 import { ENVIRONMENT_DOMAIN, rosEnvironment } from '../src/ros/ros-environment';
@@ -51,6 +51,8 @@ export interface BridgeForm extends NodeDef {
   definitions?: string;
   patterns?: Array<
     TopicOptionRow & {
+      /** Absent: topics. */
+      kind?: PatternKind;
       action: PatternAction;
       pattern: string;
       direction: Direction;
@@ -97,8 +99,9 @@ export function bridgeSettings(
   );
   const patterns = rows('patterns', fields.patterns).map((row, index): PatternSettings => {
     const field = text('errors.patternRow', { row: index + 1 });
-    const { action, direction, format } = row;
+    const { kind, action, direction, format } = row;
     return {
+      ...(kind !== undefined && { kind }),
       action,
       pattern: string(`${field}: pattern`, row.pattern),
       direction,

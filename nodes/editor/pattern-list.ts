@@ -1,5 +1,10 @@
 import type { Direction } from '../../src/ros/bridge-settings';
-import { PATTERN_ACTIONS, type PatternAction, patternFault } from '../../src/ros/name-patterns';
+import {
+  PATTERN_ACTIONS,
+  type PatternAction,
+  type PatternKind,
+  patternFault,
+} from '../../src/ros/name-patterns';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
 import type { TopicOptionRow } from '../topic-options';
 import { type DomainId, domainFault, domainIn, optionalDomainFault } from './domain-id';
@@ -10,6 +15,8 @@ import { addTopicOptions, checkTopicOptions, topicOptionsFault, topicOptionsIn }
 
 /** One row of a bridge's patterns, as the flow file keeps it; the options are of what it allows. */
 export interface Pattern extends TopicOptionRow {
+  /** Absent: topics. */
+  kind?: PatternKind;
   action: PatternAction;
   pattern: string;
   direction: Direction;
@@ -19,7 +26,14 @@ export interface Pattern extends TopicOptionRow {
   format?: PayloadFormat;
 }
 
-const DIRECTIONS: readonly Direction[] = ['ros-to-mqtt', 'mqtt-to-ros', 'both'];
+/** What the user chooses among: a kind with one of its directions. */
+const WAYS = [
+  'topic ros-to-mqtt',
+  'topic mqtt-to-ros',
+  'topic both',
+  'service mqtt-to-ros',
+  'action mqtt-to-ros',
+] as const;
 const NEW_PATTERN: Pattern = { action: 'allow', pattern: '', direction: 'both' };
 
 /** Why a list of patterns is refused, naming the row. */
@@ -72,9 +86,9 @@ export class PatternList {
       .attr({ placeholder: text('placeholder.pattern'), 'aria-label': text('label.pattern') })
       .val(pattern.pattern)
       .appendTo(line);
-    addSelect(line, 'mqttros-pattern-direction', text('label.way'), DIRECTIONS, (direction) =>
-      text(`direction.${direction}`),
-    ).val(pattern.direction);
+    addSelect(line, 'mqttros-pattern-direction', text('label.way'), WAYS, (way) =>
+      text(`way.${way.replace(' ', '.')}`),
+    ).val(`${pattern.kind ?? 'topic'} ${pattern.direction}`);
     addSelect(line, 'mqttros-route-format', text('label.format'), PAYLOAD_FORMATS, (format) =>
       text(`format.${format}`),
     ).val(pattern.format ?? 'json');
@@ -89,9 +103,10 @@ export class PatternList {
   }
 
   #check(row: JQuery): void {
-    const { action, pattern, domain } = patternOf(row);
-    row.find('.mqttros-route-format').toggle(action === 'allow');
-    checkTopicOptions(row, action === 'allow');
+    const { action, kind, pattern, domain } = patternOf(row);
+    const hasOptions = action === 'allow' && kind === undefined;
+    row.find('.mqttros-route-format').toggle(hasOptions);
+    checkTopicOptions(row, hasOptions);
     showFault(row.find('.mqttros-pattern-name'), patternFault(pattern));
     const fault = domain === undefined ? undefined : domainFault(this.#node, domain);
     showFault(row.find('.mqttros-route-domain input'), fault);
@@ -102,12 +117,15 @@ function patternOf(row: JQuery): Pattern {
   const action = textIn(row, '.mqttros-pattern-action') as PatternAction;
   const domain = textIn(row, '.mqttros-route-domain input');
   const format = textIn(row, '.mqttros-route-format') as PayloadFormat;
+  const [kind, direction] = textIn(row, '.mqttros-pattern-direction').split(' ') as [PatternKind, Direction];
+  const hasOptions = action === 'allow' && kind === 'topic';
   return {
+    ...(kind !== 'topic' && { kind }),
     action,
     pattern: textIn(row, '.mqttros-pattern-name'),
-    direction: textIn(row, '.mqttros-pattern-direction') as Direction,
+    direction,
     ...(domain !== '' && { domain: domainIn(row, '.mqttros-route-domain input') }),
-    ...(action === 'allow' && format !== 'json' && { format }),
-    ...(action === 'allow' && topicOptionsIn(row)),
+    ...(hasOptions && format !== 'json' && { format }),
+    ...(hasOptions && topicOptionsIn(row)),
   };
 }

@@ -11,7 +11,7 @@ import type {
   TopicOptions,
   TopicRouteSettings,
 } from '../ros/bridge-settings';
-import type { PatternSettings } from '../ros/name-patterns';
+import { PATTERN_KINDS, type PatternSettings } from '../ros/name-patterns';
 import { PAYLOAD_FORMATS } from '../ros/payload-format';
 import {
   anyShape,
@@ -140,9 +140,12 @@ const routeOptions = {
 
 const route = fieldsShape({ rosName: textShape }, routeOptions);
 
-const patternOptions = { direction, domain: numberShape, ...topicOptions } satisfies Partial<
-  FieldsOf<PatternSettings>
->;
+const patternOptions = {
+  kind: oneOfShape(...PATTERN_KINDS),
+  direction,
+  domain: numberShape,
+  ...topicOptions,
+} satisfies Partial<FieldsOf<PatternSettings>>;
 const pattern: Shape<PatternSettings> = (value, place) => ({
   direction: 'both',
   ...fieldsShape({ action: oneOfShape('allow', 'deny'), pattern: textShape }, patternOptions)(value, place),

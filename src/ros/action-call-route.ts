@@ -84,6 +84,10 @@ export class ActionCallRoute implements BridgeRoute {
     return this.#problem;
   }
 
+  get isBusy(): boolean {
+    return this.#goals.size > 0 || this.#cancels > 0;
+  }
+
   get subscribed(): boolean | undefined {
     const granted = this.#requests.map(({ subscribed }) => subscribed);
     return granted.includes(undefined) ? undefined : !granted.includes(false);

@@ -63,6 +63,8 @@ export interface BridgeRoute {
   readonly problem: string | undefined;
   /** Whether the broker has granted what the route subscribes, now; `undefined` where it takes nothing from MQTT. */
   readonly subscribed: boolean | undefined;
+  /** Whether somebody waits for an answer of it. */
+  readonly isBusy?: boolean;
   /** More for the status. */
   readonly details?: RouteDetails;
   /** Which bridge carries each way of the route. */

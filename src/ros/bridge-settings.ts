@@ -7,7 +7,7 @@ import { MAX_DOMAIN } from '../topic/ros-topic';
 import { MAX_CDR_BYTES } from './cdr-reader';
 import { type DeadbandSettings, deadbandFault } from './deadband';
 import { placeholderFault } from './domain-template';
-import { PATTERN_ACTIONS, type PatternSettings, patternFault } from './name-patterns';
+import { PATTERN_ACTIONS, PATTERN_KINDS, type PatternSettings, patternFault } from './name-patterns';
 import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } from './names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from './payload-format';
 import { type RateLimitSettings, rateLimitFault } from './rate-limit';
@@ -242,18 +242,29 @@ function checkPatterns({
     refuse('routes by patterns', maxPatternRoutes, `an integer from 1 to ${MAX_PATTERN_ROUTES}`);
   }
   checkTimeout('time after which an idle route is closed', idleTimeout);
-  for (const [index, { action, pattern, direction, domain, ...options }] of patterns.entries()) {
+  for (const [index, settingsOfRow] of patterns.entries()) {
+    const { kind = 'topic', action, pattern, direction, domain, ...options } = settingsOfRow;
     const row = `patterns, row ${index + 1}`;
     const fault = patternFault(pattern) ?? topicOptionsFault(options);
     if (fault !== undefined) throw new BridgeSettingsError(`${row}: ${fault}`);
     if (!PATTERN_ACTIONS.includes(action)) refuse(`${row}: action`, action, oneOf(PATTERN_ACTIONS));
-    if (!DIRECTIONS.topic.includes(direction))
-      refuse(`${row}: direction`, direction, oneOf(DIRECTIONS.topic));
+    if (!PATTERN_KINDS.includes(kind)) refuse(`${row}: kind`, kind, oneOf(PATTERN_KINDS));
+    const directions = kind === 'topic' ? DIRECTIONS.topic : (['mqtt-to-ros'] as const);
+    if (!directions.includes(direction)) refuse(`${row}: direction`, direction, oneOf(directions));
+    const [option] = kind === 'topic' ? [] : Object.keys(options);
+    if (option !== undefined)
+      refuse(
+        `${row}: ${option}`,
+        settingsOfRow[option as keyof typeof settingsOfRow],
+        `none for a pattern of kind ${kind}`,
+      );
     if (domain !== undefined && !domains.includes(domain)) refuse(`${row}: domain`, domain, oneOf(domains));
   }
   // See `checkRoute`: two patterns of different directions may allow one topic.
   const allowed = new Set(
-    patterns.filter(({ action }) => action === 'allow').map(({ direction }) => direction),
+    patterns
+      .filter(({ action, kind = 'topic' }) => action === 'allow' && kind === 'topic')
+      .map(({ direction }) => direction),
   );
   if (mqtt?.protocolVersion === 4 && (allowed.has('both') || allowed.size > 1)) {
     const expected = 'one direction in all that allow, because the broker is used with MQTT 3.1.1';

@@ -172,9 +172,7 @@ export class Bridge {
       case 'add': {
         const routes = routesOf(request.route, this.#settings);
         table.add(routes);
-        for (const { kind = 'topic', domain, rosName } of routes) {
-          if (kind === 'topic') this.#patterns?.leave(domain, rosName);
-        }
+        for (const route of routes) this.#patterns?.leave(route);
       }
     }
     this.#scheduleStatus();

@@ -22,8 +22,9 @@ export interface DomainFilterListener {
 export class DomainFilter implements RouteConnection {
   readonly #connection: RouteConnection;
   readonly #listener: DomainFilterListener;
-  /** By topic name. */
+  /** By topic name, and of a filter `<name>/#` by that. */
   readonly #listeners = new Map<string, Set<BridgeSubscriptionListener>>();
+  readonly #below = new Map<string, Set<BridgeSubscriptionListener>>();
   #subscription: BridgeSubscription | undefined;
 
   constructor(connection: RouteConnection, listener: DomainFilterListener) {
@@ -36,7 +37,7 @@ export class DomainFilter implements RouteConnection {
       message: (message) => this.#receive(message),
       result: (error) => {
         this.#listener.result(error);
-        for (const listeners of [...this.#listeners.values()]) {
+        for (const listeners of [...this.#listeners.values(), ...this.#below.values()]) {
           for (const { result } of [...listeners]) result(error);
         }
       },
@@ -63,16 +64,22 @@ export class DomainFilter implements RouteConnection {
     this.#connection.publish(message, settled);
   }
 
-  /** Takes a topic's messages from the filter; stored ones, which it does not bring, from the broker. */
+  /**
+   * Takes the messages of a topic from the filter, or those of a topic and all below it (`<name>/#`); stored ones, which it
+   * does not bring, from the broker.
+   */
   subscribe(
-    topic: string,
+    filterText: string,
     listener: BridgeSubscriptionListener,
     options: { retained?: boolean } = {},
   ): BridgeSubscription {
-    if (options.retained) return this.#connection.subscribe(topic, listener, options);
-    const listeners = this.#listeners.get(topic) ?? new Set();
+    if (options.retained) return this.#connection.subscribe(filterText, listener, options);
+    const isAll = filterText.endsWith('/#');
+    const name = isAll ? filterText.slice(0, -2) : filterText;
+    const all = isAll ? this.#below : this.#listeners;
+    const listeners = all.get(name) ?? new Set();
     listeners.add(listener);
-    this.#listeners.set(topic, listeners);
+    all.set(name, listeners);
     const filter = this;
     return {
       get granted() {
@@ -80,13 +87,22 @@ export class DomainFilter implements RouteConnection {
       },
       close: () => {
         listeners.delete(listener);
-        if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic);
+        if (listeners.size === 0 && all.get(name) === listeners) all.delete(name);
       },
     };
   }
 
   #receive(message: IncomingMessage): void {
-    if (!this.#listeners.has(message.topic)) this.#listener.unclaimed(message);
-    for (const listener of [...(this.#listeners.get(message.topic) ?? [])]) listener.message(message);
+    if (this.#listenersOf(message.topic).length === 0) this.#listener.unclaimed(message);
+    for (const listener of this.#listenersOf(message.topic)) listener.message(message);
+  }
+
+  #listenersOf(topic: string): BridgeSubscriptionListener[] {
+    const listeners = [...(this.#listeners.get(topic) ?? [])];
+    if (this.#below.size === 0) return listeners;
+    for (let end = topic.length; end > 0; end = topic.lastIndexOf('/', end - 1)) {
+      listeners.push(...(this.#below.get(topic.slice(0, end)) ?? []));
+    }
+    return listeners;
   }
 }

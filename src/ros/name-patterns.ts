@@ -1,13 +1,20 @@
-import type { Direction, TopicOptions } from './bridge-settings';
+import type { Direction, RouteKind, TopicOptions } from './bridge-settings';
 
 export type PatternAction = 'allow' | 'deny';
 export const PATTERN_ACTIONS: readonly PatternAction[] = ['allow', 'deny'];
 
-/** Lets topics pass, or keeps them back, whose ROS names match; the options are of what it allows. */
+/** What patterns are of: topics, or services and actions of ROS that are called. */
+export type PatternKind = Exclude<RouteKind, 'parameters'>;
+export const PATTERN_KINDS: readonly PatternKind[] = ['topic', 'service', 'action'];
+
+/** Lets what has matching ROS names pass, or keeps it back; the options are of the topics that it allows. */
 export interface PatternSettings extends TopicOptions {
+  /** Absent: topics. */
+  kind?: PatternKind;
   action: PatternAction;
   /** A ROS name in which a part may be `*`, one part, or `**`, any number of parts, also none. */
   pattern: string;
+  /** Of services and actions `mqtt-to-ros`. */
   direction: Direction;
   /** Absent: of all domains of the bridge. */
   domain?: number;
@@ -18,6 +25,18 @@ export type Way = Exclude<Direction, 'both'>;
 
 /** What ROS 2 itself has in every domain; only a pattern without wildcards allows it. */
 const OF_ROS_ITSELF: ReadonlySet<string> = new Set(['/rosout', '/parameter_events']);
+/** The services that ROS 2 itself gives each node, by the last part of their names. Source: rclcpp and rclpy. */
+const OF_EACH_NODE: ReadonlySet<string> = new Set([
+  'describe_parameters',
+  'get_parameter_types',
+  'get_parameters',
+  'list_parameters',
+  'set_parameters',
+  'set_parameters_atomically',
+  'get_type_description',
+  'get_logger_levels',
+  'set_logger_levels',
+]);
 
 const MAX_LENGTH = 247;
 
@@ -42,8 +61,9 @@ interface Compiled extends PatternSettings {
 }
 
 /**
- * Which topics are bridged without a route of their own: those that a pattern allows and none denies. Wildcards do not
- * allow hidden names (with a part that starts with `_`) nor what ROS 2 itself has in every domain.
+ * Which topics, services and actions are bridged without a route of their own: those that a pattern of their kind allows
+ * and none denies. Wildcards do not allow hidden names (with a part that starts with `_`) nor what ROS 2 itself has in
+ * every domain or node.
  */
 export class NamePatterns {
   readonly #patterns: readonly Compiled[];
@@ -51,25 +71,26 @@ export class NamePatterns {
   /** The patterns must be valid (see `patternFault`). */
   constructor(patterns: readonly PatternSettings[]) {
     this.#patterns = patterns.map((settings) => {
-      const { action, pattern, direction, domain, ...options } = settings;
+      const { kind, action, pattern, direction, domain, ...options } = settings;
       return { ...settings, expression: expressionOf(settings), options };
     });
   }
 
-  /** The options with which messages of a topic may go that way; `undefined` where they may not. */
-  allowing(domain: number, rosName: string, way: Way): TopicOptions | undefined {
+  /** The options with which messages of a name may go that way; `undefined` where they may not. */
+  allowing(domain: number, rosName: string, way: Way, kind: PatternKind = 'topic'): TopicOptions | undefined {
     let allowing: TopicOptions | undefined;
     for (const pattern of this.#patterns) {
+      if ((pattern.kind ?? 'topic') !== kind) continue;
       if (pattern.domain !== undefined && pattern.domain !== domain) continue;
       if (pattern.direction !== 'both' && pattern.direction !== way) continue;
       if (!pattern.expression.test(rosName)) continue;
       if (pattern.action === 'deny') return undefined;
-      if (!OF_ROS_ITSELF.has(rosName) || pattern.pattern === rosName) allowing ??= pattern.options;
+      if (!isOfRosItself(kind, rosName) || pattern.pattern === rosName) allowing ??= pattern.options;
     }
     return allowing;
   }
 
-  /** Whether messages of any topic of a domain may go that way. */
+  /** Whether messages of any name of a domain may go that way. */
   any(domain: number, way: Way): boolean {
     return this.#patterns.some(
       (pattern) =>
@@ -78,6 +99,11 @@ export class NamePatterns {
         (pattern.direction === 'both' || pattern.direction === way),
     );
   }
+}
+
+function isOfRosItself(kind: PatternKind, rosName: string): boolean {
+  if (kind === 'service') return OF_EACH_NODE.has(rosName.slice(rosName.lastIndexOf('/') + 1));
+  return OF_ROS_ITSELF.has(rosName);
 }
 
 function expressionOf({ action, pattern }: PatternSettings): RegExp {

@@ -1,9 +1,9 @@
 import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
 import type { IncomingMessage, RouteConnection } from './bridge-connection';
-import type { BridgeSettings } from './bridge-settings';
-import type { BridgeTopics } from './bridge-topics';
+import type { BridgeSettings, RouteSettings } from './bridge-settings';
+import { type BridgeTopics, nameKey } from './bridge-topics';
 import { DomainFilter } from './domain-filter';
-import { NamePatterns, type Way } from './name-patterns';
+import { NamePatterns, type PatternKind, type Way } from './name-patterns';
 import type { RosDomain } from './ros-backend';
 import type { PatternStatus } from './ros-worker-messages';
 import type { RouteEntry } from './route-entry';
@@ -26,6 +26,13 @@ export interface PatternRoutesParts {
   changed(): void;
 }
 
+/** What patterns may open a route for. */
+interface Named {
+  kind: PatternKind;
+  domain: number;
+  rosName: string;
+}
+
 interface PatternRoute {
   readonly entry: RouteEntry;
   /** How much it had carried and dropped when it was last looked at, and since when that is so (`performance.now()`). */
@@ -34,7 +41,8 @@ interface PatternRoute {
 }
 
 /**
- * The routes that patterns allow: one for each way of a topic, opened when a ROS publisher appears or a message comes from
+ * The routes that patterns allow: of services and actions those that call, opened when somebody does; of topics one for each
+ * way, opened when a ROS publisher appears or a message comes from
  * MQTT or the flow, and closed when it has carried nothing for a while and no publisher is there. A topic that has a route
  * of its own is left to that.
  */
@@ -118,21 +126,22 @@ export class PatternRoutes {
     const left = new Set<string>();
     // What had to wait, and closed or left, waits no more.
     this.#first = undefined;
-    for (const [domain, rosName] of this.#published()) {
-      if (this.#find(domain, rosName, 'ros-to-mqtt') === 'full') left.add(`${domain}${rosName}`);
+    for (const name of this.#published()) {
+      if (this.#find(name, 'ros-to-mqtt') === 'full') left.add(`${name.domain}${name.rosName}`);
     }
     this.#left = left.size;
   }
 
   /** The route for a message of the flow; `undefined` where no pattern allows it, or there is no room for more. */
-  find({ domain, rosName, kind }: RosTopic): RouteEntry | undefined {
-    const found = kind === undefined ? this.#find(domain, rosName, 'mqtt-to-ros') : undefined;
+  find(topic: RosTopic): RouteEntry | undefined {
+    const kind = kindTaking(topic);
+    const found = kind && this.#find({ ...topic, kind }, 'mqtt-to-ros');
     return found === 'full' ? undefined : found;
   }
 
-  /** Leaves a topic to the route of its own that it gets. */
-  leave(domain: number, rosName: string): void {
-    for (const way of ['ros-to-mqtt', 'mqtt-to-ros'] as const) this.#close(keyOf(domain, rosName, way));
+  /** Leaves something to the route of its own that it gets. */
+  leave(route: Pick<RouteSettings, 'kind' | 'domain' | 'rosName'>): void {
+    for (const way of ['ros-to-mqtt', 'mqtt-to-ros'] as const) this.#close(keyOf(route, way));
   }
 
   #receive({ topic }: IncomingMessage): void {
@@ -143,32 +152,35 @@ export class PatternRoutes {
       // Whoever publishes there does so again and again.
       if (ros.fault !== this.#fault) this.#parts.report(ros.fault);
       this.#fault = ros.fault;
-    } else if (ros.kind === undefined && this.#find(ros.domain, ros.rosName, 'mqtt-to-ros') === 'full') {
-      this.#dropped++;
+    } else {
+      const kind = kindTaking(ros);
+      if (kind !== undefined && this.#find({ ...ros, kind }, 'mqtt-to-ros') === 'full') this.#dropped++;
     }
     this.#parts.changed();
   }
 
-  *#published(): Iterable<[domain: number, rosName: string]> {
+  *#published(): Iterable<Named> {
     for (const [domain, ros] of this.#parts.domains) {
-      for (const { kind, rosName } of ros.endpoints()) if (kind === 'publisher') yield [domain, rosName];
+      for (const { kind, rosName } of ros.endpoints())
+        if (kind === 'publisher') yield { kind: 'topic', domain, rosName };
     }
   }
 
-  /** The route of one way of a topic, opened now where there was none; `undefined` where no pattern allows it. */
-  #find(domain: number, rosName: string, way: Way): RouteEntry | 'full' | undefined {
+  /** The route of one way of something, opened now where there was none; `undefined` where no pattern allows it. */
+  #find({ kind, domain, rosName }: Named, way: Way): RouteEntry | 'full' | undefined {
     const { table } = this.#parts;
-    const key = keyOf(domain, rosName, way);
+    const key = keyOf({ kind, domain, rosName }, way);
     const present = this.#routes.get(key);
     if (present !== undefined) return present.entry;
-    if (table.lists(domain, rosName)) return undefined;
-    const options = this.#patterns.allowing(domain, rosName, way);
+    if (table.lists(kind, domain, rosName)) return undefined;
+    const options = this.#patterns.allowing(domain, rosName, way, kind);
     if (options === undefined) return undefined;
     if (this.#routes.size >= this.#limit) {
       this.#leave(rosName);
       return 'full';
     }
-    const settings = { ...options, domain, rosName, type: '', direction: way };
+    // Of services and actions patterns allow no other way than this.
+    const settings = { ...options, kind, domain, rosName, type: '', direction: way } as RouteSettings;
     const entry = table.openByPattern(settings, this.#filters.get(domain));
     this.#routes.set(key, { entry, carried: 0, since: performance.now() });
     return entry;
@@ -176,12 +188,10 @@ export class PatternRoutes {
 
   #closeIdle(): void {
     const now = performance.now();
-    const published = new Set(
-      [...this.#published()].map(([domain, rosName]) => keyOf(domain, rosName, 'ros-to-mqtt')),
-    );
+    const published = new Set([...this.#published()].map((name) => keyOf(name, 'ros-to-mqtt')));
     for (const [key, route] of this.#routes) {
-      const { carried } = route.entry;
-      if (carried !== route.carried || published.has(key)) {
+      const { carried, isBusy } = route.entry;
+      if (carried !== route.carried || isBusy || published.has(key)) {
         route.carried = carried;
         route.since = now;
       } else if (now - route.since >= this.#idleTimeout) this.#close(key);
@@ -207,4 +217,16 @@ export class PatternRoutes {
   }
 }
 
-const keyOf = (domain: number, rosName: string, way: Way) => `${way} ${domain}${rosName}`;
+function keyOf(
+  { kind, domain, rosName }: Pick<RouteSettings, 'kind' | 'domain' | 'rosName'>,
+  way: Way,
+): string {
+  return `${way} ${nameKey(kind, domain, rosName)}`;
+}
+
+/** Which kind of route takes what comes at a topic; none where patterns open nothing for it. */
+function kindTaking({ kind, rest = [] }: RosTopic): PatternKind | undefined {
+  if (kind === undefined) return 'topic';
+  if (kind === 'req') return 'service';
+  return kind === 'action' && (rest[0] === 'goal' || rest[0] === 'cancel') ? 'action' : undefined;
+}

@@ -114,6 +114,11 @@ export class RouteEntry {
     return this.#route?.turns ?? {};
   }
 
+  /** See `BridgeRoute.isBusy`. */
+  get isBusy(): boolean {
+    return this.#route?.isBusy === true;
+  }
+
   /** Messages that were carried, either way. */
   get carried(): number {
     return this.counts === undefined ? 0 : this.counts.rosReceived + this.counts.rosPublished;

@@ -179,9 +179,9 @@ export class RouteTable {
     return (wanted && entry(wanted)) ?? ROUTE_KINDS.map(entry).find((each) => each !== undefined);
   }
 
-  /** Whether a topic has a route of its own. */
-  lists(domain: number, rosName: string): boolean {
-    return this.#listed.has(nameKey('topic', domain, rosName));
+  /** Whether something has a route of its own. */
+  lists(kind: RouteKind, domain: number, rosName: string): boolean {
+    return this.#listed.has(nameKey(kind, domain, rosName));
   }
 
   /** The ROS graph has changed. */

@@ -49,6 +49,10 @@ export class ServiceCallRoute implements BridgeRoute {
     return this.#problem;
   }
 
+  get isBusy(): boolean {
+    return this.#calls > 0;
+  }
+
   get subscribed(): boolean | undefined {
     return this.#requests.subscribed;
   }

@@ -166,6 +166,18 @@ describe('bridge settings', () => {
         'time after which an idle route is closed: expected more than 0 and at most 86400000 ms, got 0',
       ),
     );
+    assert.throws(
+      check({ kind: 'service' }),
+      refusal('patterns, row 2: direction: expected mqtt-to-ros, got "both"'),
+    );
+    assert.throws(
+      check({ kind: 'action', direction: 'mqtt-to-ros', format: 'cdr' }),
+      refusal('patterns, row 2: format: expected none for a pattern of kind action, got "cdr"'),
+    );
+    assert.throws(
+      check({ kind: 'parameters' }),
+      refusal('patterns, row 2: kind: expected one of topic, service, action, got "parameters"'),
+    );
     const mqtt = { target: 'embedded', protocolVersion: 4, clientId: 'b', keepAlive: 60 } as const;
     assert.throws(
       check({}, mqtt),

@@ -34,6 +34,25 @@ describe('patterns of ROS names', () => {
     assert.deepEqual(passing([allow('/robot/_private'), deny('/robot/*')], names), []);
   });
 
+  it('are of topics, services or actions, of which those of each node are only called where they are written out', () => {
+    const called = { kind: 'service', direction: 'mqtt-to-ros' } as const;
+    const patterns = new NamePatterns([
+      allow('/**', called),
+      allow('/camera/get_parameters', called),
+      deny('/arm/*', called),
+    ]);
+    const allows = (rosName: string, kind?: 'topic' | 'service' | 'action') =>
+      patterns.allowing(0, rosName, 'mqtt-to-ros', kind) !== undefined;
+    assert.deepEqual(
+      ['/add', '/arm/stop', '/camera/set_parameters', '/camera/get_parameters'].map((name) =>
+        allows(name, 'service'),
+      ),
+      [true, false, false, true],
+    );
+    assert.deepEqual([allows('/add'), allows('/add', 'action')], [false, false]);
+    assert.equal(patterns.any(0, 'mqtt-to-ros'), true);
+  });
+
   it('allow hidden names and those of ROS itself only where they are written out', () => {
     const names = ['/_a', '/a/_b/c', '/rosout', '/parameter_events', '/robot/rosout'];
     assert.deepEqual(passing([allow('/**'), allow('/*'), allow('/*/*/*')], names), ['/robot/rosout']);

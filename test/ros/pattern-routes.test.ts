@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { Requester } from '../../src/client/requester';
 import type { BridgeSettings } from '../../src/ros/bridge-settings';
 import type { PatternSettings } from '../../src/ros/name-patterns';
+import { RosThread } from '../../src/ros/ros-thread';
 import { Inbox } from '../client/observed';
-import { RELIABLE, route, STRING, type TestBridge } from './bridge-fixture';
+import { RELIABLE, route, STRING, TestBridge } from './bridge-fixture';
 import { MqttBridges } from './mqtt-bridges';
 
 const ALL: PatternSettings = { action: 'allow', pattern: '/**', direction: 'both' };
@@ -21,6 +23,14 @@ describe('routes by patterns', function () {
   const topic = (name: string) => `ros/${bridges.domain}/${name}`;
   const routes = (bridge: TestBridge, count: number) =>
     bridge.until(() => bridge.status?.patterns?.routes === count);
+
+  /** Until a bridge that has no route for it yet has found it in ROS. */
+  const found = async (bridge: TestBridge, rosName: string) => {
+    for (;;) {
+      const { topics, services, actions } = await bridge.handle.graph(bridges.domain);
+      if ([...topics, ...services, ...actions].some(({ name }) => name === rosName)) return;
+    }
+  };
 
   it('carry what publishers say that appear, but what is denied, hidden or of ROS itself', async () => {
     const patterns: PatternSettings[] = [ALL, { action: 'deny', pattern: '/camera/**', direction: 'both' }];
@@ -68,7 +78,7 @@ describe('routes by patterns', function () {
     const bridge = await open();
     const peer = await bridges.peer();
     await peer.listen('/chatter', STRING, RELIABLE, 0);
-    await bridge.until(() => bridge.status?.domains[0]?.participants === 1);
+    await found(bridge, '/chatter');
     const inbox = await Inbox.on(bridges.client, topic('chatter'));
     for (const text of ['first', 'second', 'third']) {
       await bridges.say(topic('chatter'), `{"data":"${text}"}`, { 'ros-type': STRING });
@@ -155,24 +165,27 @@ describe('routes by patterns', function () {
       patterns: [
         {
           ...{ ...ALL, pattern: '/slow/*', direction: 'ros-to-mqtt', format: 'text' },
-          qos: { reliability: 'best-effort', retain: true, mqtt: 0 },
+          qos: { depth: 3, retain: true, mqtt: 0 },
           deadband: { path: 'data', threshold: 1 },
         },
         { ...ALL, direction: 'ros-to-mqtt' },
       ],
     });
     const peer = await bridges.peer();
+    const live = await Inbox.on(bridges.client, topic('slow/x'));
     const { publish } = await peer.publisher('/slow/x', 'std_msgs/msg/Float64');
     for (const data of [1, 1.5, 3]) publish({ data });
     await bridge.until(() => bridge.messages.length === 2);
     const [listed] = await bridge.handle.listRoutes();
     assert.deepEqual(
-      [listed?.requested?.reliability, listed?.counts?.dropped, listed?.byPattern],
-      ['best-effort', { deadband: 1 }, true],
+      [listed?.requested?.depth, listed?.counts?.dropped, listed?.byPattern],
+      [3, { deadband: 1 }, true],
     );
-    const inbox = await Inbox.on(bridges.client, topic('slow/x'));
-    await inbox.until(({ texts }) => texts.length === 1);
-    assert.deepEqual(inbox.texts, [`${topic('slow/x')}=3`]);
+    await live.until(({ texts }) => texts.length === 2);
+    assert.deepEqual(live.texts, [`${topic('slow/x')}=1`, `${topic('slow/x')}=3`]);
+    const stored = await Inbox.on(await bridges.connect(), topic('slow/x'));
+    await stored.until(({ texts }) => texts.length === 1);
+    assert.deepEqual(stored.texts, [`${topic('slow/x')}=3`]);
     await bridges.say(topic('slow/x'), '', undefined, true);
   });
 
@@ -187,6 +200,82 @@ describe('routes by patterns', function () {
       message: `topic "${topic('other')}": the bridge has no route for it`,
     });
     await routes(bridge, 1);
+  });
+
+  for (const protocolVersion of [5, 4] as const) {
+    it(`call services that are found when somebody asks, over MQTT ${protocolVersion}`, async function () {
+      const { domain } = bridges;
+      const called = { kind: 'service', action: 'allow', direction: 'mqtt-to-ros' } as const;
+      const bridge = await open(
+        { patterns: [{ ...called, pattern: '/tools/*' }], idleTimeout: 3_600_000 },
+        protocolVersion,
+      );
+      bridges
+        .vendor('cyclone')
+        .peer(this, 'serve', { args: { service: '/tools/add', domain, timeout: 20, count: 0 } });
+      await found(bridge, '/tools/add');
+      const requester = new Requester(await bridges.connect(protocolVersion), 'reply');
+      bridges.keep({ close: async () => requester.close() });
+      const ask = async (name: string) => {
+        const request = requester.request(topic(name), '{"a":1,"b":2}', { qos: 1, retain: false }, 20);
+        return String((await request).payload);
+      };
+      assert.equal(await ask('tools/add/@req'), '{"sum":3}');
+      assert.match(await ask('tools/other/@req'), /"@status":"unavailable".*nobody has it in ROS/);
+      assert.deepEqual(await bridge.handle.publish(topic('tools/add/@req'), { a: 2, b: 3 }), { sum: 5 });
+      await assert.rejects(bridge.handle.publish(topic('add/@req'), {}), /the bridge has no route for it/);
+      const listed = await bridge.handle.listRoutes();
+      assert.deepEqual(
+        listed.map(({ kind, rosName, type }) => [kind, rosName, type]),
+        [
+          ['service', '/tools/add', 'example_interfaces/srv/AddTwoInts'],
+          ['service', '/tools/other', ''],
+        ],
+      );
+      await routes(bridge, 2);
+    });
+  }
+
+  it('have goals for actions that are found when somebody has one, and stay while one is under way', async () => {
+    const rosName = '/tools/count';
+    const type = 'example_interfaces/action/Fibonacci';
+    // A bridge of its own thread, so that the one is another's in ROS for the other.
+    const thread = new RosThread();
+    const serving = bridges.keep(
+      TestBridge.create(thread, {
+        domains: [bridges.domain],
+        routes: [{ kind: 'action', domain: bridges.domain, rosName, type, direction: 'ros-to-mqtt' }],
+      }),
+    );
+    await serving.handle.open();
+    const bridge = await open({
+      patterns: [{ ...ALL, kind: 'action', pattern: '/tools/*', direction: 'mqtt-to-ros' }, ALL],
+      idleTimeout: 200,
+    });
+    await found(bridge, rosName);
+    const goal_id = '00000000-0000-4000-8000-000000000001';
+    const results = await Inbox.on(bridges.client, topic('tools/count/@action/result'));
+    const requester = new Requester(await bridges.connect(), 'reply');
+    bridges.keep({ close: async () => requester.close() });
+    const ask = async () => {
+      const goal = JSON.stringify({ goal_id, goal: { order: 1 } });
+      const options = { qos: 1, retain: false } as const;
+      return String((await requester.request(topic('tools/count/@action/goal'), goal, options, 20)).payload);
+    };
+    const say = (part: string, message: object) =>
+      serving.handle.publish(topic(`tools/count/@action/${part}`), { goal_id, ...message });
+    const accepted = serving
+      .until(() => serving.messages.length === 1)
+      .then(() => say('status', { status: 'accepted' }));
+    assert.match(await ask(), /"accepted"/);
+    await accepted;
+    // A topic's route is opened meanwhile, and closed when it is idle.
+    await Promise.all([routes(bridge, 2), bridges.say(topic('x'), '{"data":""}', { 'ros-type': STRING })]);
+    await routes(bridge, 1);
+    await say('result', { status: 'succeeded', result: { sequence: [0, 1] } });
+    const succeeded = (text: string) => text.includes('"succeeded"');
+    await results.until(({ texts }) => texts.some(succeeded));
+    await routes(bridge, 0);
   });
 
   it('count and tell topic names that stand for no ROS name, once each', async () => {
