@@ -550,7 +550,7 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
     opened.command('flood /chatter 2 1001');
     const client = opened.domain.createServiceClient({ ...SERVICE, rosName: '/double' });
     opened.command('serve');
-    await assert.rejects(client.call(Buffer.alloc(1000), 5000), {
+    await assert.rejects(client.call(Buffer.alloc(1000), 20_000), {
       status: 'unavailable',
       message: 'service /double: the reply: larger than 1000 bytes',
     });

@@ -278,7 +278,7 @@ describe('routes of parameters', function () {
 
   it('are stored once a node answers that is there before', async () => {
     const { until } = await stored();
-    const bridge = await bridges.open({ routes: [parameters({ timeout: 50 })], mqtt: bridges.mqtt() });
+    const bridge = await bridges.open({ routes: [parameters({ timeout: 500 })], mqtt: bridges.mqtt() });
     const slow = await node({ depth: 4 }, false);
     await bridge.until(() => bridge.problems.length > 0);
     assert.match(bridge.problems[0] ?? '', /list_parameters: .* in time$/);

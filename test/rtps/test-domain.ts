@@ -1,4 +1,4 @@
-import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -50,5 +50,5 @@ function isHeld(lock: string): boolean {
 }
 
 process.once('exit', () => {
-  for (const domain of claimed) unlinkSync(lockOf(domain));
+  for (const domain of claimed) rmSync(lockOf(domain), { force: true });
 });
