@@ -108,7 +108,14 @@ function listeners(configuration: Configuration): ListenerSettings[] {
 }
 
 function tlsSettings(configuration: Configuration): TlsSettings | undefined {
-  const { enableTls, tlsCertFile, tlsKeyFile, tlsCaFile } = configuration.settings;
+  const { enableTls, tlsCertFile, tlsKeyFile, tlsCaFile, tlsRequireClientCertificate } =
+    configuration.settings;
+  if (tlsRequireClientCertificate && !(enableTls && tlsCaFile !== '')) {
+    const missing = settingsTable[enableTls ? 'tlsCaFile' : 'enableTls'];
+    throw new SettingsError(
+      `${origin(configuration, 'tlsRequireClientCertificate')} needs ${missing.variable} (${missing.key})`,
+    );
+  }
   if (!enableTls) return undefined;
   const needed = { tlsCertFile, tlsKeyFile };
   for (const [name, file] of Object.entries(needed)) {
@@ -119,7 +126,10 @@ function tlsSettings(configuration: Configuration): TlsSettings | undefined {
   return {
     certificate: tlsCertFile,
     key: tlsKeyFile,
-    ...(tlsCaFile !== '' && { ca: tlsCaFile, clientCertificate: 'requested' as const }),
+    ...(tlsCaFile !== '' && {
+      ca: tlsCaFile,
+      clientCertificate: tlsRequireClientCertificate ? ('required' as const) : ('requested' as const),
+    }),
   };
 }
 

@@ -180,6 +180,13 @@ export const settingsTable = {
     standard: '',
     help: 'who signs the certificates of clients, PEM; with it clients are asked for one',
   }),
+  tlsRequireClientCertificate: setting({
+    variable: 'BROKER_TLS_REQUIRE_CLIENT_CERTIFICATE',
+    key: 'tls.requireClientCertificate',
+    kind: yesNo,
+    standard: false,
+    help: 'let nobody in without a certificate that it has signed',
+  }),
   maxMessageSize: setting({
     variable: 'BROKER_MAX_MESSAGE_SIZE',
     key: 'limits.packetSize',

@@ -41,6 +41,18 @@ describe('the broker of the command', () => {
     });
   });
 
+  it('asks clients for a certificate where it has the authority, and lets none in without where it must not', async () => {
+    const tls = { enabled: true, certFile: 'cert.pem', keyFile: 'key.pem' };
+    const asked = async (more: object) =>
+      (await settingsOf({}, { tls: { ...tls, ...more } })).listeners.map(
+        (listener) => listener.tls?.clientCertificate,
+      );
+    assert.deepEqual(await asked({}), [undefined, undefined]);
+    assert.deepEqual(await asked({ caFile: 'ca.pem' }), ['requested', 'requested']);
+    const required = await asked({ caFile: 'ca.pem', requireClientCertificate: true });
+    assert.deepEqual(required, ['required', 'required']);
+  });
+
   it('has each setting where it belongs', async () => {
     const settings = await settingsOf(
       {
@@ -175,6 +187,16 @@ describe('the broker of the command', () => {
       { BROKER_ENABLE_TLS: '1', BROKER_TLS_CERT_FILE: 'c' },
       {},
       /^BROKER_ENABLE_TLS needs BROKER_TLS_KEY_FILE \(tls\.keyFile\)$/,
+    ],
+    [
+      { BROKER_TLS_REQUIRE_CLIENT_CERTIFICATE: '1' },
+      {},
+      /^BROKER_TLS_REQUIRE_CLIENT_CERTIFICATE needs BROKER_ENABLE_TLS \(tls\.enabled\)$/,
+    ],
+    [
+      { BROKER_ENABLE_TLS: '1', BROKER_TLS_CERT_FILE: 'c', BROKER_TLS_KEY_FILE: 'k' },
+      { tls: { requireClientCertificate: true } },
+      /broker\.yaml: tls\.requireClientCertificate needs BROKER_TLS_CA_FILE \(tls\.caFile\)$/,
     ],
     [{ BROKER_STORE_DURABILITY: 'strict' }, {}, /^BROKER_STORE_DURABILITY is of no use without --store/],
     [{}, { access: { users: [{ name: 'bob' }] } }, /^user "bob" needs either a password or a passwordHash$/],

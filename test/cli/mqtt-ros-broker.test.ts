@@ -226,6 +226,7 @@ describe('mqtt-ros-broker', function () {
           BROKER_TLS_CERT_FILE: server.certificate,
           BROKER_TLS_KEY_FILE: server.key,
           BROKER_TLS_CA_FILE: authority.certificate,
+          BROKER_TLS_REQUIRE_CLIENT_CERTIFICATE: 'true',
         },
       });
       const tls = {
@@ -242,6 +243,10 @@ describe('mqtt-ros-broker', function () {
         await connected.endAsync();
         const line = await started.logged('client connected', (one) => one.clientId === clientId);
         assert.equal(line.username, 'robot');
+        const withoutCertificate = { ca: tls.ca, clientId: `nobody-${scheme}`, reconnectPeriod: 0 };
+        await assert.rejects(
+          connectAsync(`${scheme}://127.0.0.1:${started.portOf(scheme)}`, withoutCertificate, false),
+        );
       }
       started.signal('SIGHUP');
       assert.equal((await started.logged('log file and TLS files opened again')).listeners, 2);

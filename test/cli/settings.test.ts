@@ -38,6 +38,7 @@ const OTHER: Record<Exclude<SettingName, 'config'>, readonly [text: string, valu
   tlsCertFile: ['cert.pem', 'cert.pem'],
   tlsKeyFile: ['key.pem', 'key.pem'],
   tlsCaFile: ['ca.pem', 'ca.pem'],
+  tlsRequireClientCertificate: ['yes', true],
   maxMessageSize: ['1024', 1024],
   maxInFlight: ['1', 1],
   maxQueued: ['2', 2],
