@@ -129,6 +129,7 @@ class Calls {
 describe('calls over two bridges', function () {
   this.timeout(60_000);
   const stage = new Stage();
+  let server: ActionServer | undefined;
 
   before(async function () {
     stage.brokers.push(await Mosquitto.start(this));
@@ -137,7 +138,11 @@ describe('calls over two bridges', function () {
   beforeEach(() => {
     stage.domain = freshDomain();
   });
-  afterEach(() => stage.leave());
+  afterEach(() => {
+    // It would keep results, and this process with them.
+    server?.close();
+    return stage.leave();
+  });
 
   const routes = (): RouteSettings[] => {
     const { domain } = stage;
@@ -160,7 +165,7 @@ describe('calls over two bridges', function () {
   it('are answered by the other when one is killed, and none twice', async () => {
     const calls = await Calls.open(stage);
     const goals: unknown[] = [];
-    new ActionServer(
+    server = new ActionServer(
       await stage.ros(),
       library,
       { rosName: '/fibonacci', type: ACTION },
