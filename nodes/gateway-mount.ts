@@ -53,15 +53,16 @@ export function mountGateway(RED: NodeAPI): void {
       RED.auth.needsPermission(`mqtt-ros.${gateway.permissionFor(request)}`)(request, response, next),
     (request, response) => void gateway.handle(request, response, request.body),
   );
+  const { server } = RED;
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Other paths are for others, who listen as well.
-    gateway.upgrade(request, socket, head);
+    gateway.upgrade(server, request, socket, head);
   };
   const onStarted = () => gateway.renew();
-  RED.server?.on('upgrade', onUpgrade);
+  server?.on('upgrade', onUpgrade);
   RED.events.on('flows:started', onStarted);
   unmount = () => {
-    RED.server?.off('upgrade', onUpgrade);
+    server?.off('upgrade', onUpgrade);
     RED.events.off('flows:started', onStarted);
     void gateway.close();
   };

@@ -72,13 +72,15 @@ export function bridgeSettings({ settings, sections }: Configuration): BridgeSet
  */
 export function servesGateway(configuration: Configuration): boolean {
   const { httpEnabled, httpToken, enableAuth } = configuration.settings;
-  if (!httpEnabled || httpToken !== '' || !enableAuth) return httpEnabled;
+  const asksAll = enableAuth || configuration.sections.access?.anonymous === 'in-process';
+  if (!httpEnabled || httpToken !== '' || !asksAll) return httpEnabled;
   const asked = (['httpEnabled', 'httpHost', 'httpPort'] as const).find((name) =>
     configuration.origins.has(name),
   );
   if (asked === undefined) return false;
+  const asking = enableAuth ? origin(configuration, 'enableAuth') : 'access.anonymous';
   throw new SettingsError(
-    `${origin(configuration, asked)} needs ${settingsTable.httpToken.variable}, as ${origin(configuration, 'enableAuth')} asks all others for a password`,
+    `${origin(configuration, asked)} needs ${settingsTable.httpToken.variable}, as ${asking} asks all others for a password`,
   );
 }
 

@@ -9,7 +9,6 @@ import { SettingsError } from './settings-error';
 
 /** The gateway API on a port of its own, over the command's broker and bridge. */
 export class GatewayProcess {
-  readonly #gateway: Gateway;
   readonly #server: GatewayServer;
   readonly #log: BrokerLog;
 
@@ -22,8 +21,9 @@ export class GatewayProcess {
     const { httpHost: host, httpPort: port, httpToken: token, rosPrefix, rosIntegration } = settings;
     const { brokers = [], ...guard } = sections.gateway ?? {};
     const aliases = sections.bridge?.aliases ?? {};
+    let gateway: Gateway;
     try {
-      this.#gateway = new Gateway({
+      gateway = new Gateway({
         version,
         guard: { ...guard, ...(token !== '' && { token }) },
         sources,
@@ -34,7 +34,7 @@ export class GatewayProcess {
     } catch (error) {
       throw new SettingsError(`gateway: ${(error as Error).message}`);
     }
-    this.#server = new GatewayServer(this.#gateway, { host, port });
+    this.#server = new GatewayServer(gateway, { host, port });
     this.#log = log;
   }
 
@@ -44,8 +44,7 @@ export class GatewayProcess {
     this.#log.info('listening', { url: `http://${isIPv6(host) ? `[${host}]` : host}:${port}` });
   }
 
-  async close(): Promise<void> {
-    await this.#gateway.close();
-    await this.#server.close();
+  close(): Promise<void> {
+    return this.#server.close();
   }
 }

@@ -42,6 +42,8 @@ const readOnly = (name: string, where: string): ApiError =>
 export class AddedBroker implements GatewayBroker {
   readonly link: BrokerLink;
   readonly #pool: ConnectionPool;
+  /** As it was given, but for the client id, which stays the same. */
+  #given: BrokerInput;
   #input: ReturnType<typeof completed>;
   #settings: ConnectionSettings;
   #wanted = false;
@@ -54,6 +56,7 @@ export class AddedBroker implements GatewayBroker {
     pool: ConnectionPool,
   ) {
     this.#input = completed(input);
+    this.#given = { ...input, client_id: this.#input.client_id };
     this.#settings = connectionSettings(this.#input);
     this.#pool = pool;
     this.link = new BrokerLink({
@@ -95,7 +98,7 @@ export class AddedBroker implements GatewayBroker {
   /** Connects anew with the changed settings, if it was to be connected. */
   async change(patch: Record<string, unknown>): Promise<void> {
     if (this.origin === 'file') throw readOnly(this.name, 'the configuration file');
-    const merged = Object.entries({ ...this.#input, ...patch }).filter(([, value]) => value !== null);
+    const merged = Object.entries({ ...this.#given, ...patch }).filter(([, value]) => value !== null);
     const changed = Object.fromEntries(merged) as BrokerInput;
     for (const field of ['name', 'host'] as const) {
       if (changed[field] === undefined) {
@@ -105,6 +108,7 @@ export class AddedBroker implements GatewayBroker {
     const input = completed(changed);
     const settings = connectionSettings(input);
     this.#input = input;
+    this.#given = { ...changed, client_id: input.client_id };
     if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return;
     this.#settings = settings;
     void this.#pool.close(this.id);

@@ -42,7 +42,7 @@ export class GatewayServer {
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('request', (request, response) => void gateway.handle(request, response));
     this.#server.on('upgrade', (request, socket, head) => {
-      if (!gateway.upgrade(request, socket, head)) socket.destroy();
+      if (!gateway.upgrade(this.#server, request, socket, head)) socket.destroy();
     });
   }
 
@@ -69,12 +69,13 @@ export class GatewayServer {
     return { host: address.address, port: address.port };
   }
 
-  /** Resolves when nobody is connected any more. The gateway itself is not closed. */
+  /** Closes the gateway, too. Resolves when nobody is connected any more. */
   async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
+    const closed = this.#server.listening ? once(this.#server, 'close') : undefined;
+    // Before the gateway ends its WebSockets: some come back at once.
     this.#server.close();
     this.#server.closeAllConnections();
+    await this.#gateway.close();
     await closed;
   }
 }

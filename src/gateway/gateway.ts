@@ -1,4 +1,4 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError } from './api-error';
 import { BROKER_SCHEMA, brokerOperations } from './broker-operations';
@@ -6,9 +6,11 @@ import { FILE_BROKER_SCHEMA } from './broker-settings';
 import { Brokers } from './brokers';
 import { DEFAULT_LIMITS, type GatewayLimits, type GatewaySettings } from './gateway-settings';
 import { healthOperations } from './health';
+import { asksForWebSocket, ignoreUpgrade } from './ignored-upgrade';
 import { Live } from './live';
 import { messageOperations } from './message-operations';
 import { RECEIVED_SCHEMA } from './message-schema';
+import { isNestedDeeper, MOST_LEVELS } from './nesting';
 import { openApiDocument } from './openapi-document';
 import { type Operation, operation, type Permission } from './operation';
 import { checkLength, readJsonBody } from './request-body';
@@ -121,14 +123,19 @@ export class Gateway {
   }
 
   /**
-   * Takes a request to upgrade to a WebSocket, if it is for this gateway.
+   * Takes a request to upgrade to a WebSocket, if it is for this gateway; to anything else is not upgraded.
+   * @param server that has read it
    * @param request its URL is whole, with the mount path
    * @returns whether it was, and has been answered
    */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+  upgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const { path = '' } = this.#settings;
     const { url = '' } = request;
     if (!url.startsWith(`${path}/`)) return false;
+    if (!asksForWebSocket(request)) {
+      ignoreUpgrade(server, request, socket, head);
+      return true;
+    }
     socket.on('error', () => {});
     try {
       this.#live.accept(request, url.slice(path.length), socket, head);
@@ -201,6 +208,9 @@ export class Gateway {
     }
     const body = await this.#readBody(request, parsed);
     if (schema === undefined) return undefined;
+    if (isNestedDeeper(body, MOST_LEVELS)) {
+      throw new ApiError('invalid_request', `the body is nested in more than ${MOST_LEVELS} levels`);
+    }
     checkValue(schema, body ?? {});
     return body ?? {};
   }
@@ -244,6 +254,8 @@ function refuseUpgrade(socket: Duplex, fault: ApiError): void {
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
+  // Nobody else would close it when the client does not.
+  socket.once('finish', () => socket.destroy());
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 

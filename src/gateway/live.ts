@@ -125,9 +125,6 @@ export class Live {
     const broker = brokers.get(id);
     checkFilter(filter);
     if (this.#readers.size >= most) throw new ApiError('limit_reached', `there are ${most} readers already`);
-    if ((request.headers.upgrade ?? '').toLowerCase() !== 'websocket') {
-      throw new ApiError('invalid_request', 'expected an upgrade to a WebSocket');
-    }
     this.#server.handleUpgrade(request, socket, head, (webSocket) =>
       this.#begin(webSocket, socket, broker, filter),
     );

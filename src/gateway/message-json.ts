@@ -2,6 +2,7 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import type { MessageProperties, ReceivedMessage } from '../client/connection';
 import { rosNameParts } from '../topic/parse-ros-topic';
 import type { RosTopicMapping } from '../topic/ros-topic';
+import { isNestedDeeper, MOST_LEVELS } from './nesting';
 
 /** Where and when a message has come. */
 export interface Reception {
@@ -37,8 +38,8 @@ function payloadJson(payload: Buffer): string {
 function isJson(text: string): boolean {
   if (!/^\s*[[{"tfn\d-]/.test(text)) return false;
   try {
-    JSON.parse(text);
-    return true;
+    // What is nested too deeply callers could not read, and not what stands beside it either.
+    return !isNestedDeeper(JSON.parse(text), MOST_LEVELS);
   } catch {
     return false;
   }

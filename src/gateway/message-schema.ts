@@ -99,7 +99,22 @@ export function payloadOf(
 ): Buffer | string {
   if (encoding === 'base64') return base64Bytes(payload, field);
   if (typeof payload === 'string' && encoding === 'auto') return payload;
-  return payload === undefined ? '' : JSON.stringify(payload);
+  return payload === undefined
+    ? ''
+    : JSON.stringify(payload, (name, value: unknown) => finite(name, value, field));
+}
+
+/** What JSON would have as null. */
+function finite(name: string, value: unknown, field: string): unknown {
+  if (typeof value !== 'number' || Number.isFinite(value)) return value;
+  const at = name === '' ? field : `${field}: ${name.slice(0, 60)}`;
+  throw new ApiError(
+    'invalid_field',
+    `${at} is a number that is too large, expected one of double precision`,
+    {
+      field,
+    },
+  );
 }
 
 function base64Bytes(text: unknown, field: string): Buffer {

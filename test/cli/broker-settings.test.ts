@@ -148,7 +148,8 @@ describe('the broker of the command', () => {
   });
 
   it('serves the gateway where it is no way around a password', () => {
-    const serves = (environment: Record<string, string>) => servesGateway(configured(environment));
+    const serves = (environment: Record<string, string>, file = {}) =>
+      servesGateway(configured(environment, file));
     const auth = { BROKER_ENABLE_AUTH: 'true' };
     assert.equal(serves({}), true);
     assert.equal(serves({ BROKER_HTTP_ENABLED: 'false' }), false);
@@ -158,6 +159,13 @@ describe('the broker of the command', () => {
     assert.throws(
       () => serves({ ...auth, BROKER_HTTP_PORT: '0' }),
       /^SettingsError: BROKER_HTTP_PORT needs BROKER_HTTP_TOKEN, as BROKER_ENABLE_AUTH asks all others for a password$/,
+    );
+    const asking = { access: { anonymous: 'in-process', users: [{ name: 'ann', password: 'x' }] } };
+    assert.equal(serves({}, asking), false);
+    assert.equal(serves({ BROKER_HTTP_TOKEN: 'x' }, asking), true);
+    assert.throws(
+      () => serves({ BROKER_HTTP_PORT: '0' }, asking),
+      /^SettingsError: BROKER_HTTP_PORT needs BROKER_HTTP_TOKEN, as access.anonymous asks all others for a password$/,
     );
   });
 

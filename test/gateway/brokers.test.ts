@@ -107,6 +107,21 @@ describe('brokers of the gateway', function () {
     assert.deepEqual([renamed.name, renamed.client_id], ['new', 'after']);
   });
 
+  it('have the port that goes with a change where none was given', async () => {
+    const { body } = await fixture.api.post('/brokers', { name: 'a', host: 'a' });
+    const path = `/brokers/${body.broker_id}`;
+    for (const [patch, port] of [
+      [{ use_ssl: true }, 8883],
+      [{ transport: 'websocket' }, 443],
+      [{ port: 1, use_ssl: false }, 1],
+      [{ name: 'b' }, 1],
+      [{ port: null }, 80],
+    ] as const) {
+      const { body: changed } = await fixture.api.call('PATCH', path, patch);
+      assert.deepEqual([changed.port, changed.client_id], [port, body.client_id]);
+    }
+  });
+
   it('stay as they are when a change cannot be', async () => {
     const broker = await added();
     const path = `/brokers/${broker.broker_id}`;

@@ -25,8 +25,7 @@ export class GatewayFixture {
     );
   }
 
-  async stop(): Promise<void> {
-    await this.gateway.close();
-    await this.server.close();
+  stop(): Promise<void> {
+    return this.server.close();
   }
 }

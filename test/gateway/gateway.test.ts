@@ -84,6 +84,50 @@ describe('the gateway', () => {
     assert.match(await answer.text(), /the body is not UTF-8/);
   });
 
+  it('refuses a body that is nested more deeply than others could read it', async () => {
+    const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+    for (const [levels, message] of [
+      [199, 'there is no broker "x"'],
+      [200, 'the body is nested in more than 200 levels'],
+    ] as const) {
+      const body = `{"broker_id":"x","topic":"a","payload":${nested(levels)}}`;
+      assert.equal((await fixture.api.call('POST', '/publish', body)).body.error.message, message);
+    }
+  });
+
+  it('answers clients that ask for HTTP/2 besides, on the same connection', async () => {
+    const socket = connect(fixture.port, '127.0.0.1');
+    const fields = [
+      'Host: 127.0.0.1',
+      'Connection: Upgrade, HTTP2-Settings',
+      'Upgrade: h2c',
+      'HTTP2-Settings: AA',
+    ];
+    const received: string[] = [];
+    const answer = async (status: number) => {
+      while (!received.join('').includes(`HTTP/1.1 ${status} `)) await once(socket, 'data');
+    };
+    socket.setEncoding('latin1').on('data', (text: string) => received.push(text));
+    socket.write(['GET /health HTTP/1.1', ...fields, '', ''].join('\r\n'));
+    await answer(200);
+    const head = [
+      'POST /publish HTTP/1.1',
+      ...fields,
+      'Content-Type: application/json',
+      'Content-Length: 29',
+    ];
+    socket.write([...head, '', '{"broker_id":"x",'].join('\r\n'));
+    socket.write('"topic":"a"}');
+    await answer(404);
+    assert.match(received.join(''), /there is no broker \\"x\\"/);
+    socket.write(
+      ['GET /health HTTP/1.1', 'Host: 127.0.0.1', 'Connection: close, Upgrade', 'Upgrade: h2c', '', ''].join(
+        '\r\n',
+      ),
+    );
+    await once(socket, 'close');
+  });
+
   it('goes on when a caller goes within its body', async () => {
     const socket = connect(fixture.port, '127.0.0.1');
     const head = ['POST /publish HTTP/1.1', 'Host: 127.0.0.1', 'Content-Type: application/json'];

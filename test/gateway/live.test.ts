@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import WebSocket from 'ws';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import { Connection } from '../../src/client/connection';
 import type { GatewaySettings } from '../../src/gateway/gateway';
@@ -241,6 +244,38 @@ describe('WebSockets of the gateway', function () {
       code: 'limit_reached',
       message: 'there are 1 readers already',
     });
+  });
+
+  it('that are refused are closed, whether or not the client closes them', async () => {
+    await begin();
+    const socket = connect({ port: fixture.port, host: '127.0.0.1', allowHalfOpen: true });
+    const head = [
+      'GET /ws/nobody/a HTTP/1.1',
+      'Host: 127.0.0.1',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+    ];
+    socket.write([...head, '', ''].join('\r\n'));
+    const [answer] = await once(socket, 'data');
+    assert.match(String(answer), /^HTTP\/1.1 404 /);
+    await once(socket, 'end');
+    // Nobody is there any more who reads.
+    const refused = once(socket, 'error');
+    const writing = setInterval(() => socket.write('x'), 10);
+    const [{ code }] = await refused;
+    clearInterval(writing);
+    assert.match(code, /^(EPIPE|ECONNRESET)$/);
+  });
+
+  it('do not come back while the server closes', async () => {
+    await begin();
+    const again = (): void => {
+      const socket = new WebSocket(url('a'));
+      socket.on('error', () => {}).on('open', () => socket.on('close', again));
+    };
+    again();
+    while ((await readers()).connected === 0);
+    await fixture.stop();
   });
 
   it('say why there is nothing to read', async () => {

@@ -271,6 +271,26 @@ describe('messages of the gateway', function () {
     });
   }
 
+  it('are not published with numbers that would turn into null', async () => {
+    const body = `{"broker_id":"${broker}","topic":"a","payload":{"x":[1e400]}}`;
+    const { status, body: refused } = await fixture.api.call('POST', '/publish', body);
+    assert.equal(status, 400);
+    assert.deepEqual(refused.error, {
+      code: 'invalid_field',
+      field: 'payload',
+      message: 'payload: 0 is a number that is too large, expected one of double precision',
+    });
+  });
+
+  it('are text where they are nested more deeply than others could read them', async () => {
+    const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+    await subscribe({ topic: 'a', qos: 1 });
+    for (const levels of [200, 201]) await publish({ topic: 'a', payload: nested(levels), qos: 1 });
+    const [deeper, deep] = await history(2);
+    assert.deepEqual([deep.payload_encoding, deeper.payload_encoding], ['json', 'text']);
+    assert.equal(deeper.payload, nested(201));
+  });
+
   it('are not published where there is no connection', async () => {
     await fixture.api.post(`/brokers/${broker}/disconnect`);
     const { status, body } = await publish({ topic: 'a', qos: 1 });
