@@ -104,12 +104,12 @@ describe('the gateway', () => {
       'HTTP2-Settings: AA',
     ];
     const received: string[] = [];
-    const answer = async (status: number) => {
-      while (!received.join('').includes(`HTTP/1.1 ${status} `)) await once(socket, 'data');
+    const answer = async (pattern: RegExp) => {
+      while (!pattern.test(received.join(''))) await once(socket, 'data');
     };
     socket.setEncoding('latin1').on('data', (text: string) => received.push(text));
     socket.write(['GET /health HTTP/1.1', ...fields, '', ''].join('\r\n'));
-    await answer(200);
+    await answer(/HTTP\/1.1 200 /);
     const head = [
       'POST /publish HTTP/1.1',
       ...fields,
@@ -118,8 +118,7 @@ describe('the gateway', () => {
     ];
     socket.write([...head, '', '{"broker_id":"x",'].join('\r\n'));
     socket.write('"topic":"a"}');
-    await answer(404);
-    assert.match(received.join(''), /there is no broker \\"x\\"/);
+    await answer(/HTTP\/1.1 404 [^]*there is no broker \\"x\\"/);
     socket.write(
       ['GET /health HTTP/1.1', 'Host: 127.0.0.1', 'Connection: close, Upgrade', 'Upgrade: h2c', '', ''].join(
         '\r\n',
