@@ -100,7 +100,7 @@ class BrokerWorker {
     this.#parent.on('message', (message: ToWorker) => {
       switch (message.type) {
         case 'accept':
-          this.#accept(new PortStream(message.port), message.peer);
+          this.#accept(new PortStream(message.port, message.peer.outputBytes), message.peer);
           break;
         case 'request':
           void this.#answer(message.id, message.call);

@@ -127,7 +127,7 @@ export class ClientConnection implements ConnectedClient {
       stream,
       stream instanceof Socket,
       schedule,
-      broker.limits.outputBytes,
+      Math.min(broker.limits.outputBytes, peer.outputBytes ?? Number.POSITIVE_INFINITY),
       broker.statistics,
       broker.memory,
       () => this.#onDrained(),

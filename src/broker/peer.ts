@@ -8,6 +8,8 @@ export interface Peer {
   host?: string;
   /** Common name of the client's certificate, when the listener's certificate authority has signed it. */
   certificateName?: string;
+  /** Bytes that may wait for it where that is to be less than the limits allow: of what it does not read more is dropped. */
+  outputBytes?: number;
 }
 
 /** A connection from this process. */

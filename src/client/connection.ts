@@ -152,6 +152,18 @@ export class Connection {
     await Promise.all([...this.#sessions.values()].map(({ session }) => session.disconnect()));
   }
 
+  /**
+   * Has nothing more read until `resume`, or until the connection is another: the broker keeps what it sends, or drops
+   * it. Acknowledgements wait as well, so that is for a connection which only listens.
+   */
+  pause(): void {
+    for (const { session } of this.#sessions.values()) session.pause();
+  }
+
+  resume(): void {
+    for (const { session } of this.#sessions.values()) session.resume();
+  }
+
   /** Asks the broker for a sign of life. Resolves with the ms that it took; rejects with NotConnectedError. */
   ping(): Promise<number> {
     return this.#session(MAIN).session.ping();

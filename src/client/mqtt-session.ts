@@ -46,6 +46,8 @@ export class MqttSession {
   readonly #outgoing: OutgoingExchanges;
   readonly #incoming: IncomingExchanges;
   readonly #gate: IncomingGate;
+  /** By whoever uses it. */
+  #paused = false;
   readonly #stored: StoredSession | undefined;
   #connection: NetworkConnection | undefined;
   #status: ConnectionStatus = { state: 'disconnected' };
@@ -295,14 +297,30 @@ export class MqttSession {
     if (this.#gate.full) this.#connection?.pause();
   }
 
+  /** Reads nothing more until `resume`: what the broker sends waits there, or is dropped there. */
+  pause(): void {
+    this.#paused = true;
+    this.#connection?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#readOn();
+  }
+
+  #readOn(): void {
+    if (!this.#paused && !this.#gate.full) this.#connection?.resume();
+  }
+
   #answer(answers: Buffer): void {
     this.#connection?.write(answers);
     this.#gate.open();
-    if (!this.#gate.full) this.#connection?.resume();
+    this.#readOn();
   }
 
   #onEnded(end: ConnectionEnd): void {
     this.#connection = undefined;
+    this.#paused = false;
     this.#gate.lost();
     this.#incoming.lost();
     const { url } = this.#reconnection;

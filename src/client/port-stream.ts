@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';
 
-/** Bytes that may be under way to the other thread before the writer waits for them to be read. */
+/** Bytes that may be under way to the other thread before the writer waits for them to be read, unless told otherwise. */
 const WINDOW_BYTES = 1024 * 1024;
 
 /**
@@ -22,6 +22,7 @@ type Frame = ArrayBuffer | { read: number } | { end: true };
  */
 export class PortStream extends Duplex {
   readonly #port: MessagePort;
+  readonly #window: number;
   #batch: Buffer[] = [];
   #batchBytes = 0;
   #flushScheduled = false;
@@ -34,9 +35,11 @@ export class PortStream extends Duplex {
   #peerEnded = false;
   #portClosed = false;
 
-  constructor(port: MessagePort) {
+  /** @param window bytes that may be under way to the other thread */
+  constructor(port: MessagePort, window = WINDOW_BYTES) {
     super({ allowHalfOpen: false });
     this.#port = port;
+    this.#window = window;
     port.on('message', (frame: Frame) => this.#onFrame(frame));
     port.on('close', () => this.#onPortClosed());
   }
@@ -80,7 +83,7 @@ export class PortStream extends Duplex {
 
   #settle(callback: WriteCallback): void {
     if (this.#portClosed) callback(new Error('the other side has closed the stream'));
-    else if (this.#unreadByPeer + this.#batchBytes < WINDOW_BYTES) callback();
+    else if (this.#unreadByPeer + this.#batchBytes < this.#window) callback();
     else this.#waiting.push(callback);
   }
 
@@ -105,7 +108,7 @@ export class PortStream extends Duplex {
       this.#deliver();
     } else if ('read' in frame) {
       this.#unreadByPeer -= frame.read;
-      if (this.#unreadByPeer < WINDOW_BYTES) for (const waiting of this.#waiting.splice(0)) waiting();
+      if (this.#unreadByPeer < this.#window) for (const waiting of this.#waiting.splice(0)) waiting();
     } else {
       this.#peerEnded = true;
       this.#deliver();

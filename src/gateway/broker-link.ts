@@ -31,15 +31,18 @@ interface LinkSubscription {
   present: Subscription | undefined;
 }
 
-/** What callers have done over a link, since it was made. */
-interface LinkStatistics {
+interface LinkCounts {
   published: number;
   publishedBytes: number;
-  publishedPerSecond: number;
   /** Messages that were not published. */
   failed: number;
   received: number;
   receivedBytes: number;
+}
+
+/** What callers have done over a link, since it was made. */
+interface LinkStatistics extends LinkCounts {
+  publishedPerSecond: number;
   receivedPerSecond: number;
   /** From a publish to its acknowledgement, ms; 0 before there was one. */
   latency: { p50: number; p99: number };
@@ -56,12 +59,18 @@ export class BrokerLink {
   readonly #subscriptions = new Set<LinkSubscription>();
   #connection: Connection | undefined;
   readonly #publishedRate = new RateMeter();
-  readonly #receivedRate = new RateMeter();
+  readonly #receivedRate: RateMeter;
   readonly #latency = newHistogram();
-  readonly #counts = { published: 0, publishedBytes: 0, failed: 0, received: 0, receivedBytes: 0 };
+  readonly #counts: LinkCounts;
 
-  constructor(source: LinkSource) {
+  /** @param trunk counts as its own what this one receives */
+  constructor(source: LinkSource, trunk?: BrokerLink) {
     this.#source = source;
+    this.#receivedRate = trunk === undefined ? new RateMeter() : trunk.#receivedRate;
+    this.#counts =
+      trunk === undefined
+        ? { published: 0, publishedBytes: 0, failed: 0, received: 0, receivedBytes: 0 }
+        : trunk.#counts;
   }
 
   /** The connection, taken from its source by the first who asks; throws with the reason why there is none. */

@@ -102,7 +102,7 @@ export class Brokers {
       this.#known.set(id, new NodeBroker(id, () => first(connections?.() ?? [], id)));
     }
     for (const [id, broker] of this.#known) {
-      if (present.has(id) || broker.link.isUsed) continue;
+      if (present.has(id) || broker.isUsed) continue;
       this.#known.delete(id);
       void broker.close();
     }

@@ -11,6 +11,7 @@ import {
   type ShownSettings,
   shownSettings,
 } from './broker-settings';
+import { EmbeddedFeeds, type FeedLink, sharedFeedLink } from './feed-link';
 import type { KnownConnection, KnownEmbeddedBroker } from './gateway-settings';
 
 /** Who has made a broker: a caller, the configuration file, a flow, or this process, in which it runs. */
@@ -27,6 +28,11 @@ export interface GatewayBroker {
   /** Connects now, and keeps connected; resolves when the first attempt has come to something, which the status tells. */
   connect(): Promise<void>;
   disconnect(): Promise<void>;
+  /**
+   * What live messages are to be read by.
+   * @param dropped hears how many messages more the broker has dropped, as the link was paused
+   */
+  openFeed(dropped: (count: number) => void): FeedLink;
   /** @throws ApiError it cannot be changed here, or not so */
   change(patch: Record<string, unknown>): Promise<void>;
   close(): Promise<void>;
@@ -95,6 +101,10 @@ export class AddedBroker implements GatewayBroker {
     return this.link.connection.disconnect();
   }
 
+  openFeed(): FeedLink {
+    return sharedFeedLink(this.link);
+  }
+
   /** Connects anew with the changed settings, if it was to be connected. */
   async change(patch: Record<string, unknown>): Promise<void> {
     if (this.origin === 'file') throw readOnly(this.name, 'the configuration file');
@@ -126,6 +136,7 @@ export class EmbeddedBroker implements GatewayBroker {
   readonly origin = 'embedded';
   readonly link: BrokerLink;
   readonly #find: () => KnownEmbeddedBroker | undefined;
+  readonly #feeds: EmbeddedFeeds;
   readonly #pool: ConnectionPool;
   readonly #clientId: string;
 
@@ -155,6 +166,7 @@ export class EmbeddedBroker implements GatewayBroker {
       acquire: () => pool.acquire(id, settings),
       release: (connection) => void pool.release(id, connection),
     });
+    this.#feeds = new EmbeddedFeeds(find, settings, this.link);
   }
 
   get name(): string {
@@ -169,12 +181,22 @@ export class EmbeddedBroker implements GatewayBroker {
     return this.link.status ?? { state: 'disconnected' };
   }
 
+  /** Whether callers have subscriptions or WebSockets there. */
+  get isUsed(): boolean {
+    return this.link.isUsed || this.#feeds.isUsed;
+  }
+
   async connect(): Promise<void> {
+    this.#feeds.connect();
     await connectNow(this.link.connection);
   }
 
   async disconnect(): Promise<void> {
-    await this.link.connection.disconnect();
+    await Promise.all([this.link.connection.disconnect(), this.#feeds.disconnect()]);
+  }
+
+  openFeed(dropped: (count: number) => void): FeedLink {
+    return this.#feeds.open(dropped);
   }
 
   async change(): Promise<void> {
@@ -183,7 +205,7 @@ export class EmbeddedBroker implements GatewayBroker {
 
   async close(): Promise<void> {
     this.link.close();
-    await this.#pool.close(this.id);
+    await Promise.all([this.#feeds.closed(), this.#pool.close(this.id)]);
   }
 }
 
@@ -213,6 +235,11 @@ export class NodeBroker implements GatewayBroker {
         owners.delete(connection);
       },
     });
+  }
+
+  /** Whether callers have subscriptions or WebSockets there. */
+  get isUsed(): boolean {
+    return this.link.isUsed;
   }
 
   get #node(): KnownConnection {
@@ -255,6 +282,10 @@ export class NodeBroker implements GatewayBroker {
 
   disconnect(): Promise<void> {
     return this.#control.disconnect();
+  }
+
+  openFeed(): FeedLink {
+    return sharedFeedLink(this.link);
   }
 
   async change(): Promise<void> {

@@ -67,7 +67,7 @@ export interface GatewayLimits {
   readers: number;
   /** Bytes that may wait for a reader that is behind; beyond that it misses messages. */
   readerBytes: number;
-  /** Messages that a reader may miss in a row before it is cut off. */
+  /** Messages that a reader may miss in a row, and others are sent, before it is cut off. */
   readerMissed: number;
   /** Bytes that may wait for all readers; beyond that those who are behind are cut off. */
   readersBytes: number;

@@ -2,12 +2,16 @@ import type { ReceivedMessage, Subscription } from '../client/connection';
 import { SubscribeError } from '../client/errors';
 import type { RosTopicMapping } from '../topic/ros-topic';
 import type { FanOut, FanOutJob } from './fan-out';
+import type { FeedLink } from './feed-link';
 import type { GatewayBroker } from './gateway-broker';
 import { type LiveReader, missedFrame } from './live-reader';
 import { messageJson } from './message-json';
 import { textFrame } from './text-frame';
 
-/** Bytes of frames that go out together. What comes while so much waits all readers miss, and are told. */
+/**
+ * Bytes of frames that go out together. While so much waits nothing more is read, where the broker has a connection for
+ * the feed alone; what comes nevertheless, and what the broker drops meanwhile, all readers miss, and are told.
+ */
 const BATCH_BYTES = 64 * 1024;
 /** A frame that alone has more is not sent. */
 const MAX_FRAME = 8 * 1024 * 1024;
@@ -35,7 +39,9 @@ export class LiveFeed implements FanOutJob {
   readonly #mapping: RosTopicMapping | undefined;
   readonly #fanOut: FanOut;
   readonly #readers = new Set<LiveReader>();
+  #feedLink: FeedLink | undefined;
   #stop: (() => void) | undefined;
+  #isPaused = false;
   /** Of the subscription, once the broker has answered. */
   #isSubscribed = false;
   #fault: Error | undefined;
@@ -62,7 +68,8 @@ export class LiveFeed implements FanOutJob {
 
   /** Subscribes; throws with the reason why there is no connection. */
   open(): void {
-    this.#stop = this.#broker.link.subscribe(
+    this.#feedLink = this.#broker.openFeed((count) => this.#miss(count));
+    this.#stop = this.#feedLink.link.subscribe(
       this.#filter,
       { qos: 0 },
       {
@@ -94,6 +101,7 @@ export class LiveFeed implements FanOutJob {
     clearTimeout(this.#gathering);
     this.#stop?.();
     for (const end of this.#welcomes) end();
+    this.#feedLink?.close();
     this.#fanOut.remove(this);
   }
 
@@ -120,7 +128,16 @@ export class LiveFeed implements FanOutJob {
         this.#bytes += frame.length;
         this.#messages++;
       }
+      if (this.#bytes > BATCH_BYTES) {
+        this.#isPaused = true;
+        this.#feedLink?.pause();
+      }
     }
+    this.#fanOut.add(this);
+  }
+
+  #miss(messages: number): void {
+    this.#missed += messages;
     this.#fanOut.add(this);
   }
 
@@ -137,6 +154,10 @@ export class LiveFeed implements FanOutJob {
     const [messages, missed] = [this.#messages, this.#missed];
     this.#frames = [];
     this.#bytes = this.#messages = this.#missed = 0;
+    if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#feedLink?.resume();
+    }
     // Of those who are there now: who comes meanwhile has not missed what came before.
     return { frames, messages, missed, left: [...this.#readers].values() };
   }
@@ -173,7 +194,7 @@ export class LiveFeed implements FanOutJob {
     };
     try {
       // Not by the link, which would count what the feed has counted.
-      subscription = this.#broker.link.connection.subscribe(
+      subscription = this.#feedLink?.link.connection.subscribe(
         this.#filter,
         { qos: 0, retainHandling: 0 },
         {

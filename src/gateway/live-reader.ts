@@ -11,7 +11,7 @@ const TRY_AGAIN_LATER = 1013;
 export interface ReaderBounds {
   /** Bytes that may wait for one; beyond that it misses messages. */
   readerBytes: number;
-  /** Messages that it may miss in a row; then it is cut off. */
+  /** Messages that it alone may miss in a row; then it is cut off. */
   readerMissed: number;
   /** Bytes that may wait for all; beyond that those who are behind are cut off. */
   totalBytes: number;
@@ -35,6 +35,8 @@ export class LiveReader {
   /** Bytes of its own among those that are held. */
   #held = 0;
   #missed = 0;
+  /** Of these, those that others have read. */
+  #missedAlone = 0;
   #isAlive = true;
   #isClosed = false;
 
@@ -74,7 +76,7 @@ export class LiveReader {
     this.#hold(this.#network.writableLength);
     // So a `drain` comes whenever something was left out.
     const isBehind = this.#network.writableNeedDrain;
-    if (isBehind && this.#held + frames.length > this.#bounds.readerBytes) this.#miss(messages + missed);
+    if (isBehind && this.#held + frames.length > this.#bounds.readerBytes) this.#miss(messages, missed);
     else {
       this.#tellMissed();
       this.#network.write(frames);
@@ -122,16 +124,19 @@ export class LiveReader {
     if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#tellMissed();
   };
 
-  #miss(messages: number): void {
-    this.#missed += messages;
-    this.#counts.missed += messages;
-    if (this.#missed > this.#bounds.readerMissed) this.#cutOff(`${this.#missed} messages were missed`);
+  #miss(messages: number, byAll: number): void {
+    this.#missed += messages + byAll;
+    this.#missedAlone += messages;
+    this.#counts.missed += messages + byAll;
+    if (this.#missedAlone > this.#bounds.readerMissed) {
+      this.#cutOff(`${this.#missedAlone} messages were missed`);
+    }
   }
 
   #tellMissed(): void {
     if (this.#missed === 0) return;
     this.#network.write(missedFrame(this.#missed));
-    this.#missed = 0;
+    this.#missed = this.#missedAlone = 0;
   }
 
   #cutOff(reason: string): void {

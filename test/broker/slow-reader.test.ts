@@ -35,6 +35,27 @@ describe('a reader that has stopped reading', () => {
     assert.equal((await stalled.expect('publish')).payload.toString(), 'again');
   });
 
+  it('has less waiting where it asked for that, and others beside it have not', async () => {
+    const broker = new BrokerInProcess();
+    const [modest, stalled] = [
+      broker.open(4, { address: 'in-process', outputBytes: 64 * KIB }),
+      await broker.client(4),
+    ];
+    await modest.connect({ clientId: 'modest' });
+    for (const each of [modest, stalled]) {
+      await each.subscribe('t');
+      each.stream.pause();
+    }
+    const publisher = await broker.client(4);
+    for (let count = 0; count < 1000; count++) publisher.publish('t', 'x'.repeat(KIB));
+    await publisher.expectNothing();
+    const { dropped } = broker.statistics;
+    assert.ok(dropped > 900 && dropped < 1000, `${dropped} dropped`);
+    modest.stream.resume();
+    for (let count = dropped; count < 1000; count++) await modest.expect('publish');
+    await modest.expectNothing();
+  });
+
   it('gets its QoS 1 messages when it reads again, as many as the queue holds', async () => {
     const broker = new BrokerInProcess({ outputBytes: 4 * KIB, inFlight: 50, queuedMessages: 100 });
     const stalled = await broker.client(4);

@@ -176,7 +176,8 @@ describe('the settings of the command', () => {
     return JSON.parse(line);
   }
 
-  it('reach the command, as options and as variables', () => {
+  it('reach the command, as options and as variables', function () {
+    this.timeout(20_000);
     // It contradicts one of the others.
     const all = names.filter((name) => name !== 'allowAnonymous');
     const isOption = (name: SettingName) => optionOf(settingsTable[name]) !== undefined;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import { Connection, type Endpoint, type QoS } from '../../src/client/connection';
-import { Inbox, settingsFor, statusOf } from './observed';
+import { connected, Inbox, settingsFor, statusOf } from './observed';
 
 describe('connection to the embedded broker', function () {
   this.timeout(20_000);
@@ -26,6 +26,28 @@ describe('connection to the embedded broker', function () {
   afterEach(async () => {
     await Promise.all(open.splice(0).map((connection) => connection.close()));
     await broker.stop();
+  });
+
+  it('reads nothing while it is paused, and all when it is resumed', async () => {
+    const [sender, receiver] = [
+      connect(endpoints.TCP?.() as Endpoint, 5),
+      connect(endpoints.TCP?.() as Endpoint, 5),
+    ];
+    const inbox = await Inbox.on(receiver, 'n');
+    receiver.pause();
+    const send = (payload: string) => sender.publish('n', payload, { qos: 1, retain: false });
+    for (let count = 0; count < 100; count++) await send(String(count));
+    assert.deepEqual(inbox.texts, []);
+    receiver.resume();
+    await inbox.until(({ texts }) => texts.length === 100);
+    // Another connection knows nothing of it.
+    receiver.pause();
+    await receiver.disconnect();
+    receiver.open();
+    await connected(receiver);
+    await inbox.until(({ results }) => results.length === 2);
+    await send('again');
+    await inbox.until(({ texts }) => texts.includes('n=again'));
   });
 
   for (const [name, endpoint] of Object.entries(endpoints)) {

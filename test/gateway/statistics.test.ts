@@ -71,7 +71,8 @@ describe('statistics of the gateway', function () {
       waiting_bytes: 0,
     });
     const [embedded] = body.embedded_brokers;
-    assert.deepEqual([embedded.clients, embedded.messages_received, embedded.state], [1, 2, 'running']);
+    // The gateway, and its readers of the topic.
+    assert.deepEqual([embedded.clients, embedded.messages_received, embedded.state], [2, 2, 'running']);
     await reader.close();
   });
 
