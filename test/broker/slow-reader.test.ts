@@ -11,7 +11,9 @@ async function settled(broker: BrokerInProcess): Promise<void> {
   await probe.vanish();
 }
 
-describe('a reader that has stopped reading', () => {
+describe('a reader that has stopped reading', function () {
+  this.timeout(20_000);
+
   it('takes nothing from a healthy one beside it, and what waits for it is bounded and counted', async () => {
     const broker = new BrokerInProcess({ outputBytes: 64 * KIB });
     const stalled = await broker.client(4);
