@@ -1,5 +1,5 @@
 import type { RosTopic } from '../topic/ros-topic';
-import type { RouteConnection } from './bridge-connection';
+import type { IncomingMessage, RouteConnection } from './bridge-connection';
 import type { BridgeEvent } from './bridge-events';
 import type { RouteSettings } from './bridge-settings';
 import type { RouteTopics } from './bridge-topics';
@@ -32,6 +32,11 @@ export interface RouteContext {
    * @param changed called when `active` of the turn has changed
    */
   join(way: Way, topic: string, changed?: () => void): Turn;
+  /**
+   * Gives what has come at a filter, and this route has not looked at when it is closed, to the route in its place.
+   * Returns `false` where there is none.
+   */
+  passOn(filter: string, message: IncomingMessage): boolean;
   /** Whether anybody in the flow takes messages now. */
   readonly flowOutput: boolean;
   /** Gives the flow a message of this route. */

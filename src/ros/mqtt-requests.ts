@@ -54,8 +54,8 @@ export class MqttRequests {
 
   /** @param turn says which of several bridges serves */
   open(turn: Turn): void {
-    const { context, topic, granted, fail } = this.#options;
-    this.#subscription = context.connection?.subscribe(`${topic}/#`, {
+    const { context, granted, fail } = this.#options;
+    this.#subscription = context.connection?.subscribe(this.#filter, {
       message: (message) => this.#receive(message, turn),
       result: (error) => {
         if (error !== undefined) fail(error.message);
@@ -69,12 +69,21 @@ export class MqttRequests {
     this.#subscription?.close();
   }
 
+  get #filter(): string {
+    return `${this.#options.topic}/#`;
+  }
+
   #receive(message: IncomingMessage, turn: Turn): void {
     const { topic, payload, via, properties = {} } = message;
     const { counts, fail } = this.#options;
     // Levels below the request's own that ask for nothing are replies, maybe ours.
     if (topic !== this.#options.topic && replyTopicOf(topic) === undefined) return;
-    if (turn.hold(payload.length, () => this.#receive(message, turn))) return;
+    const isHeld = turn.hold({
+      bytes: payload.length,
+      deliver: () => this.#receive(message, turn),
+      giveUp: () => this.#giveUp(message),
+    });
+    if (isHeld) return;
     counts.mqttReceived++;
     // What a bridge of this domain has asked came from here: asked here again it would go round for ever.
     const bridges = this.#options.context.domain.bridges();
@@ -104,6 +113,15 @@ export class MqttRequests {
         if (replyTopic !== undefined) this.#reply(replyTopic, correlationData, status, json);
       },
     });
+  }
+
+  /** Its client is told nothing: another bridge may answer. */
+  #giveUp(message: IncomingMessage): void {
+    const { context, counts, fail } = this.#options;
+    if (context.passOn(this.#filter, message)) return;
+    counts.mqttReceived++;
+    countDrop(counts, 'standby');
+    fail(`a request came at "${shown(message.topic)}" and the route was closed before it was its turn`);
   }
 
   /** A client must not have the bridge publish what the client itself may not, least of all to the bridge. */

@@ -146,8 +146,17 @@ export class MqttToRos {
   /** Nobody waits for the outcome: a fault is reported, not thrown. */
   #receive(message: IncomingMessage, turn: Turn): void {
     const { payload, via, properties } = message;
-    if (turn.hold(payload.length, () => this.#receive(message, turn))) return;
-    const { payloads, counts, context, settings } = this.#parts;
+    const { payloads, counts, context, settings, topic } = this.#parts;
+    const isHeld = turn.hold({
+      bytes: payload.length,
+      deliver: () => this.#receive(message, turn),
+      giveUp: () => {
+        if (context.passOn(topic, message)) return;
+        counts.mqttReceived++;
+        countDrop(counts, 'standby');
+      },
+    });
+    if (isHeld) return;
     const { type } = settings;
     counts.mqttReceived++;
     counts.mqttReceivedBytes += payload.length;

@@ -116,7 +116,15 @@ export class RosToMqtt {
 
   #receive(sample: RosSample, reception: Reception): void {
     const { counts, context, faults } = this.#parts;
-    if (this.#turn?.hold(sample.payload.length, () => this.#receive(sample, reception))) return;
+    const isHeld = this.#turn?.hold({
+      bytes: sample.payload.length,
+      deliver: () => this.#receive(sample, reception),
+      giveUp: () => {
+        counts.rosReceived++;
+        this.#drop('standby');
+      },
+    });
+    if (isHeld) return;
     counts.rosLost += reception.lost;
     counts.rosReceived++;
     counts.rosReceivedBytes += sample.payload.length;

@@ -1,5 +1,5 @@
 import type { RosTopic } from '../topic/ros-topic';
-import type { BridgeSubscriptionListener, RouteConnection } from './bridge-connection';
+import type { BridgeSubscriptionListener, IncomingMessage, RouteConnection } from './bridge-connection';
 import type { BridgeEvent } from './bridge-events';
 import type { BridgeRoute, RouteDescription } from './bridge-route';
 import type { RouteSettings } from './bridge-settings';
@@ -76,8 +76,8 @@ export class RouteEntry {
   #search: TypeSearch | undefined;
   #early: EarlyMessages | undefined;
   #route: BridgeRoute | undefined;
-  /** What the route has subscribed with. */
-  #mqtt: BridgeSubscriptionListener | undefined;
+  /** What the route has subscribed with, by the filters. */
+  #mqtt: ReadonlyMap<string, BridgeSubscriptionListener> = new Map();
   /** Why there is no route. */
   #refusal: string | undefined;
   #inquiry: TypeInquiry | undefined;
@@ -183,6 +183,13 @@ export class RouteEntry {
     });
   }
 
+  /** See `RouteContext.passOn`. */
+  passOn(filter: string, message: IncomingMessage): boolean {
+    const listener = this.#closed ? undefined : this.#mqtt.get(filter);
+    listener?.message(message);
+    return listener !== undefined;
+  }
+
   /** Why there is no route, in words. */
   get #whyNone(): string {
     const { kind = 'topic' } = this.settings;
@@ -244,7 +251,7 @@ export class RouteEntry {
   }
 
   #openRoute(place: RoutePlace): void {
-    const route = this.#parts.make(this.#typed, place, this.#connection(place.topics.name));
+    const route = this.#parts.make(this.#typed, place, this.#connection());
     route.open();
     this.#replace(route);
     this.#refusal = undefined;
@@ -263,7 +270,7 @@ export class RouteEntry {
       if (this.#search !== undefined) this.#wait();
     } else {
       this.#early = undefined;
-      early?.deliver(route, this.#mqtt);
+      early?.deliver(route, this.#mqtt.get(route.topic));
       early?.close('the route was opened');
     }
     before?.close();
@@ -271,10 +278,13 @@ export class RouteEntry {
       addCounts(this.counts, counts);
   }
 
-  /** The connection, which notes what the route takes its messages with: one that was held is given to that. */
-  #connection(messages: string): RouteConnection | undefined {
+  /** The connection, which notes what a new route takes its messages with: what was held is given to that. */
+  #connection(): RouteConnection | undefined {
     const { connection } = this.#parts;
-    if (connection === undefined || this.#early === undefined) return connection;
+    // A route whose type is given has none before it, and none after it.
+    if (connection === undefined || this.#search === undefined) return connection;
+    const listeners = new Map<string, BridgeSubscriptionListener>();
+    this.#mqtt = listeners;
     return {
       get connected() {
         return connection.connected;
@@ -282,7 +292,7 @@ export class RouteEntry {
       onStatus: (listener) => connection.onStatus(listener),
       publish: (message, settled) => connection.publish(message, settled),
       subscribe: (filter, listener, options) => {
-        if (filter === messages) this.#mqtt = listener;
+        listeners.set(filter, listener);
         return connection.subscribe(filter, listener, options);
       },
     };
@@ -292,8 +302,8 @@ export class RouteEntry {
   #wait(): void {
     if ((this.settings.kind ?? 'topic') === 'topic') this.#holdEarly();
     else if (this.settings.direction === 'mqtt-to-ros' && this.#place !== undefined) {
-      const { connection, makeUntyped } = this.#parts;
-      this.#route = makeUntyped(this.settings, this.#place, connection, () => this.#whyNone);
+      const connection = this.#connection();
+      this.#route = this.#parts.makeUntyped(this.settings, this.#place, connection, () => this.#whyNone);
       this.#route.open();
     }
   }

@@ -255,6 +255,7 @@ export class RouteTable {
             report,
           },
         ),
+      passOn: (filter, message) => this.#entries.get(key)?.passOn(filter, message) === true,
       get flowOutput() {
         return flowOutput();
       },

@@ -31,12 +31,19 @@ export interface Turn {
    * @param writerGuid of its ROS publisher
    */
   refusal(via?: Via, writerGuid?: string): Refusal | undefined;
-  /**
-   * Keeps a message until it is known who carries it. Returns `false` when it is, there is no connection, or no room.
-   * @param bytes of its payload
-   */
-  hold(bytes: number, deliver: () => void): boolean;
+  /** Keeps a message until it is known who carries it. Returns `false` when it is, there is no connection, or no room. */
+  hold(message: HeldMessage): boolean;
   close(): void;
+}
+
+/** A message that waits until it is known who carries it. */
+export interface HeldMessage {
+  /** Of its payload. */
+  readonly bytes: number;
+  /** It is known. */
+  deliver(): void;
+  /** The turn was closed before. */
+  giveUp(): void;
 }
 
 export interface TurnListener {
@@ -94,7 +101,7 @@ export class RouteTurn implements Turn {
   readonly #listener: TurnListener;
   readonly #rosName: string;
   #standbyFor: string | undefined = '';
-  #held: Array<{ bytes: number; deliver: () => void }> = [];
+  readonly #held: HeldMessage[] = [];
   #ring: string | undefined;
   #ringAt = 0;
 
@@ -134,15 +141,15 @@ export class RouteTurn implements Turn {
 
   /** Delivers what was held. */
   release(): void {
-    for (const { bytes, deliver } of this.#held.splice(0)) {
-      this.#parts.held.release(bytes);
-      deliver();
+    for (const message of this.#held.splice(0)) {
+      this.#parts.held.release(message.bytes);
+      message.deliver();
     }
   }
 
-  hold(bytes: number, deliver: () => void): boolean {
-    if (this.#standbyFor !== '' || !this.#parts.held.take(bytes)) return false;
-    this.#held.push({ bytes, deliver });
+  hold(message: HeldMessage): boolean {
+    if (this.#standbyFor !== '' || !this.#parts.held.take(message.bytes)) return false;
+    this.#held.push(message);
     return true;
   }
 
@@ -164,8 +171,11 @@ export class RouteTurn implements Turn {
   }
 
   close(): void {
-    for (const { bytes } of this.#held.splice(0)) this.#parts.held.release(bytes);
     this.#parts.closed();
+    for (const message of this.#held.splice(0)) {
+      this.#parts.held.release(message.bytes);
+      message.giveUp();
+    }
   }
 
   /** Whether the message came from where this way leads to. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { Requester } from '../../src/client/requester';
 import type { BridgeSettings } from '../../src/ros/bridge-settings';
+import { InterfaceLibrary } from '../../src/ros/interface-library';
+import { MessageCodec } from '../../src/ros/message-codec';
 import type { PatternSettings } from '../../src/ros/name-patterns';
 import { RosThread } from '../../src/ros/ros-thread';
 import { Inbox } from '../client/observed';
@@ -72,6 +74,46 @@ describe('routes by patterns', function () {
     let now = await counted();
     while (now.received < 2 * names.length) now = await counted();
     assert.deepEqual(now, { received: 2 * names.length, published: names.length });
+  });
+
+  it('of two bridges answer each call once, from the first on', async () => {
+    const patterns = [{ ...ALL, kind: 'service', pattern: '/tools/*', direction: 'mqtt-to-ros' }] as const;
+    const own = [route(bridges.domain, { rosName: '/own' })];
+    const both = [
+      await open({ id: 'a', routes: own, patterns: [...patterns] }),
+      await open({ id: 'b', routes: own, patterns: [...patterns] }),
+    ];
+    await both[1]?.until(() => both[1]?.route()?.standby?.['mqtt-to-ros'] === 'a');
+    const ros = await bridges.ros();
+    const type = 'example_interfaces/srv/AddTwoInts';
+    const library = InterfaceLibrary.bundled();
+    const [request, response] = ['Request', 'Response'].map((part) =>
+      MessageCodec.for(library, `${type}_${part}`),
+    ) as [MessageCodec, MessageCodec];
+    const hashes = { requestHash: request.typeHash, responseHash: response.typeHash };
+    const served = Array.from({ length: 5 }, (_each, index) => `add${index}`);
+    let asked = 0;
+    for (const name of served) {
+      ros.createServiceServer({ rosName: `/tools/${name}`, type, ...hashes }, async () => {
+        asked++;
+        return response.encode({ sum: 3 });
+      });
+    }
+    for (const bridge of both) for (const name of served) await found(bridge, `/tools/${name}`);
+    const names = served.flatMap((name) => [name, `no_${name}`]);
+    const inbox = await Inbox.on(bridges.client, topic('tools/+/@rep/+'));
+    for (const name of names) await bridges.say(topic(`tools/${name}/@req/1`), '{"a":1,"b":2}');
+    const received = async () => {
+      const all = (await Promise.all(both.map((bridge) => bridge.handle.listRoutes()))).flat();
+      return all.reduce((sum, { counts }) => sum + (counts?.mqttReceived ?? 0), 0);
+    };
+    while ((await received()) < 2 * names.length);
+    await inbox.until(({ texts }) => texts.length >= names.length);
+    assert.deepEqual(
+      inbox.texts.map((text) => text.slice(topic('tools/').length, text.indexOf('/@rep'))).sort(),
+      [...names].sort(),
+    );
+    assert.equal(asked, served.length);
   });
 
   it('carry the first message already, each once, and none back', async () => {

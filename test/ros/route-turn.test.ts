@@ -32,19 +32,14 @@ describe('the turn of a route', () => {
       },
     );
     const delivered: string[] = [];
-    assert.equal(
-      own.hold(1, () => delivered.push('held')),
-      true,
-    );
+    const held = { bytes: 1, deliver: () => delivered.push('held'), giveUp: () => {} };
+    assert.equal(own.hold(held), true);
     own.decide(undefined);
     assert.deepEqual([own.active, delivered], [true, ['held']]);
     own.decide('a');
     assert.deepEqual(problems, Array(2).fill('/chatter: the domain is closed'));
     assert.equal(changes, 2);
-    assert.equal(
-      own.hold(1, () => {}),
-      false,
-    );
+    assert.equal(own.hold(held), false);
   });
 
   it('names a ring, and no more of it than a person reads, because anybody may have made it up', () => {

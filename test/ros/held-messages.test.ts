@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import type { BridgeSubscriptionListener, RouteConnection } from '../../src/ros/bridge-connection';
+import type { BridgeSettings, RouteSettings } from '../../src/ros/bridge-settings';
+import { BridgeTopics, mappingOf } from '../../src/ros/bridge-topics';
+import { InterfaceLibrary } from '../../src/ros/interface-library';
+import type { KnownBridges } from '../../src/ros/known-bridges';
+import { LearnedTypes } from '../../src/ros/learned-types';
+import { MessageCodec } from '../../src/ros/message-codec';
+import { RouteTable } from '../../src/ros/route-table';
+import { Standby } from '../../src/ros/standby';
+import { STRING, Watch } from './bridge-fixture';
+import { Bridges } from './bridges';
+
+const ADD = 'example_interfaces/srv/AddTwoInts';
+const library = InterfaceLibrary.bundled();
+const codec = (type: string) => MessageCodec.for(library, type);
+
+describe('a message that comes before it is known which bridge carries it', function () {
+  this.timeout(20_000);
+  const bridges = Bridges.forSuite();
+
+  /** Routes at a broker that has not sent back yet what the bridge has said of itself. */
+  const start = async (route: Partial<RouteSettings>) => {
+    const { domain } = bridges;
+    const ros = await bridges.ros();
+    const other = await bridges.ros();
+    const watch = new Watch();
+    const sent: string[] = [];
+    const reported: string[] = [];
+    const listeners = new Map<string, Set<BridgeSubscriptionListener>>();
+    const connection: RouteConnection = {
+      connected: true,
+      onStatus: () => () => {},
+      publish: ({ topic, payload }, settled) => {
+        sent.push(`${topic}=${payload}`);
+        settled();
+        watch.changed();
+      },
+      subscribe: (filter, listener) => {
+        const all = listeners.get(filter) ?? new Set();
+        listeners.set(filter, all.add(listener));
+        return { granted: true, close: () => all.delete(listener) };
+      },
+    };
+    const known = {
+      ...{ connected: true, settled: false, online: new Map(), carry: () => {}, lately: () => undefined },
+      announced: { 'ros-to-mqtt': new Map(), 'mqtt-to-ros': new Map([[domain, { has: () => true }]]) },
+    };
+    const standby = new Standby(
+      { id: 'b', protocolVersion: 5 },
+      known as unknown as KnownBridges,
+      assert.fail,
+    );
+    standby.addDomain(ros);
+    const settings: BridgeSettings = {
+      ...{
+        id: 'b',
+        prefix: 'ros',
+        aliases: {},
+        range: 'localhost',
+        interfaces: [],
+        peers: [],
+        domains: [domain],
+        routes: [],
+      },
+    };
+    const table = new RouteTable({
+      settings,
+      topics: new BridgeTopics(mappingOf(settings), [domain]),
+      library,
+      learned: new LearnedTypes(),
+      domains: new Map([[domain, ros]]),
+      connection,
+      standby,
+      flowOutput: () => false,
+      onSample: () => {},
+      opened: () => {},
+      closed: () => {},
+      report: (problem) => reported.push(problem),
+      tell: () => {},
+      changed: () => watch.changed(),
+    });
+    bridges.keep({
+      close: async () => {
+        table.close();
+        standby.close();
+      },
+    });
+    const name = { domain, rosName: '/x', type: '', direction: 'mqtt-to-ros' } as const;
+    table.open({ ...name, ...route } as RouteSettings, 'route 1');
+    ros.onGraphChange(() => {
+      table.look();
+      watch.changed();
+    });
+    return {
+      ...{ other, watch, sent, reported, table },
+      type: () => table.list()[0]?.type,
+      counts: () => table.list()[0]?.counts,
+      say: (filter: string, topic: string, payload: string) => {
+        const message = { topic, payload: Buffer.from(payload), retain: false, via: [] };
+        for (const listener of [...(listeners.get(filter) ?? [])]) listener.message(message);
+      },
+      settle: () => {
+        known.settled = true;
+        standby.look();
+      },
+    };
+  };
+
+  it('is taken by the route that has the type, where that is found meanwhile: a request once', async () => {
+    const { other, watch, sent, reported, type, counts, say, settle } = await start({ kind: 'service' });
+    const topic = `ros/${bridges.domain}/x`;
+    say(`${topic}/@req/#`, `${topic}/@req/1`, '{"a":1,"b":2}');
+    const [request, response] = [codec(`${ADD}_Request`), codec(`${ADD}_Response`)];
+    const hashes = { requestHash: request.typeHash, responseHash: response.typeHash };
+    const asked: string[] = [];
+    other.createServiceServer({ rosName: '/x', type: ADD, ...hashes }, async (cdr) => {
+      asked.push(request.decodeToJson(cdr));
+      return response.encode({ sum: 3 });
+    });
+    await watch.until(() => type() === ADD);
+    assert.deepEqual(sent, []);
+    settle();
+    await watch.until(() => sent.length > 0);
+    assert.deepEqual(sent, [`${topic}/@rep/1={"sum":3}`]);
+    assert.deepEqual([asked, counts()?.mqttReceived, reported], [['{"a":1,"b":2}'], 1, []]);
+  });
+
+  it('is told to the owner, where its route is removed: another bridge may answer it', async () => {
+    const { sent, reported, table, say } = await start({ kind: 'service' });
+    const topic = `ros/${bridges.domain}/x`;
+    say(`${topic}/@req/#`, `${topic}/@req/1`, '{}');
+    table.removeListed([{ kind: 'service', domain: bridges.domain, rosName: '/x' }]);
+    assert.deepEqual(reported, [
+      `/x: a request came at "${topic}/@req/1" and the route was closed before it was its turn`,
+    ]);
+    assert.deepEqual(sent, []);
+  });
+
+  it('goes on to a route of another type, where that of the topic changes', async () => {
+    const { other, watch, type, counts, say, settle } = await start({ kind: 'topic' });
+    const subscribe = (type: string) =>
+      other.createSubscription(
+        {
+          ...{ rosName: '/x', type, typeHash: codec(type).typeHash },
+          qos: { reliability: 'reliable', durability: 'volatile', depth: 10 },
+          onIncompatible: () => {},
+        },
+        () => {},
+      );
+    const first = subscribe('std_msgs/msg/Int8');
+    await watch.until(() => type() === 'std_msgs/msg/Int8');
+    const topic = `ros/${bridges.domain}/x`;
+    say(topic, topic, '{"data":"text"}');
+    first.close();
+    subscribe(STRING);
+    await watch.until(() => type() === STRING);
+    settle();
+    assert.deepEqual([counts()?.mqttReceived, counts()?.rosPublished, counts()?.dropped], [1, 1, {}]);
+  });
+});
