@@ -124,6 +124,11 @@ export class NetworkConnection {
     this.#reader = new PublishReader(stream, this.#version5, largest ?? Number.POSITIVE_INFINITY, {
       publish: (packet) => observer.message(packet),
       tooLarge: (size) => {
+        // DISCONNECT may still be on its way, without which the will would be published.
+        if (this.#left) {
+          this.#reader.stop();
+          return;
+        }
         const reason = `the broker sent a packet of ${size} bytes, where ${largest} are allowed: ${reasonCodeText(0x95)}`;
         this.#fail(reason, this.#version5 && this.connected ? TOO_LARGE : undefined);
       },

@@ -22,7 +22,8 @@ const Property = {
 /**
  * Reads a PUBLISH packet (MQTT 5.0 and 3.1.1, section 3.3) as MQTT.js does, but with a payload that is a view, whatever
  * it is made of. `undefined` for one that is malformed or has a topic alias: those are left to MQTT.js.
- * @param bytes in which the packet begins at `start`, has its variable header at `body`, and ends at `end`
+ * @param bytes in which the packet begins at `start`, has its variable header at `body`, and ends at `end`; its QoS is
+ * not 3
  */
 export function readPublish(
   bytes: Buffer,
@@ -32,8 +33,8 @@ export function readPublish(
   version5: boolean,
 ): IPublishPacket | undefined {
   const flags = bytes[start] as number;
-  const qos = (flags >> 1) & 0b11;
-  if (qos === 3 || body + LENGTH_BYTES > end) return undefined;
+  const qos = ((flags >> 1) & 0b11) as 0 | 1 | 2;
+  if (body + LENGTH_BYTES > end) return undefined;
   const topicAt = body + LENGTH_BYTES;
   let at = topicAt + bytes.readUInt16BE(body);
   if (at === topicAt || at > end) return undefined;
@@ -41,7 +42,7 @@ export function readPublish(
     cmd: 'publish',
     topic: bytes.toString('utf8', topicAt, at),
     payload: NO_BYTES,
-    qos: qos as 0 | 1 | 2,
+    qos,
     dup: (flags & DUP) !== 0,
     retain: (flags & RETAIN) !== 0,
   };
@@ -87,8 +88,7 @@ function readProperties(bytes: Buffer, start: number, end: number): Properties |
         const number = readVariableByteInteger(bytes, at, end);
         if (!number) return undefined;
         at += variableByteIntegerBytes(number);
-        const { subscriptionIdentifier: others } = properties;
-        properties.subscriptionIdentifier = others === undefined ? number : [others, number].flat();
+        properties.subscriptionIdentifier = joined(properties.subscriptionIdentifier, number);
         break;
       }
       case Property.correlationData:
@@ -112,8 +112,7 @@ function readProperties(bytes: Buffer, start: number, end: number): Properties |
         const value = bytes.toString('utf8', nameEnd + LENGTH_BYTES, valueEnd);
         // Without a prototype: any name is only a name.
         properties.userProperties ??= Object.create(null) as NonNullable<Properties['userProperties']>;
-        const others = properties.userProperties[name];
-        properties.userProperties[name] = others === undefined ? value : [others, value].flat();
+        properties.userProperties[name] = joined(properties.userProperties[name], value);
         at = valueEnd;
         break;
       }
@@ -129,6 +128,14 @@ const NAMES = {
   [Property.responseTopic]: 'responseTopic',
   [Property.correlationData]: 'correlationData',
 } as const;
+
+/** One value stands alone, several in an array; a packet may have so many that none is ever copied. */
+function joined<T extends string | number>(others: T | T[] | undefined, value: T): T | T[] {
+  if (others === undefined) return value;
+  if (!Array.isArray(others)) return [others, value];
+  others.push(value);
+  return others;
+}
 
 /** Where a string or binary data ends whose length is at `at`. */
 function endOfField(bytes: Buffer, at: number, end: number): number | undefined {

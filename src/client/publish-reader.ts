@@ -3,6 +3,8 @@ import type { IPublishPacket } from 'mqtt';
 import { readPublish } from './publish-packet';
 
 const PUBLISH = 3;
+/** No QoS [MQTT-3.3.1-4]. */
+const QOS_BITS = 0b110;
 /** Bytes of the Remaining Length at most [MQTT-1.5.5-1]. */
 const LENGTH_BYTES = 4;
 const NO_BYTES = Buffer.alloc(0);
@@ -126,7 +128,8 @@ export class PublishReader {
   }
 
   #isOurs(at: number): boolean {
-    return this.#started && (this.#chunk[at] as number) >> 4 === PUBLISH;
+    const first = this.#chunk[at] as number;
+    return this.#started && first >> 4 === PUBLISH && (first & QOS_BITS) !== QOS_BITS;
   }
 
   #isTooLarge(bytes: number): boolean {

@@ -156,6 +156,7 @@ describe('the reader of PUBLISH packets', () => {
     const odd = [
       ['a topic alias', [0x30, 8, 0, 1, 0x61, 3, 0x23, 0, 1, 0x78]],
       ['QoS 3', [0x36, 6, 0, 1, 0x61, 0, 1, 0]],
+      ['QoS 3, most of which is still to come', [0x36, 0x7f, 0]],
       ['no topic', [0x30, 3, 0, 0, 0]],
       ['a topic beyond its end', [0x30, 3, 0, 9, 0x61]],
       ['no packet identifier', [0x32, 4, 0, 1, 0x61, 0]],
@@ -177,6 +178,24 @@ describe('the reader of PUBLISH packets', () => {
     for (const bytes of [endless, good]) harness.stream.write(bytes);
     await harness.drained();
     assert.deepEqual(Buffer.concat(harness.came as Buffer[]), Buffer.concat([endless, good]));
+  });
+
+  // Copying those before for each would take half a minute.
+  it('reads any number of user properties of one name, and of subscription identifiers', async () => {
+    const count = 10_000;
+    const properties = Buffer.from([...Array(count).fill([0x26, 0, 1, 0x6e, 0, 1, 0x76, 0x0b, 7]).flat()]);
+    const [length, remaining] = [properties.length, properties.length + 6].map((size) => [
+      0x80 | (size & 127),
+      0x80 | ((size >> 7) & 127),
+      size >> 14,
+    ]) as [number[], number[]];
+    const harness = new Harness(5);
+    harness.reader.start();
+    harness.stream.write(Buffer.from([0x30, ...remaining, 0, 1, 0x61, ...length, ...properties]));
+    await harness.drained();
+    const [packet] = harness.came as IPublishPacket[];
+    assert.deepEqual(packet?.properties?.userProperties?.n, Array(count).fill('v'));
+    assert.deepEqual(packet?.properties?.subscriptionIdentifier, Array(count).fill(7));
   });
 
   it('reads nothing while it is paused, not even what has come', async () => {
