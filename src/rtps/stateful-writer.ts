@@ -1,4 +1,5 @@
 import { EntityId, guidOf } from './guid';
+import { HeartbeatSchedule } from './heartbeat-schedule';
 import { HistoryCache, type HistoryLimits } from './history-cache';
 import type { Change } from './message-writer';
 import type { Destination, Outbox } from './outbox';
@@ -24,16 +25,14 @@ interface ReaderGroup extends Destination {
   readonly queue: SendQueue;
 }
 
-const FIRST_HEARTBEAT_MS = 50;
-const LAST_HEARTBEAT_MS = 1000;
 /** A reader that stays behind is not told of again before. */
 const TELL_BEHIND_MS = 10_000;
 
 /**
  * The protocol of a writer towards its matched readers (RTPS 8.4.9): sends, keeps what durability and unacknowledged
  * reliable readers need within the history's limits, sends again what is asked for and a GAP for what is gone or not
- * for that reader, and heartbeats while something is unacknowledged. A writer without reliable readers and without
- * transient-local durability keeps nothing.
+ * for that reader, and heartbeats while something is unacknowledged: with each flush, and by time, when a reader has
+ * to answer. A writer without reliable readers and without transient-local durability keeps nothing.
  *
  * It waits for no reader: where the history is full, of a depth or of all that its bytes hold, the oldest change goes,
  * acknowledged or not. So a slow or dead reader takes nothing from the others and pins no more than that; it is
@@ -50,6 +49,7 @@ export class StatefulWriter {
   readonly #statistics: Statistics;
   readonly #onBehind: (readerGuid: string) => void;
   readonly #history: HistoryCache;
+  readonly #schedule: HeartbeatSchedule;
   readonly #disposals = new Set<number>();
   readonly #readers = new Map<string, ReaderProxy>();
   readonly #appendHeartbeats = () => this.#heartbeatGroups();
@@ -59,8 +59,6 @@ export class StatefulWriter {
   /** What the history gave up for newer changes: all up to here. */
   #gone: number;
   #heartbeatCount = 0;
-  #heartbeatTimer: NodeJS.Timeout | undefined;
-  #heartbeatDelay = FIRST_HEARTBEAT_MS;
   #onDone: (() => void) | undefined;
 
   /** @param onBehind called when the history had to give up changes that a reliable reader has not acknowledged */
@@ -77,6 +75,7 @@ export class StatefulWriter {
     this.#statistics = statistics;
     this.#onBehind = onBehind;
     this.#history = new HistoryCache(protocol.history);
+    this.#schedule = new HeartbeatSchedule(protocol.history.depth, () => this.#askByTime());
     this.#last = this.#gone = protocol.startAfter ?? 0;
   }
 
@@ -145,8 +144,7 @@ export class StatefulWriter {
     this.#regroup();
     if (reliable) {
       this.#invite(proxy);
-      this.#heartbeatDelay = FIRST_HEARTBEAT_MS;
-      this.#armHeartbeat();
+      this.#schedule.hasten();
     } else {
       this.#sendSinceMatch(proxy);
     }
@@ -174,7 +172,7 @@ export class StatefulWriter {
     }
     if (ackNack.base - 1 > proxy.acknowledged) {
       proxy.acknowledged = Math.min(ackNack.base - 1, this.#last);
-      this.#heartbeatDelay = FIRST_HEARTBEAT_MS;
+      this.#schedule.hasten();
       this.#queueOf(proxy)?.acknowledged(proxy.acknowledged);
       this.#trim();
       this.#checkDone();
@@ -217,8 +215,7 @@ export class StatefulWriter {
   }
 
   close(): void {
-    clearTimeout(this.#heartbeatTimer);
-    this.#heartbeatTimer = undefined;
+    this.#schedule.close();
     this.#readers.clear();
     this.#regroup();
   }
@@ -230,9 +227,8 @@ export class StatefulWriter {
     }
     for (const group of this.#groups.values()) this.#send(group, group.readerId, change);
     if (this.#hasReliableReaders) {
+      this.#schedule.written(change.payload.length);
       this.#outbox.beforeFlush(this.#appendHeartbeats);
-      this.#heartbeatDelay = FIRST_HEARTBEAT_MS;
-      this.#armHeartbeat();
     }
     return change.sequence;
   }
@@ -323,8 +319,8 @@ export class StatefulWriter {
     this.#heartbeat(target, target.entityId, this.first, this.#lastSent(groupKey));
   }
 
-  #heartbeat(to: Destination, readerId: number, first: number, last: number): void {
-    this.#outbox.heartbeat(to, readerId, this.entityId, first, last, this.#nextHeartbeatCount(), false);
+  #heartbeat(to: Destination, readerId: number, first: number, last: number, final = false): void {
+    this.#outbox.heartbeat(to, readerId, this.entityId, first, last, this.#nextHeartbeatCount(), final);
   }
 
   #nextHeartbeatCount(): number {
@@ -333,25 +329,26 @@ export class StatefulWriter {
   }
 
   #heartbeatGroups(): void {
-    for (const [key, group] of this.#groups)
-      if (group.reliable) this.#heartbeat(group, group.readerId, this.first, this.#lastSent(key));
+    const { isDue } = this.#schedule;
+    for (const [key, group] of this.#groups) {
+      if (!group.reliable) continue;
+      // Large changes wait for the acknowledgement of those under way.
+      const final = !isDue && group.queue.isDone;
+      this.#heartbeat(group, group.readerId, this.first, this.#lastSent(key), final);
+    }
+    if (isDue) this.#schedule.asked();
   }
 
-  #armHeartbeat(): void {
-    if (this.#heartbeatTimer !== undefined) return;
-    this.#heartbeatTimer = setTimeout(() => {
-      this.#heartbeatTimer = undefined;
-      const lagging = [...this.#readers.values()].filter(
-        ({ confirmed, acknowledged, reliable }) => !confirmed || (reliable && acknowledged < this.#last),
-      );
-      if (lagging.length === 0) return;
-      for (const proxy of lagging) {
-        if (proxy.confirmed) this.#heartbeatReader(proxy);
-        else this.#invite(proxy);
-      }
-      this.#heartbeatDelay = Math.min(2 * this.#heartbeatDelay, LAST_HEARTBEAT_MS);
-      this.#armHeartbeat();
-    }, this.#heartbeatDelay);
+  /** Asks the readers that lag behind, and invites those that have yet to answer. */
+  #askByTime(): boolean {
+    const lagging = [...this.#readers.values()].filter(
+      ({ confirmed, acknowledged, reliable }) => !confirmed || (reliable && acknowledged < this.#last),
+    );
+    for (const proxy of lagging) {
+      if (proxy.confirmed) this.#heartbeatReader(proxy);
+      else this.#invite(proxy);
+    }
+    return lagging.length > 0;
   }
 
   /** All reliable readers have what is up to here. */

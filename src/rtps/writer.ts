@@ -75,7 +75,10 @@ export class Writer extends EventEmitter {
     return this.#protocol.matchedCount;
   }
 
-  /** How many of the newest samples some reliable reader has not acknowledged. */
+  /**
+   * How many of the newest samples some reliable reader has not acknowledged. Of fewer than 64 the readers may be asked
+   * up to 50 ms after they were written.
+   */
   get unacknowledged(): number {
     return this.#protocol.unacknowledged;
   }

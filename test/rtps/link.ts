@@ -148,6 +148,14 @@ export class Link {
     for (let number = from; number <= to; number++) this.writer.write(text(number));
   }
 
+  /** Writes them in a turn of the event loop each. */
+  async writeSteadily(from: number, to: number): Promise<void> {
+    for (let number = from; number <= to; number++) {
+      this.write(number, number);
+      await new Promise(setImmediate);
+    }
+  }
+
   async until(count: number): Promise<void> {
     while (this.payloads.length < count) await once(this.received, 'sample');
   }

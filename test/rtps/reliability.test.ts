@@ -153,6 +153,42 @@ describe('a reliable writer and reader', function () {
     assert.deepEqual(link.texts, ['1']);
   });
 
+  it('exchange an acknowledgement for many samples where the writer sends steadily', async () => {
+    link = new Link().match();
+    await link.quiet();
+    const before = link.ackNacks.length;
+    await link.writeSteadily(1, 300);
+    await link.until(300);
+    await link.quiet();
+    assert.equal(link.writer.unacknowledged, 0);
+    const acknowledged = link.ackNacks.length - before;
+    assert.ok(acknowledged < 60, `${acknowledged} for 300 samples`);
+  });
+
+  it('repair the last sample also where its HEARTBEAT asked for no answer', async () => {
+    link = new Link().match();
+    await link.quiet();
+    let lost = 0;
+    link.toReader = () => {
+      if (link.heartbeats.at(-1)?.final === false) return [0];
+      lost++;
+      return [];
+    };
+    await link.writeSteadily(1, 10);
+    await link.until(10);
+    assert.deepEqual(link.texts, numbers(1, 10));
+    assert.ok(lost > 0);
+  });
+
+  it('have acknowledged what leaves a short history, where the writer sends steadily', async () => {
+    link = new Link(RELIABLE, 10).match();
+    await link.quiet();
+    await link.writeSteadily(1, 200);
+    await link.until(200);
+    assert.equal(link.writerStatistics.samplesUnacknowledged, 0);
+    assert.deepEqual(link.behind, []);
+  });
+
   it('go on behind what the history no longer has, and count it as lost', async () => {
     link = new Link(RELIABLE, 10).match();
     await settle();
