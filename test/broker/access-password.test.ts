@@ -10,7 +10,7 @@ const OLDER_MOSQUITTO =
 
 describe('a stored password', function () {
   // What makes guessing dear makes the tests slow.
-  this.timeout(20_000);
+  this.timeout(60_000);
 
   for (const [name, make] of [
     ['scrypt', hashPassword],

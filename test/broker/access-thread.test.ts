@@ -56,7 +56,7 @@ describe('access to the broker in its thread', () => {
 
   it('is had by mosquitto_pub with a password of scrypt', async function () {
     const mosquittoPub = counterpart(this, 'mosquitto_pub');
-    this.timeout(20_000);
+    this.timeout(60_000);
     await start({ users: [{ name: 'anna', passwordHash: await hashPassword('sesame 4') }] });
     const publish = (version: string, password: string) =>
       run(mosquittoPub, [

@@ -417,7 +417,7 @@ describe('the broker in its thread', () => {
   });
 
   it('finds what it has stored when its thread dies, and shares its storage with no other broker', async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const directory = mkdtempSync(join(tmpdir(), 'thread-'));
     try {
       const storage = { directory, durability: 'write' } as const;

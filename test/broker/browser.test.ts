@@ -13,7 +13,7 @@ import { launchBrowser } from '../editor/editor-page';
 declare const window: { mqtt: typeof mqtt };
 
 describe('MQTT in a web page', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let browser: Browser;
   let server: Server;
   let broker: BrokerThread;

@@ -11,7 +11,7 @@ import { BrokerInProcess } from './broker-in-process';
 import { lasting, MqttPeer } from './mqtt-peer';
 
 describe('the limits of a broker, over sockets', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: BrokerThread;
   let sockets: Socket[];
   let events: BrokerEvent[];

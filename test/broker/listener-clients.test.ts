@@ -17,7 +17,7 @@ import { launchBrowser } from '../editor/editor-page';
 const SCHEMES = { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' } as const;
 
 describe('the listeners of a broker', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let authority: CertificateAuthority;
   let tls: IssuedCertificate;
   let broker: BrokerThread;
@@ -181,7 +181,7 @@ describe('the listeners of a broker', function () {
     after(() => web.close());
 
     it('accept a page of the same host, and no other', async function () {
-      this.timeout(20_000);
+      this.timeout(60_000);
       const chromium = counterpart(this, 'chromium');
       await start([{ kind: 'ws', host: '127.0.0.1', port: 0 }]);
       const url = `ws://127.0.0.1:${broker.status.listeners[0]?.port}`;

@@ -8,7 +8,7 @@ import type { Peer } from '../../src/broker/peer';
 import { Listening } from './listening';
 
 describe('a WebSocket listener', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let listening: Listening;
   let sockets: WebSocket[];
 

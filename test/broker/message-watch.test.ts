@@ -89,7 +89,7 @@ describe('the watch of what is published', () => {
   });
 
   describe('by an application that does not take it', function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const partsOf = (topic: string, payload: Buffer): MessageParts => {
       const bytes = Buffer.concat([Buffer.from(topic), payload]);
       const topicEnd = bytes.length - payload.length;

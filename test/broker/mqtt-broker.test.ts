@@ -6,7 +6,7 @@ import type { ReceivedMessage } from '../../src/client/connection';
 import { MqttPeer } from './mqtt-peer';
 
 describe('a broker in a program', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let broker: MqttBroker;
 
   beforeEach(async () => {

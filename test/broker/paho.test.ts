@@ -7,7 +7,7 @@ import { counterpart } from '../counterparts';
 import { PahoClient, type PahoConnection } from './paho-client';
 
 describe('Eclipse Paho Python on the broker', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let folder: string;
   let broker: BrokerThread;
   let clients: PahoClient[];

@@ -48,7 +48,7 @@ describe('what is retained for new subscriptions', () => {
   }
 
   it('keeps nobody waiting, and is not sent for what is no longer subscribed to', async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const broker = await filled();
     const greedy = await broker.client(5);
     const options = { qos: 0, noLocal: false, retainAsPublished: false } as const;

@@ -12,7 +12,7 @@ async function settled(broker: BrokerInProcess): Promise<void> {
 }
 
 describe('a reader that has stopped reading', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
 
   it('takes nothing from a healthy one beside it, and what waits for it is bounded and counted', async () => {
     const broker = new BrokerInProcess({ outputBytes: 64 * KIB });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 describe('a journal on a full disk', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
 
   for (const durability of ['write', 'strict']) {
     it(`keeps what it has, leaves no litter and goes on when there is room (${durability})`, async function () {

@@ -166,7 +166,7 @@ describe('the journal store', () => {
   }
 
   it('reads all changes up to any point where the file is cut, without a complaint', async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const states = await everyChange();
     const whole = readFileSync(join(directory, FIRST));
     const cut = join(folder, 'cut');
@@ -180,7 +180,7 @@ describe('the journal store', () => {
   });
 
   it('reads all changes before any flipped bit, and says that there is damage', async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const states = await everyChange();
     const whole = readFileSync(join(directory, FIRST));
     const flipped = join(folder, 'flipped');
@@ -329,7 +329,7 @@ describe('the journal store', () => {
   }
 
   it('keeps its files small, and says the same at every moment of a snapshot', async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const next = random(3);
     const store = await open({ compactionBytes: 2000 });
     const sessions = new Map<string, { store: SessionStore; open: number[] }>();

@@ -9,7 +9,7 @@ import { WebSocketPath } from '../../src/broker/listeners/websocket-path';
 import { MqttPeer } from './mqtt-peer';
 
 describe('MQTT on a path of an HTTP server', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let server: Server;
   let broker: BrokerThread;
   let path: WebSocketPath;

@@ -31,7 +31,7 @@ function result(...options: string[]) {
 }
 
 describe('mqtt-ros-broker', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let directory: string;
   let broker: BrokerCommand | undefined;
 

@@ -177,7 +177,7 @@ describe('the settings of the command', () => {
   }
 
   it('reach the command, as options and as variables', function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     // It contradicts one of the others.
     const all = names.filter((name) => name !== 'allowAnonymous');
     const isOption = (name: SettingName) => optionOf(settingsTable[name]) !== undefined;

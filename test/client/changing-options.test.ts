@@ -8,7 +8,7 @@ import { settingsFor } from './observed';
 const MESSAGES = 300;
 
 describe('options that change while messages come', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const stops: (() => unknown)[] = [];
   afterEach(async () => {
     for (const stop of stops.splice(0).reverse()) await stop();

@@ -11,7 +11,7 @@ import { connected, Inbox, settingsFor, statusOf } from './observed';
 const quick = { qos: 1 as QoS, retain: false };
 
 describe('connection to a real mosquitto', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
   const open: Connection[] = [];
 

@@ -4,7 +4,7 @@ import { Connection, type Endpoint, type QoS } from '../../src/client/connection
 import { connected, Inbox, settingsFor, statusOf } from './observed';
 
 describe('connection to the embedded broker', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: BrokerThread;
   const open: Connection[] = [];
 

@@ -5,7 +5,7 @@ import { Mosquitto } from './mosquitto';
 import { connected, settingsFor } from './observed';
 
 describe('several filters of one subscriber', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
   let connection: Connection;
   let set: FilterSet;

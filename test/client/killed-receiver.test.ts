@@ -17,7 +17,7 @@ const publish = (payload: string, flags = 0): Buffer =>
   packet(PUBLISH, 4 | flags, text('account/2'), ID, 0, Buffer.from(payload));
 
 describe('a receiver of QoS 2 that is killed, with its packet identifiers on disk', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let folder: string;
   let broker: ScriptedBroker | undefined;
   const children: ChildProcess[] = [];

@@ -17,7 +17,7 @@ const inOrder = (numbers: readonly number[]): boolean =>
 const firsts = (payloads: readonly string[]): number[] => [...new Set(payloads.map(Number))];
 
 describe('whatever a broker may do', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
 
   for (let seed = 1; seed <= SEEDS; seed++) {
     const forgets = seed % 3 === 0;

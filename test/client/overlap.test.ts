@@ -8,7 +8,7 @@ import { connected, Inbox, settingsFor } from './observed';
 const live = { qos: 1, retain: false } as const;
 
 describe('overlapping filters', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
 
   it('overlap exactly when a topic matches both', () => {
     const alphabet = ['a', '', '$x'];

@@ -5,7 +5,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { PortStream } from '../../src/client/port-stream';
 
 describe('port stream', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let worker: Worker;
 
   beforeEach(() => {

@@ -15,7 +15,7 @@ const post = (change: Partial<Post> = {}): Post => ({
 const SIZES = [0, 1, 100, 127, 128, 16_300, 16_383, 16_384, 16_385, 65_536, 2_097_152];
 
 describe('posting', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
   const open: Connection[] = [];
 

@@ -5,7 +5,7 @@ import { Mosquitto } from './mosquitto';
 import { connected, Inbox, settingsFor } from './observed';
 
 describe('requests and their replies', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
   let asking: Connection;
   let answering: Connection;

@@ -120,7 +120,7 @@ after(async () => {
 export function inEachEditor(title: string, tests: (session: EditorSession) => void): void {
   for (const { version, session } of sessions) {
     describe(`${title} (${version.title})`, function () {
-      this.timeout(30_000);
+      this.timeout(60_000);
       before(async function () {
         await session.start(version.program(this), counterpart(this, 'chromium'));
       });

@@ -26,7 +26,7 @@ const ADMIN_AUTH = `module.exports.adminAuth = {
 
 for (const version of NODE_RED_VERSIONS) {
   describe(`the gateway API (${version.title})`, function () {
-    this.timeout(40_000);
+    this.timeout(60_000);
     const userDirs: string[] = [];
     let asked: NodeRedProcess;
     let open: NodeRedProcess;

@@ -5,7 +5,7 @@ import { createUserDir, linkPackage, NODE_RED_VERSIONS, NodeRedProcess } from '.
 
 for (const version of NODE_RED_VERSIONS) {
   describe(`who may only read flows (${version.title})`, function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     let userDir: string | undefined;
     let nodeRed: NodeRedProcess | undefined;
 

@@ -8,7 +8,7 @@ import { GatewayFixture } from './gateway-fixture';
 const SECRET = 'do-not-tell-7351';
 
 describe('brokers of the gateway', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let mosquitto: Mosquitto;
   let fixture: GatewayFixture;
 

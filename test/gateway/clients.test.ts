@@ -16,7 +16,7 @@ function shownCommands(): string {
 }
 
 describe('clients of the gateway', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let broker: BrokerThread;
   let fixture: GatewayFixture;
   let port: number;

@@ -10,7 +10,7 @@ import { GatewayFixture } from './gateway-fixture';
 import { LiveClient, refusal } from './live-client';
 
 describe('WebSockets of the gateway', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let embedded: BrokerThread;
   let fixture: GatewayFixture;
   let clients: LiveClient[];

@@ -9,7 +9,7 @@ import { GatewayFixture } from './gateway-fixture';
 const execute = promisify(execFile);
 
 describe('messages of the gateway', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let mosquitto: Mosquitto;
   let fixture: GatewayFixture;
   let broker: string;

@@ -12,7 +12,7 @@ const request = MessageCodec.for(library, `${SERVICE}_Request`);
 const response = MessageCodec.for(library, `${SERVICE}_Response`);
 
 describe('ROS over the gateway', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const bridges = Bridges.forSuite();
 
   const begin = async (routes: Partial<RouteSettings>[]) => {

@@ -28,7 +28,7 @@ function samplesOf(text: string): Map<string, number> {
 }
 
 describe('statistics of the gateway', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: BrokerThread;
   let fixture: GatewayFixture;
 

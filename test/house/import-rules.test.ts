@@ -8,7 +8,7 @@ const script = resolve('scripts/import-rules.mjs');
 
 describe('the import rule of the house', function () {
   // Copying the sources takes seconds on a machine that does much else.
-  this.timeout(30_000);
+  this.timeout(60_000);
   let tree: string;
 
   beforeEach(() => {

@@ -106,7 +106,7 @@ class Killable {
 }
 
 describe('rolling journal', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const directories: string[] = [];
   const open: Numbers[] = [];
   let killable: Killable | undefined;

@@ -113,7 +113,7 @@ function fault<Outcome>(
 
 /** The letters are those under which the faults were found. */
 describe("faults of Node-RED's own MQTT nodes", function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
 
   afterEach(async () => {
     await stop();

@@ -25,7 +25,7 @@ const BAD_USER_NAME_OR_PASSWORD = 0x86;
 const NOT_AUTHORIZED = 0x87;
 
 describe('access to the embedded-broker', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let port: number;
   let hashOfAnna: string;
   let verifierOfBert: string;

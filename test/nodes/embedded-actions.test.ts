@@ -24,7 +24,7 @@ import {
 type FlowMessage = NodeMessage & Record<string, unknown>;
 
 describe('actions of embedded-broker', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let outcomes: Sink;
   let faults: Sink;
   let completed: Sink;

@@ -19,7 +19,7 @@ import {
 } from './flow';
 
 describe('embedded-broker', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let port: number;
   const open: Connection[] = [];
 

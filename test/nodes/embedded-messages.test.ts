@@ -17,7 +17,7 @@ import {
 } from './flow';
 
 describe('published messages of embedded-broker', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const flow = (fields: Partial<FlowNode>): FlowNode[] => [
     tab,
     embeddedForm({ persistence: 'memory', outputs: 2, wires: [['events-1'], ['out-1']], ...fields }),

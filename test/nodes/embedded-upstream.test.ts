@@ -22,7 +22,7 @@ import {
 const route = { direction: 'both', filter: 'data/#', localPrefix: 'plant', remotePrefix: 'site1', qos: '1' };
 
 describe('embedded-broker with an upstream', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let above: JoinedBroker;
   let port: number;
 

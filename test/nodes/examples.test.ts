@@ -19,7 +19,7 @@ const CORE = ['common/20-inject', 'common/21-debug', 'common/90-comment', 'funct
 );
 
 describe('the examples', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   afterEach(stop);
 
   let flow: FlowNode[];

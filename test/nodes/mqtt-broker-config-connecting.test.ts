@@ -31,7 +31,7 @@ const refused = (url: string, shown = url): string =>
   `${shown}: nothing listens there (connect ECONNREFUSED ${new URL(url).host})`;
 
 describe('mqtt-broker-config: connecting', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
 
   beforeEach(async function () {

@@ -24,7 +24,7 @@ const PUBACK = 4;
 const NOWHERE = 'mqtt://127.0.0.1:1';
 
 describe('mqtt-broker-config: limits and queue', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: ScriptedBroker | undefined;
   afterEach(async () => {
     await stop();

@@ -23,7 +23,7 @@ const properties = {
 };
 
 describe('mqtt-broker-config: messages', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
   let observer: Connection;
 

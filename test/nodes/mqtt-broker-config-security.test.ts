@@ -44,7 +44,7 @@ const tls = (fields: Partial<FlowNode>): FlowNode => ({
 });
 
 describe('mqtt-broker-config: security', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
   afterEach(async () => {
     await stop();

@@ -23,7 +23,7 @@ import {
 } from './flow';
 
 describe('mqtt-broker-config', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
 
   const connects = () => broker.log.filter((line) => line.includes('New client connected')).length;

@@ -30,7 +30,7 @@ const reports = [
 ];
 
 describe('mqtt-pub', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
   let observer: Connection;
   let inbox: Inbox;

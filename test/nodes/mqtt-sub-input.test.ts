@@ -23,7 +23,7 @@ import {
 const live = { qos: 1, retain: false } as const;
 
 describe('mqtt-sub with an input', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
   let publisher: Connection;
 

@@ -51,7 +51,7 @@ const receive = (topic: unknown, payload: unknown) =>
   helper.getNode('bridge-1').receive({ topic: topic as string, payload });
 
 describe('ros-bridge', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const opened: Array<{ close?: () => Promise<void>; stop?: () => Promise<void> }> = [];
   const keep = <T extends (typeof opened)[number]>(made: T): T => {
     opened.push(made);

@@ -18,7 +18,7 @@ function readmeProgram(): string {
 }
 
 describe('the library', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let folder: string;
 
   before(() => {

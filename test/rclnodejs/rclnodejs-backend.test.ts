@@ -82,7 +82,7 @@ class Opened extends Watch {
 }
 
 describe('The rclnodejs backend, with a stand-in for the library', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const environments: RosEnvironment[] = [];
   const domains: RosDomain[] = [];
 

@@ -25,7 +25,7 @@ function isAlive(pid: number): boolean {
 }
 
 describe('The process that rclnodejs runs in', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const environments: RosEnvironment[] = [];
   const processes: RclnodejsProcess[] = [];
 

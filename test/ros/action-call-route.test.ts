@@ -10,7 +10,7 @@ import { Watch } from './bridge-fixture';
 const library = InterfaceLibrary.bundled();
 
 describe('routes of actions to ROS', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const bridges = ActionBridges.forSuite();
 
   /** A server of the test's own, which leaves the goals to the test. */

@@ -9,7 +9,7 @@ import { Watch } from './bridge-fixture';
 const library = InterfaceLibrary.bundled();
 
 describe('routes of actions for ROS', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const bridges = ActionBridges.forSuite();
 
   /** A client of the test's own. */

@@ -18,7 +18,7 @@ const endpoint = (rosName: string, type: string) => ({
 });
 
 describe('the type of a service or an action whose route names none', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const open = (routes: RouteSettings[]) => bridges.open({ mqtt: bridges.mqtt(), routes });
   const service = (change: Partial<ServiceRouteSettings> = {}): ServiceRouteSettings => ({

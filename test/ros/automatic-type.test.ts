@@ -7,7 +7,7 @@ import { MqttBridges } from './mqtt-bridges';
 const INT = 'std_msgs/msg/Int32';
 
 describe('the type of a route that names none', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const automatic = (direction: 'ros-to-mqtt' | 'mqtt-to-ros' | 'both' = 'both') =>
     route(bridges.domain, { type: '', direction });

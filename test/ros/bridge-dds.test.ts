@@ -85,7 +85,7 @@ const meetings: Record<string, (test: Mocha.Context) => Promise<Meeting>> = {
 
 for (const [name, meet] of Object.entries(meetings)) {
   describe(`bridge between Cyclone DDS and ${name}`, function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const thread = new RosThread();
     const running: Array<() => Promise<unknown>> = [];
     let meeting: Meeting;

@@ -8,7 +8,7 @@ import { MqttBridges } from './mqtt-bridges';
 const HASH = 'RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18';
 
 describe('what a bridge stores at the broker', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const stored = (name: string) => Inbox.on(bridges.client, `ros/${bridges.domain}/${name}`);
   const last = ({ messages }: Inbox) => JSON.parse(String(messages.at(-1)?.payload ?? 'null') || '""');
@@ -61,7 +61,7 @@ describe('what a bridge stores at the broker', function () {
   it('tells what there is in a domain, when it changes', async () => {
     await bridges.open({ mqtt: bridges.mqtt(), routes: [] });
     const inbox = await stored('@graph');
-    await inbox.until(({ messages }) => messages.length === 1);
+    await inbox.until(({ messages }) => messages.length > 0);
     assert.deepEqual(last(inbox), { nodes: [], topics: [], services: [], actions: [] });
     const peer = await bridges.peer();
     await peer.publisher('/chatter', STRING, RELIABLE, 0);

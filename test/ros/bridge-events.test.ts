@@ -6,7 +6,7 @@ import { freshDomain } from '../rtps/test-domain';
 import { BEST_EFFORT, RosPeer, route, STRING, TestBridge } from './bridge-fixture';
 
 describe('events of a bridge', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
 
   it('name the nodes that appeared and left', () => {
     const told: BridgeEvent[] = [];

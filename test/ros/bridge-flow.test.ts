@@ -6,7 +6,7 @@ import { freshDomain } from '../rtps/test-domain';
 import { BEST_EFFORT, RELIABLE, RosPeer, route, TestBridge, Watch } from './bridge-fixture';
 
 describe('bridge between ROS and a flow', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const thread = new RosThread();
   const opened: Array<{ close?: () => Promise<void>; stop?: () => Promise<void> }> = [];
   const keep = <T extends (typeof opened)[number]>(made: T): T => {

@@ -10,7 +10,7 @@ import { MqttBridges } from './mqtt-bridges';
 const IMU = 'sensor_msgs/msg/Imu';
 
 describe('payload format of a route', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const codec = MessageCodec.for(InterfaceLibrary.bundled(), IMU);
   const imu = codec.encode({ header: { frame_id: 'imu' }, angular_velocity: { z: 0.5 } });

@@ -11,7 +11,7 @@ import { BEST_EFFORT, RELIABLE, route, STRING, TestBridge } from './bridge-fixtu
 import { MqttBridges } from './mqtt-bridges';
 
 describe('bridge between ROS and mosquitto', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const open = (settings: Partial<BridgeSettings> & Pick<BridgeSettings, 'routes'>) =>
     bridges.open({ mqtt: bridges.mqtt(), ...settings });

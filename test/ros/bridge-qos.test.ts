@@ -10,7 +10,7 @@ const LATCHED: EndpointQos = { ...RELIABLE, durability: 'transient-local' };
 const TRANSFORMS = 'tf2_msgs/msg/TFMessage';
 
 describe('QoS of a route', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const store = (topic: string, payload: string, messageExpiryInterval?: number) =>
     bridges.client.publish(topic, payload, {

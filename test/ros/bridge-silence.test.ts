@@ -13,7 +13,7 @@ const ADD = 'example_interfaces/srv/AddTwoInts';
 const FIBONACCI = 'example_interfaces/action/Fibonacci';
 
 describe('diagnosis of silent routes', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const bridges = Bridges.forSuite();
 
   /** Serves, and never answers. */

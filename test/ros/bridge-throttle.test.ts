@@ -5,7 +5,7 @@ import { MqttBridges } from './mqtt-bridges';
 const FLOAT = 'std_msgs/msg/Float64';
 
 describe('rate limit and deadband of a route', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const deadband = { path: 'data', threshold: 1 };
   // The second would have its turn in a quarter of an hour.

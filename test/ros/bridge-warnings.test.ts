@@ -7,7 +7,7 @@ import { Cast, freshDomain } from '../rtps/fixture';
 import { RosPeer, route, TestBridge } from './bridge-fixture';
 
 describe('what a bridge says of its network', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const thread = new RosThread();
   const closers: Array<() => Promise<unknown>> = [];
   let domain: number;

@@ -6,7 +6,7 @@ import { RELIABLE, STRING } from './bridge-fixture';
 import { MqttBridges } from './mqtt-bridges';
 
 describe('a fleet with a domain for each robot', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const talk = { rosName: '/{name}/talk', type: STRING, direction: 'both' } as const;
   const open = (change: Partial<BridgeSettings> = {}) => {

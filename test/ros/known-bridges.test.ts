@@ -9,7 +9,7 @@ import { connected, settingsFor } from '../client/observed';
 import { Watch } from './bridge-fixture';
 
 describe('the bridges that are known at a broker', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const connections: Connection[] = [];
   let mosquitto: Mosquitto;
 

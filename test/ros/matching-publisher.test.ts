@@ -7,7 +7,7 @@ import { freshDomain } from '../rtps/test-domain';
 import { RELIABLE, RosPeer, STRING, Watch } from './bridge-fixture';
 
 describe('MatchingPublisher', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const codec = MessageCodec.for(InterfaceLibrary.bundled(), STRING);
 
   for (const canForget of [true, false]) {

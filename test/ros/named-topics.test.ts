@@ -8,7 +8,7 @@ import { MqttBridges } from './mqtt-bridges';
 const ADD = 'example_interfaces/srv/AddTwoInts';
 
 describe('a route that names its MQTT topic', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const open = (routes: RouteSettings[], change: Partial<BridgeSettings> = {}) =>
     bridges.open({ mqtt: bridges.mqtt(), routes, ...change });

@@ -104,7 +104,7 @@ class ParameterNode {
 }
 
 describe('routes of parameters', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   // What one test leaves stored must not meet another in the same domain.
   const bridges = MqttBridges.forSuite('for each');
   const parameters = (change: Partial<ParametersRouteSettings> = {}): ParametersRouteSettings => ({

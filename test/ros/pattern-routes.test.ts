@@ -12,7 +12,7 @@ import { MqttBridges } from './mqtt-bridges';
 const ALL: PatternSettings = { action: 'allow', pattern: '/**', direction: 'both' };
 
 describe('routes by patterns', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const open = async (change: Partial<BridgeSettings> = {}, protocolVersion: 4 | 5 = 5) => {
     const mqtt = bridges.mqtt({ protocolVersion });

@@ -17,7 +17,7 @@ const library = InterfaceLibrary.bundled();
 const OTHER_ID = '0b8f1ec2-3c52-4a0e-9d3c-6f1f6f6b9a01';
 
 describe('actions of ROS 2', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const casts: Cast[] = [];
   const opened: RosDomain[] = [];
   const made: Array<{ close(): void }> = [];

@@ -20,7 +20,7 @@ const DISCOVERY = {
 const HASH = `RIHS01_${'0'.repeat(64)}`;
 
 describe('the graph of a ROS domain', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const cast = new Cast();
   const watch = new Watch();
   const opened: RosDomain[] = [];

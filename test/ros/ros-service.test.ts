@@ -26,7 +26,7 @@ const add = async (cdr: Buffer): Promise<Buffer> => {
 };
 
 describe('services of ROS 2', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const casts: Cast[] = [];
   const opened: RosDomain[] = [];
   const watch = new Watch();

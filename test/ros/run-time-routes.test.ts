@@ -4,7 +4,7 @@ import { route, STRING, type TestBridge } from './bridge-fixture';
 import { Bridges } from './bridges';
 
 describe('routes at run time', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = Bridges.forSuite();
   const open = async (change: Partial<BridgeSettings> = {}) => {
     const bridge = await bridges.open({ routes: [route(bridges.domain)], ...change });

@@ -27,7 +27,7 @@ const add: RosServiceHandler = async (cdr) => {
 };
 
 describe('routes of services', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const calls = (change: Partial<ServiceRouteSettings> = {}): ServiceRouteSettings => ({
     kind: 'service',

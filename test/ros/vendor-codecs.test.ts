@@ -10,7 +10,7 @@ const library = InterfaceLibrary.bundled();
 const WIDE = ' hé€😀';
 
 describe('what vendors write otherwise than plain CDR', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const casts: Cast[] = [];
   afterEach(() => Promise.all(casts.splice(0).map((cast) => cast.leave())));
 

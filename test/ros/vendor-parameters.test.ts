@@ -6,7 +6,7 @@ import { DdsPeer } from '../peers/dds/dds-peer';
 import { MqttBridges } from './mqtt-bridges';
 
 describe('parameters of a node on Cyclone DDS', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
 
   it('are listed, got, set and mirrored, also when another sets them', async function () {

@@ -6,7 +6,7 @@ import { MqttBridges } from './mqtt-bridges';
 const TWIST = 'geometry_msgs/msg/Twist';
 
 describe('patterns and routes without a type, by what is discovered', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
 
   for (const vendor of ['cyclone', 'fast'] as const) {

@@ -9,7 +9,7 @@ const NAMES: Record<DdsVendor, string> = { cyclone: 'Cyclone DDS', fast: 'Fast D
 export function withEachVendor(title: string, tests: (cast: Cast, vendor: DdsVendor) => void): void {
   for (const vendor of ['cyclone', 'fast'] as const)
     describe(`${title} and ${NAMES[vendor]}`, function () {
-      this.timeout(30_000);
+      this.timeout(60_000);
       const cast = new Cast(vendor);
       afterEach(() => cast.leave());
       tests(cast, vendor);

@@ -42,7 +42,7 @@ const fragment = (sequence: number, number: number, sampleBytes: number) =>
   );
 
 describe('samples in fragments', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let link: Link;
   afterEach(() => {
     link.close();

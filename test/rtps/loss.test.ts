@@ -29,7 +29,7 @@ function storm(seed: number): Weather {
 }
 
 describe('participants on a network that loses, repeats and reorders', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const participants: Participant[] = [];
   afterEach(() => Promise.all(participants.splice(0).map((participant) => participant.close())));
 

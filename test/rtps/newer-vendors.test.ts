@@ -144,7 +144,7 @@ class Listener extends EventEmitter {
 // Written by hand, after what these versions sent (of Debian there are older ones only, which send none of this).
 for (const [name, dialect] of Object.entries(DIALECTS))
   describe(`the packets of ${name}`, function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const cast = new Cast();
     const metatraffic = new Listener();
     const user = new Listener();

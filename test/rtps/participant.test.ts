@@ -28,7 +28,7 @@ import {
 } from './fixture';
 
 describe('participants among themselves', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const cast = new Cast();
   afterEach(() => cast.leave());
 

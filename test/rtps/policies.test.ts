@@ -22,7 +22,7 @@ import {
 } from './fixture';
 
 describe('the policies of participants among themselves', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const cast = new Cast();
   afterEach(() => cast.leave());
 
@@ -103,7 +103,7 @@ describe('the policies of participants among themselves', function () {
 });
 
 describe('an endpoint that changes its QoS', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const cast = new Cast();
   let socket: Socket;
   beforeEach(async () => {

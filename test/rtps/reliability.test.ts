@@ -24,7 +24,7 @@ const emptyAckNack = (count: number) =>
   `06 01 1800 00000104 00000103 00000000 01000000 00000000 0${count}000000`;
 
 describe('a reliable writer and reader', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let link: Link;
   afterEach(() => link.close());
 

@@ -23,7 +23,7 @@ for (const [vendor, name] of [
   ['fast', 'Fast DDS'],
 ] as const)
   describe(`a participant and ${name}, after billions of samples and requests`, function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const cast = new Cast(vendor);
     const participants: Participant[] = [];
     afterEach(() => Promise.all([cast.leave(), ...participants.splice(0).map((each) => each.close())]));

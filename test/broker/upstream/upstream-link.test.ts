@@ -32,7 +32,7 @@ const route = (direction: UpstreamRoute['direction'], rest: Partial<UpstreamRout
 for (const [kind, startAbove] of Object.entries(kinds)) {
   for (const protocolVersion of [4, 5] as const) {
     describe(`an upstream that is ${kind}, over MQTT ${protocolVersion === 5 ? '5' : '3.1.1'}`, function () {
-      this.timeout(20_000);
+      this.timeout(60_000);
       let above: Above;
       let broker: JoinedBroker | undefined;
 

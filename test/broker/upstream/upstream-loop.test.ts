@@ -14,7 +14,7 @@ interface Member {
 }
 
 describe('messages that could go round', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const undo: (() => unknown)[] = [];
   afterEach(async () => {
     for (const step of undo.splice(0).reverse()) await step();

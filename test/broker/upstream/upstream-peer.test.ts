@@ -43,7 +43,7 @@ class ScriptedUpstream {
 }
 
 describe('a broker that joins another one', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const undo: (() => unknown)[] = [];
   afterEach(async () => {
     for (const step of undo.splice(0).reverse()) await step();
