@@ -118,7 +118,7 @@ describe('the gateway', () => {
     ];
     socket.write([...head, '', '{"broker_id":"x",'].join('\r\n'));
     socket.write('"topic":"a"}');
-    await answer(/HTTP\/1.1 404 [^]*there is no broker \\"x\\"/);
+    await answer(/HTTP\/1.1 404 .*there is no broker \\"x\\"/s);
     socket.write(
       ['GET /health HTTP/1.1', 'Host: 127.0.0.1', 'Connection: close, Upgrade', 'Upgrade: h2c', '', ''].join(
         '\r\n',
