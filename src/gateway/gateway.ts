@@ -80,6 +80,7 @@ export class Gateway {
         subscriptions: this.#subscriptions,
         live: this.#live,
         sources,
+        mapping,
         startedAt: performance.now(),
       }),
       ...this.#live.operations,

@@ -150,6 +150,11 @@ function addEmbedded(text: MetricsText, { embedded_brokers }: Statistics): void 
       each.latency,
     );
     addDropped(text, 'mqtt_ros_broker_dropped_messages_total', labels, each.dropped ?? {});
+    for (const { topic, domain, name, messages, bytes } of each.ros_topics ?? []) {
+      const of = { ...labels, topic, domain, ros_name: name };
+      text.add('counter', 'mqtt_ros_topic_messages_total', 'Messages to a topic of ROS.', of, messages);
+      text.add('counter', 'mqtt_ros_topic_bytes_total', 'Bytes of their payloads.', of, bytes);
+    }
   }
 }
 

@@ -1,6 +1,11 @@
+import type { PublishedTopic } from '../broker/administration';
+import type { BrokerThread } from '../broker/broker-thread';
 import { percentile } from '../broker/latency-histogram';
+import type { Page } from '../broker/page';
 import type { BrokerStatistics } from '../broker/statistics';
 import type { RouteStatus } from '../ros/ros-worker-messages';
+import { rosNameParts } from '../topic/parse-ros-topic';
+import type { RosTopicMapping } from '../topic/ros-topic';
 import type { Brokers } from './brokers';
 import { within } from './deadline';
 import type { GatewaySources, KnownBridge, KnownEmbeddedBroker } from './gateway-settings';
@@ -120,6 +125,27 @@ const EMBEDDED_COUNTS = {
 type EmbeddedCount = keyof typeof EMBEDDED_COUNTS;
 const EMBEDDED_NAMES = Object.keys(EMBEDDED_COUNTS) as EmbeddedCount[];
 
+/** Topics of ROS that are told of a broker; those that came later are left out. */
+const MOST_TOPICS = 200;
+/** Topics asked for at once. */
+const TOPICS_PAGE = 1000;
+
+const ROS_TOPIC = {
+  type: 'object',
+  properties: {
+    topic: TEXT,
+    domain: { type: 'integer' },
+    name: { ...TEXT, description: 'In ROS' },
+    node: TEXT,
+    message_type: TEXT,
+    messages: COUNT,
+    bytes: { ...COUNT, description: 'Of their payloads' },
+    last_at: { type: 'string', format: 'date-time' },
+  },
+  required: ['topic', 'domain', 'name', 'node', 'message_type', 'messages', 'bytes', 'last_at'],
+  additionalProperties: false,
+} as const satisfies Schema;
+
 const EMBEDDED = {
   type: 'object',
   properties: {
@@ -133,6 +159,11 @@ const EMBEDDED = {
     received_rate: RATE,
     latency: LATENCY,
     dropped: DROPPED,
+    ros_topics: {
+      type: 'array',
+      description: `Topics of ROS that were published to: the first ${MOST_TOPICS}`,
+      items: ROS_TOPIC,
+    },
   },
   required: ['id', 'name', 'state'],
   additionalProperties: false,
@@ -223,16 +254,18 @@ export interface CountedParts {
   subscriptions: Subscriptions;
   live: Live;
   sources: GatewaySources;
+  /** What topics stand for in ROS, where they do. */
+  mapping: RosTopicMapping | undefined;
   /** Of `performance.now()`. */
   startedAt: number;
 }
 
 /** All that is counted, as it is now. */
 export async function collectStatistics(parts: CountedParts): Promise<Statistics> {
-  const { brokers, subscriptions, live, sources, startedAt } = parts;
+  const { brokers, subscriptions, live, sources, mapping, startedAt } = parts;
   const { readers, feeds, sent, missed, cutOff, held } = live.statistics;
   const [embedded, bridges] = await Promise.all([
-    Promise.all([...(sources.embeddedBrokers?.() ?? [])].map(ofEmbedded)),
+    Promise.all([...(sources.embeddedBrokers?.() ?? [])].map((each) => ofEmbedded(each, mapping))),
     Promise.all([...(sources.bridges?.() ?? [])].map(ofBridge)),
   ]);
   return {
@@ -281,10 +314,16 @@ export async function collectStatistics(parts: CountedParts): Promise<Statistics
   };
 }
 
-async function ofEmbedded({ id, name, broker }: KnownEmbeddedBroker): Promise<ValueOf<typeof EMBEDDED>> {
+async function ofEmbedded(
+  { id, name, broker }: KnownEmbeddedBroker,
+  mapping: RosTopicMapping | undefined,
+): Promise<ValueOf<typeof EMBEDDED>> {
   const state = { id, name, state: broker.status.state };
-  const counts = await within(ANSWER_TIMEOUT, broker.administration.statistics()).catch(() => undefined);
+  const { administration } = broker;
+  const counts = await within(ANSWER_TIMEOUT, administration.statistics()).catch(() => undefined);
   if (counts === undefined) return state;
+  const topics =
+    mapping && (await within(ANSWER_TIMEOUT, rosTopics(administration, mapping)).catch(() => undefined));
   return {
     ...state,
     ...(Object.fromEntries(EMBEDDED_NAMES.map((each) => [each, counts[EMBEDDED_COUNTS[each]]])) as Record<
@@ -299,7 +338,30 @@ async function ofEmbedded({ id, name, broker }: KnownEmbeddedBroker): Promise<Va
       refused: counts.publishRefused,
       looped: counts.looped,
     }),
+    ...(topics !== undefined && { ros_topics: topics }),
   };
+}
+
+/** In the order in which they were first published to, so that the same ones are told each time. */
+async function rosTopics(
+  administration: Pick<BrokerThread['administration'], 'topics'>,
+  mapping: RosTopicMapping,
+): Promise<ValueOf<typeof ROS_TOPIC>[]> {
+  const found: ValueOf<typeof ROS_TOPIC>[] = [];
+  for (let next: number | undefined = 0; next !== undefined && found.length < MOST_TOPICS; ) {
+    const page: Page<PublishedTopic> = await administration.topics({ offset: next, limit: TOPICS_PAGE });
+    for (const { topic, messages, bytes, lastAt } of page.entries) {
+      const ros = mapping.toRos(topic);
+      // What belongs to a bridge itself is none.
+      if (ros === undefined || 'fault' in ros || ros.kind !== undefined) continue;
+      const { domain, rosName } = ros;
+      const { node, messageType } = rosNameParts(rosName);
+      const named = { topic, domain, name: rosName, node, message_type: messageType };
+      found.push({ ...named, messages, bytes, last_at: lastAt });
+    }
+    next = page.next;
+  }
+  return found.slice(0, MOST_TOPICS);
 }
 
 async function ofBridge({ id, name, bridge }: KnownBridge): Promise<ValueOf<typeof BRIDGE>> {

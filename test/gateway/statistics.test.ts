@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import { RateMeter } from '../../src/gateway/rate-meter';
+import { RosTopicMapping } from '../../src/topic/ros-topic';
 import { GatewayFixture } from './gateway-fixture';
 import { LiveClient } from './live-client';
 
@@ -36,7 +37,8 @@ describe('statistics of the gateway', function () {
     broker = new BrokerThread({ listeners: [] });
     await broker.start();
     const known = { id: 'ours', name: 'A "quoted" \\ name\nin two lines', broker };
-    fixture = await GatewayFixture.start({ sources: { embeddedBrokers: () => [known] } });
+    const mapping = new RosTopicMapping({ aliases: { factory: 7 } });
+    fixture = await GatewayFixture.start({ sources: { embeddedBrokers: () => [known] }, mapping });
   });
   afterEach(async () => {
     await fixture.stop();
@@ -88,6 +90,39 @@ describe('statistics of the gateway', function () {
     assert.equal(samples.get(`mqtt_ros_broker_messages_received_total${labels}`), 1);
     assert.equal(samples.get(`mqtt_ros_broker_up${labels}`), 1);
     assert.equal(samples.get('mqtt_ros_readers'), 0);
+  });
+
+  it('tell the topics of ROS, the first ones where there are many', async () => {
+    const publish = (topic: string, payload = 'abc') =>
+      broker.administration.publish({
+        topic,
+        payload: Buffer.from(payload),
+        qos: 0,
+        retain: false,
+        properties: {},
+      });
+    const topics = async () => (await fixture.api.get('/stats')).body.embedded_brokers[0].ros_topics;
+    assert.deepEqual(await topics(), []);
+    for (const topic of ['a', 'ros/factory/arm/joint_states', 'ros/0/chatter/@meta', 'ros/x/chatter'])
+      await publish(topic);
+    await publish('ros/factory/arm/joint_states', 'defg');
+    const [{ last_at, ...found }, ...others] = await topics();
+    assert.deepEqual(others, []);
+    assert.deepEqual(found, {
+      ...{ topic: 'ros/factory/arm/joint_states', domain: 7, name: '/arm/joint_states' },
+      ...{ node: 'arm', message_type: 'joint_states', messages: 2, bytes: 7 },
+    });
+    const samples = samplesOf((await fixture.api.get('/metrics')).body);
+    const [, bytes] = [...samples].find(([name]) => name.startsWith('mqtt_ros_topic_bytes_total{')) ?? [];
+    assert.equal(bytes, 7);
+    await Promise.all(
+      Array.from({ length: 1500 }, (_each, index) =>
+        publish(index < 1200 ? `b/${index}` : `ros/0/n${index}`),
+      ),
+    );
+    const many = await topics();
+    assert.equal(many.length, 200);
+    assert.equal(many[199].topic, 'ros/0/n1398');
   });
 
   it('leave out the counts of a broker that does not run', async () => {
