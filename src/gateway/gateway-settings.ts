@@ -56,6 +56,8 @@ export interface GatewaySources {
 export interface GatewayLimits {
   /** Bytes of the body of a call. */
   bodyBytes: number;
+  /** How long that may take to come, ms. */
+  bodyTimeout: number;
   /** Calls that are being answered at a time. */
   calls: number;
   /** Brokers added by callers. */
@@ -75,6 +77,7 @@ export interface GatewayLimits {
 
 export const DEFAULT_LIMITS: GatewayLimits = {
   bodyBytes: 1024 * 1024,
+  bodyTimeout: 10_000,
   calls: 256,
   brokers: 64,
   subscriptions: 512,

@@ -217,8 +217,8 @@ export class Gateway {
   }
 
   #readBody(request: IncomingMessage, parsed: unknown): Promise<unknown> {
-    const { bodyBytes } = this.#limits;
-    if (parsed === undefined) return readJsonBody(request, bodyBytes);
+    const { bodyBytes, bodyTimeout } = this.#limits;
+    if (parsed === undefined) return readJsonBody(request, bodyBytes, bodyTimeout);
     checkLength(request, bodyBytes);
     return Promise.resolve(parsed);
   }

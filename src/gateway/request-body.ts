@@ -1,17 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from './api-error';
 
-/** How long a body may take to come, ms. */
-const BODY_TIMEOUT = 10_000;
-
 /**
  * Reads the body of a request as JSON; `undefined` when it is empty.
  * @param limit bytes
+ * @param timeout how long it may take to come, ms
  * @throws ApiError it is too long, too slow or no JSON
  */
-export async function readJsonBody(request: IncomingMessage, limit: number): Promise<unknown> {
+export async function readJsonBody(
+  request: IncomingMessage,
+  limit: number,
+  timeout: number,
+): Promise<unknown> {
   checkLength(request, limit);
-  const text = await readText(request, limit);
+  const text = await readText(request, limit, timeout);
   if (text.trim() === '') return undefined;
   try {
     return JSON.parse(text);
@@ -25,13 +27,13 @@ export function checkLength({ headers }: IncomingMessage, limit: number): void {
   if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
 }
 
-function readText(request: IncomingMessage, limit: number): Promise<string> {
+function readText(request: IncomingMessage, limit: number, timeout: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => end(new ApiError('request_timeout', `the body did not come within ${BODY_TIMEOUT / 1000} s`)),
-      BODY_TIMEOUT,
+      () => end(new ApiError('request_timeout', `the body did not come within ${timeout / 1000} s`)),
+      timeout,
     );
     const end = (error?: Error) => {
       clearTimeout(timer);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { GatewayFixture } from './gateway-fixture';
 
@@ -134,6 +135,21 @@ describe('the gateway', () => {
     await once(socket, 'connect');
     socket.destroy();
     assert.equal((await fixture.api.get('/health')).status, 200);
+  });
+
+  it('does not wait for a body that does not come', async () => {
+    const brief = await GatewayFixture.start({ limits: { bodyTimeout: 50 } });
+    try {
+      const socket = connect(brief.port, '127.0.0.1');
+      const head = ['POST /publish HTTP/1.1', 'Host: 127.0.0.1', 'Content-Type: application/json'];
+      socket.write([...head, 'Content-Length: 100', '', '{"a'].join('\r\n'));
+      // The connection ends as well: what would come later is no request.
+      const answer = await text(socket);
+      assert.match(answer, /^HTTP\/1\.1 408 /);
+      assert.match(answer, /"code":"request_timeout","message":"the body did not come within 0\.05 s"/);
+    } finally {
+      await brief.stop();
+    }
   });
 
   it('answers so many calls at a time', async () => {
