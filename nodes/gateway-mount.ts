@@ -14,7 +14,7 @@ const PATH = '/mqtt-ros/v1';
 interface GatewayFileSettings {
   /** Default: true. */
   enabled?: boolean;
-  /** Host names by which Node-RED is asked, where it has no adminAuth: those that are no addresses are refused otherwise. */
+  /** Host names by which anybody may ask Node-RED: without adminAuth, or by its `default`, others than addresses are refused. */
   hosts?: string[];
   /** Origins of web pages that may call, besides pages of Node-RED's own host. */
   origins?: string[];
@@ -32,9 +32,8 @@ let unmount: (() => void) | undefined;
 export function mountGateway(RED: NodeAPI): void {
   unmount?.();
   unmount = undefined;
-  const { mqttRosGateway, adminAuth, httpAdminRoot } = RED.settings as unknown as {
+  const { mqttRosGateway, httpAdminRoot } = RED.settings as unknown as {
     mqttRosGateway?: GatewayFileSettings;
-    adminAuth?: unknown;
     httpAdminRoot?: string | false;
   };
   const { enabled = true, hosts = [], origins = [], controlNodes = false } = mqttRosGateway ?? {};
@@ -44,14 +43,15 @@ export function mountGateway(RED: NodeAPI): void {
     version: packageVersion(),
     path: `/${httpAdminRoot ?? ''}${PATH}`.replaceAll(/\/+/g, '/'),
     // Requests to upgrade do not pass the admin app, which asks callers.
-    guard: { hosts, origins, authorised: Boolean(adminAuth), ticketsOnly: true },
+    guard: { hosts, origins, ticketsOnly: true },
     sources: sourcesOf(RED, controlNodes),
   });
   RED.httpAdmin.use(
     PATH,
     (request, response, next) =>
       RED.auth.needsPermission(`mqtt-ros.${gateway.permissionFor(request)}`)(request, response, next),
-    (request, response) => void gateway.handle(request, response, request.body),
+    (request, response) =>
+      void gateway.handle(request, response, { body: request.body, isKnown: isKnown(request) }),
   );
   const { server } = RED;
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -66,6 +66,11 @@ export function mountGateway(RED: NodeAPI): void {
     RED.events.off('flows:started', onStarted);
     void gateway.close();
   };
+}
+
+/** Whether the caller is somebody whom adminAuth knows, and not anybody, to whom it may give permissions by its `default`. */
+function isKnown({ user }: { user?: { anonymous?: boolean } | undefined }): boolean {
+  return user !== undefined && user.anonymous !== true;
 }
 
 function sourcesOf(RED: NodeAPI, controlNodes: boolean): GatewaySources {

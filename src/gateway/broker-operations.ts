@@ -121,7 +121,7 @@ export function brokerOperations(
         'Answers when it is connected or the first attempt has failed; `state` and `reason` tell. Attempts go on.',
       permission: 'write',
       answer,
-      errors: ['not_found', 'read_only'],
+      errors: ['not_found', 'read_only', 'not_connected'],
       run: async ({ path }) => {
         const broker = brokers.get(path.broker_id);
         await broker.connect();
@@ -135,7 +135,7 @@ export function brokerOperations(
       summary: 'Disconnects, until it is to connect again',
       permission: 'write',
       answer,
-      errors: ['not_found', 'read_only'],
+      errors: ['not_found', 'read_only', 'not_connected'],
       run: async ({ path }) => {
         const broker = brokers.get(path.broker_id);
         await broker.disconnect();

@@ -76,7 +76,7 @@ export class Brokers {
   /** The sources have changed: those that are in use take the connections that there are now. */
   renew(): void {
     this.#look();
-    for (const broker of this.#known.values()) if (broker.origin === 'node') broker.link.renew();
+    for (const broker of this.#known.values()) broker.renew();
   }
 
   async close(): Promise<void> {

@@ -203,6 +203,14 @@ export class EmbeddedBroker implements GatewayBroker {
     throw readOnly(this.name, 'this process');
   }
 
+  /** Another may run in its place: what waits for its next attempt to connect does not wait any longer. */
+  renew(): void {
+    const { status } = this.link;
+    if (status === undefined || status.state === 'connected' || !this.link.connection.wanted) return;
+    void this.#pool.close(this.id);
+    this.link.renew();
+  }
+
   async close(): Promise<void> {
     this.link.close();
     await Promise.all([this.#feeds.closed(), this.#pool.close(this.id)]);
@@ -244,8 +252,8 @@ export class NodeBroker implements GatewayBroker {
 
   get #node(): KnownConnection {
     const node = this.#find();
-    if (node === undefined) throw new Error(`the flows have no broker "${this.id}" any more`);
-    return node;
+    if (node !== undefined) return node;
+    throw new ApiError('not_connected', `the flows have no broker "${this.id}" any more`);
   }
 
   get name(): string {
@@ -273,7 +281,7 @@ export class NodeBroker implements GatewayBroker {
   async connect(): Promise<void> {
     const control = this.#control;
     // There is nothing to connect before somebody uses it.
-    const { wanted } = this.link.connection;
+    const { wanted } = this.#connection;
     if (wanted && this.status.state === 'connected') return;
     await control.connect().catch((error: unknown) => {
       if (!(error instanceof NotConnectedError)) throw error;
@@ -292,8 +300,20 @@ export class NodeBroker implements GatewayBroker {
     throw readOnly(this.name, 'a flow');
   }
 
+  renew(): void {
+    this.link.renew();
+  }
+
   async close(): Promise<void> {
     this.link.close();
+  }
+
+  get #connection(): Connection {
+    try {
+      return this.link.connection;
+    } catch (error) {
+      throw new ApiError('not_connected', (error as Error).message);
+    }
   }
 
   get #control(): NonNullable<KnownConnection['control']> {

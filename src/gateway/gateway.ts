@@ -29,6 +29,14 @@ export type {
   KnownEmbeddedBroker,
 } from './gateway-settings';
 
+/** What whoever mounts a gateway knows of a request. */
+interface MountedRequest {
+  /** What a body parser has made of the body. */
+  body?: unknown;
+  /** The caller has shown who it is, and may do this. */
+  isKnown?: boolean;
+}
+
 /**
  * The HTTP and WebSocket API over brokers, their messages and ROS. It listens nowhere itself: `GatewayServer` gives it a
  * port of its own, and Node-RED passes on what comes below a path of its admin pages.
@@ -109,13 +117,17 @@ export class Gateway {
   /**
    * Answers a request; never throws and never rejects.
    * @param request its URL begins behind the mount path
-   * @param body what a body parser before this has made of the body, if there was one
+   * @param mounted what those before this know of it, where there are any
    */
-  async handle(request: IncomingMessage, response: ServerResponse, body?: unknown): Promise<void> {
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    mounted: MountedRequest = {},
+  ): Promise<void> {
     response.on('error', () => {});
     this.#calls++;
     try {
-      await this.#answer(request, response, body);
+      await this.#answer(request, response, mounted);
     } catch (error) {
       this.#refuse(request, response, error);
     } finally {
@@ -158,8 +170,12 @@ export class Gateway {
     this.#brokers.renew();
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, body: unknown): Promise<void> {
-    this.#guard.checkSite(request);
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { body, isKnown = false }: MountedRequest,
+  ): Promise<void> {
+    this.#guard.checkSite(request, isKnown);
     if (this.#allowSite(request, response)) return;
     this.#guard.authorise(request);
     if (this.#calls > this.#limits.calls) {

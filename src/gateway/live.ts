@@ -115,7 +115,7 @@ export class Live {
    */
   accept(request: IncomingMessage, url: string, socket: Duplex, head: Buffer): void {
     const { guard, brokers, most } = this.#settings;
-    guard.checkSite(request);
+    guard.checkUpgradeSite(request);
     const { id, filter, ticket } = placeOf(url);
     const isGood = ticket !== undefined && this.#tickets.redeem(ticket, keyOf(id, filter));
     if (ticket !== undefined && !isGood) {

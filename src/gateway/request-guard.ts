@@ -10,8 +10,6 @@ export interface GuardSettings {
   hosts?: readonly string[];
   /** Origins of web pages that may call besides those of the gateway's own host: `https://panel.example`. */
   origins?: readonly string[];
-  /** Whoever mounts the gateway asks all callers who they are. */
-  authorised?: boolean;
   /** Whether WebSockets are opened with tickets alone: whoever mounts the gateway asks callers, but sees no requests to upgrade. */
   ticketsOnly?: boolean;
 }
@@ -24,15 +22,13 @@ export class RequestGuard {
   readonly #token: Buffer | undefined;
   readonly #hosts: ReadonlySet<string>;
   readonly #origins: ReadonlySet<string>;
-  readonly #authorised: boolean;
   readonly #ticketsOnly: boolean;
 
   constructor(settings: GuardSettings) {
-    const { token, hosts = [], origins = [], authorised = false, ticketsOnly = false } = settings;
+    const { token, hosts = [], origins = [], ticketsOnly = false } = settings;
     this.#token = token === undefined ? undefined : digest(token);
     this.#hosts = new Set(hosts.map((host) => host.toLowerCase()));
     this.#origins = new Set(origins);
-    this.#authorised = authorised;
     this.#ticketsOnly = ticketsOnly;
   }
 
@@ -43,14 +39,15 @@ export class RequestGuard {
 
   /**
    * Refuses what a web page of another site asks for.
+   * @param isKnown the caller has shown who it is to whoever mounts the gateway
    * @throws ApiError `forbidden`
    */
-  checkSite({ headers }: IncomingMessage): void {
+  checkSite({ headers }: IncomingMessage, isKnown = false): void {
     const { host = '', origin } = headers;
     const name = hostname(host);
     if (name === undefined) throw new ApiError('invalid_request', 'the Host of the request is not a host');
     // Whoever shows a secret is not bent here by a name: the page of that name does not have it.
-    const named = this.#token !== undefined || this.#authorised || isAddress(name) || this.#hosts.has(name);
+    const named = this.#token !== undefined || isKnown || isAddress(name) || this.#hosts.has(name);
     if (!named) {
       throw new ApiError('forbidden', `"${short(name)}" is no name of this gateway, expected an address`);
     }
@@ -58,6 +55,15 @@ export class RequestGuard {
     if (origin === undefined ? !crossSite : this.isAllowedOrigin(origin)) return;
     if (origin !== undefined && hostOf(origin) === hostOf(`http://${host}`)) return;
     throw new ApiError('forbidden', `web pages of ${short(origin ?? 'other sites')} may not call`);
+  }
+
+  /**
+   * Refuses a WebSocket that a web page of another site opens.
+   * @throws ApiError `forbidden`
+   */
+  checkUpgradeSite(request: IncomingMessage): void {
+    // By its ticket the caller is known.
+    this.checkSite(request, this.#ticketsOnly);
   }
 
   /** Whether the settings name the origin. */

@@ -22,13 +22,14 @@ export class Router {
   }
 
   /**
+   * @param method HEAD asks for what GET does (RFC 9110 section 9.3.2), and Node.js leaves out the body
    * @param path as in the URL, without its query
    * @throws ApiError there is nothing at this path, or not with this method
    */
   find(method: string, path: string): Route {
     const parts = path.split('/').map(decoded);
     const there = this.#entries.filter((entry) => matches(entry, parts));
-    const found = there.find(({ operation }) => operation.method === method);
+    const found = there.find(({ operation }) => operation.method === (method === 'HEAD' ? 'GET' : method));
     if (found !== undefined) return { operation: found.operation, path: namedParts(found, parts) };
     if (there.length === 0) throw new ApiError('not_found', 'there is nothing at this path');
     const methods = there.map(({ operation }) => operation.method).join(', ');

@@ -24,6 +24,15 @@ const ADMIN_AUTH = `module.exports.adminAuth = {
   },
 };\n`;
 
+/** Anybody may all that somebody may. */
+const OPEN = `module.exports.adminAuth = {
+  type: 'credentials',
+  users: [],
+  default: { permissions: '*' },
+  tokens: async (token) => (token === 'known' ? { username: token, permissions: '*' } : null),
+};
+module.exports.mqttRosGateway = { hosts: ['robot.example'], controlNodes: true };\n`;
+
 for (const version of NODE_RED_VERSIONS) {
   describe(`the gateway API (${version.title})`, function () {
     this.timeout(60_000);
@@ -41,10 +50,7 @@ for (const version of NODE_RED_VERSIONS) {
     };
     before(async function () {
       const program = version.program(this);
-      [asked, open] = await Promise.all([
-        start(program, ADMIN_AUTH),
-        start(program, "module.exports.mqttRosGateway = { hosts: ['robot.example'], controlNodes: true };\n"),
-      ]);
+      [asked, open] = await Promise.all([start(program, ADMIN_AUTH), start(program, OPEN)]);
     });
     after(async () => {
       await Promise.all([asked?.stop(), open?.stop()]);
@@ -145,15 +151,17 @@ for (const version of NODE_RED_VERSIONS) {
       await reader.close();
     });
 
-    it('keeps pages of other sites away where Node-RED asks nobody', async () => {
+    it('keeps pages of other sites away where Node-RED lets anybody in', async () => {
       const api = await client(open);
       assert.equal((await api.get('/health')).status, 200);
       assert.deepEqual((api.contract.document as unknown as { servers: unknown }).servers, [{ url: PATH }]);
       const status = async (headers: Record<string, string>) =>
         (await api.call('GET', '/health', undefined, headers)).status;
       assert.equal(await status({ Origin: 'https://evil.example' }), 403);
-      assert.equal(await status({ Host: 'evil.example' }), 403);
+      for (const shown of [{}, { Authorization: 'Bearer made-up' }])
+        assert.equal(await status({ ...shown, Host: 'evil.example' }), 403);
       assert.equal(await status({ Host: 'robot.example:1880' }), 200);
+      assert.equal(await status({ Authorization: 'Bearer known', Host: 'other.example' }), 200);
       const text = { 'Content-Type': 'text/plain' };
       assert.equal((await api.call('POST', '/publish', '{}', text)).status, 415);
       assert.equal((await api.post('/publish', { filling: 'x'.repeat(2_000_000) })).status, 413);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { BrokerThread } from '../../src/broker/broker-thread';
+import { Connection } from '../../src/client/connection';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway';
 import { Mosquitto } from '../client/mosquitto';
 import { GatewayFixture } from './gateway-fixture';
@@ -227,6 +228,62 @@ describe('brokers of the gateway', function () {
       assert.throws(() => new Gateway(settings), { name: 'ApiError', message });
     });
   }
+
+  it('of flows say why they cannot connect, and when the flows have them no more', async () => {
+    await fixture.stop();
+    const control = { connect: async () => {}, disconnect: async () => {} };
+    const connection = new Connection({
+      endpoint: { url: `mqtt://127.0.0.1:${mosquitto.port}` },
+      protocolVersion: 5,
+      clientId: 'node',
+      keepAlive: 60,
+      cleanStart: true,
+    });
+    const common = { name: 'Node', status: connection.status, control, release: () => {} };
+    const wrong = () => {
+      throw new Error('the URL is wrong');
+    };
+    const known = [
+      { ...common, id: 'good', acquire: () => connection },
+      { ...common, id: 'wrong', acquire: wrong },
+    ];
+    fixture = await GatewayFixture.start({ sources: { connections: () => known } });
+    const refusal = async (id: string) => {
+      const { status, body } = await fixture.api.post(`/brokers/${id}/connect`);
+      return [status, body.error.message];
+    };
+    assert.deepEqual(await refusal('wrong'), [409, 'the URL is wrong']);
+    assert.equal((await fixture.api.post('/subscribe', { broker_id: 'good', topic: 'a' })).status, 201);
+    known.length = 0;
+    assert.deepEqual(await refusal('good'), [409, 'the flows have no broker "good" any more']);
+    await connection.close();
+  });
+
+  it('that run in this process may be replaced by others', async () => {
+    await fixture.stop();
+    let broker = new BrokerThread({ listeners: [] });
+    await broker.start();
+    let isThere = true;
+    fixture = await GatewayFixture.start({
+      sources: { embeddedBrokers: () => (isThere ? [{ id: 'ours', name: 'Ours', broker }] : []) },
+    });
+    const message = { broker_id: 'ours', topic: 'a', payload: 1, qos: 1 };
+    const { broker_id, topic } = message;
+    assert.equal((await fixture.api.post('/subscribe', { broker_id, topic })).status, 201);
+    isThere = false;
+    await broker.stop();
+    const state = async () => (await fixture.api.get('/brokers/ours')).body.state;
+    while ((await state()) !== 'reconnecting');
+    broker = new BrokerThread({ listeners: [] });
+    await broker.start();
+    isThere = true;
+    fixture.gateway.renew();
+    assert.equal((await fixture.api.post('/publish', message)).status, 200);
+    while ((await fixture.api.get('/messages')).body.messages.length === 0);
+    await fixture.stop();
+    await broker.stop();
+    fixture = await GatewayFixture.start();
+  });
 
   it('are also those that run in this process, over no port at all', async () => {
     await fixture.stop();

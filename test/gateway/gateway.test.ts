@@ -48,6 +48,18 @@ describe('the gateway', () => {
     });
   }
 
+  it('answers HEAD as GET, without the body', async () => {
+    for (const [path, status] of [
+      ['/health', 200],
+      ['/publish', 405],
+    ] as const) {
+      const answer = await fetch(`${fixture.api.url}${path}`, { method: 'HEAD' });
+      assert.equal(answer.status, status);
+      assert.ok(Number(answer.headers.get('content-length')) > 0);
+      assert.equal(await answer.text(), '');
+    }
+  });
+
   for (const [what, body, headers, status, message] of [
     ['not JSON', '{"a"', {}, 400, /^the body is not JSON: /],
     ['empty', '', {}, 400, /^broker_id is missing$/],
