@@ -26,6 +26,8 @@ interface Described {
   topic: string;
   /** Of the route: who carries that describes it. */
   place: { way: 'ros-to-mqtt'; domain: number; topic: string };
+  /** The bridge was connected while the route was there. */
+  wasOnline: boolean;
 }
 
 /**
@@ -75,9 +77,11 @@ export class BridgeDescriptions {
   }
 
   #describeRoutes(): void {
-    const { table, standby } = this.#options;
-    for (const [key, { topic, place }] of this.#routes) {
-      const isLeft = table.get(key) === undefined ? standby.othersHave(place) : undefined;
+    const { table, standby, connection } = this.#options;
+    for (const [key, { topic, place, wasOnline }] of this.#routes) {
+      if (table.get(key) !== undefined) continue;
+      // Nothing was stored of one that came and went without a connection, and of those there may be any number.
+      const isLeft = wasOnline ? standby.othersHave(place) : true;
       if (isLeft === undefined) continue;
       this.#routes.delete(key);
       if (isLeft) this.#stored.leave(topic);
@@ -89,6 +93,7 @@ export class BridgeDescriptions {
       this.#routes.set(key, {
         topic,
         place: { way: 'ros-to-mqtt', domain: settings.domain, topic: topics.name },
+        wasOnline: connection.connected || this.#routes.get(key)?.wasOnline === true,
       });
       if (turns['ros-to-mqtt']?.active) this.#stored.set(topic, JSON.stringify(description));
       else this.#stored.leave(topic);

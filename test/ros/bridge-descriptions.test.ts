@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
+import type { OutgoingMessage, RouteConnection } from '../../src/ros/bridge-connection';
+import { BridgeDescriptions } from '../../src/ros/bridge-descriptions';
+import { RouteTopics } from '../../src/ros/bridge-topics';
 import { describeGraph } from '../../src/ros/graph-description';
 import type { RosEndpoint, RosServiceEndpoint } from '../../src/ros/ros-backend';
+import type { RouteEntry } from '../../src/ros/route-entry';
+import type { RouteTable } from '../../src/ros/route-table';
+import type { Turn } from '../../src/ros/route-turn';
+import type { Standby } from '../../src/ros/standby';
+import { RosTopicMapping } from '../../src/topic/ros-topic';
 import { Inbox } from '../client/observed';
 import { BEST_EFFORT, RELIABLE, route, STRING } from './bridge-fixture';
 import { MqttBridges } from './mqtt-bridges';
@@ -56,6 +64,50 @@ describe('what a bridge stores at the broker', function () {
     writer.close();
     await inbox.until(({ messages }) => messages.length === 2);
     assert.equal(String(inbox.messages[1]?.payload), '');
+  });
+
+  it('is not taken away for routes that came and went without a connection, of which there may be any number', () => {
+    const published: string[] = [];
+    const connection = {
+      connected: true,
+      publish: ({ topic, payload }: OutgoingMessage, settled: () => void) => {
+        published.push(`${topic}=${payload}`);
+        settled();
+      },
+    };
+    const entries = new Map<number, Partial<RouteEntry>>();
+    const add = (key: number) =>
+      entries.set(key, {
+        key,
+        settings: route(0, { rosName: `/r${key}` }),
+        topics: new RouteTopics(`ros/0/r${key}`, () => true),
+        description: { name: `/r${key}`, type: STRING, hash: HASH, format: 'json', qos: RELIABLE },
+        turns: { 'ros-to-mqtt': { active: true } as Turn },
+      });
+    const descriptions = new BridgeDescriptions({
+      ...{ meta: true, graph: false, bridgeId: 'b', mapping: new RosTopicMapping(), domains: new Map() },
+      connection: connection as Partial<RouteConnection> as RouteConnection,
+      table: {
+        entries: () => entries.values(),
+        get: (key: number) => entries.get(key),
+      } as Partial<RouteTable> as RouteTable,
+      standby: {
+        othersHave: () => (connection.connected ? false : undefined),
+      } as Partial<Standby> as Standby,
+      report: assert.fail,
+    });
+    add(1);
+    descriptions.tell();
+    assert.equal(published.length, 1);
+    connection.connected = false;
+    entries.clear();
+    add(2);
+    descriptions.tell();
+    entries.clear();
+    descriptions.tell();
+    connection.connected = true;
+    descriptions.tell();
+    assert.deepEqual(published.slice(1), ['ros/0/r1/@meta=']);
   });
 
   it('tells what there is in a domain, when it changes', async () => {
