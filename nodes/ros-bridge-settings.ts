@@ -69,6 +69,7 @@ export interface BridgeForm extends NodeDef {
   namespaces?: Array<{ ros: string; mqtt: string; domain?: number | string }>;
   meta?: boolean;
   graph?: boolean;
+  bothWaysOverMqtt311?: boolean;
   wires: string[][];
 }
 
@@ -155,6 +156,7 @@ export function bridgeSettings(
     // Flows of before these fields have none.
     meta: fields.meta !== false,
     graph: fields.graph !== false,
+    ...(fields.bothWaysOverMqtt311 === true && { bothWaysOverMqtt311: true }),
     ...(broker !== undefined && { mqtt: mqttSettings(broker, id) }),
   };
 }

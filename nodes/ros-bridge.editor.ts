@@ -31,8 +31,10 @@ interface Fields {
   idleTimeout?: string;
   meta?: boolean;
   graph?: boolean;
+  bothWaysOverMqtt311?: boolean;
 }
 
+const BOTH_WAYS = '#mqttros-bridge-bothWaysOverMqtt311';
 const isIPv4 = (text: string) =>
   /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => isWholeNumber(part, 0, 255));
 
@@ -167,6 +169,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     // Flows of before these fields have none.
     meta: { value: true },
     graph: { value: true },
+    bothWaysOverMqtt311: { value: false },
     patterns: {
       value: [],
       validate: refusedBy((node, value) => patternsFault(node, (value ?? []) as Pattern[], node.domains)),
@@ -212,6 +215,7 @@ RED.nodes.registerType<Fields>('ros-bridge', {
     for (const field of ['meta', 'graph'] as const) {
       if (this[field] === undefined) $(`#node-input-${field}`).prop('checked', true);
     }
+    $(BOTH_WAYS).prop('checked', this.bothWaysOverMqtt311 === true);
     const pages = $('.mqttros-bridge-pages').children();
     const tabs = RED.tabs.create({
       element: $('.mqttros-bridge-tabs'),
@@ -275,6 +279,9 @@ RED.nodes.registerType<Fields>('ros-bridge', {
       const bound = String($(`#mqttros-bridge-${name}`).val()).trim();
       if (bound !== '' || this[name] !== undefined) this[name] = bound;
     }
+    // A flow of before the field stays as it is.
+    const bothWays = $(BOTH_WAYS).prop('checked') === true;
+    if (bothWays || this.bothWaysOverMqtt311 !== undefined) this.bothWaysOverMqtt311 = bothWays;
     const table = typeTableList.table();
     if (table.length > 0 || this.typeTable !== undefined) this.typeTable = table;
   },

@@ -172,6 +172,7 @@ const bridgeFields = {
   meta: yesNoShape,
   graph: yesNoShape,
   typePatience: numberShape,
+  bothWaysOverMqtt311: yesNoShape,
   statusInterval: numberShape,
 } satisfies Record<keyof NonNullable<FileSections['bridge']>, Shape<unknown>>;
 

@@ -9,6 +9,7 @@ import {
   type ReceivedMessage,
 } from '../client/connection';
 import type { BridgeMqttSettings } from './bridge-settings';
+import { type ExpectedEcho, ExpectedEchoes } from './expected-echoes';
 import { KnownBridges, type KnownBridgesOptions } from './known-bridges';
 
 /** Publishes that may wait for the broker at once; what comes beyond is dropped and counted. */
@@ -50,6 +51,7 @@ export interface IncomingMessage
 }
 
 const NOBODY: readonly string[] = [];
+const NO_ECHOES: readonly ExpectedEcho[] = [];
 
 export interface BridgeSubscriptionListener {
   message(message: IncomingMessage): void;
@@ -65,6 +67,8 @@ export interface BridgeSubscription {
 
 export interface BridgeConnectionOptions {
   settings: BridgeMqttSettings;
+  /** Whether over MQTT 3.1.1 the bridge may get what it publishes, and is to know it. */
+  expectsEchoes: boolean;
   /** How others see the bridge, and it them. */
   presence: KnownBridgesOptions;
   /** Called when what `known` knows has changed. */
@@ -89,6 +93,8 @@ export class BridgeConnection {
   readonly #options: BridgeConnectionOptions;
   readonly #noLocal: boolean;
   readonly #connection: Connection;
+  readonly #echoes: ExpectedEchoes | undefined;
+  readonly #own: readonly string[];
   #inFlight = 0;
   #inFlightBytes = 0;
   #looking: NodeJS.Timeout | undefined;
@@ -100,6 +106,9 @@ export class BridgeConnection {
   constructor(options: BridgeConnectionOptions) {
     this.#options = options;
     this.#noLocal = options.settings.protocolVersion === 5;
+    this.#own = [options.presence.id];
+    if (options.expectsEchoes && !this.#noLocal)
+      this.#echoes = new ExpectedEchoes({ onFull: () => this.#warnOfEchoes() });
     this.#connection = new Connection({
       ...connectionSettings(options),
       // Another bridge may carry meanwhile what was under way.
@@ -127,7 +136,9 @@ export class BridgeConnection {
     this.#lookedAt = performance.now();
     this.#looking = setInterval(() => this.#noteStandstill(), LOOK);
     this.onStatus(({ state }) => {
-      if (state !== 'connected') this.#endLateness();
+      if (state === 'connected') return;
+      this.#endLateness();
+      this.#echoes?.lost();
     });
     this.known.open();
     this.#connection.open();
@@ -142,6 +153,7 @@ export class BridgeConnection {
   /**
    * Subscribes for what others publish while the bridge is connected: on MQTT 5 No Local keeps back its own messages,
    * and Retain Handling 2 the stored ones, because an old command must not move a robot at each reconnect.
+   * On MQTT 3.1.1 those own messages that come are told by `via`, where the bridge expects them.
    * @param options `retained`: whether the stored ones are wanted, of a topic that takes no commands
    */
   subscribe(
@@ -150,6 +162,7 @@ export class BridgeConnection {
     { retained = false, qos = 1 }: { retained?: boolean; qos?: QoS } = {},
   ): BridgeSubscription {
     let granted = false;
+    const expectNoMore = this.#echoes?.subscribe(filter);
     const stopFollowing = this.onStatus(({ state }) => {
       if (state !== 'connected') granted = false;
     });
@@ -159,12 +172,14 @@ export class BridgeConnection {
       {
         message: ({ topic, payload, retain, properties }) => {
           this.#noteStandstill();
+          const isEcho = this.#echoes?.take(filter, topic, payload) === true;
           if (this.#isLate) {
             this.#lateMessages++;
             return;
           }
           const named = properties?.userProperties?.['ros-via'] ?? NOBODY;
-          const via = typeof named === 'string' ? [named] : named;
+          const said = typeof named === 'string' ? [named] : named;
+          const via = isEcho ? this.#own : said;
           const message: IncomingMessage = { topic, payload, retain, via };
           if (properties !== undefined) message.properties = properties;
           listener.message(message);
@@ -181,6 +196,7 @@ export class BridgeConnection {
       },
       close: () => {
         stopFollowing();
+        expectNoMore?.();
         subscription.close();
       },
     };
@@ -222,7 +238,10 @@ export class BridgeConnection {
   publish(message: OutgoingMessage, settled: (undelivered?: Undelivered, unheard?: boolean) => void): void {
     const { topic, payload, qos, retain, properties, userProperties = {} } = message;
     if (qos === 0 && Buffer.isBuffer(payload)) {
-      settled(UNDELIVERED[this.#connection.post({ topic, payload, retain, properties, userProperties })]);
+      const outcome = this.#connection.post({ topic, payload, retain, properties, userProperties });
+      // Echoes come in a later turn of the event loop.
+      if (outcome === 'sent') this.#echoes?.settle(this.#echoes.expect(topic, payload));
+      settled(UNDELIVERED[outcome]);
       return;
     }
     const bytes = payload.length;
@@ -237,6 +256,7 @@ export class BridgeConnection {
     }
     this.#inFlight++;
     this.#inFlightBytes += bytes;
+    const echoes = this.#echoes?.expect(topic, payload) ?? NO_ECHOES;
     const all = { ...properties.userProperties, ...userProperties };
     // MQTT.js writes a packet of a wrong length where there is an object without properties.
     const named = Object.keys(all).length > 0 && { userProperties: all };
@@ -249,8 +269,15 @@ export class BridgeConnection {
       .then(({ undelivered, unheard }) => {
         this.#inFlight--;
         this.#inFlightBytes -= bytes;
+        this.#echoes?.settle(echoes);
         settled(undelivered, unheard);
       });
+  }
+
+  #warnOfEchoes(): void {
+    this.#options.onWarning(
+      'more of what the bridge publishes waits to come back than it remembers; some may be carried back to ROS',
+    );
   }
 }
 

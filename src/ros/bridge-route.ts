@@ -26,6 +26,8 @@ export interface RouteContext {
   readonly connection: RouteConnection | undefined;
   /** Of the connection: 4 is MQTT 3.1.1. */
   readonly mqttVersion: 4 | 5 | undefined;
+  /** Whether what the broker has stored may be of this bridge, and nothing tells. */
+  readonly storedMayBeOwn: boolean;
   /**
    * Takes part with the other bridges of the broker in deciding which of them carries one way of the route.
    * @param topic the MQTT topic name, or what else tells the route from others

@@ -162,6 +162,11 @@ export interface BridgeSettings {
   typePatience?: number;
   /** Absent: messages travel between ROS and the flow only. */
   mqtt?: BridgeMqttSettings;
+  /**
+   * Whether a topic may be carried both ways over MQTT 3.1.1, where the bridge's own messages are only known by what they
+   * are (`ExpectedEchoes`), and a ring over several brokers is not known at all; default false.
+   */
+  bothWaysOverMqtt311?: boolean;
 }
 
 /** A setting that cannot be used; the message names the field, the value and what was expected. */
@@ -234,6 +239,7 @@ function checkPatterns({
   patterns = [],
   domains,
   mqtt,
+  bothWaysOverMqtt311 = false,
   maxPatternRoutes = 1,
   idleTimeout = 1,
 }: BridgeSettings): void {
@@ -266,7 +272,7 @@ function checkPatterns({
       .filter(({ action, kind = 'topic' }) => action === 'allow' && kind === 'topic')
       .map(({ direction }) => direction),
   );
-  if (mqtt?.protocolVersion === 4 && (allowed.has('both') || allowed.size > 1)) {
+  if (mqtt?.protocolVersion === 4 && !bothWaysOverMqtt311 && (allowed.has('both') || allowed.size > 1)) {
     const expected = 'one direction in all that allow, because the broker is used with MQTT 3.1.1';
     refuse('directions of patterns', [...allowed], expected);
   }
@@ -291,8 +297,9 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
   }
   const optionsFault = topicOptionsFault(route);
   if (optionsFault !== undefined) throw new BridgeSettingsError(optionsFault);
-  // MQTT 3.1.1 has neither No Local nor user properties, so nothing would tell the bridge's own messages.
-  if (direction === 'both' && settings.mqtt?.protocolVersion === 4) {
+  // MQTT 3.1.1 has neither No Local nor user properties, so nothing surely tells the bridge's own messages.
+  const { mqtt, bothWaysOverMqtt311 = false } = settings;
+  if (direction === 'both' && mqtt?.protocolVersion === 4 && !bothWaysOverMqtt311) {
     refuse('direction', direction, 'one direction, because the broker is used with MQTT 3.1.1');
   }
 }

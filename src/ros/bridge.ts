@@ -261,11 +261,12 @@ export class Bridge {
   }
 
   #makeConnection(): BridgeConnection | undefined {
-    const { mqtt, domains, id } = this.#settings;
+    const { mqtt, domains, id, bothWaysOverMqtt311 = false } = this.#settings;
     if (mqtt === undefined) return undefined;
     const mapping = this.#mapping as RosTopicMapping;
     const connection = new BridgeConnection({
       settings: mqtt,
+      expectsEchoes: bothWaysOverMqtt311,
       // One connection has one will, so one topic stands for all domains of the bridge.
       presence: {
         id,

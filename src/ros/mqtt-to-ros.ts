@@ -145,7 +145,7 @@ export class MqttToRos {
 
   /** Nobody waits for the outcome: a fault is reported, not thrown. */
   #receive(message: IncomingMessage, turn: Turn): void {
-    const { payload, via, properties } = message;
+    const { payload, retain, via, properties } = message;
     const { payloads, counts, context, settings, topic } = this.#parts;
     const isHeld = turn.hold({
       bytes: payload.length,
@@ -160,7 +160,7 @@ export class MqttToRos {
     const { type } = settings;
     counts.mqttReceived++;
     counts.mqttReceivedBytes += payload.length;
-    const refusal = turn.refusal(via);
+    const refusal = turn.refusal(via) ?? (retain && context.storedMayBeOwn ? 'echo' : undefined);
     if (refusal !== undefined) {
       countDrop(counts, refusal);
       return;

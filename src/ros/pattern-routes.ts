@@ -144,7 +144,9 @@ export class PatternRoutes {
     for (const way of ['ros-to-mqtt', 'mqtt-to-ros'] as const) this.#close(keyOf(route, way));
   }
 
-  #receive({ topic }: IncomingMessage): void {
+  #receive({ topic, via }: IncomingMessage): void {
+    // A pattern may allow the way back.
+    if (via.at(-1) === this.#parts.settings.id) return;
     const ros = this.#parts.topics.toRos(topic);
     if (ros === undefined) return;
     if ('fault' in ros) {

@@ -4,7 +4,10 @@ export type DropReason =
   | 'unknown-type'
   /** Not of the route's interface type, or too large. */
   | 'invalid'
-  /** It has come from where it would go: the bridge's own message, or one that another bridge has carried from there. */
+  /**
+   * It has come from where it would go: the bridge's own message, or one that another bridge has carried from there; or
+   * it may have, because nothing tells.
+   */
   | 'echo'
   /** It has come back over other bridges. */
   | 'ring'

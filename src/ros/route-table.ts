@@ -231,7 +231,7 @@ export class RouteTable {
 
   #contextOf(
     key: number,
-    { domain: id, rosName }: RouteSettings,
+    { kind, domain: id, rosName, direction }: RouteSettings,
     { domain, topics }: RoutePlace,
     connection: RouteConnection | undefined,
   ): RouteContext {
@@ -244,6 +244,11 @@ export class RouteTable {
       domains: this.#parts.domains,
       connection,
       mqttVersion: settings.mqtt?.protocolVersion,
+      // Patterns may open a route for the other way.
+      storedMayBeOwn:
+        settings.mqtt?.protocolVersion === 4 &&
+        settings.bothWaysOverMqtt311 === true &&
+        (direction === 'both' || !this.#listed.has(nameKey(kind, id, rosName))),
       join: (way, topic, turnChanged) =>
         standby.join(
           { way, domain: id, topic, rosName },

@@ -133,6 +133,19 @@ inEachDemo('the form of ros-bridge', (forms) => {
     assert.deepEqual(await forms.saved(forms.id('ros-bridge')), before);
   });
 
+  it('keeps that topics may go both ways over MQTT 3.1.1', async () => {
+    const { editor } = forms;
+    const id = forms.id('ros-bridge');
+    const box = editor.page.locator('#mqttros-bridge-bothWaysOverMqtt311');
+    for (const allowed of [true, false]) {
+      await editor.openForm(id);
+      await editor.showTab('Discovery');
+      await box.setChecked(allowed);
+      await editor.done();
+      assert.equal((await forms.saved(id))?.bothWaysOverMqtt311, allowed);
+    }
+  });
+
   it('says what is wrong with a ROS name and a type, and marks the node', async () => {
     const { editor } = forms;
     await editor.openForm(forms.id('ros-bridge'));

@@ -391,6 +391,24 @@ describe('ros-bridge', function () {
     );
   });
 
+  it('carries both ways with MQTT 3.1.1 only where that is allowed', async () => {
+    const fields = { broker: 'broker-1', domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)] };
+    const brokers = [
+      brokerForm({ target: 'embedded', embedded: 'embedded-1', protocolVersion: '4' }),
+      embeddedForm({}),
+      sink('events-1'),
+    ];
+    await start(flow(fields, ...brokers));
+    await statusOf(
+      'route 1 (/chatter): direction: expected one direction, because the broker is used with MQTT 3.1.1',
+    );
+    await stop();
+    await start(flow({ ...fields, bothWaysOverMqtt311: true }, ...brokers));
+    const peer = keep(await RosPeer.start(domain));
+    await peer.publisher('/chatter');
+    await statusOf('1 domain · ');
+  });
+
   it('asks for a password that is not typed at each attempt to connect', async function () {
     const { url } = keep(await Mosquitto.start(this, [], { robot: 'secret' }));
     const bridge = { broker: 'broker-1', domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)] };

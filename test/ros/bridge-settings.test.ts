@@ -185,6 +185,7 @@ describe('bridge settings', () => {
         'directions of patterns: expected one direction in all that allow, because the broker is used with MQTT 3.1.1, got ["both"]',
       ),
     );
+    checkBridge(settings({ patterns: [pattern], mqtt, bothWaysOverMqtt311: true }));
   });
 
   it('of the type table are refused with the row', () => {
@@ -207,7 +208,7 @@ describe('bridge settings', () => {
     );
   });
 
-  it('refuse both directions over MQTT 3.1.1, which cannot tell the bridge its own messages', () => {
+  it('refuse both directions over MQTT 3.1.1, which cannot tell the bridge its own messages, unless they are allowed', () => {
     const mqtt = { target: 'embedded', protocolVersion: 4, clientId: 'c', keepAlive: 60 } as const;
     const oneWay: RouteSettings = { ...chatter, direction: 'mqtt-to-ros' };
     checkRoute(oneWay, settings({ routes: [oneWay], mqtt }));
@@ -216,5 +217,6 @@ describe('bridge settings', () => {
       () => checkRoute(chatter, settings({ mqtt })),
       refusal('direction: expected one direction, because the broker is used with MQTT 3.1.1, got "both"'),
     );
+    checkRoute(chatter, settings({ mqtt, bothWaysOverMqtt311: true }));
   });
 });
