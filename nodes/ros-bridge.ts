@@ -3,7 +3,7 @@ import type { Node, NodeAPI, NodeMessage, NodeStatus } from 'node-red';
 import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
 import { RosThread } from '../src/ros/ros-thread';
-import type { BridgeStatus } from '../src/ros/ros-worker-messages';
+import type { BridgeStatus, FlowFacts } from '../src/ros/ros-worker-messages';
 import type { BrokerConfigNode } from './mqtt-broker-config';
 import { type NodeText, nodeText } from './node-text';
 import { type BridgeForm, bridgeSettings, routeOf } from './ros-bridge-settings';
@@ -47,7 +47,10 @@ export default function (RED: NodeAPI): void {
       if (typeof msg.topic !== 'string') {
         return done(new Error(text('errors.topic', { value: String(JSON.stringify(msg.topic)) })));
       }
-      bridge.publish(msg.topic, msg.payload, requestOf(msg)).then(answerWith, done);
+      if (!isTypeOrNone(msg)) {
+        return done(new Error(text('errors.rosType', { value: String(JSON.stringify(msg.rosType)) })));
+      }
+      bridge.publish(msg.topic, msg.payload, factsOf(msg)).then(answerWith, done);
     });
 
     try {
@@ -95,9 +98,18 @@ function isRouteAction({ action }: NodeMessage & { action?: unknown }): boolean 
   return ROUTE_ACTIONS.includes(action);
 }
 
-/** By which a flow answers the request of a ROS client, where the message has it. */
-function requestOf(msg: NodeMessage & { rosRequest?: unknown }): number | undefined {
-  return typeof msg.rosRequest === 'number' ? msg.rosRequest : undefined;
+/** What the message says of itself, as those from ROS do. */
+function factsOf(msg: NodeMessage & { [Fact in keyof FlowFacts]?: unknown }): FlowFacts {
+  const { rosRequest, rosType, rosName } = msg;
+  return {
+    rosRequest: typeof rosRequest === 'number' ? rosRequest : undefined,
+    rosType: typeof rosType === 'string' ? rosType : undefined,
+    rosName: typeof rosName === 'string' ? rosName : undefined,
+  };
+}
+
+function isTypeOrNone({ rosType = '' }: NodeMessage & { rosType?: unknown }): boolean {
+  return typeof rosType === 'string';
 }
 
 /** The chosen broker's configuration; none when the bridge is for the flow alone. */

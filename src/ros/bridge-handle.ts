@@ -13,6 +13,7 @@ import type { PayloadFormat } from './payload-format';
 import type {
   BridgeReport,
   BridgeStatus,
+  FlowFacts,
   PublishResult,
   RosWorkerRequest,
   RouteName,
@@ -177,12 +178,15 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
    * format, or a value in the form of the route's type. Resolves when the ROS publisher has it, with `undefined`, or with
    * the service's response; rejects with an Error that names the topic or the path in the payload and the fault. While
    * the bridge opens, messages wait.
-   * @param request the `rosRequest` of the message that this one answers
    */
-  async publish(topic: string, payload: unknown, request?: number): Promise<unknown> {
+  async publish(
+    topic: string,
+    payload: unknown,
+    { rosRequest, rosType, rosName }: FlowFacts = {},
+  ): Promise<unknown> {
     if (!this.#takesRequests) throw new Error(`topic "${topic}": the bridge is ${this.#state.state}`);
     const id = this.#nextId++;
-    const frame = serialized(topic, [id, topic, payload, request]);
+    const frame = serialized(topic, [id, topic, payload, { rosRequest, rosType, rosName }]);
     if (
       this.#unanswered.size >= MAX_UNANSWERED ||
       (this.#unanswered.size > 0 && this.#unansweredBytes + frame.length > MAX_UNANSWERED_BYTES)

@@ -304,7 +304,8 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
   }
 }
 
-function typeFault(kind: RouteKind, type: string): string | undefined {
+/** Says what is wrong with the type of a route, or `undefined` when it is valid or left open. */
+export function typeFault(kind: RouteKind = 'topic', type: string): string | undefined {
   if (type === '') return undefined;
   if (kind === 'service') return serviceTypeFault(type);
   if (kind === 'action') return actionTypeFault(type);

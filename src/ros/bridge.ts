@@ -14,7 +14,7 @@ import type { LearnedTypes } from './learned-types';
 import { PatternRoutes } from './pattern-routes';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend } from './ros-backend';
-import type { BridgeStatus, RouteName, RouteRequest, RouteStatus } from './ros-worker-messages';
+import type { BridgeStatus, FlowFacts, RouteName, RouteRequest, RouteStatus } from './ros-worker-messages';
 import { RouteTable } from './route-table';
 import type { SampleFrame } from './sample-frame';
 import { Standby } from './standby';
@@ -141,9 +141,8 @@ export class Bridge {
    * Takes a flow's message for the ROS name of an MQTT topic name: text or bytes in the route's format, or an already
    * parsed value. Throws, or rejects with, an Error that names the topic and the fault. Where the message has an answer,
    * resolves with its JSON text.
-   * @param request which the message answers; see `SampleFrame`
    */
-  publish(topic: string, payload: unknown, request?: number): Promise<string | undefined> | undefined {
+  publish(topic: string, payload: unknown, facts: FlowFacts = {}): Promise<string | undefined> | undefined {
     const ros = (this.#topics as BridgeTopics).toRos(topic);
     if (ros === undefined) {
       const { prefix } = this.#settings;
@@ -154,7 +153,7 @@ export class Bridge {
     if ('fault' in ros) throw new Error(ros.fault);
     const entry = this.#routes?.find(ros) ?? this.#patterns?.find(ros);
     if (entry === undefined) throw new Error(`topic "${topic}": the bridge has no route for it`);
-    return entry.publish(ros, payload, request);
+    return entry.publish(ros, payload, facts);
   }
 
   /** Adds, removes or lists routes. Returns what is asked for; throws an Error that names the fault. */

@@ -1,4 +1,3 @@
-import type { RosTopic } from '../topic/ros-topic';
 import type {
   BridgeSubscription,
   BridgeSubscriptionListener,
@@ -85,14 +84,14 @@ export class EarlyMessages {
   }
 
   /** Holds a message of the flow. Resolves when the route has taken it; rejects with the reason when it is dropped. */
-  hold(topic: RosTopic, payload: unknown): Promise<string | undefined> {
+  hold(publishOn: (route: BridgeRoute) => Promise<string> | undefined): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
       this.#hold({
         // The flows' side bounds what it waits for.
         bytes: 0,
         deliver: (route) => {
           try {
-            resolve(route.publish(topic, payload) as undefined);
+            resolve(publishOn(route));
           } catch (error) {
             reject(error);
           }

@@ -14,7 +14,7 @@ import type { RouteSilence } from './route-silence';
 export type RosWorkerRequest =
   | { type: 'open'; bridge: number; settings: BridgeSettings; flowOutput: boolean }
   | { type: 'close'; bridge: number }
-  /** `joined`: frames of `v8.serialize([id, topic, payload, request])`. */
+  /** `joined`: frames of `v8.serialize([id, topic, payload, FlowFacts])`. */
   | { type: 'publish'; bridge: number; joined: ArrayBuffer }
   /** Answered like a `publish`. */
   | { type: 'routes'; bridge: number; id: number; request: RouteRequest }
@@ -26,6 +26,15 @@ export type RosWorkerRequest =
   /** What was asked for with `password-wanted`; or why there is none, in words. */
   | { type: 'password'; bridge: number; id: number; password: string }
   | { type: 'password'; bridge: number; id: number; error: string };
+
+/** What a message of the flow has beside its topic and payload, as `BridgeMessage` has it. */
+export interface FlowFacts {
+  /** Of the request of a ROS client that it answers. */
+  rosRequest?: number | undefined;
+  /** Its interface type, which counts unless it has come from another name of ROS: a flow keeps what it does not change. */
+  rosType?: string | undefined;
+  rosName?: string | undefined;
+}
 
 /** By which a route is known, or one of each domain; without a kind of a topic. */
 export type RouteRowName = Pick<RouteRow, 'kind' | 'domain' | 'rosName'>;

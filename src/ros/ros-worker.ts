@@ -9,7 +9,7 @@ import { InterfaceLibrary } from './interface-library';
 import { type LearnedType, LearnedTypes } from './learned-types';
 import { PasswordRequests } from './password-requests';
 import { RosBackends } from './ros-backends';
-import type { PublishResult, RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
+import type { FlowFacts, PublishResult, RosWorkerReport, RosWorkerRequest } from './ros-worker-messages';
 import { encodeSampleFrame, routeOfSampleFrame } from './sample-frame';
 
 // The ROS worker's entry: runs the bridges of one Node-RED runtime for their host, `RosThread`.
@@ -116,9 +116,9 @@ function publish(key: number, bridge: Bridge, joined: ArrayBuffer): void {
   const results: PublishResult[] = [];
   const answer = (result: PublishResult) => report({ type: 'published', bridge: key, results: [result] });
   for (const frame of splitFrames(joined)) {
-    const [id, topic, payload, request] = deserialize(frame) as [number, string, unknown, number | undefined];
+    const [id, topic, payload, facts] = deserialize(frame) as [number, string, unknown, FlowFacts];
     try {
-      const published = bridge.publish(topic, payload, request);
+      const published = bridge.publish(topic, payload, facts);
       if (published === undefined) results.push({ id });
       else {
         published.then(

@@ -2,14 +2,14 @@ import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeSubscriptionListener, IncomingMessage, RouteConnection } from './bridge-connection';
 import type { BridgeEvent } from './bridge-events';
 import type { BridgeRoute, RouteDescription } from './bridge-route';
-import type { RouteSettings } from './bridge-settings';
+import { type RouteSettings, typeFault } from './bridge-settings';
 import type { RouteTopics } from './bridge-topics';
 import { EarlyMessages, type HeldMemory } from './early-messages';
 import type { LearnedTypes } from './learned-types';
 import { UnknownTypeError } from './message-codec';
 import type { MessageDefinition } from './message-definition';
 import type { RosDomain } from './ros-backend';
-import type { RouteName, RouteStatus } from './ros-worker-messages';
+import type { FlowFacts, RouteName, RouteStatus } from './ros-worker-messages';
 import { addCounts, countDrop, type RouteCounts } from './route-counts';
 import { routePeers } from './route-peers';
 import { TypeInquiry } from './type-inquiry';
@@ -173,14 +173,32 @@ export class RouteEntry {
   }
 
   /**
-   * See `BridgeRoute.publish`. Throws why there is no route; while its type is looked for, the message waits.
+   * See `BridgeRoute.publish`. Throws why there is no route; while its type is looked for, the message waits, unless it
+   * says it.
    */
-  publish(topic: RosTopic, payload: unknown, request?: number): Promise<string | undefined> | undefined {
-    if (this.#route !== undefined) return this.#route.publish(topic, payload, request);
+  publish(
+    topic: RosTopic,
+    payload: unknown,
+    { rosRequest, rosType, rosName = topic.rosName }: FlowFacts,
+  ): Promise<string | undefined> | undefined {
+    const said = rosName === topic.rosName ? rosType : undefined;
+    const fault = said && typeFault(this.settings.kind, said);
+    if (fault) throw new Error(`${topic.rosName}: rosType: ${fault}`);
+    const publishOn = (route: BridgeRoute) => {
+      const { type } = this.#typed;
+      if (said && type !== '' && said !== type)
+        throw new Error(
+          `${topic.rosName}: a message is of the type ${said} by its rosType, expected ${type}`,
+        );
+      return route.publish(topic, payload, rosRequest);
+    };
+    if (this.#route !== undefined) return publishOn(this.#route);
     if (this.#early === undefined) throw new Error(this.#whyNone);
-    return this.#early.hold(topic, payload).catch((error: Error) => {
+    const taken = this.#early.hold(publishOn).catch((error: Error) => {
       throw new Error(`${this.#whyNone}; ${error.message}`);
     });
+    if (said) this.#search?.say(said);
+    return taken;
   }
 
   /** See `RouteContext.passOn`. */

@@ -29,6 +29,7 @@ import {
   tab,
 } from './flow';
 
+const INT = 'std_msgs/msg/Int32';
 const routeTo = (domain: number | string, change: object = {}) => ({
   domain,
   rosName: '/chatter',
@@ -176,6 +177,37 @@ describe('ros-bridge', function () {
     await inbox.until(({ texts }) => texts.length === 1);
     assert.deepEqual(inbox.texts, [`${topic}=${reading}`]);
     await statusOf('1 domain · 0 ROS nodes · 0 routes · 2 by patterns · ');
+  });
+
+  it('takes the type that a message says, unless it has come from another name of ROS', async () => {
+    const routes = [routeTo(domain, { type: '' }), routeTo(domain, { rosName: '/other' })];
+    await start(flow({ domains: [{ id: domain, alias: 'car' }], routes }));
+    const peer = keep(await RosPeer.start(domain));
+    await statusOf('1 domain');
+    const completed = new Sink('completed');
+    const caught = new Sink('caught');
+    const say = (facts: object, place = 'chatter') => {
+      const message: NodeMessage & object = { topic: `ros/car/${place}`, payload: { data: 1 }, ...facts };
+      helper.getNode('bridge-1').receive(message);
+    };
+    say({ rosType: 7 });
+    say({ rosType: 'Int32' });
+    say({ rosType: INT });
+    await completed.until(1);
+    await peer.listen('/chatter', INT, undefined, 1);
+    say({ rosName: '/battery', rosType: 'sensor_msgs/msg/BatteryState' });
+    await completed.until(2);
+    await peer.until(() => peer.heard.length === 1);
+    say({ rosName: '/chatter', rosType: 'std_msgs/msg/String' });
+    say({ rosType: INT }, 'other');
+    await caught.until(4);
+    assert.deepEqual(peer.heard, ['{"data":1}']);
+    assert.deepEqual(caught.messages.map(errorOf), [
+      'Error: msg.rosType: expected an interface type such as std_msgs/msg/String, got 7',
+      'Error: /chatter: rosType: "Int32" is not an interface type like "std_msgs/msg/String"',
+      `Error: /chatter: a message is of the type std_msgs/msg/String by its rosType, expected ${INT}`,
+      `Error: /other: a message is of the type ${INT} by its rosType, expected std_msgs/msg/String`,
+    ]);
   });
 
   it('adds, lists and removes routes as messages ask', async () => {

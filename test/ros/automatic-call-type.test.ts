@@ -71,9 +71,9 @@ describe('the type of a service or an action whose route names none', function (
     await bridge.until(() => bridge.route()?.type === ADD && bridge.route(1)?.type === FIBONACCI);
     const answered = client.call(codec(`${ADD}_Request`).encode({ a: 2, b: 3 }), 10_000);
     await bridge.until(() => bridge.messages.length === 1);
-    const { topic = '', payload, rosRequest } = bridge.messages[0] ?? {};
-    assert.deepEqual(payload, { a: 2, b: 3 });
-    await bridge.handle.publish(topic, { sum: 5 }, rosRequest);
+    const request = bridge.messages[0];
+    assert.deepEqual(request?.payload, { a: 2, b: 3 });
+    await bridge.handle.publish(request?.topic ?? '', { sum: 5 }, request);
     assert.equal(codec(`${ADD}_Response`).decodeToJson(await answered), '{"sum":5}');
   });
 

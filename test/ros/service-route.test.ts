@@ -343,7 +343,7 @@ describe('routes of services', function () {
           [topic(), { a: 1, b: 1 }, TYPE],
         ],
       );
-      const [one, two] = bridge.messages.map(({ rosRequest }) => rosRequest);
+      const [one, two] = bridge.messages;
       const { handle } = bridge;
       await assert.rejects(handle.publish(topic(), { total: 2 }, two), {
         message: `service ${NAME}: response unknown field "total"; known are sum`,
@@ -352,7 +352,7 @@ describe('routes of services', function () {
       await handle.publish(topic(), { sum: 42 }, one);
       assert.deepEqual(await Promise.all([first, second]), [42, 2]);
       await assert.rejects(handle.publish(topic(), {}, one), {
-        message: `${NAME}: no request ${one} waits for its answer`,
+        message: `${NAME}: no request ${one?.rosRequest} waits for its answer`,
       });
       await assert.rejects(handle.publish(topic(), {}), {
         message: `${NAME}: the bridge serves it: expected an answer, with topic and rosRequest of the request`,
