@@ -39,8 +39,8 @@ export type FileUpstream = Pick<UpstreamSettings, 'name' | 'url' | 'routes'> &
 export interface FileSections {
   access?: Omit<AccessSettings, 'users' | 'decisionTimeout'> & { users?: FileUser[] };
   upstreams?: FileUpstream[];
-  /** Its prefix is that of the settings, its broker the one that the command runs. */
-  bridge?: Partial<Omit<BridgeSettings, 'prefix' | 'mqtt'>>;
+  /** Its prefix is that of the settings, its broker the one that the command runs, to which it always speaks MQTT 5. */
+  bridge?: Partial<Omit<BridgeSettings, 'prefix' | 'mqtt' | 'bothWaysOverMqtt311'>>;
   limits?: Partial<Limits>;
   gateway?: Pick<GuardSettings, 'hosts' | 'origins'> & { brokers?: FileGatewayBroker[] };
 }
@@ -172,7 +172,6 @@ const bridgeFields = {
   meta: yesNoShape,
   graph: yesNoShape,
   typePatience: numberShape,
-  bothWaysOverMqtt311: yesNoShape,
   statusInterval: numberShape,
 } satisfies Record<keyof NonNullable<FileSections['bridge']>, Shape<unknown>>;
 

@@ -223,6 +223,11 @@ describe('the broker of the command', () => {
     [{}, { limits: { retained: 5 } }, /limits\.retained is no setting, expected one of /],
     [{}, { bridge: { routes: [{ rosName: '/a', typ: 'x' }] } }, /bridge\.routes\[0\]\.typ is no setting/],
     [{}, { bridge: { aliases: { factory: 'x' } } }, /bridge\.aliases\.factory is "x", expected a number$/],
+    [
+      {},
+      { bridge: { bothWaysOverMqtt311: true } },
+      /bridge\.bothWaysOverMqtt311 is no setting, expected one of /,
+    ],
     [{}, { bridge: { meta: 'yes' } }, /bridge\.meta is "yes", expected true or false$/],
     [
       {},
