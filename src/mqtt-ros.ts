@@ -83,7 +83,7 @@ export type { MessageConstant, MessageDefinition, MessageField } from './ros/mes
 export type { PatternSettings } from './ros/name-patterns';
 export { ddsTopicName, ddsTypeName, rosNameOf, rosTypeOf } from './ros/names';
 export { RosThread } from './ros/ros-thread';
-export type { RouteStatus } from './ros/ros-worker-messages';
+export type { FlowFacts, RouteStatus } from './ros/ros-worker-messages';
 export { describeType, type TypeDescription, typeHash } from './ros/type-description';
 export type { TypeTableRow } from './ros/type-table';
 export {

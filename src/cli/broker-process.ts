@@ -45,7 +45,7 @@ export class BrokerProcess {
     if (rosIntegration) {
       this.#rosTopics = new RosTopics(
         broker.administration,
-        withoutSlash(rosPrefix),
+        { prefix: withoutSlash(rosPrefix), bridge: bridge?.handle },
         (topic, { domain, node, messageType }) => log.info('ROS topic', { topic, domain, node, messageType }),
       );
     }

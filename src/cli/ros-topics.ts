@@ -1,14 +1,23 @@
 import type { RemoteAdministration } from '../broker/remote-administration';
-import { parseRosTopic, type RosTopicParts } from '../topic/parse-ros-topic';
+import type { BridgeHandle } from '../ros/bridge-handle';
+import { parseRosTopic, type RosTopicParts, rosNameParts } from '../topic/parse-ros-topic';
 
 /** Topics asked for at once. */
 const PAGE = 1000;
 
+/** By which topics are told: the bridge knows namespaces, and topics that routes have of their own. */
+export interface RosTopicNames {
+  prefix: string;
+  bridge?: Pick<BridgeHandle, 'rosOf'> | undefined;
+}
+
+type FoundParts = Pick<RosTopicParts, 'domain' | 'node' | 'messageType'>;
+
 /** Finds the topics of ROS among those that a broker's clients publish to, each once in a run of the broker. */
 export class RosTopics {
   readonly #administration: Pick<RemoteAdministration, 'topics'>;
-  readonly #prefix: string;
-  readonly #found: (topic: string, parts: RosTopicParts) => void;
+  readonly #names: RosTopicNames;
+  readonly #found: (topic: string, parts: FoundParts) => void;
   #read = 0;
   #reading = false;
   #count = 0;
@@ -16,11 +25,11 @@ export class RosTopics {
   /** @param found told of each topic of ROS; what belongs to a bridge itself is none */
   constructor(
     administration: Pick<RemoteAdministration, 'topics'>,
-    prefix: string,
-    found: (topic: string, parts: RosTopicParts) => void,
+    names: RosTopicNames,
+    found: (topic: string, parts: FoundParts) => void,
   ) {
     this.#administration = administration;
-    this.#prefix = prefix;
+    this.#names = names;
     this.#found = found;
   }
 
@@ -53,9 +62,12 @@ export class RosTopics {
   }
 
   #note(topic: string): void {
-    const parts = parseRosTopic(topic, this.#prefix);
-    if (parts === undefined || parts.kind !== undefined) return;
+    const { prefix, bridge } = this.#names;
+    const parsed = parseRosTopic(topic, prefix);
+    const bridged = bridge?.rosOf(topic) ?? parsed;
+    if (bridged === undefined || bridged.kind !== undefined) return;
     this.#count++;
-    this.#found(topic, parts);
+    const domain = parsed?.domain ?? String(bridged.domain);
+    this.#found(topic, { domain, ...rosNameParts(bridged.rosName) });
   }
 }

@@ -98,7 +98,7 @@ export interface GatewaySettings {
   sources?: GatewaySources;
   /** Brokers that a configuration file has, in the form in which callers add them, each with an id of its own. */
   brokers?: readonly (BrokerInput & { id: string })[];
-  /** What topics stand for in ROS; where it is absent they stand for nothing. */
+  /** What topics stand for in ROS domains that no bridge has; where it is absent they stand for nothing. */
   mapping?: RosTopicMapping;
   limits?: Partial<GatewayLimits>;
 }

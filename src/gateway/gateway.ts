@@ -15,6 +15,7 @@ import { openApiDocument } from './openapi-document';
 import { type Operation, operation, type Permission } from './operation';
 import { checkLength, readJsonBody } from './request-body';
 import { RequestGuard } from './request-guard';
+import { RosNames } from './ros-names';
 import { rosOperations } from './ros-operations';
 import { checkValue, Router, readQuery } from './router';
 import { statisticsOperations } from './statistics-operations';
@@ -47,6 +48,7 @@ export class Gateway {
   readonly #guard: RequestGuard;
   readonly #brokers: Brokers;
   readonly #subscriptions: Subscriptions;
+  readonly #rosNames: RosNames;
   readonly #live: Live;
   readonly #operations: readonly Operation[];
   readonly #router: Router;
@@ -61,11 +63,13 @@ export class Gateway {
     const { historyBytes } = this.#limits;
     this.#brokers = new Brokers(sources, this.#limits.brokers);
     this.#subscriptions = new Subscriptions(this.#limits.subscriptions, historyBytes);
+    const rosNames = new RosNames(sources, mapping);
+    this.#rosNames = rosNames;
     this.#live = new Live({
       path: settings.path ?? '',
       guard: this.#guard,
       brokers: this.#brokers,
-      mapping,
+      rosNames,
       most: this.#limits.readers,
       bounds: {
         readerBytes: this.#limits.readerBytes,
@@ -79,7 +83,7 @@ export class Gateway {
       ...messageOperations({
         brokers: this.#brokers,
         subscriptions: this.#subscriptions,
-        mapping,
+        rosNames,
         historyBytes,
       }),
       ...rosOperations(sources),
@@ -88,7 +92,7 @@ export class Gateway {
         subscriptions: this.#subscriptions,
         live: this.#live,
         sources,
-        mapping,
+        rosNames,
         startedAt: performance.now(),
       }),
       ...this.#live.operations,
@@ -168,6 +172,7 @@ export class Gateway {
   /** The sources have changed: what callers have made goes on with the connections that there are now. */
   renew(): void {
     this.#brokers.renew();
+    this.#rosNames.renew();
   }
 
   async #answer(

@@ -1,11 +1,11 @@
 import type { ReceivedMessage, Subscription } from '../client/connection';
 import { SubscribeError } from '../client/errors';
-import type { RosTopicMapping } from '../topic/ros-topic';
 import type { FanOut, FanOutJob } from './fan-out';
 import type { FeedLink } from './feed-link';
 import type { GatewayBroker } from './gateway-broker';
 import { type LiveReader, missedFrame } from './live-reader';
 import { messageJson } from './message-json';
+import type { RosNames } from './ros-names';
 import { textFrame } from './text-frame';
 
 /**
@@ -36,7 +36,7 @@ interface Batch {
 export class LiveFeed implements FanOutJob {
   readonly #broker: GatewayBroker;
   readonly #filter: string;
-  readonly #mapping: RosTopicMapping | undefined;
+  readonly #rosNames: RosNames;
   readonly #fanOut: FanOut;
   readonly #readers = new Set<LiveReader>();
   #feedLink: FeedLink | undefined;
@@ -55,10 +55,10 @@ export class LiveFeed implements FanOutJob {
   readonly #welcomes = new Set<() => void>();
 
   /** @param fanOut of all feeds */
-  constructor(broker: GatewayBroker, filter: string, mapping: RosTopicMapping | undefined, fanOut: FanOut) {
+  constructor(broker: GatewayBroker, filter: string, rosNames: RosNames, fanOut: FanOut) {
     this.#broker = broker;
     this.#filter = filter;
-    this.#mapping = mapping;
+    this.#rosNames = rosNames;
     this.#fanOut = fanOut;
   }
 
@@ -144,7 +144,7 @@ export class LiveFeed implements FanOutJob {
   #frame(message: ReceivedMessage): Buffer | undefined {
     if (message.payload.length > MAX_FRAME) return undefined;
     const reception = { brokerId: this.#broker.id, at: Date.now() };
-    const text = messageJson(message, reception, this.#mapping, '"type":"message",');
+    const text = messageJson(message, reception, this.#rosNames, '"type":"message",');
     return text.length > MAX_FRAME ? undefined : textFrame(text);
   }
 

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
-import type { RosTopicMapping } from '../topic/ros-topic';
 import { watchFilterFault } from '../topic/topic-filter';
 import { ApiError } from './api-error';
 import type { Brokers } from './brokers';
@@ -12,6 +11,7 @@ import { LiveReader, type ReaderBounds, type ReaderCounts } from './live-reader'
 import { TOPIC_SCHEMA } from './message-schema';
 import { type Operation, operation } from './operation';
 import type { RequestGuard } from './request-guard';
+import type { RosNames } from './ros-names';
 import { Tickets } from './tickets';
 
 /** How often readers are asked for a sign of life, ms. */
@@ -27,7 +27,7 @@ interface LiveSettings {
   path: string;
   guard: RequestGuard;
   brokers: Brokers;
-  mapping: RosTopicMapping | undefined;
+  rosNames: RosNames;
   /** Readers at a time. */
   most: number;
   bounds: ReaderBounds;
@@ -148,7 +148,7 @@ export class Live {
 
   #begin(webSocket: WebSocket, socket: Duplex, broker: GatewayBroker, filter: string): void {
     const key = keyOf(broker.id, filter);
-    const feed = this.#feeds.get(key) ?? new LiveFeed(broker, filter, this.#settings.mapping, this.#fanOut);
+    const feed = this.#feeds.get(key) ?? new LiveFeed(broker, filter, this.#settings.rosNames, this.#fanOut);
     const reader = new LiveReader(webSocket, socket, this.#settings.bounds, this.#counts, () => {
       this.#readers.delete(reader);
       feed.remove(reader);

@@ -1,8 +1,9 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { MessageProperties, ReceivedMessage } from '../client/connection';
 import { rosNameParts } from '../topic/parse-ros-topic';
-import type { RosTopicMapping } from '../topic/ros-topic';
+import type { RosTopic } from '../topic/ros-topic';
 import { isNestedDeeper, MOST_LEVELS } from './nesting';
+import type { RosNames } from './ros-names';
 
 /** Where and when a message has come. */
 export interface Reception {
@@ -18,11 +19,11 @@ export interface Reception {
 export function messageJson(
   { topic, payload, qos, retain, properties }: ReceivedMessage,
   { brokerId, at }: Reception,
-  mapping: RosTopicMapping | undefined,
+  rosNames: RosNames,
   head = '',
 ): string {
   const own = ownJson(properties);
-  const ros = mapping === undefined ? '' : rosJson(mapping, topic);
+  const ros = rosJson(rosNames.of(topic));
   return `{${head}"broker_id":${JSON.stringify(brokerId)},"topic":${JSON.stringify(topic)},${payloadJson(payload)},"qos":${qos},"retain":${retain},"received_at":"${new Date(at).toISOString()}"${own}${ros}}`;
 }
 
@@ -64,9 +65,8 @@ function ownJson(properties: MessageProperties | undefined): string {
   return text === '{}' ? '' : `,"properties":${text}`;
 }
 
-function rosJson(mapping: RosTopicMapping, topic: string): string {
-  const ros = mapping.toRos(topic);
-  if (ros === undefined || 'fault' in ros) return '';
+function rosJson(ros: RosTopic | undefined): string {
+  if (ros === undefined) return '';
   const { domain, rosName, kind } = ros;
   const { node, messageType } = rosNameParts(rosName);
   const parts = {

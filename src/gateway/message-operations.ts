@@ -1,7 +1,6 @@
 import type { ConnectionStatus } from '../client/connection';
 import { NotConnectedError, PublishError, SubscribeError } from '../client/errors';
 import { messagePropertiesFault } from '../client/message-properties';
-import type { RosTopicMapping } from '../topic/ros-topic';
 import { topicFilterFault, watchFilterFault } from '../topic/topic-filter';
 import { topicNameFault } from '../topic/topic-name';
 import { ApiError } from './api-error';
@@ -21,6 +20,7 @@ import {
   TOPIC_SCHEMA,
 } from './message-schema';
 import { type Operation, operation } from './operation';
+import type { RosNames } from './ros-names';
 import type { Subscriptions } from './subscriptions';
 
 /** How long a publish waits for its acknowledgement, and a subscribe for SUBACK, ms. */
@@ -73,14 +73,14 @@ export interface MessageParts {
   brokers: Brokers;
   subscriptions: Subscriptions;
   /** What topics stand for in ROS, where they do. */
-  mapping: RosTopicMapping | undefined;
+  rosNames: RosNames;
   /** Bytes that all histories may take together. */
   historyBytes: number;
 }
 
 /** The calls that publish, subscribe and tell what has come. */
 export function messageOperations(parts: MessageParts): Operation[] {
-  const { brokers, subscriptions, mapping, historyBytes } = parts;
+  const { brokers, subscriptions, rosNames, historyBytes } = parts;
   return [
     operation({
       method: 'POST',
@@ -281,7 +281,7 @@ export function messageOperations(parts: MessageParts): Operation[] {
         const texts: string[] = [];
         for (const { message, brokerId, at, subscriptionId } of found) {
           const head = `"subscription_id":${JSON.stringify(subscriptionId)},`;
-          const text = messageJson(message, { brokerId, at }, mapping, head);
+          const text = messageJson(message, { brokerId, at }, rosNames, head);
           length += text.length;
           if (length > MAX_HISTORY_TEXT && texts.length > 0) break;
           texts.push(text);

@@ -5,12 +5,12 @@ import type { Page } from '../broker/page';
 import type { BrokerStatistics } from '../broker/statistics';
 import type { RouteStatus } from '../ros/ros-worker-messages';
 import { rosNameParts } from '../topic/parse-ros-topic';
-import type { RosTopicMapping } from '../topic/ros-topic';
 import type { Brokers } from './brokers';
 import { within } from './deadline';
 import type { GatewaySources, KnownBridge, KnownEmbeddedBroker } from './gateway-settings';
 import type { Schema, ValueOf } from './json-schema';
 import type { Live } from './live';
+import type { RosNames } from './ros-names';
 import type { Subscriptions } from './subscriptions';
 
 /** How long a broker's or a bridge's thread may take to answer, ms; without an answer its counts are left out. */
@@ -254,18 +254,17 @@ export interface CountedParts {
   subscriptions: Subscriptions;
   live: Live;
   sources: GatewaySources;
-  /** What topics stand for in ROS, where they do. */
-  mapping: RosTopicMapping | undefined;
+  rosNames: RosNames;
   /** Of `performance.now()`. */
   startedAt: number;
 }
 
 /** All that is counted, as it is now. */
 export async function collectStatistics(parts: CountedParts): Promise<Statistics> {
-  const { brokers, subscriptions, live, sources, mapping, startedAt } = parts;
+  const { brokers, subscriptions, live, sources, rosNames, startedAt } = parts;
   const { readers, feeds, sent, missed, cutOff, held } = live.statistics;
   const [embedded, bridges] = await Promise.all([
-    Promise.all([...(sources.embeddedBrokers?.() ?? [])].map((each) => ofEmbedded(each, mapping))),
+    Promise.all([...(sources.embeddedBrokers?.() ?? [])].map((each) => ofEmbedded(each, rosNames))),
     Promise.all([...(sources.bridges?.() ?? [])].map(ofBridge)),
   ]);
   return {
@@ -316,14 +315,15 @@ export async function collectStatistics(parts: CountedParts): Promise<Statistics
 
 async function ofEmbedded(
   { id, name, broker }: KnownEmbeddedBroker,
-  mapping: RosTopicMapping | undefined,
+  rosNames: RosNames,
 ): Promise<ValueOf<typeof EMBEDDED>> {
   const state = { id, name, state: broker.status.state };
   const { administration } = broker;
   const counts = await within(ANSWER_TIMEOUT, administration.statistics()).catch(() => undefined);
   if (counts === undefined) return state;
-  const topics =
-    mapping && (await within(ANSWER_TIMEOUT, rosTopics(administration, mapping)).catch(() => undefined));
+  const topics = rosNames.none
+    ? undefined
+    : await within(ANSWER_TIMEOUT, rosTopics(administration, rosNames)).catch(() => undefined);
   return {
     ...state,
     ...(Object.fromEntries(EMBEDDED_NAMES.map((each) => [each, counts[EMBEDDED_COUNTS[each]]])) as Record<
@@ -345,15 +345,15 @@ async function ofEmbedded(
 /** In the order in which they were first published to, so that the same ones are told each time. */
 async function rosTopics(
   administration: Pick<BrokerThread['administration'], 'topics'>,
-  mapping: RosTopicMapping,
+  rosNames: RosNames,
 ): Promise<ValueOf<typeof ROS_TOPIC>[]> {
   const found: ValueOf<typeof ROS_TOPIC>[] = [];
   for (let next: number | undefined = 0; next !== undefined && found.length < MOST_TOPICS; ) {
     const page: Page<PublishedTopic> = await administration.topics({ offset: next, limit: TOPICS_PAGE });
     for (const { topic, messages, bytes, lastAt } of page.entries) {
-      const ros = mapping.toRos(topic);
+      const ros = rosNames.of(topic);
       // What belongs to a bridge itself is none.
-      if (ros === undefined || 'fault' in ros || ros.kind !== undefined) continue;
+      if (ros === undefined || ros.kind !== undefined) continue;
       const { domain, rosName } = ros;
       const { node, messageType } = rosNameParts(rosName);
       const named = { topic, domain, name: rosName, node, message_type: messageType };

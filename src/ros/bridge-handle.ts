@@ -2,10 +2,10 @@ import { isAscii } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { serialize } from 'node:v8';
 import type { MessagePort } from 'node:worker_threads';
-import { topicBelow } from '../topic/ros-topic';
+import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeEvent } from './bridge-events';
 import { type BridgeSettings, BridgeSettingsError, type RouteRow } from './bridge-settings';
-import { LEVEL_OF, mappingOf, nameKey } from './bridge-topics';
+import { BridgeTopics, LEVEL_OF, nameKey } from './bridge-topics';
 import { routesOf } from './domain-template';
 import { joinFrames, splitFrames } from './frames';
 import type { GraphDescription } from './graph-description';
@@ -99,6 +99,8 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   readonly key: number;
   /** With the routes that were added and removed since, which a new worker is to have as well. */
   #settings: BridgeSettings;
+  /** The topic names of these, once they are asked for. */
+  #topics: BridgeTopics | undefined;
   readonly #host: BridgeHost;
   readonly #brokerPort: BridgeHandleOptions['brokerPort'];
   readonly #password: BridgeHandleOptions['password'];
@@ -206,13 +208,31 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
    * domain or the name is invalid.
    */
   topicOf(kind: 'topic' | 'service', domain: number, rosName: string): string {
-    const key = nameKey(kind, domain, rosName);
-    const listed = this.#settings.routes
-      .flatMap((row) => routesOf(row, this.#settings))
-      .find((route) => nameKey(route.kind, route.domain, route.rosName) === key);
-    const name = listed?.mqttTopic ?? mappingOf(this.#settings).toMqtt(domain, rosName);
+    this.#topics ??= BridgeTopics.for(this.#settings);
+    const topics = this.#topics.of({ kind, domain, rosName });
     const level = LEVEL_OF[kind];
-    return level === undefined ? name : topicBelow(name, level);
+    return level === undefined ? topics.name : topics.below(level);
+  }
+
+  /**
+   * What an MQTT topic name stands for in the bridge's domains, by its aliases, its namespaces and the topics that routes
+   * have of their own; `undefined` where it stands for nothing.
+   */
+  rosOf(topic: string): RosTopic | undefined {
+    try {
+      this.#topics ??= BridgeTopics.for(this.#settings);
+    } catch {
+      // With such settings the bridge does not open.
+      return undefined;
+    }
+    const ros = this.#topics.toRos(topic);
+    if (ros === undefined || 'fault' in ros || !this.#settings.domains.includes(ros.domain)) return undefined;
+    return ros;
+  }
+
+  /** The numbers of its ROS domains. */
+  get domains(): readonly number[] {
+    return this.#settings.domains;
   }
 
   /** What others have in a domain. Rejects with an Error that says why it is not known. */
@@ -226,7 +246,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
    */
   async addRoute(route: RouteRow): Promise<void> {
     await this.#askForRoutes({ action: 'add', route });
-    this.#settings = { ...this.#settings, routes: [...this.#settings.routes, route] };
+    this.#setRoutes([...this.#settings.routes, route]);
   }
 
   /**
@@ -244,12 +264,17 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
       const left = own.filter((each) => !removed.has(nameKey(each.kind, each.domain, each.rosName)));
       return left.length === own.length ? [row] : left;
     });
-    this.#settings = { ...this.#settings, routes };
+    this.#setRoutes(routes);
   }
 
   /** How all routes fare, those among them that patterns have opened. */
   async listRoutes(): Promise<RouteStatus[]> {
     return (await this.#askForRoutes({ action: 'list' })) as RouteStatus[];
+  }
+
+  #setRoutes(routes: RouteRow[]): void {
+    this.#settings = { ...this.#settings, routes };
+    this.#topics = undefined;
   }
 
   #askForRoutes(request: RouteRequest): Promise<unknown> {

@@ -1,7 +1,7 @@
 import { type RosTopic, type RosTopicKind, RosTopicMapping, topicBelow } from '../topic/ros-topic';
 import { shown, topicNameFault } from '../topic/topic-name';
 import type { BridgeSettings, RouteKind, RouteSettings } from './bridge-settings';
-import { namespacesOf } from './domain-template';
+import { namespacesOf, routesOf } from './domain-template';
 
 /** The MQTT topic names of one route. */
 export class RouteTopics {
@@ -61,11 +61,27 @@ export class BridgeTopics {
   }
 
   /**
+   * Those of a bridge with these settings. A route whose topic cannot be had has none of its own. Throws an Error that
+   * names the fault in prefix, aliases or namespaces.
+   */
+  static for(settings: BridgeSettings): BridgeTopics {
+    const topics = new BridgeTopics(mappingOf(settings), settings.domains);
+    for (const route of settings.routes.flatMap((row) => routesOf(row, settings))) {
+      try {
+        topics.take(route);
+      } catch {
+        // The bridge refuses the route, and says so.
+      }
+    }
+    return topics;
+  }
+
+  /**
    * The topics of a route, which are its own from now on. Throws an Error that names the fault where they are invalid or another's.
    */
   take(route: Named): RouteTopics {
     const { kind = 'topic', domain, rosName, mqttTopic } = route;
-    if (mqttTopic === undefined || mqttTopic === this.#mapping.toMqtt(domain, rosName)) return this.of(route);
+    if (mqttTopic === undefined || this.#isMapped(mqttTopic, route)) return this.of(route);
     const fault = mqttTopicFault(mqttTopic) ?? this.#overlap(route, kind, mqttTopic);
     if (fault !== undefined) throw new Error(`MQTT topic "${shown(mqttTopic)}" ${fault}`);
     this.#named.set(topicKey(kind, mqttTopic), route);
@@ -114,6 +130,13 @@ export class BridgeTopics {
     return moved === undefined
       ? ros
       : { fault: `topic "${shown(topic)}": ${rosName} has the MQTT topic "${shown(moved)}" here` };
+  }
+
+  /** Whether the topic is that of the route anyway. It may have none by the mapping, where another's name takes its place. */
+  #isMapped(topic: string, { domain, rosName }: Named): boolean {
+    const ros = this.#mapping.toRos(topic);
+    if (ros === undefined || 'fault' in ros) return false;
+    return ros.domain === domain && ros.rosName === rosName && ros.kind === undefined;
   }
 
   #overlap(route: Named, kind: RouteKind, topic: string): string | undefined {

@@ -16,7 +16,8 @@ export interface RosTopicParts {
 
 /**
  * What a topic name says of ROS, whatever domains there are: `ros/7/robot1/camera/image_raw` is `image_raw` of
- * `robot1/camera` in domain `7`. `undefined` for a name that is not below the prefix, or stands for nothing in ROS.
+ * `robot1/camera` in domain `7`. What namespaces and topics of their own routes have only a bridge knows
+ * (`BridgeHandle.rosOf`). `undefined` for a name that is not below the prefix, or stands for nothing in ROS.
  * @throws Error the prefix is not valid
  */
 export function parseRosTopic(topic: string, prefix = 'ros'): RosTopicParts | undefined {

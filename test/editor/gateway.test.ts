@@ -3,7 +3,8 @@ import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiClient } from '../gateway/api-client';
 import { LiveClient, refusal } from '../gateway/live-client';
-import { brokerForm, embeddedForm, subForm, tab } from '../nodes/flow';
+import { bridgeForm, brokerForm, embeddedForm, subForm, tab } from '../nodes/flow';
+import { freshDomain } from '../rtps/test-domain';
 import { createUserDir, linkPackage, NODE_RED_VERSIONS, NodeRedProcess } from './node-red-process';
 
 const PATH = '/admin/mqtt-ros/v1';
@@ -12,6 +13,13 @@ const FLOWS = [
   embeddedForm({ name: 'Embedded', persistence: 'memory', wires: [[]] }),
   brokerForm({ name: 'Shared', target: 'embedded', embedded: 'embedded-1', clientId: 'shared' }),
   subForm({ topicFilter: 'x', wires: [[]] }),
+  bridgeForm({
+    discoveryRange: 'off',
+    domains: [{ id: freshDomain(), alias: 'car' }],
+    namespaces: [{ ros: '/robot1', mqtt: '' }],
+    routes: [],
+    wires: [[], []],
+  }),
 ];
 
 /** Who has which permission, by token. */
@@ -149,6 +157,15 @@ for (const version of NODE_RED_VERSIONS) {
         if (body.messages.length === 1) break;
       }
       await reader.close();
+    });
+
+    it('tells which ROS topics were published to, by the names that the bridges of the flows have for them', async () => {
+      const api = await client(open);
+      for (const topic of ['a', 'ros/car/scan', 'ros/0/scan'])
+        await api.post('/publish', { broker_id: 'embedded-1', topic, payload: {}, qos: 1 });
+      const { body } = await api.get('/stats');
+      const [{ topic, name }, ...others] = body.embedded_brokers[0].ros_topics;
+      assert.deepEqual([topic, name, others], ['ros/car/scan', '/robot1/scan', []]);
     });
 
     it('keeps pages of other sites away where Node-RED lets anybody in', async () => {

@@ -18,6 +18,7 @@ describe('ROS over the gateway', function () {
   const begin = async (routes: Partial<RouteSettings>[]) => {
     const { domain } = bridges;
     const bridge = await bridges.open({
+      namespaces: [{ ros: '/robot1', mqtt: 'first' }],
       aliases: { robot: domain },
       routes: routes.map((each) => ({ domain, direction: 'both', ...each }) as RouteSettings),
     });
@@ -46,13 +47,14 @@ describe('ROS over the gateway', function () {
     assert.deepEqual((await api.get('/ros/graph')).body, body);
   });
 
-  it('publishes on a topic, also of a route with an MQTT topic of its own', async () => {
+  it('publishes on a topic, also of a route with an MQTT topic of its own or in a namespace of another name', async () => {
     const { bridge, domain, api } = await begin([
       { rosName: '/chatter', type: STRING },
       { rosName: '/other', type: STRING, mqttTopic: 'some/where' },
+      { rosName: '/robot1/chatter', type: STRING },
     ]);
     const peer = await bridges.peer();
-    for (const [index, name] of ['/chatter', '/other'].entries()) {
+    for (const [index, name] of ['/chatter', '/other', '/robot1/chatter'].entries()) {
       await peer.listen(name);
       await bridge.ready({ subscriptions: 1 }, index);
       const { status, body } = await api.post('/ros/publish', { name, payload: { data: name } });

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { BrokerThread } from '../../src/broker/broker-thread';
+import type { KnownBridge } from '../../src/gateway/gateway';
 import { RateMeter } from '../../src/gateway/rate-meter';
+import type { BridgeSettings } from '../../src/ros/bridge-settings';
+import { createBridge } from '../../src/ros/create-bridge';
 import { RosTopicMapping } from '../../src/topic/ros-topic';
 import { GatewayFixture } from './gateway-fixture';
 import { LiveClient } from './live-client';
@@ -92,16 +95,54 @@ describe('statistics of the gateway', function () {
     assert.equal(samples.get('mqtt_ros_readers'), 0);
   });
 
-  it('tell the topics of ROS, the first ones where there are many', async () => {
-    const publish = (topic: string, payload = 'abc') =>
-      broker.administration.publish({
-        topic,
-        payload: Buffer.from(payload),
-        qos: 0,
-        retain: false,
-        properties: {},
+  const publish = (topic: string, payload = 'abc') =>
+    broker.administration.publish({
+      topic,
+      payload: Buffer.from(payload),
+      qos: 0,
+      retain: false,
+      properties: {},
+    });
+  const topics = async (of = fixture) => (await of.api.get('/stats')).body.embedded_brokers[0].ros_topics;
+
+  it('tell the topics of ROS as the bridges have them, and by the mapping in domains that none has', async () => {
+    const bridgesNow: KnownBridge[] = [];
+    const sources = {
+      embeddedBrokers: () => [{ id: 'ours', name: 'ours', broker }],
+      bridges: () => bridgesNow,
+    };
+    const add = (id: string, settings: Partial<BridgeSettings>) =>
+      bridgesNow.push({ id, name: id, bridge: createBridge(settings) });
+    const named = async (of: GatewayFixture) =>
+      (await topics(of))?.map((each: { topic: string; domain: number; name: string }) => [
+        each.topic,
+        each.domain,
+        each.name,
+      ]);
+    const mapped = await GatewayFixture.start({ sources, mapping: new RosTopicMapping() });
+    const plain = await GatewayFixture.start({ sources });
+    try {
+      for (const topic of ['plant/speed', 'ros/car/scan', 'ros/0/scan', 'ros/0/speed', 'ros/9/scan'])
+        await publish(topic);
+      assert.equal(await named(plain), undefined);
+      add('first', {
+        routes: [{ rosName: '/speed', type: '', direction: 'both', mqttTopic: 'plant/speed' }],
       });
-    const topics = async () => (await fixture.api.get('/stats')).body.embedded_brokers[0].ros_topics;
+      add('second', { domains: [3], aliases: { car: 3 }, namespaces: [{ ros: '/car', mqtt: '' }] });
+      for (const each of [mapped, plain]) each.gateway.renew();
+      const bridged = [
+        ['plant/speed', 0, '/speed'],
+        ['ros/car/scan', 3, '/car/scan'],
+        ['ros/0/scan', 0, '/scan'],
+      ];
+      assert.deepEqual(await named(plain), bridged);
+      assert.deepEqual(await named(mapped), [...bridged, ['ros/9/scan', 9, '/scan']]);
+    } finally {
+      await Promise.all([mapped.stop(), plain.stop()]);
+    }
+  });
+
+  it('tell the topics of ROS, the first ones where there are many', async () => {
     assert.deepEqual(await topics(), []);
     for (const topic of ['a', 'ros/factory/arm/joint_states', 'ros/0/chatter/@meta', 'ros/x/chatter'])
       await publish(topic);

@@ -75,6 +75,16 @@ describe('BridgeTopics', () => {
     );
   });
 
+  it('let a name have a topic of its own that has none by the mapping, because a namespace has taken it', () => {
+    const namespaces = [{ domain: 0, ros: '/robot1', mqtt: '' }];
+    topics = new BridgeTopics(new RosTopicMapping({ namespaces }), [0]);
+    assert.throws(() => topics.take(route('/scan')), /scan/);
+    assert.equal(topics.take(route('/scan', 'plant/scan')).name, 'plant/scan');
+    assert.equal(topics.take(route('/robot1/scan', 'ros/0/scan')).name, 'ros/0/scan');
+    assert.deepEqual(topics.toRos('plant/scan'), { domain: 0, rosName: '/scan' });
+    assert.throws(() => topics.take(service('/robot1/add', 'ros/0/add/@req')), /begins with @/);
+  });
+
   it('say what is wrong with a topic', () => {
     for (const [topic, fault] of [
       ['$SYS/x', /kept for brokers/],
