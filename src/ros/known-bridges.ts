@@ -1,5 +1,6 @@
 import type { Connection, ReceivedMessage, Subscription } from '../client/connection';
 import { type BridgePresence, decodePresence, encodePresence, NOTHING_CARRIED } from './bridge-presence';
+import type { Way } from './name-patterns';
 import { bridgeIdFault } from './via';
 
 export interface KnownBridgesOptions {
@@ -46,9 +47,12 @@ export class KnownBridges {
   readonly #left = new Map<string, { presence: BridgePresence; at: number }>();
   #subscription: Subscription | undefined;
   #carried = NOTHING_CARRIED;
-  /** What was said last, while connected. */
+  /** What was said last, while connected, and whether it has yet to come back. */
   #said: string | undefined;
-  #own: BridgePresence | undefined;
+  #isUnderWay = false;
+  /** What this carries by that, and by what came back before. */
+  #saidCarried = NOTHING_CARRIED;
+  #knownCarried = NOTHING_CARRIED;
   /** What is said does not come back. */
   #isAlone = false;
   #isLeaving = false;
@@ -85,9 +89,15 @@ export class KnownBridges {
     return this.#settled;
   }
 
-  /** What of `carry` has come back, so that all others who are sent it know of it. */
-  get announced(): BridgePresence['carried'] {
-    return this.#isAlone ? this.#carried : (this.#own?.carried ?? NOTHING_CARRIED);
+  /**
+   * Whether all others who are sent what this bridge says know that it has one way of a route, or all know that it has
+   * not; `undefined` while some may know the one and some the other.
+   */
+  told(way: Way, domain: number, key: string): boolean | undefined {
+    const has = (carried: BridgePresence['carried']) => carried[way].get(domain)?.has(key) === true;
+    if (this.#isAlone) return has(this.#carried);
+    const known = has(this.#knownCarried);
+    return !this.#isUnderWay || has(this.#saidCarried) === known ? known : undefined;
   }
 
   open(): void {
@@ -141,8 +151,12 @@ export class KnownBridges {
     const state = this.#isLeaving ? 'offline' : 'online';
     const text = encodePresence({ state, domains, protocolVersion, carried: this.#carried });
     if (text === this.#said) return false;
+    // One at a time: of many routes that come and go each would tell all.
+    if (this.#isUnderWay && this.#settled && !this.#isAlone && !this.#isLeaving) return false;
     this.#said = text;
-    if (!this.#settled) this.#waitForOwn();
+    this.#saidCarried = this.#carried;
+    this.#isUnderWay = true;
+    this.#waitForOwn();
     // What is lost with the connection is said again when it is back, or corrected by the will.
     this.#connection.publish(topic, text, { qos: 1, retain: true }).catch((error: Error) => {
       if (this.connected) this.#settleAlone(error.message);
@@ -152,31 +166,44 @@ export class KnownBridges {
 
   #waitForOwn(): void {
     clearTimeout(this.#patience);
-    this.#patience = setTimeout(() => this.#settleAlone('nothing of it comes back'), PATIENCE);
+    this.#patience = setTimeout(() => {
+      if (!this.#settled) this.#settleAlone('nothing of it comes back');
+      else if (!this.#isAlone) this.#sayAgain();
+    }, PATIENCE);
+  }
+
+  /** A broker may have lost it, because more was waiting for this bridge than it keeps. */
+  #sayAgain(): void {
+    this.#said = undefined;
+    this.#isUnderWay = false;
+    this.#say();
   }
 
   #receive({ topic, payload, retain }: ReceivedMessage): void {
     const id = topic.slice(topic.lastIndexOf('/') + 1);
     const presence = decodePresence(payload);
     if (topic === this.#options.topic) {
-      if (!retain) this.#receiveOwn(presence);
+      if (!retain) this.#receiveOwn(presence, payload.toString() === this.#said);
     } else if (id !== this.#options.id && bridgeIdFault(id) === undefined) {
       this.#receiveOther(id, topic, presence);
     }
   }
 
-  #receiveOwn(presence: BridgePresence | undefined): void {
+  #receiveOwn(presence: BridgePresence | undefined, isLast: boolean): void {
     if (presence?.state === 'online') {
-      this.#own = presence;
+      // Another is of a connection before this, or the next will come.
+      if (!isLast) return;
+      this.#isUnderWay = false;
+      this.#knownCarried = this.#saidCarried;
       this.#settle();
+      this.#say();
     } else if (this.#isLeaving) {
       this.#settled = false;
       this.#listener.changed();
       this.#told?.();
     } else {
       // The will of a connection that ended while the next one was made already.
-      this.#said = undefined;
-      this.#say();
+      this.#sayAgain();
     }
   }
 
@@ -230,8 +257,10 @@ export class KnownBridges {
     this.#online.clear();
     this.#routes = 0;
     this.#left.clear();
-    this.#own = undefined;
     this.#said = undefined;
+    this.#isUnderWay = false;
+    this.#saidCarried = NOTHING_CARRIED;
+    this.#knownCarried = NOTHING_CARRIED;
     this.#isAlone = false;
     this.#told?.();
     this.#settled = false;

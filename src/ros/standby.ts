@@ -108,7 +108,7 @@ export class Standby {
     const known = this.#known;
     if (known === undefined) return false;
     const key = topicKey(topic);
-    if (!known.settled || known.announced[way].get(domain)?.has(key)) return undefined;
+    if (!known.settled || known.told(way, domain, key) !== false) return undefined;
     return this.#othersWith({ way, domain, key }, known.online).length > 0;
   }
 
@@ -150,12 +150,12 @@ export class Standby {
     const domain = this.#domains.get(number);
     const others = known.settled ? this.#othersWith(turn, known.online) : [];
     const lower = others.filter((id) => id < this.#id && domain?.sees(id)).sort();
-    const hasComeBack = known.announced[way].get(number)?.has(key) === true;
+    const isKnown = known.told(way, number, key) === true;
     const hadEntered = turn.hasEntered;
     // Where nobody else is, what is new begins at once.
     const isAlone = this.#isThere && known.online.size === 0;
     turn.isTold &&= known.settled;
-    turn.hasEntered = known.settled && (hadEntered || !turn.isTellable || hasComeBack || isAlone);
+    turn.hasEntered = known.settled && (hadEntered || !turn.isTellable || isKnown || isAlone);
     const mayWait = !turn.hasEntered && !turn.isTold;
     turn.waits = mayWait && others.length > 0 && lower.length === 0 && domain?.isYoung === true;
     // What was held was carried by those who had the route before.

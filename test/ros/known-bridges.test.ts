@@ -4,8 +4,9 @@ import { encodePresence, MAX_TOLD_ROUTES, NOTHING_CARRIED, topicKey } from '../.
 import { KnownBridges } from '../../src/ros/known-bridges';
 import type { RosDomain } from '../../src/ros/ros-backend';
 import { Standby } from '../../src/ros/standby';
+import { NetworkLink } from '../broker/upstream/network-link';
 import { Mosquitto } from '../client/mosquitto';
-import { connected, settingsFor } from '../client/observed';
+import { connected, Inbox, settingsFor } from '../client/observed';
 import { Watch } from './bridge-fixture';
 
 describe('the bridges that are known at a broker', function () {
@@ -21,8 +22,8 @@ describe('the bridges that are known at a broker', function () {
     await mosquitto?.stop();
   });
 
-  const connection = () => {
-    const made = new Connection(settingsFor(mosquitto.url));
+  const connection = (url = mosquitto.url) => {
+    const made = new Connection(settingsFor(url));
     connections.push(made);
     return made;
   };
@@ -115,6 +116,71 @@ describe('the bridges that are known at a broker', function () {
     standby.close();
     await known.leave();
     known.close();
+  });
+
+  it('take the turn of a route that closes and opens again within a round trip, until all know that it is back', async () => {
+    const watch = new Watch();
+    const link = await NetworkLink.to(Number(new URL(mosquitto.url).port));
+    const own = connection(`mqtt://127.0.0.1:${link.port}`);
+    const known = new KnownBridges(
+      { id: 'one', domains: [0], protocolVersion: 5, topic: 'ros/0/@bridge/one', filter: 'ros/+/@bridge/+' },
+      own,
+      {
+        changed: () => {
+          standby.look();
+          watch.changed();
+        },
+        warning: (text) => assert.fail(text),
+      },
+    );
+    const standby = new Standby({ id: 'one', protocolVersion: 5 }, known, (problem) => assert.fail(problem));
+    standby.addDomain({
+      domain: 0,
+      bridges: () => new Set(['two']),
+      nodes: () => [],
+      onGraphChange: () => () => {},
+    } as Partial<RosDomain> as RosDomain);
+    const topic = 'ros/0/chatter';
+    const join = (at: string) =>
+      standby.join(
+        { way: 'mqtt-to-ros', domain: 0, topic: at, rosName: '/chatter' },
+        { changed: () => watch.changed(), report: () => {} },
+      );
+    const turns = [join(topic), join('ros/0/other')];
+    known.open();
+    own.open();
+    await watch.until(() => turns.every(({ active }) => active));
+    const client = connection();
+    client.open();
+    await connected(client);
+    const saidByOther = (keys: string) =>
+      client.publish('ros/0/@bridge/two', `{"state":"online","domains":[0],"toRos":{"0":"${keys}"}}`, {
+        qos: 1,
+        retain: false,
+      });
+    await saidByOther(topicKey(topic));
+    await watch.until(() => known.online.has('two'));
+    const said = await Inbox.on(client, 'ros/0/@bridge/one');
+    const release = link.hold();
+    for (const turn of turns) turn.close();
+    await said.until(({ texts }) => texts.at(-1)?.includes(topicKey(topic)) === false);
+    // By now others have been told that they may begin.
+    const [shared, alone] = [join(topic), join('ros/0/other')];
+    const held: string[] = [];
+    const deliver = () => held.push(alone.refusal() ?? 'carried');
+    assert.equal(alone.hold({ bytes: 1, deliver, giveUp: () => assert.fail() }), true);
+    assert.deepEqual([shared.standbyFor, shared.refusal()], ['two', 'standby']);
+    assert.equal(standby.othersHave({ way: 'mqtt-to-ros', domain: 0, topic }), undefined);
+    release();
+    await watch.until(() => alone.active);
+    assert.deepEqual([held, shared.standbyFor], [['carried'], 'two']);
+    await saidByOther('');
+    await watch.until(() => shared.active);
+    standby.close();
+    await known.leave();
+    known.close();
+    await own.close();
+    await link.close();
   });
 
   it('have a bounded number of routes together, because anybody may say that there are more', async () => {

@@ -1,16 +1,20 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A TCP link between two brokers that the test can cut. */
+/** A TCP link to a broker that the test can cut, or hold up. */
 export class NetworkLink {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
+  /** Those at the broker's side. */
+  readonly #far = new Set<Socket>();
   #cutAfter = Number.POSITIVE_INFINITY;
   cuts = 0;
 
   private constructor(target: number) {
     this.#server = createServer((near) => {
       const far = connect(target, '127.0.0.1');
+      this.#far.add(far);
+      far.on('close', () => this.#far.delete(far));
       for (const [from, to] of [
         [near, far],
         [far, near],
@@ -41,6 +45,15 @@ export class NetworkLink {
   cutEvery(bytes: number, times: number): void {
     this.#cutAfter = bytes;
     this.cuts = -times;
+  }
+
+  /** Keeps back what the broker sends from now on. Returns what lets it through. */
+  hold(): () => void {
+    const held = [...this.#far];
+    for (const far of held) far.pause();
+    return () => {
+      for (const far of held) far.resume();
+    };
   }
 
   cut(): void {
