@@ -3,20 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCounterpart } from '../counterparts';
 import type { BenchOptions } from './bench';
-import type { BridgeKind } from './bridge-run';
-import {
-  burstIn,
-  burstOut,
-  paceFloor,
-  paceIn,
-  paceOut,
-  saturateFloor,
-  saturateIn,
-  saturateOut,
-} from './bridge-runs';
+import { runCamera } from './bridge-camera';
+import { type BridgeContestant, EMBEDDED, IN_C, naiveBridges, OURS } from './bridge-contestant';
+import { burstIn, burstOut, paceFloor, paceIn, paceOut } from './bridge-pace';
 import { type BridgeSample, bridgeSamples } from './bridge-samples';
+import { saturate, saturateFloor } from './bridge-saturation';
 import { type RunningBroker, startMosquitto, stop } from './broker-contestants';
-import { foxgloveObjects } from './foxglove-codec';
 
 /**
  * Multiples of mosquitto's own processor time per message, after what the native bridge of ROS 2 takes there: out less
@@ -32,20 +24,22 @@ const AIMS = {
     cdr: { string: 1.25, imu: 0.96, scan: 1.36, cloud: 2.4, image: 5.5 },
   },
 } as const;
-const NAMES: Record<BridgeKind, string> = {
-  json: 'ours, JSON',
-  cdr: 'ours, CDR',
-  c: 'C, CDR',
-  naive: 'naive JavaScript, JSON',
-};
-const KINDS: readonly BridgeKind[] = ['json', 'cdr', 'c', 'naive'];
-const PACE = 1000;
-const PACE_SECONDS = { short: 5, long: 600 };
+const DIRECTIONS = { out: 'ros-to-mqtt', in: 'mqtt-to-ros' } as const;
+const ARROWS = { out: 'ROS -> MQTT', in: 'MQTT -> ROS' } as const;
+const WAYS = ['out', 'in'] as const;
+const PACE = { rate: 1000, seconds: 5 };
+const LONG_PACE = { rate: 1000, seconds: 30 };
 const BURST = 2000;
-const CAMERA = { rate: 30, seconds: 10, flowOutput: true };
 
-const isInstalled = (kind: BridgeKind) =>
-  kind !== 'naive' || foxgloveObjects('std_msgs/msg/String') !== undefined;
+/** What all parts of the bench have in common. */
+interface BridgeBench {
+  readonly print: (line: string) => void;
+  readonly broker: RunningBroker;
+  readonly samples: readonly BridgeSample[];
+  readonly naive: readonly BridgeContestant[];
+  readonly wanted: (name: string) => boolean;
+  readonly long: boolean;
+}
 
 /** Prints what a bridge of ours takes beside mosquitto, through which all goes, and beside other bridges. */
 export async function benchBridge(
@@ -57,106 +51,152 @@ export async function benchBridge(
   const folder = mkdtempSync(join(tmpdir(), 'bench-bridge-'));
   const broker = await startMosquitto(program, folder, ['max_inflight_messages 0', 'max_queued_messages 0']);
   const wanted = (name: string) => only === undefined || name.includes(only);
+  const naive = naiveBridges();
+  const bench: BridgeBench = { print, broker, samples: bridgeSamples(), naive, wanted, long };
   try {
-    const samples = bridgeSamples();
-    if (!isInstalled('naive'))
+    if (naive.length === 0)
       print('Without the naive bridge: npm install --no-save @foxglove/rosmsg2-serialization\n');
-    await printSaturated(print, broker, samples, wanted, long);
-    await printPaced(print, broker, samples, wanted, long);
-    await printBursts(print, broker, samples[0] as BridgeSample, wanted);
+    await printSaturated(bench);
+    await printPaced(bench);
+    await printCamera(bench);
+    await printBursts(bench);
   } finally {
     await stop(broker);
     rmSync(folder, { recursive: true });
   }
 }
 
-async function printSaturated(
-  print: (line: string) => void,
-  broker: RunningBroker,
-  samples: readonly BridgeSample[],
-  wanted: (name: string) => boolean,
-  long: boolean,
-): Promise<void> {
-  print('CPU per message, as fast as it goes, QoS 0; mosquitto: without a bridge\n');
-  print('| message | bridge | messages/s | CPU us | mosquitto us | ratio | aim | lost |');
-  print('|---|---|---|---|---|---|---|---|');
+async function printSaturated({ print, broker, samples, naive, wanted, long }: BridgeBench): Promise<void> {
+  print(
+    'CPU per message, as fast as it goes; mosquitto alone: without a bridge, to which the ratio is. ' +
+      'In-process port: bridge and embedded broker in one process without a socket between them\n',
+  );
+  print(
+    '| message | bridge | messages/s | CPU us | its broker us | mosquitto alone us | ratio | aim | lost |',
+  );
+  print('|---|---|---|---|---|---|---|---|---|');
   for (const sample of samples) {
-    const rows = (['out', 'in'] as const).flatMap((direction) =>
-      KINDS.filter(isInstalled).map((kind) => {
-        const arrow = direction === 'out' ? 'ROS -> MQTT' : 'MQTT -> ROS';
-        return { direction, kind, name: `${sample.label}, ${arrow} | ${NAMES[kind]}` };
-      }),
+    const atQos0 = WAYS.flatMap((way) => [
+      ...rowsOf(sample, way, '', [...OURS, IN_C, ...naive]),
+      ...rowsOf(sample, way, ', in-process port', EMBEDDED),
+    ]);
+    // With an acknowledgement each, packets of large messages are no other question than small ones.
+    const isSmall = sample.name === 'string' || sample.name === 'imu';
+    const atQos1 = WAYS.flatMap((way) =>
+      isSmall
+        ? [
+            ...rowsOf(sample, way, ', QoS 1', [...OURS, IN_C]),
+            ...rowsOf(sample, way, ', QoS 1, in-process port', EMBEDDED),
+          ]
+        : [],
     );
-    if (!rows.some(({ name }) => wanted(name))) continue;
-    const floor = (await saturateFloor(broker, sample, long)).costs[0] as number;
-    for (const { direction, kind, name } of rows) {
-      if (!wanted(name)) continue;
-      const run = direction === 'out' ? saturateOut : saturateIn;
-      const { perSecond, costs, lost } = await run(broker, sample, kind, long);
-      const cost = costs[0] as number;
-      const aim = kind === 'json' || kind === 'cdr' ? AIMS[direction][kind][sample.name] : undefined;
-      const cells = [perSecond.toFixed(0), cost.toFixed(1), floor.toFixed(1), (cost / floor).toFixed(2)];
-      print(`| ${name} | ${cells.join(' | ')} | ${aim === undefined ? '' : `<= ${aim}`} | ${lost} |`);
-    }
-  }
-}
-
-async function printPaced(
-  print: (line: string) => void,
-  broker: RunningBroker,
-  samples: readonly BridgeSample[],
-  wanted: (name: string) => boolean,
-  long: boolean,
-): Promise<void> {
-  const seconds = long ? PACE_SECONDS.long : PACE_SECONDS.short;
-  for (const direction of ['out', 'in'] as const) {
-    const heading = `${direction === 'out' ? 'ROS -> MQTT' : 'MQTT -> ROS'} at ${PACE} messages/s`;
-    if (!wanted(heading)) continue;
-    const floor = await paceFloor(broker, PACE, PACE_SECONDS.short);
-    print(`\n${heading}; without a bridge p50 ${floor.p50.toFixed(3)} ms, p99 ${floor.p99.toFixed(3)} ms\n`);
-    print('| message | bridge | came | CPU us | p50 ms (aim) | p99 ms (aim) | resident MB |');
-    print('|---|---|---|---|---|---|---|');
-    for (const sample of samples.slice(0, 3)) {
-      for (const kind of KINDS.filter(isInstalled)) {
-        const run = direction === 'out' ? paceOut : paceIn;
-        const { sent, came, cost, p50, p99, resident } = await run(broker, sample, kind, {
-          rate: PACE,
-          seconds: kind === 'json' ? seconds : PACE_SECONDS.short,
-        });
-        const times = Number.isNaN(p50)
-          ? ['', '']
-          : [`${p50.toFixed(3)} (<= ${(2 * floor.p50 + 0.1).toFixed(3)})`, `${p99.toFixed(3)} (< 1)`];
-        const memory = resident.map((bytes) => (bytes / 1e6).toFixed(0)).join(' -> ');
-        const cells = [sample.label, NAMES[kind], `${came} of ${sent}`, cost.toFixed(1), ...times, memory];
-        print(`| ${cells.join(' | ')} |`);
+    for (const [qos, rows] of [atQos0, atQos1].entries()) {
+      const chosen = rows.filter(({ name }) => wanted(name));
+      if (chosen.length === 0) continue;
+      const floor = (await saturateFloor(broker, sample, qos as 0 | 1, long)).costs[0] as number;
+      for (const { name, way, contestant } of chosen) {
+        const options = { contestant, broker, sample, direction: DIRECTIONS[way], qos: qos as 0 | 1 };
+        const { perSecond, costs, lost } = await saturate(options, long);
+        const [cost, brokerCost] = costs as [number, number];
+        // The aims are of messages that the native bridge was measured with, at QoS 0.
+        const isAimed = contestant.program === 'ours' && qos === 0;
+        const aim = isAimed ? AIMS[way][contestant.format][sample.name] : undefined;
+        const cells = [perSecond.toFixed(0), ...[cost, brokerCost, floor].map((us) => us.toFixed(1))];
+        const aimed = aim === undefined ? '' : `<= ${aim}`;
+        print(`| ${name} | ${cells.join(' | ')} | ${(cost / floor).toFixed(2)} | ${aimed} | ${lost} |`);
       }
     }
   }
-  const camera = `1 MB camera at ${CAMERA.rate} Hz`;
-  if (wanted(camera)) {
-    const image = samples.at(-1) as BridgeSample;
-    const { sent, came, cost, loopDelay } = await paceOut(broker, image, 'json', CAMERA);
-    print(
-      `\n${camera}, to MQTT and the flow: ${came} of ${sent} came, CPU ${cost.toFixed(0)} us each, ` +
-        `event loop of the flows delayed ${loopDelay.toFixed(2)} ms at p99 (aim < 5)`,
-    );
+}
+
+function rowsOf(
+  { label }: BridgeSample,
+  way: 'out' | 'in',
+  manner: string,
+  contestants: readonly BridgeContestant[],
+) {
+  return contestants.map((contestant) => ({
+    name: `${label}, ${ARROWS[way]}${manner} | ${contestant.name}`,
+    way,
+    contestant,
+  }));
+}
+
+async function printPaced({ print, broker, samples, naive, wanted, long }: BridgeBench): Promise<void> {
+  const pace = long ? LONG_PACE : PACE;
+  for (const way of WAYS) {
+    const heading = `${ARROWS[way]} at ${pace.rate} messages/s`;
+    const rows = samples.slice(0, 3).flatMap((sample) => {
+      const all = [
+        ...rowsOf(sample, way, '', [IN_C, ...OURS, ...naive]),
+        ...rowsOf(sample, way, ', in-process port', EMBEDDED),
+      ];
+      return all.filter(({ name }) => wanted(`${heading} | ${name}`)).map((row) => ({ ...row, sample }));
+    });
+    if (rows.length === 0) continue;
+    const floor = await paceFloor(broker, pace);
+    print(`\n${heading}; without a bridge p50 ${floor.p50.toFixed(3)} ms, p99 ${floor.p99.toFixed(3)} ms\n`);
+    print('| message | bridge | came | CPU us | x C (aim 1) | p50 ms (aim) | p99 ms (aim) |');
+    print('|---|---|---|---|---|---|---|');
+    const ofC = new Map<string, number>();
+    for (const { name, contestant, sample } of rows) {
+      const run = way === 'out' ? paceOut : paceIn;
+      const options = { contestant, broker, sample, direction: DIRECTIONS[way] };
+      const { sent, came, cost, p50, p99 } = await run(options, pace);
+      if (contestant === IN_C) ofC.set(sample.name, cost);
+      const ratio = cost / (ofC.get(sample.name) ?? Number.NaN);
+      const times = Number.isNaN(p50)
+        ? ['', '']
+        : [`${p50.toFixed(3)} (<= ${(2 * floor.p50 + 0.1).toFixed(3)})`, `${p99.toFixed(3)} (< 1)`];
+      const shownRatio = Number.isNaN(ratio) ? '' : ratio.toFixed(2);
+      const cells = [name, `${came} of ${sent}`, cost.toFixed(1), shownRatio, ...times];
+      print(`| ${cells.join(' | ')} |`);
+    }
   }
 }
 
-async function printBursts(
-  print: (line: string) => void,
-  broker: RunningBroker,
-  sample: BridgeSample,
-  wanted: (name: string) => boolean,
-): Promise<void> {
+async function printCamera({ print, broker, samples, naive, wanted }: BridgeBench): Promise<void> {
+  const sample = samples.at(-1) as BridgeSample;
+  const heading = '1 MB camera at 30 Hz, to MQTT and the flow';
+  const rows = rowsOf(sample, 'out', '', [...OURS, ...naive]).filter(({ name }) =>
+    wanted(`${heading} | ${name}`),
+  );
+  if (rows.length === 0) return;
+  print(`\n${heading}: how long the event loop of the flows is delayed at p99\n`);
+  print(
+    '| message | bridge | to MQTT | to the flow | not carried | CPU us | without images ms | ms (aim < 5) |',
+  );
+  print('|---|---|---|---|---|---|---|---|');
+  for (const { name, contestant } of rows) {
+    const { sent, toMqtt, cost, report, idleDelay } = await runCamera({ contestant, broker, sample });
+    const { counts, loopDelay } = report;
+    const lost = { ...(counts?.rosLost && { 'lost in ROS': counts.rosLost }), ...counts?.dropped };
+    const cells = [
+      `${toMqtt} of ${sent}`,
+      counts === undefined ? '' : `${counts.flowPublished}`,
+      Object.entries(lost)
+        .map(([reason, count]) => `${count} ${reason}`)
+        .join(', '),
+      cost.toFixed(0),
+      idleDelay.toFixed(2),
+      loopDelay.toFixed(2),
+    ];
+    print(`| ${name} | ${cells.join(' | ')} |`);
+  }
+}
+
+async function printBursts({ print, broker, samples, naive, wanted }: BridgeBench): Promise<void> {
   const heading = `bursts of ${BURST}`;
   if (!wanted(heading)) return;
+  const sample = samples[0] as BridgeSample;
   print(`\n${heading} at once, ${sample.label}: how many come\n`);
   print('| bridge | ROS -> MQTT | MQTT -> ROS |');
   print('|---|---|---|');
-  for (const kind of KINDS.filter(isInstalled)) {
-    const out = await burstOut(broker, sample, kind, BURST);
-    const inward = await burstIn(broker, sample, kind, BURST);
-    print(`| ${NAMES[kind]} | ${out} | ${inward} |`);
+  const embedded = EMBEDDED.map((ours) => ({ ...ours, name: `${ours.name}, in-process port` }));
+  for (const contestant of [...OURS, ...embedded, IN_C, ...naive]) {
+    const options = { contestant, broker, sample };
+    const out = await burstOut({ ...options, direction: 'ros-to-mqtt' }, BURST);
+    const inward = await burstIn({ ...options, direction: 'mqtt-to-ros' }, BURST);
+    print(`| ${contestant.name} | ${out} | ${inward} |`);
   }
 }

@@ -1,8 +1,8 @@
 // The embedded broker in a process of its own, so that its processor time can be told from the load's. Its main thread
 // stands for the one that runs the flows. With a directory as its argument it keeps a strict journal there.
-import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { BrokerThread } from '../../src/broker/broker-thread';
+import { firstThreadOf } from './process-use';
 
 /** `block`: be busy for 50 ms in every 200. `watch`, then `report`: measure how late the main thread is. */
 export type BrokerProcessRequest = 'block' | 'watch' | 'report';
@@ -18,7 +18,6 @@ const BLOCKED = 50;
 const BLOCK_INTERVAL = 200;
 const RESOLUTION = 1;
 
-const threadIds = () => readdirSync('/proc/self/task').map(Number);
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION });
 
 process.on('message', (request: BrokerProcessRequest) => {
@@ -46,10 +45,7 @@ async function main(): Promise<void> {
     ...(directory !== undefined && { storage: { directory, durability: 'strict' } }),
   });
   process.on('disconnect', () => process.exit());
-  const before = Math.max(...threadIds());
-  await broker.start();
-  // Threads are numbered in the order they begin, and the worker comes before any that it makes.
-  const threadId = Math.min(...threadIds().filter((id) => id > before));
+  const threadId = await firstThreadOf(() => broker.start());
   const started: BrokerProcessStarted = { port: broker.status.listeners[0]?.port ?? 0, threadId };
   process.send?.(started);
 }

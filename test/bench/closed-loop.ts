@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processorTime } from './process-use';
 
 /** Until compilers and caches are taken to be warm, and what is measured, ms. */
 const DURATIONS = { short: { warmUp: 1500, measured: 2500 }, long: { warmUp: 3000, measured: 10_000 } };
@@ -8,7 +7,7 @@ const PATIENCE = 250;
 
 export interface LoopResult {
   readonly perSecond: number;
-  /** Microseconds of processor time per message of each process. */
+  /** Microseconds of processor time per message, of each that was measured. */
   readonly costs: number[];
   readonly lost: number;
 }
@@ -39,9 +38,31 @@ export class ClosedLoop {
     });
   }
 
-  /** Runs the load, and says what the processes took of it. */
-  async run(pids: readonly number[], long: boolean): Promise<LoopResult> {
+  /**
+   * Runs the load, and says what was taken of it.
+   * @param times each says how much processor time was used up to now, ms
+   */
+  async run(times: readonly (() => number)[], long: boolean): Promise<LoopResult> {
     const { warmUp, measured } = DURATIONS[long ? 'long' : 'short'];
+    return this.#load(async () => {
+      await sleep(warmUp);
+      const [first, start, used] = [this.#came, performance.now(), times.map((time) => time())];
+      this.#lost = 0;
+      await sleep(measured);
+      const count = this.#came - first;
+      const elapsed = performance.now() - start;
+      const costs = times.map((time, index) => (1000 * (time() - (used[index] as number))) / count);
+      return { perSecond: (1000 * count) / elapsed, costs, lost: this.#lost };
+    });
+  }
+
+  /** Runs the load for so long, ms, so that compilers and caches are warm, and lets what is under way come. */
+  async warmUp(duration: number): Promise<void> {
+    await this.#load(() => sleep(duration));
+    await sleep(PATIENCE);
+  }
+
+  async #load<Result>(during: () => Promise<Result>): Promise<Result> {
     this.#running = true;
     this.#refill();
     let before = -1;
@@ -53,16 +74,12 @@ export class ClosedLoop {
       }
       before = this.#came;
     }, PATIENCE);
-    await sleep(warmUp);
-    const [first, start, used] = [this.#came, performance.now(), pids.map(processorTime)];
-    this.#lost = 0;
-    await sleep(measured);
-    const count = this.#came - first;
-    const elapsed = performance.now() - start;
-    const costs = pids.map((pid, index) => (1000 * (processorTime(pid) - (used[index] as number))) / count);
-    clearInterval(watch);
-    this.#running = false;
-    return { perSecond: (1000 * count) / elapsed, costs, lost: this.#lost };
+    try {
+      return await during();
+    } finally {
+      clearInterval(watch);
+      this.#running = false;
+    }
   }
 
   #refill(): void {

@@ -1,15 +1,16 @@
 // A bridge as one writes it in JavaScript without a thought for time, on our participant, for the bench: objects,
-// JSON.stringify and MQTT.js. It gets its task as an argument and tells `ready`.
+// JSON.stringify and MQTT.js. It gets its task as an argument, tells `ready`, and answers every message with a report.
 import { once } from 'node:events';
 import { connectAsync } from 'mqtt';
 import { ddsTopicName, ddsTypeName } from '../../src/ros/names';
 import { Participant } from '../../src/rtps/participant';
 import { RELIABLE } from '../rtps/fixture';
-import type { BridgeTask } from './bridge-task';
+import type { BridgeReport, BridgeTask } from './bridge-task';
 import { foxgloveObjects } from './foxglove-codec';
+import { LoopDelay } from './loop-delay';
 
 async function main(): Promise<void> {
-  const { port, route } = JSON.parse(process.argv[2] as string) as BridgeTask;
+  const { port, flowOutput, route } = JSON.parse(process.argv[2] as string) as BridgeTask;
   const { domain, rosName, type, direction } = route;
   const codec = foxgloveObjects(type);
   if (codec === undefined) throw new Error('@foxglove/rosmsg2-serialization is not installed');
@@ -32,6 +33,11 @@ async function main(): Promise<void> {
     await client.subscribeAsync(mqttTopic);
     while (writer.matchedCount === 0) await once(writer, 'matched');
   }
+  const delay = flowOutput ? new LoopDelay() : undefined;
+  process.on('message', () => {
+    const report: BridgeReport = { loopDelay: delay?.take() ?? 0 };
+    process.send?.(report);
+  });
   process.send?.('ready');
 }
 

@@ -31,7 +31,21 @@ export function processorTime(pid: number): number {
 export function threadTimes(pid: number): Map<number, number> {
   const threads = readdirSync(`/proc/${pid}/task`).map(Number);
   const others = threads.filter((thread) => thread !== pid);
-  return new Map(others.map((thread) => [thread, timeIn(`/proc/${pid}/task/${thread}/stat`)]));
+  return new Map(others.map((thread) => [thread, threadTime(pid, thread)]));
+}
+
+/** The same of one thread, by the number that the system has for it. */
+export function threadTime(pid: number, threadId: number): number {
+  return timeIn(`/proc/${pid}/task/${threadId}/stat`);
+}
+
+/** The system's number of the thread that something starts in this process. */
+export async function firstThreadOf(start: () => Promise<unknown>): Promise<number> {
+  const threadIds = () => readdirSync('/proc/self/task').map(Number);
+  const before = Math.max(...threadIds());
+  await start();
+  // Threads are numbered in the order they begin, and a worker comes before any that it makes.
+  return Math.min(...threadIds().filter((id) => id > before));
 }
 
 function timeIn(path: string): number {

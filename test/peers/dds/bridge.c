@@ -4,8 +4,8 @@
  *
  *   bridge out|in|talk|hear --type string|imu|scan|cloud|image --domain D --topic rt/NAME
  *
- * out:  publishes every sample's CDR on --mqtt-topic of the broker at --port of this machine, QoS 0.
- * in:   writes every message of --mqtt-topic, CDR, to the topic.
+ * out:  publishes every sample's CDR on --mqtt-topic of the broker at --port of this machine, at QoS --qos (0).
+ * in:   writes every message of --mqtt-topic, CDR, to the topic; subscribes at that QoS.
  * talk: writes the CDR in the file --cdr: as many as the 32-bit numbers on stdin say, as they come, or with --rate so
  *       many a second, --count in all, from the first number on. With --stamp OFFSET 16 digits there are the time of CLOCK_MONOTONIC in nanoseconds.
  * hear: tells the number of samples in each batch as 32 bits on stdout. With --stamp OFFSET, at the end of stdin,
@@ -29,6 +29,7 @@
 #define BATCH 256
 #define MAX_TIMES 200000
 #define STAMP_DIGITS 16
+#define MOST_IN_FLIGHT 65535
 
 static volatile sig_atomic_t stopped;
 static void on_signal(int number) { (void)number; stopped = 1; }
@@ -125,12 +126,13 @@ static void take_all(int (*take)(struct ddsi_serdata **samples, int count))
 
 static struct mosquitto *client;
 static const char *mqtt_topic;
+static int qos;
 
 static void on_connect(struct mosquitto *mosq, void *data, int code)
 {
   (void)data;
   if (code != 0) fail("refused");
-  mosquitto_subscribe(mosq, NULL, mqtt_topic, 0);
+  mosquitto_subscribe(mosq, NULL, mqtt_topic, qos);
 }
 
 static void on_subscribe(struct mosquitto *mosq, void *data, int id, int count, const int *granted)
@@ -151,7 +153,7 @@ static int publish(struct ddsi_serdata **samples, int count)
     ddsrt_iovec_t ref;
     const uint32_t size = ddsi_serdata_size(samples[i]);
     struct ddsi_serdata *held = ddsi_serdata_to_ser_ref(samples[i], 0, size, &ref);
-    mosquitto_publish(client, NULL, mqtt_topic, (int)size, ref.iov_base, 0, false);
+    mosquitto_publish(client, NULL, mqtt_topic, (int)size, ref.iov_base, qos, false);
     ddsi_serdata_to_ser_unref(held, &ref);
   }
   return 1;
@@ -162,6 +164,7 @@ static void bridge(int outwards, int port)
   mosquitto_lib_init();
   client = mosquitto_new(NULL, true, NULL);
   mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
+  mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, MOST_IN_FLIGHT);
   if (!outwards) {
     mosquitto_connect_callback_set(client, on_connect);
     mosquitto_subscribe_callback_set(client, on_subscribe);
@@ -271,6 +274,7 @@ int main(int argc, char **argv)
   open_endpoint(option(argc, argv, "--type", "string"), option(argc, argv, "--topic", "rt/bridge"), talks || inwards);
   stamp = atol(option(argc, argv, "--stamp", "-1"));
   mqtt_topic = option(argc, argv, "--mqtt-topic", "bridge");
+  qos = atoi(option(argc, argv, "--qos", "0"));
   if (talks) talk(option(argc, argv, "--cdr", ""), atof(option(argc, argv, "--rate", "0")), atol(option(argc, argv, "--count", "0")));
   else if (hears) {
     await_match(0);
