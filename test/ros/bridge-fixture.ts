@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { BridgeHandle, BridgeMessage, BridgeState } from '../../src/ros/bridge-handle';
 import type { BridgeSettings, TopicRouteSettings } from '../../src/ros/bridge-settings';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
@@ -25,6 +26,14 @@ export class Watch {
 
   async until(passes: () => boolean): Promise<void> {
     while (!passes()) await new Promise<void>((resolve) => this.#wake.push(resolve));
+  }
+
+  /** Does it again and again until it passes: for a connection of which nobody says when it is there. */
+  async repeat(action: () => unknown, passes: () => boolean): Promise<void> {
+    while (!passes()) {
+      await action();
+      await Promise.race([this.until(passes), setTimeout(20)]);
+    }
   }
 }
 

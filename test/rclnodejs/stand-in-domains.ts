@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
+import { findRclnodejs } from '../../src/rclnodejs/environment';
+import { ProcessBusyError } from '../../src/rclnodejs/rclnodejs-process';
+import { RclnodejsBackend } from '../../src/ros/rclnodejs-backend';
+import type { RosDomain, RosDomainOptions, RosEndpointOptions, RosSample } from '../../src/ros/ros-backend';
+import { STRING, Watch } from '../ros/bridge-fixture';
+import { type Installation, RosEnvironment } from './ros-environment';
+
+export const OPTIONS: RosDomainOptions = {
+  domain: 7,
+  range: 'subnet',
+  interfaces: [],
+  peers: [],
+  nodeName: 'ours',
+  bridgeId: 'one',
+};
+
+/** Another bridge in the same process. */
+export const OTHER = { nodeName: 'other', bridgeId: 'two' };
+
+export const SERVICE = { type: 'example_interfaces/srv/AddTwoInts', requestHash: '', responseHash: '' };
+
+/** CDR of `std_msgs/msg/String`. */
+export function text(content: string): Buffer {
+  const bytes = Buffer.from(`${content}\0`);
+  const cdr = Buffer.alloc(8 + bytes.length);
+  cdr[1] = 1;
+  cdr.writeUInt32LE(bytes.length, 4);
+  bytes.copy(cdr, 8);
+  return cdr;
+}
+
+const contentOf = ({ payload }: RosSample) => payload.toString('utf8', 8, payload.length - 1);
+
+export const endpoint = (rosName: string, change: Partial<RosEndpointOptions> = {}): RosEndpointOptions => ({
+  rosName,
+  type: STRING,
+  typeHash: '',
+  qos: { reliability: 'reliable', durability: 'volatile', depth: 10 },
+  onIncompatible: () => {},
+  ...change,
+});
+
+/** Publishes as soon as the process takes it. */
+export async function taken(publish: () => void): Promise<void> {
+  for (;;)
+    try {
+      return publish();
+    } catch (error) {
+      assert.ok(error instanceof ProcessBusyError, String(error));
+      await setTimeout(5);
+    }
+}
+
+/** A domain that is opened in the stand-in's process, what it says, and a way to tell the stand-in what to do. */
+class Opened extends Watch {
+  readonly warnings: string[] = [];
+  readonly #command: (text: string) => void;
+
+  constructor(readonly domain: RosDomain) {
+    super();
+    domain.onGraphChange(() => this.changed());
+    domain.onWarning((warning) => {
+      this.warnings.push(warning);
+      this.changed();
+    });
+    const publisher = domain.createPublisher(endpoint('/stand_in'));
+    this.#command = (content) => publisher.publish(text(content), []);
+  }
+
+  command(content: string): void {
+    this.#command(content);
+  }
+
+  /** Contents of what is received from now on. */
+  listen(rosName: string, change: Partial<RosEndpointOptions> = {}): string[] {
+    const heard: string[] = [];
+    this.domain.createSubscription(endpoint(rosName, change), (sample) => {
+      heard.push(contentOf(sample));
+      this.changed();
+    });
+    return heard;
+  }
+
+  /** Waits until a subscription that was just made receives what others publish. */
+  async heard(heard: string[], rosName: string): Promise<void> {
+    await this.repeat(
+      () => this.command(`publish ${rosName} hello`),
+      () => heard.length > 0,
+    );
+  }
+}
+
+/** Domains of backends that have the stand-in, for the tests of a suite: they are closed after the test. */
+export class StandInDomains {
+  readonly #environments: RosEnvironment[] = [];
+  readonly #domains: RosDomain[] = [];
+
+  private constructor() {}
+
+  /** For the mocha suite in which it is called. */
+  static forSuite(): StandInDomains {
+    const domains = new StandInDomains();
+    before(function () {
+      // A real one beside this package would be found first.
+      if (findRclnodejs() !== undefined) this.skip();
+    });
+    afterEach(() => domains.#close());
+    return domains;
+  }
+
+  environment(installation: Installation = {}): RosEnvironment {
+    const made = new RosEnvironment(installation);
+    this.#environments.push(made);
+    return made;
+  }
+
+  backend(installation?: Installation): RclnodejsBackend {
+    return new RclnodejsBackend(this.environment(installation).setupFile);
+  }
+
+  /** In a process of its own where no backend is given. */
+  async open(backend = this.backend(), change: Partial<RosDomainOptions> = {}): Promise<Opened> {
+    return new Opened(this.keep(await backend.openDomain({ ...OPTIONS, ...change })));
+  }
+
+  /** Closes it after the test that runs. */
+  keep(domain: RosDomain): RosDomain {
+    this.#domains.push(domain);
+    return domain;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.#domains.splice(0).map((domain) => domain.close()));
+    for (const environment of this.#environments.splice(0)) environment.close();
+  }
+}
