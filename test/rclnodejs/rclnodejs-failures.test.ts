@@ -3,7 +3,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RclnodejsBackend } from '../../src/ros/rclnodejs-backend';
 import type { Installation } from './ros-environment';
-import { endpoint, SERVICE, StandInDomains, taken, text } from './stand-in-domains';
+import { textCdr } from './stand-in/text';
+import { endpoint, SERVICE, StandInDomains, taken } from './stand-in-domains';
 
 describe('The rclnodejs backend, where its process fails', function () {
   this.timeout(60_000);
@@ -83,8 +84,8 @@ describe('The rclnodejs backend, where its process fails', function () {
       qos: { reliability: 'reliable', durability: 'transient-local', depth: 1 },
     });
     const publisher = opened.domain.createPublisher(latched);
-    publisher.publish(text('old map'), []);
-    publisher.publish(text('map'), []);
+    publisher.publish(textCdr('old map'), []);
+    publisher.publish(textCdr('map'), []);
     const client = opened.domain.createServiceClient({ ...SERVICE, rosName: '/nobody' });
     const call = client.call(Buffer.alloc(8), 60_000);
     opened.command('abort');
@@ -92,7 +93,7 @@ describe('The rclnodejs backend, where its process fails', function () {
     await opened.until(() => opened.domain.problem !== undefined);
     assert.match(opened.domain.problem as string, /^the rclnodejs process ended with SIGABRT/);
     assert.throws(
-      () => publisher.publish(text('lost'), []),
+      () => publisher.publish(textCdr('lost'), []),
       /^Error: it is being started again: the rclnodejs/,
     );
     // One that comes while there is no process is opened with the others.
@@ -148,7 +149,7 @@ describe('The rclnodejs backend, where its process fails', function () {
       problems.push(problem);
       opened.changed();
     };
-    const large = text('x'.repeat(4_000_000));
+    const large = textCdr('x'.repeat(4_000_000));
     for (let index = 0; index < 8; index++) {
       const publisher = opened.domain.createPublisher(endpoint(`/map_${index}`, { qos, onProblem }));
       await taken(() => publisher.publish(large, []));

@@ -37,7 +37,7 @@ export class RosEnvironment {
     };
     const library = 'node_modules/rclnodejs';
     file(`${library}/package.json`, '{"name":"rclnodejs","version":"2.2.0","main":"main.js"}');
-    const standIn = JSON.stringify(resolve(__dirname, 'stand-in'));
+    const standIn = JSON.stringify(resolve(__dirname, 'stand-in/library'));
     file(
       `${library}/main.js`,
       `module.exports = require(${standIn}); require('./build/Release/rclnodejs.node')`,

@@ -3,9 +3,10 @@ import { setTimeout } from 'node:timers/promises';
 import { findRclnodejs } from '../../src/rclnodejs/environment';
 import { ProcessBusyError } from '../../src/rclnodejs/rclnodejs-process';
 import { RclnodejsBackend } from '../../src/ros/rclnodejs-backend';
-import type { RosDomain, RosDomainOptions, RosEndpointOptions, RosSample } from '../../src/ros/ros-backend';
+import type { RosDomain, RosDomainOptions, RosEndpointOptions } from '../../src/ros/ros-backend';
 import { STRING, Watch } from '../ros/bridge-fixture';
 import { type Installation, RosEnvironment } from './ros-environment';
+import { textCdr, textOf } from './stand-in/text';
 
 export const OPTIONS: RosDomainOptions = {
   domain: 7,
@@ -20,18 +21,6 @@ export const OPTIONS: RosDomainOptions = {
 export const OTHER = { nodeName: 'other', bridgeId: 'two' };
 
 export const SERVICE = { type: 'example_interfaces/srv/AddTwoInts', requestHash: '', responseHash: '' };
-
-/** CDR of `std_msgs/msg/String`. */
-export function text(content: string): Buffer {
-  const bytes = Buffer.from(`${content}\0`);
-  const cdr = Buffer.alloc(8 + bytes.length);
-  cdr[1] = 1;
-  cdr.writeUInt32LE(bytes.length, 4);
-  bytes.copy(cdr, 8);
-  return cdr;
-}
-
-const contentOf = ({ payload }: RosSample) => payload.toString('utf8', 8, payload.length - 1);
 
 export const endpoint = (rosName: string, change: Partial<RosEndpointOptions> = {}): RosEndpointOptions => ({
   rosName,
@@ -66,7 +55,7 @@ class Opened extends Watch {
       this.changed();
     });
     const publisher = domain.createPublisher(endpoint('/stand_in'));
-    this.#command = (content) => publisher.publish(text(content), []);
+    this.#command = (content) => publisher.publish(textCdr(content), []);
   }
 
   command(content: string): void {
@@ -77,7 +66,7 @@ class Opened extends Watch {
   listen(rosName: string, change: Partial<RosEndpointOptions> = {}): string[] {
     const heard: string[] = [];
     this.domain.createSubscription(endpoint(rosName, change), (sample) => {
-      heard.push(contentOf(sample));
+      heard.push(textOf(sample.payload));
       this.changed();
     });
     return heard;

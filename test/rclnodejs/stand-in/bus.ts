@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Filled } from './messages';
+import type { Node } from './node';
+
+const refusal = join(process.env.AMENT_PREFIX_PATH as string, 'refuse');
+
+export interface Endpoint {
+  node: Node;
+  topic: string;
+  qos: QoS;
+  type: string;
+  /** Given the CDR, or a message of a class and what is told beside it. */
+  callback?: (received: unknown, info?: object) => void;
+  messageClass?: new () => Filled;
+  queue: Sample[];
+}
+
+export interface Publisher extends Endpoint {
+  kept: Sample[];
+}
+
+export interface Sample {
+  cdr: Buffer;
+  stamp: bigint;
+}
+
+/** What the nodes of a domain share. */
+export interface Bus {
+  publishers: Set<Publisher>;
+  subscriptions: Set<Endpoint>;
+  nodes: Set<Node>;
+  services: Map<string, (request: Buffer) => Promise<Buffer>>;
+}
+
+const buses = new Map<bigint, Bus>();
+
+export class QoS {
+  constructor(
+    readonly history: number,
+    readonly depth: number,
+    readonly reliability: number,
+    readonly durability: number,
+  ) {}
+}
+
+export class Context {
+  readonly bus: Bus;
+
+  constructor(readonly domain: bigint) {
+    if (existsSync(refusal)) throw new Error('no place in the domain');
+    if (typeof domain !== 'bigint') throw new TypeError('the domain is not a BigInt');
+    const bus = { publishers: new Set(), subscriptions: new Set(), nodes: new Set(), services: new Map() };
+    this.bus = buses.get(domain) ?? (bus as Bus);
+    buses.set(domain, this.bus);
+  }
+
+  shutdown(): void {
+    buses.delete(this.domain);
+  }
+}
+
+/** To all that subscribe in the domain, of whichever node. */
+export function deliver(bus: Bus, topic: string, cdr: Buffer): Sample {
+  const sample = { cdr: Buffer.from(cdr), stamp: process.hrtime.bigint() };
+  for (const subscription of bus.subscriptions) {
+    if (subscription.topic !== topic) continue;
+    subscription.queue.push(sample);
+    subscription.node.wake();
+  }
+  return sample;
+}
