@@ -4,8 +4,8 @@ import { RosBackends } from '../../src/ros/ros-backends';
 import { RosThread } from '../../src/ros/ros-thread';
 import { Caller, upTo, Worker } from '../ros/action-ends';
 import { route, TestBridge } from '../ros/bridge-fixture';
+import { encodeString } from '../rtps/string-sample';
 import { freshDomain } from '../rtps/test-domain';
-import { textCdr } from './stand-in/text';
 import { endpoint, OPTIONS, OTHER, SERVICE, StandInDomains } from './stand-in-domains';
 
 describe('The rclnodejs backend, with a stand-in for the library', function () {
@@ -16,7 +16,7 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
     const opened = await domains.open();
     const heard = opened.listen('/chatter');
     await opened.heard(heard, '/chatter');
-    opened.domain.createPublisher(endpoint('/chatter')).publish(textCdr('own'), []);
+    opened.domain.createPublisher(endpoint('/chatter')).publish(encodeString('own'), []);
     opened.command('publish /chatter of others');
     await opened.until(() => heard.includes('of others'));
     assert.deepEqual(
@@ -36,7 +36,7 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
     });
     const publisher = one.domain.createPublisher(endpoint('/chatter'));
     await other.repeat(
-      () => publisher.publish(textCdr('by one'), ['far', 'one']),
+      () => publisher.publish(encodeString('by one'), ['far', 'one']),
       () => samples.length > 0,
     );
     assert.deepEqual(samples[0]?.via, ['far', 'one']);

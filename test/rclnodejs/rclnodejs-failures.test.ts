@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RclnodejsBackend } from '../../src/ros/rclnodejs-backend';
+import { encodeString } from '../rtps/string-sample';
 import type { Installation } from './ros-environment';
-import { textCdr } from './stand-in/text';
 import { endpoint, SERVICE, StandInDomains, taken } from './stand-in-domains';
 
 describe('The rclnodejs backend, where its process fails', function () {
@@ -84,8 +84,8 @@ describe('The rclnodejs backend, where its process fails', function () {
       qos: { reliability: 'reliable', durability: 'transient-local', depth: 1 },
     });
     const publisher = opened.domain.createPublisher(latched);
-    publisher.publish(textCdr('old map'), []);
-    publisher.publish(textCdr('map'), []);
+    publisher.publish(encodeString('old map'), []);
+    publisher.publish(encodeString('map'), []);
     const client = opened.domain.createServiceClient({ ...SERVICE, rosName: '/nobody' });
     const call = client.call(Buffer.alloc(8), 60_000);
     opened.command('abort');
@@ -93,7 +93,7 @@ describe('The rclnodejs backend, where its process fails', function () {
     await opened.until(() => opened.domain.problem !== undefined);
     assert.match(opened.domain.problem as string, /^the rclnodejs process ended with SIGABRT/);
     assert.throws(
-      () => publisher.publish(textCdr('lost'), []),
+      () => publisher.publish(encodeString('lost'), []),
       /^Error: it is being started again: the rclnodejs/,
     );
     // One that comes while there is no process is opened with the others.
@@ -149,7 +149,7 @@ describe('The rclnodejs backend, where its process fails', function () {
       problems.push(problem);
       opened.changed();
     };
-    const large = textCdr('x'.repeat(4_000_000));
+    const large = encodeString('x'.repeat(4_000_000));
     for (let index = 0; index < 8; index++) {
       const publisher = opened.domain.createPublisher(endpoint(`/map_${index}`, { qos, onProblem }));
       await taken(() => publisher.publish(large, []));

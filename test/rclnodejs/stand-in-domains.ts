@@ -5,8 +5,8 @@ import { ProcessBusyError } from '../../src/rclnodejs/rclnodejs-process';
 import { RclnodejsBackend } from '../../src/ros/rclnodejs-backend';
 import type { RosDomain, RosDomainOptions, RosEndpointOptions } from '../../src/ros/ros-backend';
 import { STRING, Watch } from '../ros/bridge-fixture';
+import { decodeString, encodeString } from '../rtps/string-sample';
 import { type Installation, RosEnvironment } from './ros-environment';
-import { textCdr, textOf } from './stand-in/text';
 
 export const OPTIONS: RosDomainOptions = {
   domain: 7,
@@ -55,7 +55,7 @@ class Opened extends Watch {
       this.changed();
     });
     const publisher = domain.createPublisher(endpoint('/stand_in'));
-    this.#command = (content) => publisher.publish(textCdr(content), []);
+    this.#command = (content) => publisher.publish(encodeString(content), []);
   }
 
   command(content: string): void {
@@ -66,7 +66,7 @@ class Opened extends Watch {
   listen(rosName: string, change: Partial<RosEndpointOptions> = {}): string[] {
     const heard: string[] = [];
     this.domain.createSubscription(endpoint(rosName, change), (sample) => {
-      heard.push(textOf(sample.payload));
+      heard.push(decodeString(sample.payload));
       this.changed();
     });
     return heard;

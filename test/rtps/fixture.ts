@@ -5,6 +5,7 @@ import type { EndpointQos } from '../../src/rtps/qos';
 import type { Sample } from '../../src/rtps/reader';
 import { counterpart } from '../counterparts';
 import { DdsPeer, type DdsPeerOptions, type DdsRole, type DdsVendor } from '../peers/dds/dds-peer';
+import { decodeString, encodeString } from './string-sample';
 
 export const STRING = 'std_msgs::msg::dds_::String_';
 export const IMAGE = 'sensor_msgs::msg::dds_::Image_';
@@ -28,24 +29,11 @@ export function announced(qos: EndpointQos): EndpointQos {
 }
 
 export { freshDomain } from './test-domain';
+export { decodeString, encodeString };
 
 /** A topic name that nothing else on this machine uses. */
 export function freshTopic(): string {
   return `rt/test_${randomBytes(6).toString('hex')}`;
-}
-
-/** The CDR of a `std_msgs/msg/String`. */
-export function encodeString(text: string): Buffer {
-  const octets = Buffer.from(`${text}\0`);
-  const payload = Buffer.alloc(8 + octets.length);
-  payload.writeUInt16BE(0x0001, 0);
-  payload.writeUInt32LE(octets.length, 4);
-  octets.copy(payload, 8);
-  return payload;
-}
-
-export function decodeString(payload: Buffer): string {
-  return payload.toString('utf8', 8, 8 + payload.readUInt32LE(4) - 1);
 }
 
 /** The CDR of a `sensor_msgs/msg/Image` as the peers make that of a number, with so many octets of data. */

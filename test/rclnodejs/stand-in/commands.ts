@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
+import { encodeString } from '../../rtps/string-sample';
 import { type Context, deliver, type Endpoint, type Publisher } from './bus';
 import { wait } from './faults';
-import { textCdr } from './text';
 
 export interface LossEvent {
   subscription: Endpoint;
@@ -20,11 +20,11 @@ export function command({ bus }: Context, text: string): void {
       break;
     // Somebody else publishes.
     case 'publish':
-      deliver(bus, words[0] as string, textCdr(words.slice(1).join(' ')));
+      deliver(bus, words[0] as string, encodeString(words.slice(1).join(' ')));
       break;
     case 'publish-many':
       for (let index = 0; index < Number(words[1]); index++)
-        deliver(bus, words[0] as string, textCdr(String(index)));
+        deliver(bus, words[0] as string, encodeString(String(index)));
       break;
     case 'flood': {
       const cdr = Buffer.alloc(Number(words[2]));
@@ -36,7 +36,7 @@ export function command({ bus }: Context, text: string): void {
     // Somebody else has a publisher that keeps its messages.
     case 'keep': {
       const [topic = '', ...said] = words;
-      const sample = deliver(bus, topic, textCdr(said.join(' ')));
+      const sample = deliver(bus, topic, encodeString(said.join(' ')));
       bus.publishers.add({ topic, kept: [sample], queue: [] } as unknown as Publisher);
       break;
     }

@@ -1,8 +1,8 @@
+import { decodeString } from '../../rtps/string-sample';
 import { type Context, deliver, type Endpoint, type Publisher, type QoS, type Sample } from './bus';
 import { command } from './commands';
 import { fault, mustBearTheLoop } from './faults';
 import { classOf, contentOf, type Filled, filled } from './messages';
-import { textOf } from './text';
 
 /** The name of somebody else's node tells what the environment of the process is. */
 const theirName = () => `peer_${process.env.ROS_AUTOMATIC_DISCOVERY_RANGE}`;
@@ -58,7 +58,7 @@ export class Node {
   execute(ready: Endpoint[]): void {
     for (const { queue, callback, messageClass } of ready) {
       const { cdr, stamp } = queue.shift() as Sample;
-      if (textOf(cdr) === 'throw') throw new Error('taking failed');
+      if (decodeString(cdr) === 'throw') throw new Error('taking failed');
       if (messageClass === undefined) callback?.(cdr);
       else {
         // The middleware counts nothing, and tells a number of its own of the publisher.
@@ -86,7 +86,7 @@ export class Node {
       made,
       publish: (cdr: Buffer) => {
         if (cdr.length < 4) process.abort();
-        if (topic === '/stand_in') command(this.context, textOf(cdr));
+        if (topic === '/stand_in') command(this.context, decodeString(cdr));
         const sample = deliver(bus, topic, cdr);
         if (qos.durability === 1) made.kept.push(sample);
       },
