@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { Connection, type ConnectionSettings } from '../../src/client/connection';
 import { JournalProcess } from '../broker/kill-account';
 import { NetworkLink } from '../broker/upstream/network-link';
+import { endingAfterEach } from '../ending-after-each';
 import { Account, lasting, publishAll } from './account';
 import { Mosquitto } from './mosquitto';
 
@@ -16,23 +17,17 @@ const MESSAGES = Number(process.env.CLIENT_ACCOUNT ?? 1500);
 
 describe(`${MESSAGES} messages of QoS 1 and as many of QoS 2`, function () {
   this.timeout(20_000 + MESSAGES * 20);
-  const stops: (() => unknown)[] = [];
-  const later = <T>(made: T, stop: (made: T) => unknown): T => {
-    stops.push(() => stop(made));
-    return made;
-  };
-  afterEach(async () => {
-    for (const stop of stops.splice(0).reverse()) await stop();
-  });
+  const keep = endingAfterEach();
+
   const connect = (settings: ConnectionSettings): Connection => {
-    const connection = later(new Connection(settings), (made) => made.close());
+    const connection = keep(new Connection(settings));
     connection.open();
     return connection;
   };
   const folder = (): string =>
-    later(mkdtempSync(join(tmpdir(), 'account-')), (path) => rmSync(path, { recursive: true }));
+    keep(mkdtempSync(join(tmpdir(), 'account-')), (path) => rmSync(path, { recursive: true }));
   const mosquitto = async (test: Mocha.Context) =>
-    later(
+    keep(
       await Mosquitto.start(test, [
         'persistence true',
         `persistence_location ${folder()}/`,
@@ -40,14 +35,13 @@ describe(`${MESSAGES} messages of QoS 1 and as many of QoS 2`, function () {
         // Of those above the number mosquitto 2.0.11 forgets in a restart that it has sent PUBREL, and sends them again.
         'max_inflight_messages 10000',
       ]),
-      (broker) => broker.stop(),
     );
 
   it('arrive over a network that is cut again and again, on both sides', async () => {
-    const broker = later(new JournalProcess(folder(), 'write'), (made) => made.kill());
+    const broker = keep(new JournalProcess(folder(), 'write'), (made) => made.kill());
     await broker.start();
-    const near = later(await NetworkLink.to(broker.port), (link) => link.close());
-    const far = later(await NetworkLink.to(broker.port), (link) => link.close());
+    const near = keep(await NetworkLink.to(broker.port), (link) => link.close());
+    const far = keep(await NetworkLink.to(broker.port), (link) => link.close());
     const account = new Account(connect(lasting(`mqtt://127.0.0.1:${far.port}`, 'receiver')), MESSAGES);
     await account.open();
     const sender = connect(lasting(`mqtt://127.0.0.1:${near.port}`, 'sender'));
@@ -77,7 +71,7 @@ describe(`${MESSAGES} messages of QoS 1 and as many of QoS 2`, function () {
   });
 
   it('arrive through our broker with a journal, which is killed', async () => {
-    const broker = later(new JournalProcess(folder(), 'write'), (made) => made.kill());
+    const broker = keep(new JournalProcess(folder(), 'write'), (made) => made.kill());
     await broker.start();
     const url = `mqtt://127.0.0.1:${broker.port}`;
     const account = new Account(connect(lasting(url, 'receiver')), MESSAGES);
@@ -113,7 +107,7 @@ describe(`${MESSAGES} messages of QoS 1 and as many of QoS 2`, function () {
         ...first,
         log,
       ];
-      const child = later(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] }), (made) =>
+      const child = keep(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] }), (made) =>
         made.kill('SIGKILL'),
       );
       const ended = once(child, 'close');

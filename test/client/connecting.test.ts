@@ -9,6 +9,7 @@ import { createWebSocketStream, WebSocketServer } from 'ws';
 import { Connection, type ConnectionSettings, type PasswordSource } from '../../src/client/connection';
 import { CertificateAuthority } from '../certificates';
 import { counterpart, freePort } from '../counterparts';
+import { endingAfterEach } from '../ending-after-each';
 import { Mosquitto } from './mosquitto';
 import { connected, Inbox, settingsFor, statusOf } from './observed';
 import { httpProxy, socksProxy } from './proxies';
@@ -28,28 +29,19 @@ const agile = { reconnect: { first: 1, longest: 5 } };
 
 describe('connecting', function () {
   this.timeout(10_000);
-  const stops: (() => unknown)[] = [];
-  const later = <T>(made: T, stop: (made: T) => unknown): T => {
-    stops.push(() => stop(made));
-    return made;
-  };
-  afterEach(async () => {
-    for (const stop of stops.splice(0).reverse()) await stop();
-  });
+  const keep = endingAfterEach();
 
   const connect = (
     url: string,
     settings: Partial<ConnectionSettings> = {},
     version: 4 | 5 = 5,
   ): Connection => {
-    const connection = later(new Connection(settingsFor(url, version, { ...agile, ...settings })), (made) =>
-      made.close(),
-    );
+    const connection = keep(new Connection(settingsFor(url, version, { ...agile, ...settings })));
     connection.open();
     return connection;
   };
   const scripted = async (answer: (packet: RawPacket, socket: Socket) => void) =>
-    later(await ScriptedBroker.start(answer), (broker) => broker.stop());
+    keep(await ScriptedBroker.start(answer));
   /** Accepts, and acknowledges what comes. */
   const friendly = (connack = CONNACK) =>
     scripted((received, socket) => {
@@ -63,14 +55,13 @@ describe('connecting', function () {
       if (received.type === 12) socket.write(packet(13, 0));
     });
   const folder = (): string =>
-    later(mkdtempSync(join(tmpdir(), 'client-')), (path) => rmSync(path, { recursive: true }));
+    keep(mkdtempSync(join(tmpdir(), 'client-')), (path) => rmSync(path, { recursive: true }));
 
   it('tries several addresses in turn, and says which it is about', async () => {
     const second = await friendly();
     const nobody = `mqtt://127.0.0.1:${await freePort()}`;
-    const connection = later(
+    const connection = keep(
       new Connection({ ...settingsFor(''), ...agile, endpoint: { url: nobody, alternatives: [second.url] } }),
-      (made) => made.close(),
     );
     const seen: string[] = [];
     connection.onStatus(({ state, url, reason }) => seen.push(`${state} ${url} ${reason ?? ''}`.trim()));
@@ -85,9 +76,9 @@ describe('connecting', function () {
   });
 
   it('gives up an attempt that takes too long, before and after the network connection', async () => {
-    const silent = later(createServer(), (server) => server.close());
+    const silent = keep(createServer(), (server) => server.close());
     const sockets: Socket[] = [];
-    silent.on('connection', (socket) => sockets.push(later(socket, (open) => open.destroy())));
+    silent.on('connection', (socket) => sockets.push(keep(socket, (open) => open.destroy())));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const address = silent.address();
     const port = typeof address === 'object' ? address?.port : 0;
@@ -106,21 +97,18 @@ describe('connecting', function () {
     ['a SOCKS', socksProxy],
   ] as const) {
     it(`goes through ${name} proxy by TCP, TLS, WebSocket and both`, async function () {
-      const authority = later(new CertificateAuthority(counterpart(this, 'openssl')), (made) =>
-        made.remove(),
-      );
+      const authority = keep(new CertificateAuthority(counterpart(this, 'openssl')), (made) => made.remove());
       const { certificate, key } = authority.issue('server');
       const [tls, ws, wss] = [await freePort(), await freePort(), await freePort()];
       const secrets = [`certfile ${certificate}`, `keyfile ${key}`];
-      const broker = later(
+      const broker = keep(
         await Mosquitto.start(this, [
           ...[`listener ${tls} 127.0.0.1`, ...secrets],
           ...[`listener ${ws} 127.0.0.1`, 'protocol websockets'],
           ...[`listener ${wss} 127.0.0.1`, 'protocol websockets', ...secrets],
         ]),
-        (made) => made.stop(),
       );
-      const proxy = later(await open(), (made) => made.close());
+      const proxy = keep(await open());
       const settings = { proxy: { url: proxy.url, username: 'ann', password: 'secret' } };
       const tlsFiles = { ca: authority.certificate };
       for (const [url, more] of [
@@ -144,7 +132,7 @@ describe('connecting', function () {
   }
 
   it('has the proxy look the host up', async () => {
-    const proxy = later(await socksProxy(), (made) => made.close());
+    const proxy = keep(await socksProxy());
     const broker = await friendly();
     const port = new URL(broker.url).port;
     const connection = connect(`mqtt://no-such-host.invalid:${port}`, {
@@ -155,7 +143,7 @@ describe('connecting', function () {
   });
 
   it('says that it is the proxy who refuses, or is not there', async () => {
-    const proxy = later(await httpProxy('ann:secret'), (made) => made.close());
+    const proxy = keep(await httpProxy('ann:secret'));
     const refused = connect('mqtt://127.0.0.1:1', { proxy: { url: proxy.url } });
     assert.equal(
       (await statusOf(refused, ({ state }) => state === 'reconnecting')).reason,
@@ -171,7 +159,7 @@ describe('connecting', function () {
   });
 
   it('sends its headers and the path with a WebSocket request', async () => {
-    const server = later(new WebSocketServer({ port: 0, host: '127.0.0.1' }), (made) => made.close());
+    const server = keep(new WebSocketServer({ port: 0, host: '127.0.0.1' }));
     await once(server, 'listening');
     const asked = new Promise<string>((resolve) => {
       server.on('connection', (socket, request) => {
@@ -230,17 +218,16 @@ describe('connecting', function () {
   });
 
   it('reads its TLS files again at each attempt', async function () {
-    const authority = later(new CertificateAuthority(counterpart(this, 'openssl')), (made) => made.remove());
-    const other = later(new CertificateAuthority(counterpart(this, 'openssl')), (made) => made.remove());
+    const authority = keep(new CertificateAuthority(counterpart(this, 'openssl')), (made) => made.remove());
+    const other = keep(new CertificateAuthority(counterpart(this, 'openssl')), (made) => made.remove());
     const { certificate, key } = authority.issue('server');
     const port = await freePort();
-    later(
+    keep(
       await Mosquitto.start(this, [
         `listener ${port} 127.0.0.1`,
         `certfile ${certificate}`,
         `keyfile ${key}`,
       ]),
-      (made) => made.stop(),
     );
     const ca = join(folder(), 'ca.pem');
     const { readFileSync } = await import('node:fs');
@@ -282,7 +269,7 @@ describe('connecting', function () {
   });
 
   it('speaks MQTT 3.1', async function () {
-    const broker = later(await Mosquitto.start(this), (made) => made.stop());
+    const broker = keep(await Mosquitto.start(this));
     const connection = connect(broker.url, { protocolVersion: 3 });
     const inbox = await Inbox.on(connection, 'old', 2);
     await connection.publish('old', 'x', { qos: 2, retain: false });
@@ -391,7 +378,7 @@ describe('connecting', function () {
 
   for (const version of [4, 5] as const) {
     it(`names a fight over the client id, protocol level ${version}`, async function () {
-      const broker = later(await Mosquitto.start(this), (made) => made.stop());
+      const broker = keep(await Mosquitto.start(this));
       const settings = { clientId: 'twin', reconnect: { first: 20, longest: 40 } };
       const [one, two] = [connect(broker.url, settings, version), connect(broker.url, settings, version)];
       const about = (connection: Connection) =>
@@ -405,11 +392,11 @@ describe('connecting', function () {
   }
 
   it('says in words what is wrong with TLS, or with the port', async function () {
-    const authority = later(new CertificateAuthority(counterpart(this, 'openssl')), (made) => made.remove());
+    const authority = keep(new CertificateAuthority(counterpart(this, 'openssl')), (made) => made.remove());
     const { certificate, key } = authority.issue('server');
     const tls = await freePort();
     const lines = [`listener ${tls} 127.0.0.1`, `certfile ${certificate}`, `keyfile ${key}`];
-    const { port: plain } = later(await Mosquitto.start(this, lines), (made) => made.stop());
+    const { port: plain } = keep(await Mosquitto.start(this, lines));
     const resetting = await scripted((_received, socket) => socket.resetAndDestroy());
     const tlsFiles = { ca: authority.certificate };
     for (const [url, settings, words] of [

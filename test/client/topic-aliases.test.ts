@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Connection, type ConnectionSettings, type QoS } from '../../src/client/connection';
 import { TopicAliases } from '../../src/client/topic-aliases';
 import { freePort } from '../counterparts';
+import { endingAfterEach } from '../ending-after-each';
 import { Random } from '../random';
 import { Mosquitto } from './mosquitto';
 import { connected, Inbox, settingsFor } from './observed';
@@ -23,18 +24,11 @@ function sentAs({ body, flags }: RawPacket): string {
 
 describe('topic aliases', function () {
   this.timeout(10_000);
-  const stops: (() => unknown)[] = [];
-  const later = <T>(made: T, stop: (made: T) => unknown): T => {
-    stops.push(() => stop(made));
-    return made;
-  };
-  afterEach(async () => {
-    for (const stop of stops.splice(0).reverse()) await stop();
-  });
+  const keep = endingAfterEach();
 
   const connect = (url: string, settings: Partial<ConnectionSettings> = {}, version: 4 | 5 = 5) => {
     const all = settingsFor(url, version, { reconnect: { first: 1, longest: 5 }, ...settings });
-    const connection = later(new Connection(all), (made) => made.close());
+    const connection = keep(new Connection(all));
     connection.open();
     return connection;
   };
@@ -43,7 +37,7 @@ describe('topic aliases', function () {
     maximum: number,
     answers: (received: RawPacket, socket: Socket) => boolean = () => true,
   ) =>
-    later(
+    keep(
       await ScriptedBroker.start((received, socket) => {
         if (received.type === CONNECT) {
           socket.write(packet(2, 0, 0, 0, 3, 0x22, maximum >> 8, maximum & 255));
@@ -56,7 +50,6 @@ describe('topic aliases', function () {
           } else if (received.type === PUBREL) socket.write(packet(7, 0, received.body.subarray(0, 2)));
         }
       }),
-      (broker) => broker.stop(),
     );
   const alias = (topicAlias: number | undefined, qos: QoS = 1) => ({
     qos,
@@ -112,7 +105,7 @@ describe('topic aliases', function () {
   });
 
   it('are left out on MQTT 3.1.1', async function () {
-    const broker = later(await Mosquitto.start(this), (made) => made.stop());
+    const broker = keep(await Mosquitto.start(this));
     const connection = connect(broker.url, {}, 4);
     const inbox = await Inbox.on(connection, '#');
     for (const text of ['1', '2']) await connection.publish('t', text, alias(500));
@@ -138,7 +131,7 @@ describe('topic aliases', function () {
 
   it('are kept with the messages of a queue on disk', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'queue-'));
-    later(directory, () => rmSync(directory, { recursive: true, force: true }));
+    keep(directory, () => rmSync(directory, { recursive: true, force: true }));
     const settings = { queue: { directory }, clientId: 'stored' };
     const first = connect(`mqtt://127.0.0.1:${await freePort()}`, settings);
     for (const number of [2, undefined, 2, 8]) {
@@ -156,7 +149,7 @@ describe('topic aliases', function () {
 
   it('reach a real broker beside automatic ones, each message under its topic', async function () {
     // Topic Alias Maximum 10, its default.
-    const broker = later(await Mosquitto.start(this), (made) => made.stop());
+    const broker = keep(await Mosquitto.start(this));
     const connection = connect(broker.url, { topicAliases: true });
     const inbox = await Inbox.on(connection, '#', 0);
     const random = new Random(7);

@@ -9,6 +9,7 @@ import { JournalProcess } from '../broker/kill-account';
 import { Account, lasting, publishAll } from '../client/account';
 import { Inbox } from '../client/observed';
 import { createUserDir, linkPackage, NodeRedProcess } from '../editor/node-red-process';
+import { endingAfterEach } from '../ending-after-each';
 import { brokerForm, type FlowNode, NODE_RED, place, pubForm, subForm, tab } from './flow';
 
 /** Of each QoS; `CLIENT_ACCOUNT=10000` is the long form. */
@@ -87,34 +88,28 @@ const recording = (url: string, log: string, delivery: string): FlowNode[] => [
 
 describe(`${MESSAGES} messages of QoS 1 and as many of QoS 2`, function () {
   this.timeout(120_000 + MESSAGES * 30);
-  const stops: (() => unknown)[] = [];
-  const later = <T>(made: T, stop: (made: T) => unknown): T => {
-    stops.push(() => stop(made));
-    return made;
-  };
-  afterEach(async () => {
-    for (const stop of stops.splice(0).reverse()) await stop();
-  });
+  const keep = endingAfterEach();
+
   const folder = (): string =>
-    later(mkdtempSync(join(tmpdir(), 'restart-')), (path) => rmSync(path, { recursive: true }));
+    keep(mkdtempSync(join(tmpdir(), 'restart-')), (path) => rmSync(path, { recursive: true }));
   const journalBroker = async () => {
-    const broker = later(new JournalProcess(folder(), 'write'), (made) => made.kill());
+    const broker = keep(new JournalProcess(folder(), 'write'), (made) => made.kill());
     await broker.start();
     return { broker, url: `mqtt://127.0.0.1:${broker.port}` };
   };
   const connect = (settings: ConnectionSettings): Connection => {
-    const connection = later(new Connection(settings), (made) => made.close());
+    const connection = keep(new Connection(settings));
     connection.open();
     return connection;
   };
   /** A user directory with a flow, and how to start a Node-RED on it. */
   const nodeRedWith = (flow: FlowNode[]) => {
-    const userDir = later(createUserDir(), (path) => rmSync(path, { recursive: true }));
+    const userDir = keep(createUserDir(), (path) => rmSync(path, { recursive: true }));
     linkPackage(userDir);
     writeFileSync(join(userDir, 'flows.json'), JSON.stringify(flow));
     // Else what Node-RED has between two nodes when it stops is lost, whoever sent it.
     appendFileSync(join(userDir, 'settings.js'), 'module.exports.runtimeSyncDelivery = true;\n');
-    return async () => later(await NodeRedProcess.start(program, userDir), (made) => made.kill());
+    return async () => keep(await NodeRedProcess.start(program, userDir), (made) => made.kill());
   };
 
   it('are published by a Node-RED that is stopped and killed, with its queue on disk', async () => {
@@ -176,7 +171,7 @@ describe(`${MESSAGES} messages of QoS 1 and as many of QoS 2`, function () {
       const { url } = await journalBroker();
       const log = join(folder(), 'log');
       writeFileSync(log, '');
-      const watcher = later(watch(log), (made) => made.close());
+      const watcher = keep(watch(log));
       const lines = () => readFileSync(log, 'utf8').split('\n').slice(0, -1);
       const until = async (passes: (lines: string[]) => boolean) => {
         while (!passes(lines())) await once(watcher, 'change');

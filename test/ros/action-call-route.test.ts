@@ -27,7 +27,7 @@ describe('routes of actions to ROS', function () {
       problem: assert.fail,
       ...change,
     });
-    bridges.keep({ stop: async () => made.close() });
+    bridges.keep(made);
     const next = async () => {
       await watch.until(() => goals.length > 0);
       return goals.shift() as ServerGoal;

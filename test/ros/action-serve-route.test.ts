@@ -26,7 +26,7 @@ describe('routes of actions for ROS', function () {
       problem: assert.fail,
     };
     const client = new ActionClient(await bridges.ros(id), library, ACTION, listener);
-    bridges.keep({ stop: async () => client.close() });
+    bridges.keep(client);
     return { client, feedbacks, watch };
   };
 

@@ -30,8 +30,7 @@ describe('the type of a service or an action whose route names none', function (
     ...change,
   });
   const requester = () => {
-    const made = new Requester(bridges.client, 'reply');
-    bridges.keep({ close: async () => made.close() });
+    const made = bridges.keep(new Requester(bridges.client, 'reply'));
     return (topic: string, payload: string) =>
       made.request(topic, payload, { qos: 1, retain: false }, 20).then((reply) => String(reply.payload));
   };

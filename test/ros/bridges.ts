@@ -2,19 +2,16 @@ import type { BridgeSettings } from '../../src/ros/bridge-settings';
 import type { RosDomain } from '../../src/ros/ros-backend';
 import { type CreateBridgeOptions, RosThread } from '../../src/ros/ros-thread';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
+import { endingAfterEach, type Keep } from '../ending-after-each';
 import type { DdsVendor } from '../peers/dds/dds-peer';
 import { Cast, freshDomain } from '../rtps/fixture';
 import { RosPeer, TestBridge } from './bridge-fixture';
 
-interface Closable {
-  close?: () => Promise<unknown>;
-  stop?: () => Promise<unknown>;
-}
-
 /** Bridges and ROS programs for the tests of a suite: each test has a domain, and what it opens is closed after it. */
 export class Bridges {
   readonly thread = new RosThread();
-  readonly #opened: Closable[] = [];
+  /** Ends it after the test that runs. */
+  readonly keep: Keep = endingAfterEach();
   #domain = 0;
 
   /** For the mocha suite in which it is called. */
@@ -28,20 +25,11 @@ export class Bridges {
     beforeEach(() => {
       this.#domain = freshDomain();
     });
-    afterEach(async () => {
-      for (const each of this.#opened.splice(0).reverse()) await (each.close?.() ?? each.stop?.());
-    });
   }
 
   /** Of the test that runs. */
   get domain(): number {
     return this.#domain;
-  }
-
-  /** Closes it, or stops it, after the test that runs: the last first. */
-  keep<Kept extends Closable>(made: Kept): Kept {
-    this.#opened.push(made);
-    return made;
   }
 
   /** In the domain of the test where the settings name no other; without MQTT where they name none. */
@@ -69,8 +57,6 @@ export class Bridges {
 
   /** Programs of a DDS vendor. */
   vendor(name: DdsVendor): Cast {
-    const cast = new Cast(name);
-    this.keep({ stop: () => cast.leave() });
-    return cast;
+    return this.keep(new Cast(name), (cast) => cast.leave());
   }
 }

@@ -145,8 +145,7 @@ describe('routes of parameters', function () {
         mqtt: bridges.mqtt({ protocolVersion: version }),
       });
       await bridge.ready({ servers: 1 });
-      const requester = new Requester(await bridges.connect(version), 'reply');
-      bridges.keep({ stop: async () => requester.close() });
+      const requester = bridges.keep(new Requester(await bridges.connect(version), 'reply'));
       const ask = async (operation: string, request: string) => {
         const reply = await requester.request(topic(operation), request, { qos: 1, retain: false }, 20);
         return JSON.parse(String(reply.payload));

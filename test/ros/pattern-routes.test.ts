@@ -256,8 +256,7 @@ describe('routes by patterns', function () {
         .vendor('cyclone')
         .peer(this, 'serve', { args: { service: '/tools/add', domain, timeout: 20, count: 0 } });
       await found(bridge, '/tools/add');
-      const requester = new Requester(await bridges.connect(protocolVersion), 'reply');
-      bridges.keep({ close: async () => requester.close() });
+      const requester = bridges.keep(new Requester(await bridges.connect(protocolVersion), 'reply'));
       const ask = async (name: string) => {
         const request = requester.request(topic(name), '{"a":1,"b":2}', { qos: 1, retain: false }, 20);
         return String((await request).payload);
@@ -297,8 +296,7 @@ describe('routes by patterns', function () {
     await found(bridge, rosName);
     const goal_id = '00000000-0000-4000-8000-000000000001';
     const results = await Inbox.on(bridges.client, topic('tools/count/@action/result'));
-    const requester = new Requester(await bridges.connect(), 'reply');
-    bridges.keep({ close: async () => requester.close() });
+    const requester = bridges.keep(new Requester(await bridges.connect(), 'reply'));
     const ask = async () => {
       const goal = JSON.stringify({ goal_id, goal: { order: 1 } });
       const options = { qos: 1, retain: false } as const;

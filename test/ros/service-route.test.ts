@@ -54,8 +54,7 @@ describe('routes of services', function () {
           mqtt: bridges.mqtt({ protocolVersion: version }),
         });
         await bridge.ready({ servers: 1 });
-        const requester = new Requester(await bridges.connect(version), 'reply');
-        bridges.keep({ stop: async () => requester.close() });
+        const requester = bridges.keep(new Requester(await bridges.connect(version), 'reply'));
         const options = { qos: 1, retain: false } as const;
         const call = async (a: number) =>
           String((await requester.request(topic(), `{"a":${a},"b":2}`, options, 20)).payload);

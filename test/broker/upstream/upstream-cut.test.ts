@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrokerStatistics } from '../../../src/broker/statistics';
 import { Mosquitto } from '../../client/mosquitto';
+import { endingAfterEach, type Keep } from '../../ending-after-each';
 import { JournalProcess } from '../kill-account';
 import { LastingClient } from '../lasting-client';
 import { JoinedBroker, upstreamTo } from './joined-broker';
@@ -13,6 +14,8 @@ import { NetworkLink } from './network-link';
 const EACH = 2000;
 /** More than a session keeps by default must fit in the queues of mosquitto as well. */
 const UNLIMITED = ['max_queued_messages 0', 'max_inflight_messages 20'];
+
+const lasting = (keep: Keep, clientId: string) => keep(new LastingClient(clientId), (made) => made.vanish());
 
 /** Publishes numbered messages at both QoS levels. */
 function publishAll(client: LastingClient, from: string): void {
@@ -46,23 +49,16 @@ for (const protocolVersion of [4, 5] as const) {
   for (const kind of ['mosquitto', 'one of ours'] as const) {
     describe(`a link to ${kind} over MQTT ${protocolVersion === 5 ? '5' : '3.1.1'} that is cut`, function () {
       this.timeout(90_000);
-      const undo: (() => unknown)[] = [];
-      afterEach(async () => {
-        for (const step of undo.splice(0).reverse()) await step();
-      });
+      const keep = endingAfterEach();
 
       it('loses nothing either way, and delivers QoS 2 once', async function () {
-        const above =
-          kind === 'mosquitto' ? await Mosquitto.start(this, UNLIMITED) : await JoinedBroker.start();
-        undo.push(() => above.stop());
-        const link = await NetworkLink.to(above.port);
-        undo.push(() => link.close());
-        const broker = await JoinedBroker.start([upstreamTo(link.port, { protocolVersion })]);
-        undo.push(() => broker.stop());
+        const above = keep(
+          kind === 'mosquitto' ? await Mosquitto.start(this, UNLIMITED) : await JoinedBroker.start(),
+        );
+        const link = keep(await NetworkLink.to(above.port));
+        const broker = keep(await JoinedBroker.start([upstreamTo(link.port, { protocolVersion })]));
         await broker.until('cloud', 'connected');
-        const [here, there] = [new LastingClient('here'), new LastingClient('there')];
-        undo.push(() => here.vanish());
-        undo.push(() => there.vanish());
+        const [here, there] = [lasting(keep, 'here'), lasting(keep, 'there')];
         await here.connect(broker.port);
         await there.connect(above.port);
         await here.subscribe('shared/there/#');
@@ -79,24 +75,18 @@ for (const protocolVersion of [4, 5] as const) {
 
 describe('a joined broker', function () {
   this.timeout(120_000);
-  const undo: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const step of undo.splice(0).reverse()) await step();
-  });
+  const keep = endingAfterEach();
 
   for (const protocolVersion of [4, 5] as const) {
     it(`that is killed loses nothing either way, and delivers QoS 2 once (MQTT ${protocolVersion})`, async () => {
-      const above = await JoinedBroker.start();
-      undo.push(() => above.stop());
-      const directory = mkdtempSync(join(tmpdir(), 'upstream-'));
-      undo.push(() => rmSync(directory, { recursive: true }));
-      const site = new JournalProcess(directory, 'write');
+      const above = keep(await JoinedBroker.start());
+      const directory = keep(mkdtempSync(join(tmpdir(), 'upstream-')), (path) =>
+        rmSync(path, { recursive: true }),
+      );
+      const site = keep(new JournalProcess(directory, 'write'), (made) => made.kill());
       site.upstreams = [upstreamTo(above.port, { protocolVersion })];
-      undo.push(() => site.kill());
       await site.start();
-      const [here, there] = [new LastingClient('here'), new LastingClient('there')];
-      undo.push(() => here.vanish());
-      undo.push(() => there.vanish());
+      const [here, there] = [lasting(keep, 'here'), lasting(keep, 'there')];
       await here.connect(site.port);
       await there.connect(above.port);
       await here.subscribe('shared/there/#');
@@ -117,34 +107,32 @@ describe('a joined broker', function () {
   }
 
   it('keeps what goes out over a restart while there is no upstream', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'upstream-'));
-    undo.push(() => rmSync(directory, { recursive: true }));
-    const above = await JoinedBroker.start();
-    undo.push(() => above.stop());
+    const directory = keep(mkdtempSync(join(tmpdir(), 'upstream-')), (path) =>
+      rmSync(path, { recursive: true }),
+    );
+    const above = keep(await JoinedBroker.start());
     const link = await NetworkLink.to(above.port);
     const { port } = link;
     await link.close();
     const settings = { storage: { directory, durability: 'strict' as const } };
     const first = await JoinedBroker.start([upstreamTo(port)], settings);
-    const here = new LastingClient('here');
-    undo.push(() => here.vanish());
+    const here = lasting(keep, 'here');
     await here.connect(first.port);
     assert.match((await first.until('cloud', 'reconnecting')) ?? '', /nothing listens there/);
     publishAll(here, 'here');
     await here.until(() => here.open === 0);
     await first.stop();
-    const there = new LastingClient('there');
-    undo.push(() => there.vanish());
+    const there = lasting(keep, 'there');
     await there.connect(above.port);
     await there.subscribe('shared/here/#');
-    const second = await JoinedBroker.start([upstreamTo(above.port)], settings);
-    undo.push(() => second.stop());
+    keep(await JoinedBroker.start([upstreamTo(above.port)], settings));
     await account(there, 'here');
   });
 
   it('lets go of what waits for an upstream that it is not joined to any more', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'upstream-'));
-    undo.push(() => rmSync(directory, { recursive: true }));
+    const directory = keep(mkdtempSync(join(tmpdir(), 'upstream-')), (path) =>
+      rmSync(path, { recursive: true }),
+    );
     const settings = { storage: { directory, durability: 'strict' as const } };
     const counted = async (broker: JoinedBroker): Promise<BrokerStatistics> => {
       const [statistics] = await once(broker.thread, 'statistics');
@@ -156,27 +144,20 @@ describe('a joined broker', function () {
     const second = await JoinedBroker.start([upstreamTo(1, { name: 'other' })], settings);
     assert.equal((await counted(second)).subscriptions, 1);
     await second.stop();
-    const third = await JoinedBroker.start([], settings);
-    undo.push(() => third.stop());
+    const third = keep(await JoinedBroker.start([], settings));
     assert.equal((await counted(third)).subscriptions, 0);
   });
 
   it('bounds what waits while there is no upstream, counts the rest, and goes on', async () => {
-    const above = await JoinedBroker.start();
-    undo.push(() => above.stop());
-    const link = await NetworkLink.to(above.port);
-    undo.push(() => link.close());
-    const broker = await JoinedBroker.start([upstreamTo(link.port, { start: false })], {
-      limits: { queuedMessages: 500, queuedBytes: 1024 * 1024 },
-    });
-    undo.push(() => broker.stop());
+    const above = keep(await JoinedBroker.start());
+    const link = keep(await NetworkLink.to(above.port));
+    const limits = { queuedMessages: 500, queuedBytes: 1024 * 1024 };
+    const broker = keep(await JoinedBroker.start([upstreamTo(link.port, { start: false })], { limits }));
     broker.thread.startUpstream('cloud');
     await broker.until('cloud', 'connected');
     broker.thread.stopUpstream('cloud');
     await broker.until('cloud', 'disconnected');
-    const [here, there] = [new LastingClient('here'), new LastingClient('there')];
-    undo.push(() => here.vanish());
-    undo.push(() => there.vanish());
+    const [here, there] = [lasting(keep, 'here'), lasting(keep, 'there')];
     await here.connect(broker.port);
     await there.connect(above.port);
     await there.subscribe('shared/#');

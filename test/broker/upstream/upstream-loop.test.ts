@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { UpstreamSettings } from '../../../src/broker/upstream/upstream-settings';
 import { Mosquitto } from '../../client/mosquitto';
 import { freePort } from '../../counterparts';
+import { endingAfterEach } from '../../ending-after-each';
 import { MqttPeer } from '../mqtt-peer';
 import { JoinedBroker, upstreamTo } from './joined-broker';
 
@@ -15,19 +16,14 @@ interface Member {
 
 describe('messages that could go round', function () {
   this.timeout(60_000);
-  const undo: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const step of undo.splice(0).reverse()) await step();
-  });
+  const keep = endingAfterEach();
 
   async function listening(port: number): Promise<JoinedBroker> {
-    const broker = await JoinedBroker.start([], { listeners: [{ host: '127.0.0.1', port }] });
-    undo.push(() => broker.stop());
+    const broker = keep(await JoinedBroker.start([], { listeners: [{ host: '127.0.0.1', port }] }));
     return broker;
   }
   async function joinedAt(port: number, upstreams: UpstreamSettings[]): Promise<JoinedBroker> {
-    const broker = await JoinedBroker.start(upstreams, { listeners: [{ host: '127.0.0.1', port }] });
-    undo.push(() => broker.stop());
+    const broker = keep(await JoinedBroker.start(upstreams, { listeners: [{ host: '127.0.0.1', port }] }));
     return broker;
   }
 
@@ -35,10 +31,9 @@ describe('messages that could go round', function () {
   async function watch(ports: number[]): Promise<Member[]> {
     return Promise.all(
       ports.map(async (port) => {
-        const peer = new MqttPeer(connect(port, '127.0.0.1'), 5);
+        const peer = keep(new MqttPeer(connect(port, '127.0.0.1'), 5), (made) => made.vanish());
         await peer.connect();
         await peer.subscribe('shared/#', { qos: 1 });
-        undo.push(() => peer.vanish());
         return { port, count: 0, peer };
       }),
     );
@@ -140,15 +135,16 @@ describe('messages that could go round', function () {
 
   it('end where one of ours and mosquitto are joined to each other over MQTT 5', async function () {
     const port = await freePort();
-    const mosquitto = await Mosquitto.start(this, [
-      'connection down',
-      `address 127.0.0.1:${port}`,
-      'bridge_protocol_version mqttv50',
-      'restart_timeout 1',
-      'notifications false',
-      'topic shared/# both 1',
-    ]);
-    undo.push(() => mosquitto.stop());
+    const mosquitto = keep(
+      await Mosquitto.start(this, [
+        'connection down',
+        `address 127.0.0.1:${port}`,
+        'bridge_protocol_version mqttv50',
+        'restart_timeout 1',
+        'notifications false',
+        'topic shared/# both 1',
+      ]),
+    );
     const broker = await joinedAt(port, [upstreamTo(mosquitto.port)]);
     await broker.until('cloud', 'connected');
     while (!broker.events.some((event) => event.type === 'connected' && event.clientId.includes('down'))) {
@@ -163,8 +159,7 @@ describe('messages that could go round', function () {
   });
 
   it('end in a ring of two of ours and a mosquitto', async function () {
-    const mosquitto = await Mosquitto.start(this);
-    undo.push(() => mosquitto.stop());
+    const mosquitto = keep(await Mosquitto.start(this));
     const [a, b] = [await freePort(), await freePort()];
     const first = await joinedAt(a, [
       upstreamTo(mosquitto.port, { clientId: 'a-to-m' }),
@@ -185,14 +180,15 @@ describe('messages that could go round', function () {
   for (const version of ['mqttv311', 'mqttv50']) {
     it(`come once to each where mosquitto is joined to ours over ${version}`, async function () {
       const broker = await listening(0);
-      const mosquitto = await Mosquitto.start(this, [
-        'connection up',
-        `address 127.0.0.1:${broker.port}`,
-        `bridge_protocol_version ${version}`,
-        'notifications false',
-        'topic shared/# both 1',
-      ]);
-      undo.push(() => mosquitto.stop());
+      const mosquitto = keep(
+        await Mosquitto.start(this, [
+          'connection up',
+          `address 127.0.0.1:${broker.port}`,
+          `bridge_protocol_version ${version}`,
+          'notifications false',
+          'topic shared/# both 1',
+        ]),
+      );
       const members = await watch([mosquitto.port, broker.port]);
       while (!broker.events.some((event) => event.type === 'connected' && event.clientId.includes('up'))) {
         await new Promise((resolve) => broker.thread.once('event', resolve));

@@ -8,6 +8,7 @@ import type { UpstreamSettings } from '../../../src/broker/upstream/upstream-set
 import { CertificateAuthority } from '../../certificates';
 import { Mosquitto } from '../../client/mosquitto';
 import { counterpart, freePort } from '../../counterparts';
+import { endingAfterEach } from '../../ending-after-each';
 import { MqttPeer } from '../mqtt-peer';
 import { everything, JoinedBroker, upstreamTo } from './joined-broker';
 
@@ -44,20 +45,17 @@ class ScriptedUpstream {
 
 describe('a broker that joins another one', function () {
   this.timeout(60_000);
-  const undo: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const step of undo.splice(0).reverse()) await step();
-  });
+  const keep = endingAfterEach();
 
   async function meet(
     version: 4 | 5,
     settings: Partial<UpstreamSettings> = {},
   ): Promise<{ upstream: ScriptedUpstream; broker: JoinedBroker }> {
-    const upstream = new ScriptedUpstream();
-    undo.push(() => upstream.close());
+    const upstream = keep(new ScriptedUpstream());
     const port = await upstream.open(version);
-    const broker = await JoinedBroker.start([upstreamTo(port, { protocolVersion: version, ...settings })]);
-    undo.push(() => broker.stop());
+    const broker = keep(
+      await JoinedBroker.start([upstreamTo(port, { protocolVersion: version, ...settings })]),
+    );
     return { upstream, broker };
   }
 
@@ -275,26 +273,25 @@ describe('a broker that joins another one', function () {
   });
 
   it('reaches a mosquitto over TLS, WebSocket and with a password, and says what is wrong with them', async function () {
-    const authority = new CertificateAuthority(counterpart(this, 'openssl'));
-    undo.push(() => authority.remove());
+    const authority = keep(new CertificateAuthority(counterpart(this, 'openssl')), (made) => made.remove());
     const { certificate, key } = authority.issue('server');
     const [wsPort, tlsPort] = [await freePort(), await freePort()];
-    const mosquitto = await Mosquitto.start(
-      this,
-      [
-        `listener ${wsPort} 127.0.0.1`,
-        'protocol websockets',
-        `listener ${tlsPort} 127.0.0.1`,
-        `certfile ${certificate}`,
-        `keyfile ${key}`,
-      ],
-      { site: 'secret' },
+    const mosquitto = keep(
+      await Mosquitto.start(
+        this,
+        [
+          `listener ${wsPort} 127.0.0.1`,
+          'protocol websockets',
+          `listener ${tlsPort} 127.0.0.1`,
+          `certfile ${certificate}`,
+          `keyfile ${key}`,
+        ],
+        { site: 'secret' },
+      ),
     );
-    undo.push(() => mosquitto.stop());
     const user = { username: 'site', password: 'secret' };
     const tried = async (settings: Partial<UpstreamSettings>, state: string) => {
-      const broker = await JoinedBroker.start([upstreamTo(mosquitto.port, settings)]);
-      undo.push(() => broker.stop());
+      const broker = keep(await JoinedBroker.start([upstreamTo(mosquitto.port, settings)]));
       return (await broker.until('cloud', state)) ?? '';
     };
     await tried({ url: `ws://127.0.0.1:${wsPort}/mqtt`, ...user }, 'connected');
