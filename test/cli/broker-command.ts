@@ -19,6 +19,8 @@ export interface CommandStart {
   environment?: Readonly<Record<string, string>>;
   /** In which it runs. */
   directory?: string;
+  /** Where the command is, if not in the build. */
+  command?: string;
 }
 
 export type LogLine = Readonly<Record<string, unknown>> & { level: string; time: string; msg: string };
@@ -31,10 +33,10 @@ export class BrokerCommand {
   #complaints = '';
   #wake: (() => void) | undefined;
 
-  private constructor({ options = [], environment = {}, directory }: CommandStart) {
+  private constructor({ options = [], environment = {}, directory, command = BROKER_COMMAND }: CommandStart) {
     this.#child = spawn(
       process.execPath,
-      [BROKER_COMMAND, '--mqtt-port', '0', '--ws-port', '0', '--http-port', '0', ...options],
+      [command, '--mqtt-port', '0', '--ws-port', '0', '--http-port', '0', ...options],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment }, cwd: directory },
     );
     this.#ended = ended(this.#child);
