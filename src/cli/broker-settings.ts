@@ -85,7 +85,7 @@ export function servesGateway(configuration: Configuration): boolean {
 }
 
 /** Of this command on this machine: the same after each restart, as far as its port is. */
-export function ownName(port: number): string {
+function ownName(port: number): string {
   const seed = `${hostname()} ${port === 0 ? randomUUID() : port}`;
   return `mqtt-ros-${createHash('sha256').update(seed).digest('hex').slice(0, 12)}`;
 }

@@ -37,7 +37,7 @@ export class StoreVersionError extends Error {
 }
 
 export const FILE_HEADER_BYTES = 16;
-export const FRAME_HEADER_BYTES = 12;
+const FRAME_HEADER_BYTES = 12;
 const READ_BYTES = 1 << 20;
 
 /**

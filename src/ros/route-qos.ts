@@ -16,7 +16,7 @@ export interface RouteQosSettings {
 }
 
 /** Samples that a publisher or subscription may be told to keep. */
-export const MAX_DEPTH = 10_000;
+const MAX_DEPTH = 10_000;
 /** Longest span that is taken, in ms: a year. */
 const MAX_SPAN = 366 * 24 * 3600 * 1000;
 

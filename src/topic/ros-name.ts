@@ -1,5 +1,5 @@
 /** Longest fully qualified ROS 2 name in characters: 255 of a DDS topic less 8 for prefix and suffix. */
-export const MAX_ROS_NAME_LENGTH = 247;
+const MAX_ROS_NAME_LENGTH = 247;
 
 /**
  * Says what is wrong with a fully qualified ROS 2 name (of a topic, service, action or node), or `undefined` when it

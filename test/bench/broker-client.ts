@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { encodePacket } from '../../src/broker/codec/packet';
 import type { ProtocolVersion, QoS } from '../../src/broker/codec/packet-type';
+import { encodePacket } from '../broker/codec/any-packet';
 
 /** A clean session on a raw socket: a client library would cost more than the broker does. */
 export async function openClient(port: number, version: ProtocolVersion): Promise<Socket> {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { encodePacket, type Packet } from '../../src/broker/codec/packet';
 import type { ProtocolVersion } from '../../src/broker/codec/packet-type';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { BrokerInProcess } from './broker-in-process';
+import { encodePacket, type Packet } from './codec/any-packet';
 import type { MqttPeer } from './mqtt-peer';
 
 /** CONNECT of MQTT 5 with these flags and this payload, the properties being none. */

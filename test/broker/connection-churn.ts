@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { encodePacket } from '../../src/broker/codec/packet';
 import type { Random } from '../random';
 import { BrokerInProcess } from './broker-in-process';
+import { encodePacket } from './codec/any-packet';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

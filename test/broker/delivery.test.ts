@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { encodePacket } from '../../src/broker/codec/packet';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { BrokerInProcess } from './broker-in-process';
+import { encodePacket } from './codec/any-packet';
 import { lasting, type MqttPeer } from './mqtt-peer';
 
 function answer(peer: MqttPeer, type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp', packetId: number): void {

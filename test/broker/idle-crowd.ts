@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { encodePacket } from '../../src/broker/codec/packet';
 import { closeAll, openClient } from '../bench/broker-client';
+import { encodePacket } from './codec/any-packet';
 
 const AT_ONCE = 50;
 /** Between so many and the next, ms: the broker lets in 5,000 a second from one address. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { decodePacket, encodePacket, type Packet } from '../../src/broker/codec/packet';
 import { PacketFramer } from '../../src/broker/codec/packet-framer';
+import { decodePacket, encodePacket, type Packet } from './codec/any-packet';
 
 /** Messages on their way at a time. */
 const WINDOW = 20;

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { ConnackPacket } from '../../src/broker/codec/connack-packet';
 import type { ConnectPacket } from '../../src/broker/codec/connect-packet';
-import { decodePacket, encodePacket, type Packet } from '../../src/broker/codec/packet';
 import { PacketFramer } from '../../src/broker/codec/packet-framer';
 import type { ProtocolVersion, QoS } from '../../src/broker/codec/packet-type';
 import type { Properties } from '../../src/broker/codec/properties';
 import type { PublishPacket } from '../../src/broker/codec/publish-packet';
 import type { SubackPacket } from '../../src/broker/codec/suback-packet';
 import type { SubscriptionRequest } from '../../src/broker/codec/subscribe-packet';
+import { decodePacket, encodePacket, type Packet } from './codec/any-packet';
 
 /** CONNECT of a client whose session outlasts its connections. */
 export const lasting = { clientId: 'lasting', cleanStart: false, properties: { sessionExpiryInterval: 100 } };

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { duplexPair } from 'node:stream';
 import type { ConnectPacket } from '../../src/broker/codec/connect-packet';
-import { encodePacket } from '../../src/broker/codec/packet';
 import type { ProtocolVersion } from '../../src/broker/codec/packet-type';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { Random } from '../random';
 import { BrokerInProcess } from './broker-in-process';
+import { encodePacket } from './codec/any-packet';
 import { samples } from './codec/sample-packets';
 import { MqttPeer } from './mqtt-peer';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { encodePacket } from '../../src/broker/codec/packet';
 import type { Random } from '../random';
+import { encodePacket } from './codec/any-packet';
 import { samples } from './codec/sample-packets';
 import { MqttPeer } from './mqtt-peer';
 

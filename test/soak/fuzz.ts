@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { encodePacket } from '../../src/broker/codec/packet';
 import { ProtocolError } from '../../src/broker/codec/protocol-error';
 import { residentMemory } from '../bench/process-use';
+import { encodePacket } from '../broker/codec/any-packet';
 import { decodeChunks } from '../broker/codec/decoding';
 import { samples } from '../broker/codec/sample-packets';
 import { attackBroker, PoliteClient } from '../broker/wire-fuzz';

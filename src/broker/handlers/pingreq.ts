@@ -1,8 +1,11 @@
 import type { ClientConnection } from '../client-connection';
-import { expectEmpty } from '../codec/packet';
+import { malformed } from '../codec/protocol-error';
 
-/** Answers a client that only says it is there [MQTT-3.12.4-1]. */
+/**
+ * Answers a client that only says it is there [MQTT-3.12.4-1].
+ * @throws ProtocolError the packet has a body
+ */
 export function handlePingreq(connection: ClientConnection, start: number, end: number): void {
-  expectEmpty('PINGREQ', start, end);
+  if (end > start) throw malformed(`PINGREQ has a body of ${end - start} bytes`);
   connection.output.pingresp();
 }

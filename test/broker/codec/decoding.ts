@@ -1,6 +1,6 @@
-import { decodePacket, type Packet } from '../../../src/broker/codec/packet';
 import { PacketFramer } from '../../../src/broker/codec/packet-framer';
 import type { ProtocolVersion } from '../../../src/broker/codec/packet-type';
+import { decodePacket, type Packet } from './any-packet';
 
 /** The packets that a stream, given in these chunks, consists of. */
 export function decodeChunks(chunks: Buffer[], version: ProtocolVersion, maximum = 1 << 20): Packet[] {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { encodePacket } from '../../../src/broker/codec/packet';
 import { ProtocolError } from '../../../src/broker/codec/protocol-error';
 import { PublishView } from '../../../src/broker/codec/publish-packet';
 import { Random } from '../../random';
+import { encodePacket } from './any-packet';
 import { decodeChunks } from './decoding';
 import { samples } from './sample-packets';
 

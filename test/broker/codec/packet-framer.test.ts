@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { encodePacket } from '../../../src/broker/codec/packet';
 import { PacketFramer } from '../../../src/broker/codec/packet-framer';
 import { ProtocolError } from '../../../src/broker/codec/protocol-error';
 import { ReasonCode } from '../../../src/broker/codec/reason-code';
+import { encodePacket } from './any-packet';
 import { decodeChunks } from './decoding';
 import { packets5 } from './sample-packets';
 

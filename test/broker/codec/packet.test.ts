@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import mqttPacket from 'mqtt-packet';
-import { encodePacket, type Packet } from '../../../src/broker/codec/packet';
 import type { ProtocolVersion } from '../../../src/broker/codec/packet-type';
 import { ProtocolError } from '../../../src/broker/codec/protocol-error';
 import { ReasonCode } from '../../../src/broker/codec/reason-code';
+import { encodePacket, type Packet } from './any-packet';
 import { decodeChunks } from './decoding';
 import { samples } from './sample-packets';
 

@@ -1,5 +1,5 @@
-import type { Packet } from '../../../src/broker/codec/packet';
 import type { ProtocolVersion } from '../../../src/broker/codec/packet-type';
+import type { Packet } from './any-packet';
 
 const user: Array<[string, string]> = [
   ['b', '2'],
@@ -140,7 +140,7 @@ export const packets5: Packet[] = [
 const properties = {};
 
 /** Every packet type of MQTT 3.1.1. */
-export const packets4: Packet[] = [
+const packets4: Packet[] = [
   {
     type: 'connect',
     protocolVersion: 4,

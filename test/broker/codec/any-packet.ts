@@ -2,21 +2,33 @@ import {
   type AcknowledgementPacket,
   decodeAcknowledgement,
   encodeAcknowledgement,
-} from './acknowledgement-packet';
-import { type AuthPacket, decodeAuth, encodeAuth } from './auth-packet';
-import { type ConnackPacket, decodeConnack, encodeConnack } from './connack-packet';
-import { type ConnectPacket, decodeConnect, encodeConnect } from './connect-packet';
-import { type DisconnectPacket, decodeDisconnect, encodeDisconnect } from './disconnect-packet';
-import { PacketType, type ProtocolVersion, packetTypeOf } from './packet-type';
-import { malformed, ProtocolError } from './protocol-error';
-import { decodePublish, encodePublish, type PublishPacket } from './publish-packet';
-import { ReasonCode } from './reason-code';
-import { decodeSuback, encodeSuback, type SubackPacket } from './suback-packet';
-import { decodeSubscribe, encodeSubscribe, type SubscribePacket } from './subscribe-packet';
-import { decodeUnsubscribe, encodeUnsubscribe, type UnsubscribePacket } from './unsubscribe-packet';
+} from '../../../src/broker/codec/acknowledgement-packet';
+import { type AuthPacket, decodeAuth, encodeAuth } from '../../../src/broker/codec/auth-packet';
+import { type ConnackPacket, decodeConnack, encodeConnack } from '../../../src/broker/codec/connack-packet';
+import { type ConnectPacket, decodeConnect, encodeConnect } from '../../../src/broker/codec/connect-packet';
+import {
+  type DisconnectPacket,
+  decodeDisconnect,
+  encodeDisconnect,
+} from '../../../src/broker/codec/disconnect-packet';
+import { PacketType, type ProtocolVersion, packetTypeOf } from '../../../src/broker/codec/packet-type';
+import { malformed, ProtocolError } from '../../../src/broker/codec/protocol-error';
+import { decodePublish, encodePublish, type PublishPacket } from '../../../src/broker/codec/publish-packet';
+import { ReasonCode } from '../../../src/broker/codec/reason-code';
+import { decodeSuback, encodeSuback, type SubackPacket } from '../../../src/broker/codec/suback-packet';
+import {
+  decodeSubscribe,
+  encodeSubscribe,
+  type SubscribePacket,
+} from '../../../src/broker/codec/subscribe-packet';
+import {
+  decodeUnsubscribe,
+  encodeUnsubscribe,
+  type UnsubscribePacket,
+} from '../../../src/broker/codec/unsubscribe-packet';
 
 /** PINGREQ and PINGRESP, which have no body (MQTT 5.0 sections 3.12, 3.13). */
-export interface PingPacket {
+interface PingPacket {
   type: 'pingreq' | 'pingresp';
 }
 
@@ -72,11 +84,9 @@ export function decodePacket(
     case PacketType.unsuback:
       return decodeSuback('unsuback', bytes, start, end, version);
     case PacketType.pingreq:
-      expectEmpty('PINGREQ', start, end);
-      return { type: 'pingreq' };
+      return ping('pingreq', start, end);
     case PacketType.pingresp:
-      expectEmpty('PINGRESP', start, end);
-      return { type: 'pingresp' };
+      return ping('pingresp', start, end);
     case PacketType.disconnect:
       return decodeDisconnect(bytes, start, end, version);
     case PacketType.auth:
@@ -85,9 +95,9 @@ export function decodePacket(
   }
 }
 
-/** @throws ProtocolError the packet has a body */
-export function expectEmpty(packet: string, start: number, end: number): void {
-  if (end > start) throw malformed(`${packet} has a body of ${end - start} bytes`);
+function ping(type: PingPacket['type'], start: number, end: number): PingPacket {
+  if (end > start) throw malformed(`${type.toUpperCase()} has a body of ${end - start} bytes`);
+  return { type };
 }
 
 /**
