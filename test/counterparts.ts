@@ -19,6 +19,7 @@ export type CounterpartName =
   | 'fast-dds-peer'
   | 'fast-dds-service'
   | 'fast-dds-action'
+  | 'fast-dds-parameters'
   | 'fast-dds-raw'
   | 'chromium'
   | 'openssl'
@@ -40,6 +41,7 @@ const places: Partial<Record<CounterpartName, string>> = {
   'fast-dds-peer': installed('fast-dds/peer'),
   'fast-dds-service': installed('fast-dds/service-peer'),
   'fast-dds-action': installed('fast-dds/action-peer'),
+  'fast-dds-parameters': installed('fast-dds/parameter-peer'),
   'fast-dds-raw': installed('fast-dds/raw-peer'),
   // Of the Debian package python3-paho-mqtt, for Debian's own Python.
   paho: '/usr/lib/python3/dist-packages/paho/mqtt/client.py',

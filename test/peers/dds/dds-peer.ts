@@ -9,7 +9,7 @@ export type DdsVendor = 'cyclone' | 'fast';
 export interface DdsPeerOptions {
   /** Default: `cyclone`. */
   readonly vendor?: DdsVendor;
-  /** Options of the program without their dashes; see peer.c, service-peer.c, action-peer.c and raw-peer.cpp. */
+  /** Options of the program without their dashes; see peer.c, service-peer.c, action-peer.c, parameter-peer.c and raw-peer.cpp. */
   readonly args: Readonly<Record<string, string | number>>;
   /**
    * The profile beside the peer's source: with multicast, without, also without looking for anybody; `namespace` only

@@ -13,28 +13,11 @@
 #include <optional>
 #include <random>
 #include <string>
-#include <thread>
-#include <fastdds/dds/domain/DomainParticipant.hpp>
 #include <fastdds/dds/domain/DomainParticipantFactory.hpp>
-#include <fastdds/dds/publisher/DataWriter.hpp>
-#include <fastdds/dds/publisher/Publisher.hpp>
-#include <fastdds/dds/subscriber/DataReader.hpp>
-#include <fastdds/dds/subscriber/SampleInfo.hpp>
-#include <fastdds/dds/subscriber/Subscriber.hpp>
-#include "messages.hpp"
-
-using namespace eprosima::fastdds::dds;
-using eprosima::fastrtps::rtps::GUID_t;
-using eprosima::fastrtps::rtps::SampleIdentity;
-using eprosima::fastrtps::rtps::WriteParams;
+#include "services.hpp"
 
 enum Status : uint8_t { UNKNOWN, ACCEPTED, EXECUTING, CANCELING, SUCCEEDED, CANCELED, ABORTED };
 constexpr int MAX_ORDER = 40;
-
-/** A message that is never filled by the number of its sample. */
-struct Unnumbered {
-  void fill(long, const std::string &, size_t) {}
-};
 
 struct Uuid {
   std::array<uint8_t, 16> uuid{};
@@ -121,8 +104,6 @@ using Clock = std::chrono::steady_clock;
 
 static std::chrono::duration<double> seconds(double number) { return std::chrono::duration<double>(number); }
 
-static void nap() { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }
-
 static std::string text_of(const Uuid &id)
 {
   std::string text;
@@ -140,114 +121,6 @@ static std::string text_of(const std::vector<int32_t> &numbers)
   for (const int32_t number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
   return "[" + text + "]";
 }
-
-template <class Qos> static Qos reliable(DurabilityQosPolicyKind durability, int depth)
-{
-  Qos qos;
-  qos.reliability().kind = RELIABLE_RELIABILITY_QOS;
-  qos.durability().kind = durability;
-  qos.history().depth = depth;
-  qos.endpoint().history_memory_policy = eprosima::fastrtps::rtps::PREALLOCATED_WITH_REALLOC_MEMORY_MODE;
-  return qos;
-}
-
-/** The participant, and the node's name of the action. */
-struct Place {
-  DomainParticipant *participant;
-  std::string action;
-  Publisher *publisher;
-  Subscriber *subscriber;
-
-  template <class Message> Topic *topic(const std::string &name) const
-  {
-    const TypeSupport type(new MessageTypeOf<Message>);
-    type.register_type(participant);
-    return participant->create_topic(name, Message::name, TOPIC_QOS_DEFAULT);
-  }
-  template <class Message>
-  DataWriter *writer(const std::string &name, DurabilityQosPolicyKind durability = VOLATILE_DURABILITY_QOS,
-                     int depth = 10) const
-  {
-    return publisher->create_datawriter(topic<Message>(name), reliable<DataWriterQos>(durability, depth));
-  }
-  template <class Message>
-  DataReader *reader(const std::string &name, DurabilityQosPolicyKind durability = VOLATILE_DURABILITY_QOS,
-                     int depth = 10) const
-  {
-    return subscriber->create_datareader(topic<Message>(name), reliable<DataReaderQos>(durability, depth));
-  }
-  std::string part(const char *kind, const char *name, const char *end = "") const
-  {
-    return kind + action + "/_action/" + name + end;
-  }
-};
-
-template <class Message> static bool take(DataReader *reader, Message &message, SampleInfo &info)
-{
-  return reader->take_next_sample(&message, &info) == ReturnCode_t::RETCODE_OK && info.valid_data;
-}
-
-/** One of the action's services, as its server has it. */
-template <class Service> class Server {
-  DataWriter *replies_;
-  DataReader *requests_;
-
-public:
-  explicit Server(const Place &place)
-    : replies_(place.writer<typename Service::Response>(place.part("rr", Service::name, "Reply"))),
-      requests_(place.reader<typename Service::Request>(place.part("rq", Service::name, "Request"))) {}
-  bool take(typename Service::Request &request, SampleIdentity &asker)
-  {
-    SampleInfo info;
-    if (!::take(requests_, request, info)) return false;
-    asker = info.sample_identity;
-    const GUID_t &reply_reader = info.related_sample_identity.writer_guid();
-    if (reply_reader != GUID_t::unknown()) asker.writer_guid() = reply_reader;
-    return true;
-  }
-  void reply(const SampleIdentity &asker, typename Service::Response response)
-  {
-    WriteParams related;
-    related.related_sample_identity() = asker;
-    replies_->write(&response, related);
-  }
-};
-
-/** One of the action's services, as a client has it that calls it once. */
-template <class Service> class Client {
-  DataWriter *requests_;
-  DataReader *replies_;
-  WriteParams sent_;
-
-public:
-  explicit Client(const Place &place)
-    : requests_(place.writer<typename Service::Request>(place.part("rq", Service::name, "Request"))),
-      replies_(place.reader<typename Service::Response>(place.part("rr", Service::name, "Reply"))) {}
-  bool matched() const
-  {
-    PublicationMatchedStatus requests;
-    SubscriptionMatchedStatus replies;
-    requests_->get_publication_matched_status(requests);
-    replies_->get_subscription_matched_status(replies);
-    return requests.current_count > 0 && replies.current_count > 0;
-  }
-  void call(typename Service::Request request)
-  {
-    sent_.related_sample_identity().writer_guid() = replies_->guid();
-    requests_->write(&request, sent_);
-  }
-  bool take(typename Service::Response &response)
-  {
-    SampleInfo info;
-    while (::take(replies_, response, info)) {
-      const SampleIdentity &related = info.related_sample_identity;
-      if (related.writer_guid() == replies_->guid() &&
-          related.sequence_number() == sent_.sample_identity().sequence_number())
-        return true;
-    }
-    return false;
-  }
-};
 
 struct Goal {
   GoalStatus status;
@@ -432,7 +305,7 @@ int main(int argc, char **argv)
   factory->get_default_participant_qos(qos);
   auto *participant = factory->create_participant(atoi(option("--domain", "0")), qos);
   if (participant == nullptr) return 1;
-  const Place place{participant, option("--action", "/fibonacci"),
+  const Place place{participant, std::string(option("--action", "/fibonacci")) + "/_action/",
                     participant->create_publisher(PUBLISHER_QOS_DEFAULT),
                     participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT)};
   const int code = server ? serve(place, atof(option("--period", "10")) / 1e3,
