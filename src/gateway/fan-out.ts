@@ -1,7 +1,10 @@
 /** How much of this thread's time may go into passing messages on to readers: one part in ten. */
 const REST_PER_WORK = 9;
-/** How long others of this thread wait for it at a time, ms. */
-const SLICE = 2;
+/**
+ * How long others wait for it at a time, ms. On few processors those are not of this thread alone: the broker's waits, too,
+ * where this one has the processor, and some messages of each slice come that much later.
+ */
+const SLICE = 0.25;
 
 /** What has something to pass on. */
 export interface FanOutJob {
