@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import { Connection, type QoS } from '../../src/client/connection';
 import { FilterSet } from '../../src/client/filter-set';
+import { endingAfterEach } from '../ending-after-each';
 import { Mosquitto } from './mosquitto';
 import { settingsFor } from './observed';
 
@@ -9,25 +10,19 @@ const MESSAGES = 300;
 
 describe('options that change while messages come', function () {
   this.timeout(60_000);
-  const stops: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const stop of stops.splice(0).reverse()) await stop();
-  });
+  const keep = endingAfterEach();
   const connect = (url: string, version: 4 | 5): Connection => {
-    const connection = new Connection(settingsFor(url, version));
-    stops.push(() => connection.close());
+    const connection = keep(new Connection(settingsFor(url, version)));
     connection.open();
     return connection;
   };
   const brokers: Record<string, (test: Mocha.Context) => Promise<string>> = {
     mosquitto: async (test) => {
-      const broker = await Mosquitto.start(test, ['max_queued_messages 0']);
-      stops.push(() => broker.stop());
+      const broker = keep(await Mosquitto.start(test, ['max_queued_messages 0']));
       return broker.url;
     },
     'the embedded broker': async () => {
-      const broker = new BrokerThread({ listeners: [{ host: '127.0.0.1', port: 0 }] });
-      stops.push(() => broker.stop());
+      const broker = keep(new BrokerThread({ listeners: [{ host: '127.0.0.1', port: 0 }] }));
       await broker.start();
       return `mqtt://127.0.0.1:${broker.status.listeners[0]?.port}`;
     },

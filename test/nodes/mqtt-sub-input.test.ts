@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
 import type { NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
-import { Connection } from '../../src/client/connection';
-import { Mosquitto } from '../client/mosquitto';
-import { connected, settingsFor } from '../client/observed';
 import {
   brokerForm,
   connectedStatus,
@@ -15,32 +12,14 @@ import {
   sink,
   start,
   statusText,
-  stop,
   subForm,
   tab,
 } from './flow';
-
-const live = { qos: 1, retain: false } as const;
+import { MqttSide } from './mqtt-side';
 
 describe('mqtt-sub with an input', function () {
   this.timeout(60_000);
-  let broker: Mosquitto;
-  let publisher: Connection;
-
-  beforeEach(async function () {
-    broker = await Mosquitto.start(this);
-    publisher = new Connection(settingsFor(broker.url));
-    publisher.open();
-    await connected(publisher);
-  });
-
-  afterEach(async () => {
-    await stop();
-    await publisher?.close();
-    await broker?.stop();
-  });
-
-  const subscribed = () => broker.logged(/Sending SUBACK to node-red/);
+  const mqtt = MqttSide.forSuite();
 
   let out: Sink;
   let caught: Sink;
@@ -48,7 +27,7 @@ describe('mqtt-sub with an input', function () {
 
   const flow = (form: Parameters<typeof subForm>[0]) => [
     tab,
-    brokerForm({ url: broker.url }),
+    brokerForm({ url: mqtt.broker.url }),
     subForm({ qos: '2', ...form }),
     report('catch', 'sub-1', 'caught'),
     report('complete', 'sub-1', 'completed'),
@@ -73,12 +52,12 @@ describe('mqtt-sub with an input', function () {
       { topic: '$share/g/b', ...common },
     ]);
     assert.equal(list?.room, 'kept');
-    await publisher.publish('a/1', 'x', live);
+    await mqtt.publish('a/1', 'x');
     assert.deepEqual((await out.until(2))[1]?.params, ['1']);
     act({ action: 'unsubscribe', topic: 'a/+' });
     await completed.until(3);
-    await publisher.publish('a/1', 'gone', live);
-    await publisher.publish('b', 'end', live);
+    await mqtt.publish('a/1', 'gone');
+    await mqtt.publish('b', 'end');
     assert.equal((await out.until(3))[2]?.payload, 'end');
     act({ action: 'unsubscribe', topic: true });
     act({ action: 'list' });
@@ -139,18 +118,18 @@ describe('mqtt-sub with an input', function () {
 
   it('gives messages to those who ask, and says when none came', async () => {
     await run({ topicFilter: 'q/#', delivery: 'request', maxWaiting: '3', timeout: '0.05' });
-    await subscribed();
+    await mqtt.subscribed();
     act({ res: 'kept' });
     const [none] = await out.until(1);
     assert.deepEqual([none?.timedOut, none?.payload, none?.res], [true, undefined, 'kept']);
-    for (const payload of ['1', '2', '3', '4', '5']) await publisher.publish('q/x', payload, live);
+    for (const payload of ['1', '2', '3', '4', '5']) await mqtt.publish('q/x', payload);
     await statusText('sub-1', (shown) => shown === '2 dropped: nobody asked for them');
     act({ timeout: 10 });
     const next = (await out.until(2))[1];
     assert.deepEqual([next?.payload, next?.topic, next?.timedOut], [3, 'q/x', false]);
     act({ count: 4, timeout: 10 });
-    await publisher.publish('q/x', '6', live);
-    await publisher.publish('q/x', '7', live);
+    await mqtt.publish('q/x', '6');
+    await mqtt.publish('q/x', '7');
     const list = (await out.until(3))[2] as NodeMessage;
     assert.deepEqual(
       (list.payload as { payload: number }[]).map(({ payload }) => payload),
@@ -162,9 +141,9 @@ describe('mqtt-sub with an input', function () {
 
   it('does not say of a message that is none that none came', async () => {
     await run({ topicFilter: 'q', delivery: 'request', output: 'json', timeout: '60' });
-    await subscribed();
+    await mqtt.subscribed();
     act({});
-    await publisher.publish('q', 'no JSON', live);
+    await mqtt.publish('q', 'no JSON');
     const [answer] = await out.until(1);
     assert.deepEqual([answer?.payload, answer?.timedOut], [undefined, false]);
     assert.match(errorOf((await caught.until(1))[0]), /payload is not JSON/);
@@ -172,9 +151,10 @@ describe('mqtt-sub with an input', function () {
 
   it('has no more unacknowledged than it may, and acknowledges when the flow says so', async () => {
     await run({ topicFilter: 'w', delivery: 'acknowledged', maxWaiting: '2', timeout: '60' });
-    await subscribed();
-    const acknowledged = () => broker.log.filter((line) => /Received PUBREC from node-red/.test(line)).length;
-    for (const payload of ['1', '2', '3']) await publisher.publish('w', payload, { qos: 2, retain: false });
+    await mqtt.subscribed();
+    const acknowledged = () =>
+      mqtt.broker.log.filter((line) => /Received PUBREC from node-red/.test(line)).length;
+    for (const payload of ['1', '2', '3']) await mqtt.publish('w', payload, { qos: 2 });
     const [first, second] = await out.until(2);
     assert.equal(out.messages.length + acknowledged(), 2);
     act({ ...first, action: 'acknowledge' });
@@ -188,18 +168,18 @@ describe('mqtt-sub with an input', function () {
   it('may have more unacknowledged once it is deployed so', async () => {
     const form = { topicFilter: 'w', delivery: 'acknowledged', timeout: '60' };
     await run({ ...form, maxWaiting: '1' });
-    await subscribed();
-    broker.log = [];
+    await mqtt.subscribed();
+    mqtt.broker.log = [];
     await deploy(flow({ ...form, maxWaiting: '3' }));
-    await subscribed();
-    for (const payload of ['1', '2', '3']) await publisher.publish('w', payload, live);
+    await mqtt.subscribed();
+    for (const payload of ['1', '2', '3']) await mqtt.publish('w', payload);
     await out.until(3);
   });
 
   it('refuses what is not acknowledged in time, which Catch hears', async () => {
     await run({ topicFilter: 'w', delivery: 'acknowledged', timeout: '0.05' });
-    await subscribed();
-    await publisher.publish('w', '1', live);
+    await mqtt.subscribed();
+    await mqtt.publish('w', '1');
     const [msg] = await caught.until(1);
     assert.match(errorOf(msg), /w: not acknowledged within 0.05 s/);
     assert.deepEqual(msg?.payload, Buffer.from('1'));

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import helper from 'node-red-node-test-helper';
-import { Connection } from '../../src/client/connection';
-import { Mosquitto } from '../client/mosquitto';
-import { connected, settingsFor } from '../client/observed';
+import { connected } from '../client/observed';
 import { CONNECT, packet, ScriptedBroker, SUBSCRIBE } from '../client/scripted-broker';
 import {
   brokerForm,
@@ -20,28 +18,11 @@ import {
   subForm,
   tab,
 } from './flow';
-
-const live = { qos: 1, retain: false } as const;
+import { MqttSide } from './mqtt-side';
 
 describe('mqtt-sub', function () {
   this.timeout(60_000);
-  let broker: Mosquitto;
-  let publisher: Connection;
-
-  beforeEach(async function () {
-    broker = await Mosquitto.start(this);
-    publisher = new Connection(settingsFor(broker.url));
-    publisher.open();
-    await connected(publisher);
-  });
-
-  afterEach(async () => {
-    await stop();
-    await publisher?.close();
-    await broker?.stop();
-  });
-
-  const subscribed = () => broker.logged(/Sending SUBACK to node-red/);
+  const mqtt = MqttSide.forSuite();
 
   for (const [output, expected] of [
     ['auto', [{ a: 1 }, 21.5, true, 'plain', '{"cut', '', Buffer.from([0xff, 0])]],
@@ -58,16 +39,16 @@ describe('mqtt-sub', function () {
     it(`gives payloads as ${output}`, async () => {
       await start([
         tab,
-        brokerForm({ url: broker.url }),
+        brokerForm({ url: mqtt.broker.url }),
         subForm({ topicFilter: 'p/#', output }),
         sink(),
         report('catch', 'sub-1', 'caught'),
         sink('caught'),
       ]);
       const [out, caught] = [new Sink(), new Sink('caught')];
-      await subscribed();
+      await mqtt.subscribed();
       const payloads = ['{"a":1}', '21.5', 'true', 'plain', '{"cut', '', Buffer.from([0xff, 0])];
-      for (const payload of payloads) await publisher.publish('p/x', payload, live);
+      for (const payload of payloads) await mqtt.publish('p/x', payload);
       await out.until(expected.length);
       assert.deepEqual(out.payloads, expected);
       assert.deepEqual(
@@ -91,16 +72,16 @@ describe('mqtt-sub', function () {
       topicFilter: ['lines/$', `{${name}}/#`].join(''),
       moreFilters: [['shops/$', `{${name}}`].join('')],
     });
-    await start([tab, brokerForm({ url: broker.url }), subForm(filters('TEST_SUB_LINE')), sink()]);
+    await start([tab, brokerForm({ url: mqtt.broker.url }), subForm(filters('TEST_SUB_LINE')), sink()]);
     const out = new Sink();
     await connectedStatus('sub-1');
-    await broker.logged(/lines\/4\/#/);
-    await broker.logged(/shops\/4/);
-    for (const topic of ['lines/4/a', 'shops/4']) await publisher.publish(topic, topic, live);
+    await mqtt.broker.logged(/lines\/4\/#/);
+    await mqtt.broker.logged(/shops\/4/);
+    for (const topic of ['lines/4/a', 'shops/4']) await mqtt.publish(topic, topic);
     assert.deepEqual([...(await out.until(2))].map(({ topic }) => topic).sort(), ['lines/4/a', 'shops/4']);
     await stop();
     delete process.env.TEST_SUB_LINE;
-    await start([tab, brokerForm({ url: broker.url }), subForm(filters('TEST_SUB_LINE')), sink()]);
+    await start([tab, brokerForm({ url: mqtt.broker.url }), subForm(filters('TEST_SUB_LINE')), sink()]);
     assert.equal(
       await statusText('sub-1', () => true),
       'topicFilter: the environment variable TEST_SUB_LINE is not set',
@@ -110,27 +91,27 @@ describe('mqtt-sub', function () {
   it('takes payloads for what their senders say', async () => {
     await start([
       tab,
-      brokerForm({ url: broker.url }),
+      brokerForm({ url: mqtt.broker.url }),
       subForm({ topicFilter: 'p/#' }),
       sink(),
       report('catch', 'sub-1', 'caught'),
       sink('caught'),
     ]);
     const [out, caught] = [new Sink(), new Sink('caught')];
-    await subscribed();
+    await mqtt.subscribed();
     for (const contentType of ['text/plain', 'image/png', 'application/json']) {
-      await publisher.publish('p/x', '1', { ...live, properties: { contentType } });
+      await mqtt.publish('p/x', '1', { properties: { contentType } });
     }
-    await publisher.publish('p/x', 'x', { ...live, properties: { contentType: 'application/json' } });
+    await mqtt.publish('p/x', 'x', { properties: { contentType: 'application/json' } });
     await caught.until(1);
     assert.deepEqual(out.payloads, ['1', Buffer.from('1'), 1]);
     assert.match(errorOf(caught.messages[0]), /p\/x: payload is not JSON: /);
   });
 
   it('puts the MQTT 5 properties where flows look for them', async () => {
-    await start([tab, brokerForm({ url: broker.url }), subForm({}), sink()]);
+    await start([tab, brokerForm({ url: mqtt.broker.url }), subForm({}), sink()]);
     const out = new Sink();
-    await subscribed();
+    await mqtt.subscribed();
     const properties = {
       responseTopic: 'reply',
       correlationData: Buffer.from('id'),
@@ -139,7 +120,7 @@ describe('mqtt-sub', function () {
       payloadFormatIndicator: true,
       userProperties: { key: 'value' },
     };
-    await publisher.publish('with/props', 'x', { ...live, properties });
+    await mqtt.publish('with/props', 'x', { properties });
     const [{ _msgid, ...msg } = {}] = await out.until(1);
     assert.deepEqual(msg, {
       messageId: 1,
@@ -155,11 +136,11 @@ describe('mqtt-sub', function () {
 
   it('gives each node properties of its own to change', async () => {
     const second = subForm({ id: 'sub-2', wires: [['out-2']] });
-    await start([tab, brokerForm({ url: broker.url }), subForm({}), second, sink(), sink('out-2')]);
+    await start([tab, brokerForm({ url: mqtt.broker.url }), subForm({}), second, sink(), sink('out-2')]);
     const outs = [new Sink(), new Sink('out-2')];
-    await subscribed();
+    await mqtt.subscribed();
     const properties = { correlationData: Buffer.from('id'), userProperties: { key: ['a', 'b'] } };
-    await publisher.publish('t', 'x', { ...live, properties });
+    await mqtt.publish('t', 'x', { properties });
     const [[one], [two]] = (await Promise.all(outs.map((out) => out.until(1)))) as unknown as [
       [typeof properties],
       [typeof properties],
@@ -172,15 +153,11 @@ describe('mqtt-sub', function () {
 
   for (const protocolVersion of ['4', '5']) {
     it(`gives each node each message once, whatever overlaps, and a node that is added its retained messages: protocol level ${protocolVersion}`, async function () {
-      await broker.stop();
-      broker = await Mosquitto.start(this, ['allow_duplicate_messages true']);
-      await publisher.close();
-      publisher = new Connection(settingsFor(broker.url));
-      publisher.open();
-      await publisher.publish('s/1/t', 'kept', { qos: 1, retain: true });
+      await mqtt.replace(this, ['allow_duplicate_messages true']);
+      await mqtt.publish('s/1/t', 'kept', { retain: true });
       const first = [
         tab,
-        brokerForm({ url: broker.url, protocolVersion }),
+        brokerForm({ url: mqtt.broker.url, protocolVersion }),
         subForm({ id: 'a', topicFilter: 's/+/t', wires: [['outA']] }),
         subForm({ id: 'b', topicFilter: 's/#', wires: [['outB']] }),
         sink('outA'),
@@ -192,10 +169,10 @@ describe('mqtt-sub', function () {
       await deploy([...first, subForm({ id: 'c', topicFilter: 's/+/t', wires: [['outC']] }), sink('outC')]);
       const c = new Sink('outC');
       await c.until(1);
-      await publisher.publish('s/1/t', 'live', live);
-      await publisher.publish('s/1/t', 'live', live);
+      await mqtt.publish('s/1/t', 'live');
+      await mqtt.publish('s/1/t', 'live');
       await Promise.all([a.until(3), b.until(3), c.until(3)]);
-      await publisher.publish('s/1/t', 'end', live);
+      await mqtt.publish('s/1/t', 'end');
       await Promise.all([a.until(4), b.until(4), c.until(4)]);
       for (const { payloads, messages } of [a, b, c]) {
         assert.deepEqual(payloads, ['kept', 'live', 'live', 'end']);
@@ -211,14 +188,14 @@ describe('mqtt-sub', function () {
     const moreFilters = ['s/#', '$share/g/s/kitchen/+', 's/+/+/t'];
     await start([
       tab,
-      brokerForm({ url: broker.url }),
+      brokerForm({ url: mqtt.broker.url }),
       subForm({ topicFilter: 's/+/t', moreFilters }),
       sink(),
     ]);
     const out = new Sink();
-    await subscribed();
+    await mqtt.subscribed();
     for (const topic of ['s/kitchen/t', 's/a/b/t', 's', 's//t', 'end', 's/end']) {
-      await publisher.publish(topic, topic, live);
+      await mqtt.publish(topic, topic);
     }
     await out.until(5);
     assert.deepEqual(
@@ -234,10 +211,10 @@ describe('mqtt-sub', function () {
   });
 
   it('leaves out retained messages, keeps the flag, and leaves out its own connection, where that is wanted', async () => {
-    await publisher.publish('r/kept', 'kept', { qos: 1, retain: true });
+    await mqtt.publish('r/kept', 'kept', { retain: true });
     await start([
       tab,
-      brokerForm({ url: broker.url }),
+      brokerForm({ url: mqtt.broker.url }),
       subForm({ topicFilter: 'r/#', retainHandling: '2', retainAsPublished: true, noLocal: true }),
       pubForm({ topic: 'r/own', qos: '1' }),
       report('complete', 'pub-1', 'completed'),
@@ -245,10 +222,10 @@ describe('mqtt-sub', function () {
       sink(),
     ]);
     const [out, completed] = [new Sink(), new Sink('completed')];
-    await subscribed();
+    await mqtt.subscribed();
     helper.getNode('pub-1').receive({ payload: 'own' });
     await completed.until(1);
-    await publisher.publish('r/new', 'new', { qos: 1, retain: true });
+    await mqtt.publish('r/new', 'new', { retain: true });
     await out.until(1);
     assert.deepEqual([out.payloads, out.messages[0]?.retain], [['new'], true]);
   });
@@ -256,7 +233,7 @@ describe('mqtt-sub', function () {
   it('names both nodes whose options for the same filter contradict each other', async () => {
     await start([
       tab,
-      brokerForm({ url: broker.url }),
+      brokerForm({ url: mqtt.broker.url }),
       subForm({ id: 'a', name: 'first', topicFilter: 'n', wires: [] }),
       subForm({ id: 'b', name: 'second', topicFilter: 'n', noLocal: true, wires: [] }),
     ]);
@@ -280,20 +257,20 @@ describe('mqtt-sub', function () {
   });
 
   it('shows the state of the connection, with the reason, and recovers', async () => {
-    await start([tab, brokerForm({ url: broker.url }), subForm({ topicFilter: 'again' }), sink()]);
+    await start([tab, brokerForm({ url: mqtt.broker.url }), subForm({ topicFilter: 'again' }), sink()]);
     const out = new Sink();
     await connectedStatus('sub-1');
-    await subscribed();
-    await broker.kill();
+    await mqtt.subscribed();
+    await mqtt.broker.kill();
     assert.match(
       await statusText('sub-1', (text) => text !== 'connected'),
       /^reconnecting: the (broker closed the )?connection/,
     );
-    await broker.run();
+    await mqtt.broker.run();
     await connectedStatus('sub-1');
-    await connected(publisher);
-    await subscribed();
-    await publisher.publish('again', 'x', live);
+    await connected(mqtt.client);
+    await mqtt.subscribed();
+    await mqtt.publish('again', 'x');
     await out.until(1);
   });
 
@@ -325,7 +302,7 @@ describe('mqtt-sub', function () {
     ['broker', { broker: 'nowhere' }, 'no broker: its configuration is missing or disabled'],
   ] as const) {
     it(`reports a bad ${field} once, in words, in its status and its log`, async () => {
-      await start([tab, brokerForm({ url: broker.url }), subForm(form), sink()]);
+      await start([tab, brokerForm({ url: mqtt.broker.url }), subForm(form), sink()]);
       assert.equal(await statusText('sub-1', (text) => text === message), message);
       assert.deepEqual(logged(helper.getNode('sub-1'), 'error'), [message]);
     });

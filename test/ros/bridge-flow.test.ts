@@ -3,27 +3,20 @@ import type { MessagePort, Worker } from 'node:worker_threads';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import { RosThread } from '../../src/ros/ros-thread';
 import { freshDomain } from '../rtps/test-domain';
-import { BEST_EFFORT, RELIABLE, RosPeer, route, TestBridge, Watch } from './bridge-fixture';
+import { BEST_EFFORT, RELIABLE, route, TestBridge, Watch } from './bridge-fixture';
+import { Bridges } from './bridges';
 
 describe('bridge between ROS and a flow', function () {
   this.timeout(60_000);
-  const thread = new RosThread();
-  const opened: Array<{ close?: () => Promise<void>; stop?: () => Promise<void> }> = [];
-  const keep = <T extends (typeof opened)[number]>(made: T): T => {
-    opened.push(made);
-    return made;
-  };
+  const bridges = Bridges.forSuite();
   let domain: number;
   beforeEach(() => {
-    domain = freshDomain();
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0)) await (each.close?.() ?? each.stop?.());
+    ({ domain } = bridges);
   });
 
   it('gives the flow what ROS publishes, with type, domain, stamp and sequence', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
-    const peer = keep(await RosPeer.start(domain));
+    const bridge = await bridges.open({ routes: [route(domain)] });
+    const peer = await bridges.peer();
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1 });
     const before = Math.floor(Date.now() / 1000);
@@ -45,8 +38,8 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('publishes objects, JSON text and JSON bytes of the flow on the ROS topic', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
-    const peer = keep(await RosPeer.start(domain));
+    const bridge = await bridges.open({ routes: [route(domain)] });
+    const peer = await bridges.peer();
     await peer.listen('/chatter');
     await bridge.ready({ subscriptions: 1 });
     await bridge.handle.publish(`ros/${domain}/chatter`, { data: 'object' });
@@ -58,8 +51,9 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('takes messages and routes of the flow while it opens', async () => {
-    const domain = freshDomain();
-    const bridge = keep(TestBridge.create(thread, { domains: [domain], routes: [route(domain)] }));
+    const bridge = bridges.keep(
+      TestBridge.create(bridges.thread, { domains: [domain], routes: [route(domain)] }),
+    );
     const opening = bridge.handle.open();
     const published = bridge.handle.publish(`ros/${domain}/chatter`, { data: 'early' });
     const added = bridge.handle.addRoute(route(domain, { rosName: '/early' }));
@@ -75,7 +69,7 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('tells what came while it opened that it was refused', async () => {
-    const bridge = TestBridge.create(thread, { domains: [1], routes: [], prefix: '' });
+    const bridge = TestBridge.create(bridges.thread, { domains: [1], routes: [], prefix: '' });
     const opening = bridge.handle.open();
     const published = bridge.handle.publish('ros/1/chatter', {});
     const outcomes = await Promise.allSettled([opening, published]);
@@ -87,8 +81,8 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('does not hear its own publisher', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
-    const peer = keep(await RosPeer.start(domain));
+    const bridge = await bridges.open({ routes: [route(domain)] });
+    const peer = await bridges.peer();
     await peer.listen('/chatter');
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1, subscriptions: 1 });
@@ -108,7 +102,7 @@ describe('bridge between ROS and a flow', function () {
       route(domain, { rosName: '/cmd_vel', type: 'geometry_msgs/msg/Twist' }),
       route(domain, { direction: 'ros-to-mqtt' }),
     ];
-    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes }));
+    const bridge = await bridges.open({ routes });
     const refused = (topic: string, payload: unknown, message: string) =>
       assert.rejects(bridge.handle.publish(topic, payload), { message });
     await refused(
@@ -145,8 +139,8 @@ describe('bridge between ROS and a flow', function () {
 
   it('bridges two domains at once, one under its alias', async () => {
     const other = freshDomain();
-    const bridge = keep(
-      await TestBridge.open(thread, {
+    const bridge = bridges.keep(
+      await TestBridge.open(bridges.thread, {
         domains: [domain, other],
         aliases: { car: other },
         routes: [route(domain), route(other)],
@@ -156,7 +150,7 @@ describe('bridge between ROS and a flow', function () {
       [domain, `ros/${domain}/chatter`] as const,
       [other, 'ros/car/chatter'] as const,
     ].entries()) {
-      const peer = keep(await RosPeer.start(id));
+      const peer = await bridges.peer(id);
       await peer.listen('/chatter');
       const { publish } = await peer.publisher('/chatter');
       await bridge.ready({ publishers: 1, subscriptions: 1 }, index);
@@ -179,13 +173,13 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('announces the hash of its type, and reports a publisher whose type of that name has another', async () => {
-    const peer = keep(await RosPeer.start(domain));
+    const peer = await bridges.peer();
     const announced: string[] = [];
     peer.participant.on('endpoint', ({ kind, topic, userData }) => {
       if (topic === 'rt/chatter') announced.push(`${kind} ${userData}`);
       peer.changed();
     });
-    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
+    const bridge = await bridges.open({ routes: [route(domain)] });
     await peer.until(() => announced.length === 2);
     const hash = 'RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18';
     assert.deepEqual(announced.sort(), [`reader typehash=${hash};`, `writer typehash=${hash};`]);
@@ -208,10 +202,10 @@ describe('bridge between ROS and a flow', function () {
 
   it('reports a publisher of another type on the same name, found before or after the route', async () => {
     const problem = '/chatter: a publisher has the type std_msgs/msg/Int32, the route std_msgs/msg/String';
-    const peer = keep(await RosPeer.start(domain));
+    const peer = await bridges.peer();
     await peer.publisher('/chatter', 'std_msgs/msg/Int32', RELIABLE, 0);
-    for (let bridges = 0; bridges < 2; bridges++) {
-      const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
+    for (let round = 0; round < 2; round++) {
+      const bridge = await bridges.open({ routes: [route(domain)] });
       await bridge.until(() => bridge.problems.length > 0);
       assert.equal(bridge.problems[0], problem);
       await bridge.until(() => bridge.route()?.problem === problem);
@@ -222,8 +216,8 @@ describe('bridge between ROS and a flow', function () {
     const definitions = 'MSG: my_msgs/Spot\nfloat32 level\nsensor_msgs/Range range\n\tfloat32 range';
     const type = 'my_msgs/msg/Spot';
     const routes = [route(domain, { type })];
-    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes, definitions }));
-    const peer = keep(await RosPeer.start(domain));
+    const bridge = await bridges.open({ routes, definitions });
+    const peer = await bridges.peer();
     const samples: string[] = [];
     const dds = { topic: 'rt/chatter', type: 'my_msgs::msg::dds_::Spot_', qos: RELIABLE };
     const reader = peer.participant.createReader(dds, ({ payload }) => {
@@ -240,7 +234,11 @@ describe('bridge between ROS and a flow', function () {
   it('refuses definitions that are wrong, with the line', async () => {
     const routes = [route(domain)];
     await assert.rejects(
-      TestBridge.open(thread, { domains: [domain], routes, definitions: 'MSG: my_msgs/Spot\nfloat32' }),
+      TestBridge.open(bridges.thread, {
+        domains: [domain],
+        routes,
+        definitions: 'MSG: my_msgs/Spot\nfloat32',
+      }),
       { message: 'definitions:2: expected a type and a name like "float64 x", got "float32"' },
     );
   });
@@ -254,7 +252,7 @@ describe('bridge between ROS and a flow', function () {
       route(domain),
       route(domain),
     ];
-    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes }));
+    const bridge = await bridges.open({ routes });
     await bridge.until(() => bridge.problems.length === 4);
     assert.deepEqual(bridge.problems, [
       'route 1 (no_slash): ROS name "no_slash" does not start with /',
@@ -267,7 +265,7 @@ describe('bridge between ROS and a flow', function () {
       bridge.status?.routes.map(({ problem }) => problem),
       [...bridge.problems.slice(0, 3), undefined, bridge.problems[3]],
     );
-    const peer = keep(await RosPeer.start(domain));
+    const peer = await bridges.peer();
     await peer.listen('/chatter');
     await bridge.ready({ subscriptions: 1 }, 3);
     await bridge.handle.publish(`ros/${domain}/chatter`, { data: 'still' });
@@ -279,7 +277,7 @@ describe('bridge between ROS and a flow', function () {
 
   it('refuses settings with which nothing could work', async () => {
     const refused = (change: object, message: string | RegExp) =>
-      assert.rejects(TestBridge.open(thread, { domains: [domain], routes: [], ...change }), {
+      assert.rejects(TestBridge.open(bridges.thread, { domains: [domain], routes: [], ...change }), {
         name: 'BridgeSettingsError',
         message,
       });
@@ -289,13 +287,13 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('takes the strongest QoS that matches every publisher, as they come and go', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
-    const sensor = keep(await RosPeer.start(domain));
+    const bridge = await bridges.open({ routes: [route(domain)] });
+    const sensor = await bridges.peer();
     const { publish, writer } = await sensor.publisher('/chatter', undefined, BEST_EFFORT);
     await bridge.ready({ publishers: 1 });
     publish({ data: 'best effort' });
     await bridge.until(() => bridge.messages.length === 1);
-    const state = keep(await RosPeer.start(domain));
+    const state = await bridges.peer();
     const reliable = await state.publisher('/chatter', undefined, RELIABLE);
     await bridge.ready({ publishers: 2 });
     reliable.publish({ data: 'reliable' });
@@ -314,13 +312,11 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('hears once what a latched publisher said before', async () => {
-    const peer = keep(await RosPeer.start(domain));
+    const peer = await bridges.peer();
     const latched = { ...RELIABLE, durability: 'transient-local' } as const;
     const { publish } = await peer.publisher('/map', undefined, latched, 0);
     publish({ data: 'before' });
-    const bridge = keep(
-      await TestBridge.open(thread, { domains: [domain], routes: [route(domain, { rosName: '/map' })] }),
-    );
+    const bridge = await bridges.open({ routes: [route(domain, { rosName: '/map' })] });
     await bridge.until(() => bridge.messages.length > 0);
     publish({ data: 'now' });
     await bridge.until(() => bridge.messages.length > 1);
@@ -332,8 +328,8 @@ describe('bridge between ROS and a flow', function () {
 
   it('keeps samples in the worker while the flow does not want them', async () => {
     const settings = { domains: [domain], routes: [route(domain)] };
-    const bridge = keep(await TestBridge.open(thread, settings, { flowOutput: false }));
-    const peer = keep(await RosPeer.start(domain));
+    const bridge = await bridges.open(settings, { flowOutput: false });
+    const peer = await bridges.peer();
     const { publish } = await peer.publisher('/chatter');
     await bridge.ready({ publishers: 1 });
     publish({ data: 'unwanted' });
@@ -347,9 +343,9 @@ describe('bridge between ROS and a flow', function () {
 
   it('is shared by several bridges, and one that closes leaves the other', async () => {
     const settings = { domains: [domain], routes: [route(domain)] };
-    const one = await TestBridge.open(thread, settings);
-    const other = keep(await TestBridge.open(thread, settings));
-    const peer = keep(await RosPeer.start(domain));
+    const one = await TestBridge.open(bridges.thread, settings);
+    const other = await bridges.open(settings);
+    const peer = await bridges.peer();
     const { publish } = await peer.publisher('/chatter', undefined, RELIABLE, 2);
     await one.ready({ publishers: 1 });
     await other.ready({ publishers: 1 });
@@ -372,7 +368,7 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('can be closed and opened again', async () => {
-    const bridge = keep(await TestBridge.open(thread, { domains: [domain], routes: [route(domain)] }));
+    const bridge = await bridges.open({ routes: [route(domain)] });
     await Promise.all([bridge.close(), bridge.close()]);
     await bridge.handle.open();
     await bridge.ready();
@@ -392,10 +388,8 @@ describe('bridge between ROS and a flow', function () {
     };
     const mqtt = { target: 'embedded', protocolVersion: 5, clientId: 'b', keepAlive: 60 } as const;
     await broker.start();
-    keep({ stop: () => broker.stop() });
-    const bridge = keep(
-      await TestBridge.open(thread, { domains: [domain], routes: [route(domain)], mqtt }, { brokerPort }),
-    );
+    bridges.keep(broker);
+    const bridge = await bridges.open({ routes: [route(domain)], mqtt }, { brokerPort });
     await attempts.until(() => asked === 2);
     assert.deepEqual(bridge.problems, ['embedded broker: not deployed']);
     found = true;
@@ -403,7 +397,7 @@ describe('bridge between ROS and a flow', function () {
   });
 
   it('can be closed before it is open', async () => {
-    const bridge = TestBridge.create(thread, { domains: [domain], routes: [route(domain)] });
+    const bridge = TestBridge.create(bridges.thread, { domains: [domain], routes: [route(domain)] });
     const opening = assert.rejects(bridge.handle.open(), {
       message: 'the bridge was closed before it was open',
     });
@@ -418,8 +412,8 @@ describe('bridge between ROS and a flow', function () {
     process.on('worker', note);
     try {
       const own = new RosThread();
-      const bridge = keep(await TestBridge.open(own, { domains: [domain], routes: [route(domain)] }));
-      const peer = keep(await RosPeer.start(domain));
+      const bridge = bridges.keep(await TestBridge.open(own, { domains: [domain], routes: [route(domain)] }));
+      const peer = await bridges.peer();
       await peer.listen('/chatter');
       await bridge.ready({ subscriptions: 1 });
       const exited = new Promise((resolve) => workers[0]?.on('exit', resolve));

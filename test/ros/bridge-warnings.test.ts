@@ -1,37 +1,22 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { RosThread } from '../../src/ros/ros-thread';
+import { promisify } from 'node:util';
 import { metatrafficMulticastPort } from '../../src/rtps/port-mapping';
-import { Cast, freshDomain } from '../rtps/fixture';
-import { RosPeer, route, TestBridge } from './bridge-fixture';
+import { route } from './bridge-fixture';
+import { Bridges } from './bridges';
 
 describe('what a bridge says of its network', function () {
   this.timeout(60_000);
-  const thread = new RosThread();
-  const closers: Array<() => Promise<unknown>> = [];
+  const bridges = Bridges.forSuite();
   let domain: number;
   beforeEach(() => {
-    domain = freshDomain();
+    ({ domain } = bridges);
   });
-  afterEach(async () => {
-    for (const close of closers.splice(0).reverse()) await close();
-  });
-
-  const opened = async (change: Parameters<typeof TestBridge.open>[1]): Promise<TestBridge> => {
-    const bridge = await TestBridge.open(thread, change);
-    closers.push(() => bridge.close());
-    return bridge;
-  };
 
   it('is a warning where a message is larger than it takes, and it refuses to send such a one', async () => {
-    const bridge = await opened({
-      domains: [domain],
-      routes: [route(domain)],
-      maxSampleBytes: 100_000,
-    });
-    const peer = await RosPeer.start(domain);
-    closers.push(() => peer.stop());
+    const bridge = await bridges.open({ routes: [route(domain)], maxSampleBytes: 100_000 });
+    const peer = await bridges.peer();
     const { publish } = await peer.publisher('/chatter');
     publish({ data: 'x'.repeat(200_000) });
     publish({ data: 'small' });
@@ -51,9 +36,8 @@ describe('what a bridge says of its network', function () {
   });
 
   it('is a warning where a subscription does not keep up, for its topic alone', async function () {
-    const cast = new Cast();
-    closers.push(() => cast.leave());
-    const bridge = await opened({ domains: [domain], routes: [route(domain)] });
+    const cast = bridges.vendor('cyclone');
+    const bridge = await bridges.open({ routes: [route(domain)] });
     const stuck = cast.peer(this, 'sub', { args: { domain, topic: 'rt/chatter', count: 0, timeout: 30 } });
     await bridge.ready({ subscriptions: 1 });
     await stuck.until(({ matched }) => matched === 1);
@@ -68,13 +52,14 @@ describe('what a bridge says of its network', function () {
   });
 
   it('is told at the address that it is given', async () => {
-    const listener = createSocket({ type: 'udp4', reuseAddr: true });
-    closers.push(() => new Promise<void>((resolve) => listener.close(() => resolve())));
+    const listener = bridges.keep(createSocket({ type: 'udp4', reuseAddr: true }), (socket) =>
+      promisify(socket.close).call(socket),
+    );
     listener.bind(metatrafficMulticastPort(domain));
     await once(listener, 'listening');
     listener.addMembership('239.255.0.1', '127.0.0.1');
     const announcement = once(listener, 'message');
-    await opened({ domains: [domain], routes: [route(domain)], advertisedAddress: '192.0.2.77' });
+    await bridges.open({ routes: [route(domain)], advertisedAddress: '192.0.2.77' });
     const [datagram] = (await announcement) as [Buffer];
     assert.ok(datagram.includes(Buffer.from([192, 0, 2, 77])));
   });
