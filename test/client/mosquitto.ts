@@ -22,7 +22,15 @@ export class Mosquitto {
     extra: string[] = [],
     users: Record<string, string> = {},
   ): Promise<Mosquitto> {
-    const program = counterpart(test, 'mosquitto');
+    return Mosquitto.of(counterpart(test, 'mosquitto'), extra, users);
+  }
+
+  /** The same without a test, by the path of the program. */
+  static async of(
+    program: string,
+    extra: string[] = [],
+    users: Record<string, string> = {},
+  ): Promise<Mosquitto> {
     const folder = mkdtempSync(join(tmpdir(), 'mosquitto-'));
     const broker = new Mosquitto(await freePort(), folder, program);
     const passwords = join(folder, 'passwords');

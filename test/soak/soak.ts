@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 import { soakAccounts } from './accounts';
+import { soakBridge } from './bridge';
+import { soakBridges } from './bridges';
 import { soakBurst, soakChurn, soakIdle } from './connections';
 import { soakDecoder, soakFuzz } from './fuzz';
 import { soakGateway } from './gateway';
@@ -27,6 +29,8 @@ const soaks: Record<string, (soak: Soak) => Promise<void>> = {
   load: soakLoad,
   rtps: soakRtps,
   talkers: soakTalkers,
+  bridge: soakBridge,
+  bridges: soakBridges,
   accounts: soakAccounts,
 };
 
