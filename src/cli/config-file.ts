@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { type FileSections, fileShape } from './file-sections';
 import { SettingsError } from './settings-error';
+import { readTextFile } from './text-file';
 
 /** The configuration file, YAML, from which single values are taken before the rest is read. */
 export class ConfigFile {
@@ -11,17 +11,11 @@ export class ConfigFile {
   /** @throws SettingsError it cannot be read, or is not YAML with keys */
   constructor(path: string) {
     this.path = path;
-    const document = parseDocument(contentOf(path), { prettyErrors: true });
-    const [fault] = document.errors;
-    if (fault !== undefined) throw new SettingsError(`${path}: ${fault.message.split('\n')[0]}`);
-    let content: unknown;
-    try {
-      content = document.toJS();
-    } catch (error) {
-      throw new SettingsError(`${path}: ${(error as Error).message}`);
-    }
-    if (!isSection(content ?? {})) throw new SettingsError(`${path}: expected keys with values`);
-    this.#document = (content ?? {}) as Record<string, unknown>;
+    const text = readTextFile(path);
+    if (text === undefined) throw new SettingsError(`the configuration file ${path} does not exist`);
+    const content = contentOf(text, path) ?? {};
+    if (!isSection(content)) throw new SettingsError(`${path}: expected keys with values`);
+    this.#document = content;
   }
 
   /** Removes and returns the value at a key such as `mqtt.port`; `undefined` where there is none. */
@@ -47,10 +41,34 @@ function isSection(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function contentOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new SettingsError(`the configuration file cannot be read: ${(error as Error).message}`);
+/** Faults for which the parser has words of its own, which do not help a user of the command. */
+const FAULTS: Readonly<Record<string, string>> = {
+  NON_STRING_KEY: 'a list or keys with values stand where a key is expected',
+  MULTIPLE_DOCS: 'expected one document, without "---" between parts',
+  RESOURCE_EXHAUSTION: 'nested too deeply',
+};
+
+function contentOf(text: string, path: string): unknown {
+  const document = parseDocument(text, { stringKeys: true, logLevel: 'error' });
+  // Such as an unknown tag, without which the value is not what was meant.
+  const [fault] = [...document.errors, ...document.warnings];
+  if (fault !== undefined) {
+    throw new SettingsError(`${path}: ${FAULTS[fault.code] ?? firstLine(fault)}`);
   }
+  let content: unknown;
+  try {
+    content = document.toJS();
+  } catch (error) {
+    throw new SettingsError(`${path}: ${firstLine(error as Error)}`);
+  }
+  try {
+    // What an alias stands for is a value of its own in each place.
+    return JSON.parse(JSON.stringify(content));
+  } catch {
+    throw new SettingsError(`${path}: an alias stands for a value that it is part of`);
+  }
+}
+
+function firstLine({ message }: Error): string | undefined {
+  return message.split('\n')[0]?.replace(/:$/, '');
 }

@@ -25,6 +25,7 @@ import {
   textShape,
   yesNoShape,
 } from './file-shape';
+import { SettingsError } from './settings-error';
 import { type Setting, settingNames, settingsTable } from './settings-table';
 
 /** A user of the file: with the password, or with what is stored of it. */
@@ -187,6 +188,15 @@ const gatewayBroker: Shape<FileGatewayBroker> = (value, place) => {
   return { ...fields, id: textShape(fields.id, `${place}.id`) };
 };
 
+/** As browsers write it: another text would never be found equal. */
+const origin: Shape<string> = (value, place) => {
+  const text = textShape(value, place);
+  if (URL.canParse(text) && new URL(text).origin === text) return text;
+  throw new SettingsError(
+    `${place} is ${JSON.stringify(text)}, expected scheme and host alone, such as https://panel.example`,
+  );
+};
+
 const limitFields: Record<string, Shape<unknown>> = { queuePolicy: oneOfShape(...queuePolicies) };
 for (const name of Object.keys(defaultLimits) as NumericLimit[]) limitFields[name] ??= numberShape;
 
@@ -217,7 +227,7 @@ export const fileShape: Shape<FileSections> = fieldsShape(
     bridge,
     gateway: fieldsShape(
       {},
-      { brokers: listShape(gatewayBroker), hosts: listShape(textShape), origins: listShape(textShape) },
+      { brokers: listShape(gatewayBroker), hosts: listShape(textShape), origins: listShape(origin) },
     ),
   },
 );

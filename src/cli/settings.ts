@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
 import { ConfigFile } from './config-file';
+import { readEnvFile } from './env-file';
 import type { FileSections } from './file-sections';
 import { SettingsError } from './settings-error';
 import {
@@ -45,7 +44,7 @@ interface Found {
  * @throws SettingsError one of them is unknown or malformed, whether or not another one counts in its place
  */
 export function readSettings({ options, environment, directory }: SettingSources): Configuration {
-  const dotEnv = readDotEnv(join(directory, '.env'));
+  const dotEnv = readEnvFile(join(directory, '.env'), PREFIX);
   checkNames(environment, 'the environment');
   checkNames(dotEnv, '.env');
   /** From the weakest on. */
@@ -125,17 +124,4 @@ function checkNames(variables: Readonly<Record<string, string | undefined>>, whe
       throw new SettingsError(`${name} of ${where} is no setting; --help lists them`);
     }
   }
-}
-
-function readDotEnv(path: string): Record<string, string | undefined> {
-  let content: string;
-  try {
-    content = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new SettingsError(`.env cannot be read: ${(error as Error).message}`);
-  }
-  // The package runs on any Node 20, parseEnv came with 20.12.
-  if (parseEnv === undefined) throw new SettingsError('.env cannot be read: that needs Node 20.12 or newer');
-  return parseEnv(content);
 }

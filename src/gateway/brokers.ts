@@ -54,8 +54,9 @@ export class Brokers {
    * @throws ApiError one can be no broker, and then none of them is connected
    */
   addOfFile(inputs: readonly (BrokerInput & { id: string })[]): void {
+    if (inputs.length > 0) this.#look();
     for (const { id, ...input } of inputs) {
-      if (this.#added.has(id)) {
+      if (this.#added.has(id) || this.#known.has(id)) {
         throw new ApiError('invalid_field', `broker "${id}" is there twice`, { field: 'id' });
       }
       this.#added.set(id, new AddedBroker(id, 'file', input, this.#pool));

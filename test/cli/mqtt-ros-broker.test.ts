@@ -50,12 +50,17 @@ describe('mqtt-ros-broker', function () {
   }
 
   it('prints its settings, or the version of the package', () => {
-    assert.deepEqual(result('--help'), { status: 0, stdout: helpText(), stderr: '' });
-    assert.deepEqual(result('-v'), { status: 0, stdout: `${packageJson.version}\n`, stderr: '' });
+    for (const option of ['--help', '-h']) {
+      assert.deepEqual(result(option), { status: 0, stdout: helpText(), stderr: '' });
+    }
+    for (const option of ['--version', '-v']) {
+      assert.deepEqual(result(option), { status: 0, stdout: `${packageJson.version}\n`, stderr: '' });
+    }
   });
 
   for (const [content, options, status, complaint] of [
     ['', ['--mqtt-prot', '1'], 2, /Unknown option '--mqtt-prot'/],
+    ['mqtt: { port: !port 0 }', [], 2, /broker\.yaml: Unresolved tag: !port at line 1/],
     ['', ['--log-file', '/nowhere/broker.log'], 2, /the log file cannot be opened: ENOENT/],
     [
       'access: { rules: [{ access: allow, who: user, action: any, filter: "#" }] }',
@@ -67,6 +72,12 @@ describe('mqtt-ros-broker', function () {
     ['', ['--mqtt-host', '0.0.0.0'], 3, /open to other machines without a password/],
     ['', ['--http-host', '0.0.0.0', '--http-port', '0'], 3, /open to other machines, expected a token/],
     ['gateway: { brokers: [{ id: site, name: site }] }', [], 2, /gateway: .*host/],
+    [
+      'gateway: { brokers: [{ id: broker, name: other, host: other }] }',
+      [],
+      2,
+      /gateway: broker "broker" is there twice/,
+    ],
     ['', ['--store', BROKER_COMMAND], 1, /mqtt-ros-broker\.js/],
   ] as const) {
     it(`ends with code ${status} and one line at ${[content, ...options].join(' ')}`, () => {

@@ -226,22 +226,6 @@ describe('the settings of the command', () => {
     [{ file: { mqtt: { prot: 1 } } }, /broker\.yaml: mqtt\.prot is no setting, expected one of host, port, /],
     [{ file: { mtqq: {} } }, /broker\.yaml: mtqq is no setting, expected one of mqtt, websocket, /],
     [{ file: { mqtt: 1883 } }, /broker\.yaml: mqtt is 1883, expected settings below it/],
-    [{ file: '[1]' }, /broker\.yaml: expected keys with values$/],
-    [{ file: 'mqtt: {\n' }, /broker\.yaml: .* at line 2, column 1/],
-    [{ file: 'mqtt: {}\nmqtt: {}\n' }, /broker\.yaml: Map keys must be unique at line 2/],
-    // What would grow to gigabytes.
-    [
-      {
-        file: [
-          'a: &a [1]',
-          ...'abcdefgh'
-            .split('')
-            .map((at, i) => `${'bcdefghi'[i]}: &${'bcdefghi'[i]} [${Array(9).fill(`*${at}`)}]`),
-        ].join('\n'),
-      },
-      /broker\.yaml: Excessive alias count/,
-    ],
-    [{ args: ['--config', '/nowhere/broker.yaml'] }, /^the configuration file cannot be read: ENOENT/],
     [{ file: { auth: { password: 1234 } } }, /broker\.yaml: auth\.password is not usable, expected a text$/],
   ] as const) {
     it(`refuse ${JSON.stringify(by)}`, () => {
