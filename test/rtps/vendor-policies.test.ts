@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { EndpointPair } from '../../src/rtps/matching';
 import type { Participant } from '../../src/rtps/participant';
 import type { EndpointQos } from '../../src/rtps/qos';
-import { matched, withEachVendor } from './each-vendor';
+import { hearsAll, matched, withEachVendor } from './each-vendor';
 import {
   BEST_EFFORT,
   encodeString,
@@ -142,12 +142,7 @@ withEachVendor('the policies of a participant', (cast, vendor) => {
     const args = { domain, topic, count: 3, timeout: 30, ...REQUESTED_ARGS };
     const listener = cast.peer(this, 'sub', { args });
     await matched(writer, listener);
-    for (const text of numberedTexts(3)) writer.write(encodeString(text));
-    assert.equal(await listener.exited(), 0);
-    assert.deepEqual(
-      listener.messages,
-      numberedTexts(3).map((data) => ({ data })),
-    );
+    await hearsAll(listener, writer, 3);
   });
 
   it('misses the deadline of a talker that falls silent', async function () {
