@@ -162,9 +162,11 @@ export class StatefulWriter {
     if (proxy?.reliable !== true) return;
     if (!proxy.ackNacks.accept(ackNack.count)) return;
     if (!proxy.confirmed) {
-      proxy.confirmed = true;
+      if (!proxy.confirm(ackNack)) {
+        this.#invite(proxy);
+        return;
+      }
       this.#regroup();
-      this.#invite(proxy);
       this.#sendSinceMatch(proxy);
       this.#heartbeatReader(proxy);
       this.#checkDone();

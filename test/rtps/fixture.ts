@@ -103,8 +103,12 @@ export class Cast {
   }
 
   /** A started participant on the loopback interface. */
-  async participant(options: Partial<ParticipantOptions> & { domain: number }): Promise<Participant> {
-    const participant = new Participant({ range: 'localhost', interfaces: ['127.0.0.1'], ...options });
+  async participant(
+    options: Partial<ParticipantOptions> & { domain: number },
+    createTransport?: ConstructorParameters<typeof Participant>[1],
+  ): Promise<Participant> {
+    const loopback = { range: 'localhost', interfaces: ['127.0.0.1'] } as const;
+    const participant = new Participant({ ...loopback, ...options }, createTransport);
     this.#closers.push(() => participant.close());
     await participant.start();
     return participant;

@@ -29,8 +29,8 @@ const data = (reader: string, writer: string, number: number, payload: string) =
   submessage('15', '05', `00001000${reader}${writer}00000000${uint32(number)}${payload}`);
 const heartbeat = (reader: string, writer: string, first: number, last: number, count: number) =>
   submessage('07', '01', `${reader}${writer}00000000${uint32(first)}00000000${uint32(last)}${uint32(count)}`);
-const ackNack = (reader: string, writer: string, base: number, count: number) =>
-  submessage('06', '01', `${reader}${writer}00000000${uint32(base)}00000000${uint32(count)}`);
+const ackNack = (reader: string, writer: string, base: number, count: number, flags = '03') =>
+  submessage('06', flags, `${reader}${writer}00000000${uint32(base)}00000000${uint32(count)}`);
 const TIMESTAMP = submessage('09', '01', '0000006500000080');
 
 /** What a newer version of a vendor sends otherwise than the version that the other tests run against. */
@@ -44,7 +44,7 @@ interface Dialect {
   readonly everybody: string;
   participantParameters(domain: number, metatraffic: number, user: number): string[];
   readonly endpointParameters: readonly string[];
-  /** The base of the first ACKNACK of a reader. */
+  /** The base of the ACKNACK of a reader that has heard no HEARTBEAT. */
   readonly firstBase: number;
 }
 
@@ -237,10 +237,12 @@ for (const [name, dialect] of Object.entries(DIALECTS))
       await user.until('ackNack', ({ base }) => base === 2);
 
       writer.write(encodeString('to the vendor'));
-      send(destination, ackNack(READER, writerId, dialect.firstBase, 1));
+      send(destination, ackNack(READER, writerId, dialect.firstBase, 1, '01'));
+      await user.until('heartbeat', ({ count }) => Number(count) > 1);
+      send(destination, ackNack(READER, writerId, 1, 2));
       await user.until('data', ({ sequence }) => sequence === 1);
       assert.equal(writer.unacknowledged, 1);
-      send(destination, ackNack(READER, writerId, 2, 2));
+      send(destination, ackNack(READER, writerId, 2, 3));
       while (writer.unacknowledged > 0) await new Promise(setImmediate);
       // Another program under the same name, as one that was killed and started again in its container.
       const lost = once(participant, 'participant-lost');

@@ -19,9 +19,12 @@ import {
   WRITER,
 } from './link';
 
-/** The first that a reader says. */
-const emptyAckNack = (count: number) =>
-  `06 01 1800 00000104 00000103 00000000 01000000 00000000 0${count}000000`;
+const ackNack = (flags: string, count: number) =>
+  message(READER.prefix, `06 ${flags} 1800 00000104 00000103 00000000 01000000 00000000 0${count}000000`);
+/** What a reader says that has heard nothing of a writer yet. */
+const preEmptive = (count: number) => ackNack('01', count);
+/** What it answers to the first HEARTBEAT. */
+const firstAnswer = (count: number) => ackNack('03', count);
 
 describe('a reliable writer and reader', function () {
   this.timeout(60_000);
@@ -204,7 +207,7 @@ describe('a reliable writer and reader', function () {
   it('never pin more than the depth of the history for a reader that falls silent', async () => {
     link = new Link(RELIABLE, 10);
     link.matchWriterWithReader();
-    link.writerSide.receive(message(READER.prefix, emptyAckNack(1)));
+    link.writerSide.receive(firstAnswer(1));
     link.write(1, 1000);
     await new Promise(setImmediate);
     const { first, last } = link.heartbeats.at(-1) as HeartbeatSubmessage;
@@ -214,7 +217,7 @@ describe('a reliable writer and reader', function () {
   it('never pin more than the bytes of the history allow, whatever its depth', async () => {
     link = new Link(RELIABLE, Number.POSITIVE_INFINITY);
     link.matchWriterWithReader();
-    link.writerSide.receive(message(READER.prefix, emptyAckNack(1)));
+    link.writerSide.receive(firstAnswer(1));
     const sample = Buffer.alloc(MAX_SAMPLE_BYTES);
     for (let count = 0; count < 50; count++) link.writer.write(sample);
     assert.equal(link.writer.first, 32);
@@ -226,7 +229,7 @@ describe('a reliable writer and reader', function () {
   it('tell of a reader that is behind once in ten seconds, and count what it will not get', async () => {
     link = new Link(RELIABLE, 10);
     link.matchWriterWithReader();
-    link.writerSide.receive(message(READER.prefix, emptyAckNack(1)));
+    link.writerSide.receive(firstAnswer(1));
     link.write(1, 10);
     assert.deepEqual(link.behind, []);
     link.write(11, 30);
@@ -291,6 +294,43 @@ describe('a reliable writer and reader', function () {
     assert.deepEqual(link.texts, numbers(3, 6));
   });
 
+  it('keep back what is written until the reader has heard where it begins, however often it asks', async () => {
+    link = new Link();
+    link.matchWriterWithReader();
+    link.write(1, 3);
+    for (let count = 1; count <= 7; count++) {
+      const before = link.heartbeats.length;
+      link.writerSide.receive(preEmptive(count));
+      await new Promise(setImmediate);
+      assert.ok(link.heartbeats.length > before);
+    }
+    assert.ok(link.heartbeats.every(({ first, last }) => first === 1 && last === 0));
+    assert.equal(link.writerStatistics.samplesSent, 0);
+    link.writerSide.receive(firstAnswer(8));
+    assert.equal(link.writerStatistics.samplesSent, 3);
+  });
+
+  it('do not keep it back for ever from a reader that asks for a HEARTBEAT after each', () => {
+    link = new Link();
+    link.matchWriterWithReader();
+    link.write(1, 3);
+    for (let count = 1; count <= 8; count++) link.writerSide.receive(preEmptive(count));
+    assert.equal(link.writerStatistics.samplesSent, 3);
+  });
+
+  it('tell from its number that a reader has heard where it begins', () => {
+    link = new Link();
+    link.write(1, 5);
+    link.matchWriterWithReader();
+    link.write(6, 8);
+    link.writerSide.receive(firstAnswer(1));
+    assert.equal(link.writerStatistics.samplesSent, 0);
+    link.writerSide.receive(
+      message(READER.prefix, '06 01 1800 00000104 00000103 00000000 06000000 00000000 02000000'),
+    );
+    assert.equal(link.writerStatistics.samplesSent, 3);
+  });
+
   it('give a late transient-local reader the last samples', async () => {
     link = new Link(TRANSIENT_LOCAL, 3, TRANSIENT_LOCAL);
     link.write(1, 5);
@@ -344,7 +384,7 @@ describe('a reliable writer and reader', function () {
     link = new Link(RELIABLE, 1);
     link.matchWriterWithReader();
     link.write(1, 3);
-    link.writerSide.receive(message(READER.prefix, emptyAckNack(1)));
+    link.writerSide.receive(firstAnswer(1));
     const request = '06 01 1c00 00000104 00000103 00000000 00000000 04000000 000000f0 02000000';
     link.writerSide.receive(message(READER.prefix, request));
     await settle();

@@ -1,7 +1,8 @@
 import type { Locator } from '../../src/rtps/locator';
-import { Flag, MESSAGE_HEADER_BYTES, SubmessageId } from '../../src/rtps/submessage';
+import { SubmessageId } from '../../src/rtps/submessage';
 import type { UdpTransport } from '../../src/rtps/udp-transport';
 import { LossyTransport } from './lossy-transport';
+import { userSubmessages } from './submessages';
 
 /** By how much what passes a transport is later than what its endpoints say. */
 export interface Shift {
@@ -42,17 +43,8 @@ function shifted(message: Buffer, ofSender: number, ofReceiver: number): Buffer 
     bytes.writeUInt32LE(moved % 2 ** 32, at + 4);
   };
   const count = (at: number) => bytes.writeUInt32LE((bytes.readUInt32LE(at) + ofSender) >>> 0, at);
-  for (let at = MESSAGE_HEADER_BYTES; at + 4 <= bytes.length; ) {
-    const id = bytes[at] as number;
-    if (((bytes[at + 1] as number) & Flag.littleEndian) === 0) throw new Error('a big-endian submessage');
-    const length = bytes.readUInt16LE(at + 2) || bytes.length - at - 4;
-    const from = at + 4;
-    const isData = id === SubmessageId.data || id === SubmessageId.dataFrag;
-    const isEmpty = id === SubmessageId.pad || (id === SubmessageId.infoTimestamp && length > 8);
-    at = isEmpty ? from : from + length;
-    // The entity ids stand behind the flags of DATA, else first; built-in endpoints are as they are.
-    if (((bytes[from + (isData ? 11 : 7)] as number) & 0xc0) !== 0) continue;
-    if (isData) sequence(from + 12, ofSender);
+  for (const { id, from, end } of userSubmessages(bytes)) {
+    if (id === SubmessageId.data || id === SubmessageId.dataFrag) sequence(from + 12, ofSender);
     else if (id === SubmessageId.heartbeat) {
       sequence(from + 8, ofSender);
       sequence(from + 16, ofSender);
@@ -65,7 +57,7 @@ function shifted(message: Buffer, ofSender: number, ofReceiver: number): Buffer 
       sequence(from + 16, ofSender);
     } else if (id === SubmessageId.ackNack || id === SubmessageId.nackFrag) {
       sequence(from + 8, -ofReceiver);
-      count(at - 4);
+      count(end - 4);
     }
   }
   return bytes;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { encodeAnnotation } from '../../src/rtps/annotation';
+import { SubmessageId } from '../../src/rtps/submessage';
 import { hearsAll, matched, withEachVendor } from './each-vendor';
 import {
   BEST_EFFORT,
@@ -16,6 +17,8 @@ import {
   STRING,
   TRANSIENT_LOCAL,
 } from './fixture';
+import { LossyTransport } from './lossy-transport';
+import { userSubmessages } from './submessages';
 
 /** Of an image that a listener printed, its number and what it says of the data. */
 function heard(message: unknown): unknown {
@@ -75,6 +78,32 @@ withEachVendor('samples between a participant', (cast, vendor) => {
       await once(writer, 'matched');
       await hearsAll(listener, writer, 50);
     });
+
+  it('is heard from its match on, though what answers the first word of the listener is lost', async function () {
+    const domain = freshDomain();
+    const topic = freshTopic();
+    let isAsked = false;
+    let isAnswered = false;
+    const participant = await cast.participant({ domain }, (options, { datagram, warning }, statistics) => {
+      const has = (message: Buffer, wanted: number) =>
+        [...userSubmessages(message)].some(({ id }) => id === wanted);
+      const take = (message: Buffer) => {
+        isAsked ||= has(message, SubmessageId.ackNack);
+        datagram(message);
+      };
+      const transport = new LossyTransport(options, { datagram: take, warning }, statistics);
+      transport.weather = (message) => {
+        if (isAnswered || !has(message, SubmessageId.heartbeat)) return [0];
+        isAnswered = isAsked;
+        return [];
+      };
+      return transport;
+    });
+    const writer = participant.createWriter({ topic, type: STRING, qos: RELIABLE });
+    const listener = cast.peer(this, 'sub', { args: { domain, topic, count: 50, depth: 100 } });
+    await once(writer, 'matched');
+    await hearsAll(listener, writer, 50);
+  });
 
   it('gives the time at which a sample was written', async function () {
     const domain = freshDomain();
