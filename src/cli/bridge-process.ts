@@ -4,6 +4,8 @@ import { type BridgeBroker, createBridge } from '../ros/create-bridge';
 import type { BridgeStatus } from '../ros/ros-worker-messages';
 import type { BrokerLog } from './broker-log';
 
+const TOLD_AS_INFO: ReadonlySet<string> = new Set(['node-appeared', 'node-left', 'silence-ended']);
+
 /** The bridge between the command's broker and ROS 2, which tells in the log what happens. */
 export class BridgeProcess {
   readonly handle: BridgeHandle;
@@ -15,7 +17,7 @@ export class BridgeProcess {
     this.#log = log;
     this.handle.on('status', (state) => this.#onState(state));
     this.handle.on('event', ({ event, ...facts }) => {
-      const level = event === 'node-appeared' || event === 'node-left' ? 'info' : 'warn';
+      const level = TOLD_AS_INFO.has(event) ? 'info' : 'warn';
       log[event.startsWith('route-') ? 'debug' : level](`bridge: ${event}`, facts);
     });
     this.handle.on('warning', (reason) => log.warn('bridge: warning', { reason }));

@@ -5,7 +5,9 @@ import { type ActionMessage, ActionTopics, parseActionMessage } from './action-t
 import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
 import type { BridgeRoute, RouteContext } from './bridge-route';
 import type { ActionRouteSettings } from './bridge-settings';
+import { ClientWatch } from './client-watch';
 import type { Way } from './name-patterns';
+import type { RouteDetails } from './ros-worker-messages';
 import { countDrop, type DropReason, newRouteCounts } from './route-counts';
 import type { Turn } from './route-turn';
 import type { GoalEnd, ServerGoal } from './server-goal';
@@ -42,6 +44,7 @@ export class ActionServeRoute implements BridgeRoute {
   readonly counts = newRouteCounts();
   readonly #context: RouteContext;
   readonly #topics: ActionTopics;
+  readonly #clients: ClientWatch;
   /** By the goals' ids. */
   readonly #goals = new Map<string, ServedGoal>();
   readonly turns: Partial<Record<Way, Turn>> = {};
@@ -54,6 +57,7 @@ export class ActionServeRoute implements BridgeRoute {
     this.#context = context;
     this.#topics = new ActionTopics(settings, context, this.counts);
     this.topic = this.#topics.topic;
+    this.#clients = new ClientWatch(settings, context, performance.now());
   }
 
   /** The last fault of this route, until a goal is accepted or has ended again. */
@@ -63,6 +67,10 @@ export class ActionServeRoute implements BridgeRoute {
 
   get subscribed(): boolean | undefined {
     return this.#subscription?.granted;
+  }
+
+  get details(): RouteDetails {
+    return this.#clients.look(this);
   }
 
   /** Throws `UnknownTypeError` where the library has no definition of the type. */
@@ -155,6 +163,7 @@ export class ActionServeRoute implements BridgeRoute {
     served.goal = goal;
     served.timer = setTimeout(() => {
       this.#drop('timeout');
+      this.#clients.unanswered();
       this.#fail(`${this.settings.rosName}: goal ${goal.goalId} has no result in time`);
       this.#end(goal, 'aborted', undefined);
     }, this.settings.resultTimeout ?? DEFAULT_RESULT_TIMEOUT);
@@ -177,6 +186,7 @@ export class ActionServeRoute implements BridgeRoute {
     let settle: (yes: boolean) => void = () => {};
     const timer = setTimeout(() => {
       this.#drop('timeout');
+      this.#clients.unanswered();
       this.#fail(`${this.settings.rosName}: nobody has answered at ${this.#topics.of('status')} in time`);
       settle(false);
     }, this.settings.timeout ?? DEFAULT_TIMEOUT);
@@ -220,6 +230,7 @@ export class ActionServeRoute implements BridgeRoute {
     const goalId = typeof goal_id === 'string' ? goal_id.toLowerCase() : '';
     const served = this.#goals.get(goalId);
     if (served === undefined) return false;
+    this.#clients.answered();
     if (served.goal !== undefined) this.#apply(served.goal, served, part, message);
     else if (message.status === 'rejected') served.asked?.settle(false);
     else {

@@ -10,6 +10,8 @@ export type BridgeEvent =
   | ({ event: 'type-unknown'; reason: string } & RouteIdentity)
   /** A route carries nothing, or what it calls cannot be called, for another reason than before. */
   | ({ event: 'silent'; cause: SilenceReason; reason: string } & RouteIdentity)
+  /** A route that was silent is so no more, of which the `silent` before it has told why. */
+  | ({ event: 'silence-ended'; cause: SilenceReason } & RouteIdentity)
   | { event: 'node-appeared' | 'node-left'; domain: number; node: string }
   /** So many more happened in the same second. */
   | { event: 'omitted'; count: number };
@@ -51,7 +53,7 @@ export class EventGate {
   }
 }
 
-/** Finds which routes have become silent, or are silent for another reason, since it last looked. */
+/** Finds which routes have become silent, are silent for another reason, or are so no more, since it last looked. */
 export class SilentRoutes {
   readonly #tell: (event: BridgeEvent) => void;
   /** The reasons, by kind, domain and name of the route. */
@@ -65,13 +67,16 @@ export class SilentRoutes {
   look(routes: Iterable<RouteStatus>): void {
     const present = new Map<string, SilenceReason>();
     for (const { kind, domain, rosName, type: rosType, silence } of routes) {
-      if (silence === undefined) continue;
-      const { reason: cause, text: reason } = silence;
       const route = `${kind} ${domain} ${rosName}`;
-      present.set(route, cause);
-      if (this.#known.get(route) !== cause) {
-        this.#tell({ event: 'silent', domain, rosName, rosType, cause, reason });
+      const before = this.#known.get(route);
+      const identity = { domain, rosName, rosType };
+      if (silence === undefined) {
+        if (before !== undefined) this.#tell({ event: 'silence-ended', ...identity, cause: before });
+        continue;
       }
+      const { reason: cause, text: reason } = silence;
+      present.set(route, cause);
+      if (before !== cause) this.#tell({ event: 'silent', ...identity, cause, reason });
     }
     this.#known = present;
   }

@@ -12,6 +12,7 @@ import type { RosDomain } from './ros-backend';
 import type { FlowFacts, RouteName, RouteStatus } from './ros-worker-messages';
 import { addCounts, countDrop, type RouteCounts } from './route-counts';
 import { routePeers } from './route-peers';
+import { type RouteSilence, SILENT_AFTER, untypedSilenceOf } from './route-silence';
 import { TypeInquiry } from './type-inquiry';
 import { TypeSearch } from './type-search';
 import type { TypeTable } from './type-table';
@@ -33,6 +34,8 @@ export interface RoutePlace {
 export interface RouteEntryParts {
   bridgeId: string;
   connection: RouteConnection | undefined;
+  /** All open domains of the bridge, by their numbers. */
+  domains: ReadonlyMap<number, RosDomain>;
   typeTable: TypeTable;
   learned: LearnedTypes;
   memory: HeldMemory;
@@ -81,6 +84,8 @@ export class RouteEntry {
   /** Why there is no route. */
   #refusal: string | undefined;
   #inquiry: TypeInquiry | undefined;
+  /** Since when its type is looked for (`performance.now()`). */
+  #searchedSince = 0;
   #closed = false;
 
   /** @param label by which users know it, for example `route 2` */
@@ -145,6 +150,7 @@ export class RouteEntry {
       report: ({ message }) => report(`${this.#label}: ${message}`),
       changed: () => this.look(),
     });
+    this.#searchedSince = performance.now();
     this.look();
     if (this.#route === undefined) this.#wait();
     this.#search.followMeta();
@@ -241,10 +247,18 @@ export class RouteEntry {
       ...routePeers(this.#typed, this.#place?.domain),
       ...(problem !== undefined && { problem }),
       ...route?.details,
+      ...(problem === undefined && standby === undefined && this.#untypedSilence),
       ...(this.counts !== undefined && { counts: this.counts }),
       ...(subscribed !== undefined && { subscribed }),
       ...(standby !== undefined && { standby }),
     };
+  }
+
+  /** While its type is looked for. */
+  get #untypedSilence(): { silence?: RouteSilence } {
+    if (this.#search === undefined || this.#typed.type !== '') return {};
+    if (performance.now() - this.#searchedSince < SILENT_AFTER) return {};
+    return { silence: untypedSilenceOf(this.settings, this.#parts.domains) };
   }
 
   /** Opens the route with a type, in place of one that it had before. */

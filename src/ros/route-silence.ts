@@ -1,5 +1,6 @@
 import type { RouteSettings } from './bridge-settings';
 import type { RosDomain } from './ros-backend';
+import { typesInRos } from './route-peers';
 
 /** Why nothing is carried. */
 export type SilenceReason =
@@ -16,7 +17,12 @@ export type SilenceReason =
   | 'other-type'
   | 'no-match'
   | 'two-dialects'
-  | 'no-answer';
+  | 'no-answer'
+  /** Of what is answered for ROS. */
+  | 'no-client'
+  | 'not-wired'
+  /** Of a topic whose type is left open. */
+  | 'no-type';
 
 /** A route that should carry messages and does not. */
 export interface RouteSilence {
@@ -89,6 +95,24 @@ export function silenceOf(facts: SilenceFacts): RouteSilence | undefined {
   return fromRos
     ? silence('no-publisher', 'no publisher and no subscription in ROS')
     : silence('no-subscription', 'no subscription in ROS');
+}
+
+/** Says why a route has no type yet that is to find it in ROS. @param domains of the bridge that are open */
+export function untypedSilenceOf(
+  settings: RouteSettings,
+  domains: ReadonlyMap<number, RosDomain>,
+): RouteSilence {
+  const { kind, domain, rosName, direction } = settings;
+  const others = [...domains].filter(([id, other]) => id !== domain && typesInRos(settings, other).size > 0);
+  const elsewhere = domainWords(others.map(([id]) => id));
+  const silence = (reason: SilenceReason, words: string) => ({ reason, text: `${rosName}: ${words}` });
+  if (elsewhere !== undefined)
+    return silence('other-domain', `nobody has it in ROS here, but in ${elsewhere}`);
+  if (kind === undefined || kind === 'topic')
+    return silence('no-type', 'its type is not known: nobody has it in ROS');
+  return direction === 'mqtt-to-ros'
+    ? silence('no-server', 'no server in ROS')
+    : silence('no-client', 'no client in ROS');
 }
 
 /** `undefined` for none. */

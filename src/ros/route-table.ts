@@ -200,6 +200,7 @@ export class RouteTable {
     const entry = new RouteEntry(key, settings, label, {
       bridgeId: bridge.id,
       connection,
+      domains: this.#parts.domains,
       typeTable: this.#typeTable,
       learned: this.#parts.learned,
       memory: this.#memory,

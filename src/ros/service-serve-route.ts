@@ -4,9 +4,11 @@ import { shown } from '../topic/topic-name';
 import type { BridgeSubscription, IncomingMessage, RouteConnection, Undelivered } from './bridge-connection';
 import type { BridgeRoute, RouteContext } from './bridge-route';
 import type { ServiceRouteSettings } from './bridge-settings';
+import { ClientWatch } from './client-watch';
 import type { Way } from './name-patterns';
 import type { RosServiceServer } from './ros-backend';
 import { ServiceError, type ServiceFailure } from './ros-service';
+import type { RouteDetails } from './ros-worker-messages';
 import { countDrop, newRouteCounts } from './route-counts';
 import type { Turn } from './route-turn';
 import { DEFAULT_TIMEOUT, DROP_REASON, ServiceCodec } from './service-codec';
@@ -38,6 +40,7 @@ export class ServiceServeRoute implements BridgeRoute {
   readonly #context: RouteContext;
   readonly #codec: ServiceCodec;
   readonly #replyTopic: string;
+  readonly #clients: ClientWatch;
   readonly #waiting = new Map<number, Waiting>();
   readonly turns: Partial<Record<Way, Turn>> = {};
   #server: RosServiceServer | undefined;
@@ -51,6 +54,7 @@ export class ServiceServeRoute implements BridgeRoute {
     this.topic = context.topics.below('req');
     this.#replyTopic = context.topics.below('rep');
     this.#context = context;
+    this.#clients = new ClientWatch(settings, context, performance.now());
     this.#codec = new ServiceCodec(context.library, rosName, type);
   }
 
@@ -61,6 +65,10 @@ export class ServiceServeRoute implements BridgeRoute {
 
   get subscribed(): boolean | undefined {
     return this.#replies?.granted;
+  }
+
+  get details(): RouteDetails {
+    return this.#clients.look(this);
   }
 
   open(): void {
@@ -114,10 +122,13 @@ export class ServiceServeRoute implements BridgeRoute {
       const response = await this.#ask(this.#codec.decodeRequest(cdr));
       this.counts.rosPublished++;
       this.#problem = undefined;
+      this.#clients.answered();
       return response;
     } catch (error) {
       const { status, message } = error as ServiceError;
       countDrop(this.counts, DROP_REASON[status]);
+      // With an error somebody has answered.
+      if (status === 'timeout' || status === 'unavailable') this.#clients.unanswered();
       this.#fail(`${message}; its client gets no response`);
       throw error;
     }

@@ -22,7 +22,7 @@ describe('events of a bridge', function () {
     ]);
   });
 
-  it('name the routes that are silent, once for each reason', () => {
+  it('name the routes that are silent, once for each reason, and those that are so no more', () => {
     const told: BridgeEvent[] = [];
     const watch = new SilentRoutes((event) => told.push(event));
     const scan = { kind: 'topic', domain: 0, rosName: '/scan', type: STRING, direction: 'both' } as const;
@@ -30,11 +30,24 @@ describe('events of a bridge', function () {
     for (const routes of [[], [silent('no-data')], [silent('no-data')], [silent('no-publisher')]])
       watch.look(routes);
     watch.look([scan]);
+    watch.look([scan]);
     watch.look([silent('no-publisher')]);
+    // The route was removed.
+    watch.look([]);
+    watch.look([scan]);
     assert.deepEqual(
-      told.map((event) => event.event === 'silent' && event.cause),
-      ['no-data', 'no-publisher', 'no-publisher'],
+      told.map((event) => [event.event, 'cause' in event && event.cause]),
+      [
+        ['silent', 'no-data'],
+        ['silent', 'no-publisher'],
+        ['silence-ended', 'no-publisher'],
+        ['silent', 'no-publisher'],
+      ],
     );
+    assert.deepEqual(told[2], {
+      ...{ event: 'silence-ended', cause: 'no-publisher' },
+      ...{ domain: 0, rosName: '/scan', rosType: STRING },
+    });
   });
 
   it('are a bounded number in a second, and then tell how many more there were', async () => {

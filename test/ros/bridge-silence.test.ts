@@ -21,6 +21,8 @@ describe('diagnosis of silent routes', function () {
     const { service } = new ServiceCodec(InterfaceLibrary.bundled(), rosName, type);
     user.createServiceServer(service, () => new Promise<never>(() => {}));
   };
+  const answered = (kind: 'service' | 'action', rosName: string) =>
+    ({ ...called(kind, rosName), direction: 'ros-to-mqtt' }) as RouteSettings;
   const called = (kind: 'service' | 'action' | 'parameters', rosName: string): RouteSettings =>
     ({
       kind,
@@ -41,6 +43,14 @@ describe('diagnosis of silent routes', function () {
     serve(ros, '/add_otherwise', 'std_srvs/srv/Trigger');
     serve(ros, '/count/_action/send_goal', 'example_interfaces/action/Fibonacci_SendGoal');
     serve(ros, '/add');
+    const call = (user: RosDomain, rosName: string, type = ADD) => {
+      const codec = new ServiceCodec(InterfaceLibrary.bundled(), rosName, type);
+      return user.createServiceClient(codec.service).call(codec.encodeRequest({}), 20_000);
+    };
+    call(rosElsewhere, '/ask_elsewhere').catch(() => {});
+    call(ros, '/ask_otherwise', 'std_srvs/srv/Trigger').catch(() => {});
+    call(ros, '/ask').catch(() => {});
+    await other.publisher('/open_elsewhere', undefined, undefined, 0);
     // Of this process, whose endpoints are not discovered.
     const neighbour = route(here, { rosName: '/near', direction: 'mqtt-to-ros' });
     await bridges.open({ routes: [neighbour] });
@@ -56,12 +66,21 @@ describe('diagnosis of silent routes', function () {
           ...['/count_nobody', '/count'].map((rosName) => called('action', rosName)),
           called('parameters', '/camera'),
           route(here, { rosName: '/near', direction }),
+          ...['/ask_nobody', '/ask_elsewhere', '/ask_otherwise', '/ask'].map((rosName) =>
+            answered('service', rosName),
+          ),
+          answered('action', '/do_nobody'),
+          route(here, { rosName: '/open', type: '' }),
+          route(here, { rosName: '/open_elsewhere', type: '' }),
+          { ...called('service', '/open_add'), type: '' },
+          { ...answered('service', '/open_ask'), type: '', timeout: 60_000 } as RouteSettings,
         ],
       }),
     );
     const events: BridgeEvent[] = [];
     bridge.handle.on('event', (event) => {
-      if (event.event === 'silent') events.push(event);
+      if (event.event === 'silent' || event.event === 'silence-ended') events.push(event);
+      bridge.changed();
     });
     await bridge.handle.open();
     const topic = (rest: string) => `ros/${here}/${rest}`;
@@ -105,10 +124,20 @@ describe('diagnosis of silent routes', function () {
       ],
       ['no-server', '/camera: no node of this name has parameters'],
       undefined,
+      ['no-client', '/ask_nobody: no client in ROS'],
+      ['other-domain', `/ask_elsewhere: no client here, but in domain ${there}`],
+      ['other-type', '/ask_otherwise: its client has another type: std_srvs/srv/Trigger'],
+      ['no-answer', '/ask: nobody has answered the last request of ROS'],
+      ['no-client', '/do_nobody: no client in ROS'],
+      ['no-type', '/open: its type is not known: nobody has it in ROS'],
+      ['other-domain', `/open_elsewhere: nobody has it in ROS here, but in domain ${there}`],
+      ['no-server', '/open_add: no server in ROS'],
+      ['no-client', '/open_ask: no client in ROS'],
     ];
     // Who is found late was missed before.
     await bridge.until(() => isDeepStrictEqual(texts(), expected));
-    assert.deepEqual(bridge.problems, []);
+    const unanswered = 'service /ask: nobody has answered in time; its client gets no response';
+    assert.deepEqual(bridge.problems, [unanswered]);
     const told = events.map((event) => event.event === 'silent' && event.reason);
     assert.deepEqual(
       expected.filter((silence) => silence !== undefined && !told.includes(silence[1] as string)),
@@ -125,5 +154,52 @@ describe('diagnosis of silent routes', function () {
         reason: '/nobody: no publisher in ROS',
       },
     );
+    const before = events.length;
+    const { publish } = await peer.publisher('/nobody', undefined, undefined, 1);
+    publish({ data: 'here I am' });
+    serve(ros, '/add_nobody');
+    call(ros, '/open_ask').catch(() => {});
+    const ended = () => events.slice(before).filter((event) => event.event === 'silence-ended');
+    await bridge.until(() => ended().length === 3);
+    // The publisher is known before it is heard.
+    const ends = ended().map(({ rosName, rosType, cause }) => [
+      rosName,
+      rosType,
+      cause === 'no-data' ? 'no-publisher' : cause,
+    ]);
+    assert.deepEqual(ends.sort(), [
+      ['/add_nobody', ADD, 'no-server'],
+      ['/nobody', 'std_msgs/msg/String', 'no-publisher'],
+      ['/open_ask', ADD, 'no-client'],
+    ]);
+  });
+
+  it('says that nobody answers a client on Cyclone DDS, until somebody answers one on Fast DDS', async function () {
+    // The second request has to be answered in this time.
+    const timeout = 3000;
+    const bridge = await bridges.open({
+      routes: [{ ...answered('service', '/ask'), timeout } as RouteSettings],
+    });
+    const events: BridgeEvent[] = [];
+    bridge.handle.on('event', (event) => {
+      if (event.event === 'silent' || event.event === 'silence-ended') events.push(event);
+      bridge.changed();
+    });
+    const args = { service: '/ask', domain: bridges.domain, timeout: 30, a: 1, b: 2 };
+    bridges.vendor('cyclone').peer(this, 'call', { args });
+    await bridge.until(() => bridge.route()?.silence?.reason === 'no-answer');
+    const identity = { domain: bridges.domain, rosName: '/ask', rosType: ADD, cause: 'no-answer' };
+    const reason = '/ask: nobody has answered the last request of ROS';
+    assert.equal(bridge.route()?.silence?.text, reason);
+    assert.deepEqual(events, [{ event: 'silent', ...identity, reason }]);
+    assert.equal(bridge.messages.length, 1);
+    const client = bridges.vendor('fast').peer(this, 'call', { args });
+    await bridge.until(() => bridge.messages.length === 2);
+    const request = bridge.messages[1];
+    await bridge.handle.publish(request?.topic ?? '', { sum: 4 }, request);
+    await bridge.until(() => events.length === 2 && bridge.route()?.silence === undefined);
+    assert.deepEqual(events[1], { event: 'silence-ended', ...identity });
+    await client.until(({ messages }) => messages.length > 0);
+    assert.deepEqual(client.messages, [{ sum: 4 }]);
   });
 });
