@@ -9,6 +9,9 @@ const FIRST_CAPACITY = 16 * 1024;
 /** A buffer that grew beyond this for one message is not kept for the next. */
 const KEPT_CAPACITY = 4 * 1024 * 1024;
 
+/** The least number that is infinite as a float32: half a step above the greatest that is not. */
+export const FLOAT32_LIMIT = 2 ** 128 - 2 ** 103;
+
 const DECIMAL_INTEGER = /^-?(?:0|[1-9]\d{0,19})$/;
 const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
@@ -88,9 +91,27 @@ export class CdrWriter {
 
   float32(value: unknown): void {
     const number = typeof value === 'number' ? value : float(value);
-    if (!Number.isFinite(Math.fround(number)) && Number.isFinite(number)) refuse('a float32', value);
+    if (!(Math.abs(number) < FLOAT32_LIMIT) && Number.isFinite(number)) refuse('a float32', value);
     const at = this.#take(4);
     this.#view.setFloat32(at, number, true);
+  }
+
+  /** Writes the first `count` values, of which none is finite and beyond a float32. */
+  float32s(values: Float64Array, count: number): void {
+    if (count === 0) return;
+    const at = this.#take(4, count * 4);
+    const view = this.#view;
+    for (let index = 0; index < count; index++)
+      view.setFloat32(at + index * 4, values[index] as number, true);
+  }
+
+  /** Writes the first `count` values. */
+  float64s(values: Float64Array, count: number): void {
+    if (count === 0) return;
+    const at = this.#take(8, count * 8);
+    const view = this.#view;
+    for (let index = 0; index < count; index++)
+      view.setFloat64(at + index * 8, values[index] as number, true);
   }
 
   float64(value: unknown): void {

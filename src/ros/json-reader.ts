@@ -24,8 +24,9 @@ const WORDS = Object.fromEntries(
   ['true', 'false', 'null', '"NaN"', '"Infinity"', '"-Infinity"'].map((word) => [word, Buffer.from(word)]),
 ) as Record<string, Buffer>;
 
-/** Holds the numbers of most arrays; a longer array has memory of its own. */
-const sharedValues = new Float64Array(4096);
+/** Most numbers that `JsonReader.numbers` reads at once. */
+export const JSON_NUMBERS_AT_ONCE = 256;
+const values = new Float64Array(JSON_NUMBERS_AT_ONCE);
 
 /**
  * The double nearest to `(head * 10^digits + tail) / power`, or NaN where it is too near to the middle between two to
@@ -71,7 +72,6 @@ const NOT_SIMPLE = new Error('the JSON text is not simple');
  */
 export class JsonReader {
   readonly #bytes: Buffer;
-  #values: Float64Array = sharedValues;
   #at = 0;
 
   /** @param bytes valid UTF-8 */
@@ -207,66 +207,67 @@ export class JsonReader {
     return negative ? -value : value;
   }
 
-  /** Reads an array of numbers into `values`, and returns how many they are. */
-  numbers(): number {
+  /**
+   * Reads the next elements of an array of numbers into `values`; the array has ended where they are fewer than
+   * `JSON_NUMBERS_AT_ONCE`.
+   * @param read how many elements have been read
+   * @param limit throws for a number that is finite and not below it; at least 10^9
+   */
+  numbers(read: number, limit: number): number {
     const bytes = this.#bytes;
-    this.#expect(OPEN_ARRAY);
-    let values = this.#values;
+    if (!this.element(read)) return 0;
     let at = this.#space(this.#at);
-    let count = 0;
     let code = bytes[at] as number;
-    while (code !== CLOSE_ARRAY) {
-      if (count > 0) {
-        if (code !== COMMA) throw NOT_SIMPLE;
-        code = bytes[++at] as number;
-        if (code <= SPACE) {
-          at = this.#space(at);
-          code = bytes[at] as number;
-        }
-      }
-      if (count === values.length) values = this.#growValues();
+    let count = 0;
+    for (;;) {
       // Most numbers are short decimals; for the others this was only a look ahead.
       const start = at;
       if (code === MINUS) code = bytes[++at] as number;
       const begin = at;
       let mantissa = 0;
-      let decimals = 0;
       for (; code >= ZERO && code <= NINE; code = bytes[++at] as number) {
         mantissa = (Math.imul(mantissa, 10) + code - ZERO) | 0;
       }
-      let digits = at - begin;
-      let simple = digits > 0 && (digits === 1 || bytes[begin] !== ZERO);
+      const wholes = at - begin;
+      let digits = wholes;
+      let power = 1;
       if (code === POINT) {
-        const fraction = ++at;
-        code = bytes[at] as number;
+        code = bytes[++at] as number;
         for (; code >= ZERO && code <= NINE; code = bytes[++at] as number) {
           mantissa = (Math.imul(mantissa, 10) + code - ZERO) | 0;
         }
-        decimals = at - fraction;
-        digits += decimals;
-        simple &&= decimals > 0;
+        digits = at - begin - 1;
+        if (digits === wholes) throw NOT_SIMPLE;
+        if (digits <= 9) power = POWERS_OF_TEN[digits - wholes] as number;
       }
-      if (simple && digits <= 9 && code !== LOWER_E && code !== UPPER_E) {
-        const magnitude = decimals === 0 ? mantissa : mantissa / (POWERS_OF_TEN[decimals] as number);
+      const simple = digits <= 9 && (wholes === 1 || (wholes > 1 && bytes[begin] !== ZERO));
+      if (simple && (code === COMMA || code === CLOSE_ARRAY)) {
+        const magnitude = mantissa / power;
         values[count++] = begin > start ? -magnitude : magnitude;
       } else {
         this.#at = start;
-        values[count++] = this.number();
-        at = this.#at;
+        const value = this.number();
+        this.require(Math.abs(value) < limit || !Number.isFinite(value));
+        values[count++] = value;
+        at = this.#space(this.#at);
         code = bytes[at] as number;
       }
+      if (code !== COMMA || count === JSON_NUMBERS_AT_ONCE) break;
+      code = bytes[++at] as number;
       if (code <= SPACE) {
         at = this.#space(at);
         code = bytes[at] as number;
       }
     }
-    this.#at = at + 1;
+    this.#at = at;
+    // A full chunk leaves what is behind it to the next call.
+    if (count < JSON_NUMBERS_AT_ONCE) this.#expect(CLOSE_ARRAY);
     return count;
   }
 
-  /** What `numbers` has read; the next array takes its place. */
+  /** What `numbers` has read; the next call puts others there. */
   get values(): Float64Array {
-    return this.#values;
+    return values;
   }
 
   /** Copies a string without escapes into CDR. */
@@ -289,13 +290,6 @@ export class JsonReader {
     if (end < 0) throw NOT_SIMPLE;
     this.#at = end + 1;
     return this.#bytes.toString('latin1', begin, end);
-  }
-
-  #growValues(): Float64Array {
-    const grown = new Float64Array(this.#values.length * 2);
-    grown.set(this.#values);
-    this.#values = grown;
-    return grown;
   }
 
   #special(): number {

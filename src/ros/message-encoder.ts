@@ -1,6 +1,6 @@
-import type { CdrWriter } from './cdr-writer';
+import { type CdrWriter, FLOAT32_LIMIT } from './cdr-writer';
 import { GeneratedCode } from './generated-code';
-import type { JsonReader } from './json-reader';
+import { JSON_NUMBERS_AT_ONCE, type JsonReader } from './json-reader';
 import {
   isFixedSizePrimitive,
   isNumberType,
@@ -91,11 +91,12 @@ r.closeObject();${definition.fields.length === 0 ? 'w.uint8(0);' : ''}}`);
     if (array === undefined) return transcodedElementCode(field);
     const limit = limitOf(field);
     if (isNumberType(type) && !isOctet(type)) {
-      const check =
-        array.length === undefined
-          ? `b=w.beginSequence();w.endSequence(b,n,${limit});`
-          : `r.require(n===${limit});`;
-      return `n=r.numbers();v=r.values;${check}for(i=0;i<n;i++)w.${type}(v[i]);`;
+      const write = isFloat(type) ? `w.${type}s(r.values,n);` : `for(let q=0;q<n;q++)w.${type}(r.values[q]);`;
+      const most = type === 'float32' ? FLOAT32_LIMIT : Infinity;
+      const elements = `r.openArray();i=0;do{n=r.numbers(i,${most});${write}i+=n;}while(n===${JSON_NUMBERS_AT_ONCE});`;
+      return array.length === undefined
+        ? `b=w.beginSequence();${elements}w.endSequence(b,i,${limit});`
+        : `${elements}r.require(i===${limit});`;
     }
     const elements = `r.openArray();for(i=0;r.element(i);i++){${transcodedElementCode(field)}}`;
     const whole =
@@ -112,7 +113,7 @@ r.closeObject();${definition.fields.length === 0 ? 'w.uint8(0);' : ''}}`);
     if (type === 'wstring') return `w.wstring(r.text(),${stringBound ?? 0xffffffff});`;
     if (!isFixedSizePrimitive(type)) return `${functions.get(type)?.replace('e', 'j')}(r,w);`;
     if (type === 'bool') return 'w.bool(r.bool());';
-    if (type === 'float32' || type === 'float64') return `w.${type}(r.number());`;
+    if (isFloat(type)) return `w.${type}(r.number());`;
     return `w.${type === 'byte' || type === 'char' ? 'uint8' : type}(r.integer());`;
   }
 
@@ -121,6 +122,10 @@ r.closeObject();${definition.fields.length === 0 ? 'w.uint8(0);' : ''}}`);
     if (!isFixedSizePrimitive(type)) return `${functions.get(type)}(w,${value});`;
     return `w.${type === 'byte' || type === 'char' ? 'uint8' : type}(${value});`;
   }
+}
+
+function isFloat(type: string): boolean {
+  return type === 'float32' || type === 'float64';
 }
 
 /** Most elements of an array. */

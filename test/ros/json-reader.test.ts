@@ -256,12 +256,47 @@ describe('JSON that is read without making a value of it', () => {
     }
   });
 
-  it('reads arrays longer than its memory', () => {
+  it('reads arrays of any length, and finds faults where it reads on', () => {
     const codec = MessageCodec.for(library, 'std_msgs/msg/Float32MultiArray');
-    for (const length of [4095, 4096, 4097, 20_000]) {
-      const json = JSON.stringify({ data: Array.from({ length }, (_, index) => index / 4) });
+    for (const length of [255, 256, 257, 511, 512, 513, 20_000]) {
+      const numbers = Array.from({ length }, (_, index) => String(index / 4));
+      const json = `{"data":[${numbers}]}`;
       assertSame(codec, json);
       assert.equal(codec.encodeFromJson(Buffer.from(json)).length, 4 + 8 + 4 + length * 4);
+      assertSame(codec, `{"data":[${numbers.join(' ,\n')} ]}`);
+      for (const fault of ['1e39', '-1e39', '1 2', ',', '', '"NaN"', '1e400', '01', '1.', 'x']) {
+        for (const at of [254, 255, 256, 257]) {
+          assertSame(codec, `{"data":[${numbers.toSpliced(at, 1, fault)}]}`);
+        }
+        assertSame(codec, `{"data":[${numbers},${fault}]}`);
+        assertSame(codec, `{"data":[${numbers}${fault}`);
+      }
+    }
+  });
+
+  it('reads every bit pattern of a number, printed by JavaScript or as a float32', () => {
+    const random = new Random(14);
+    const bits = new DataView(new ArrayBuffer(8));
+    const doubles = random.times(20_000, () => {
+      bits.setUint32(0, random.next());
+      bits.setUint32(4, random.next());
+      return bits.getFloat64(0);
+    });
+    const floats = random.times(20_000, () => {
+      bits.setUint32(0, random.next());
+      return bits.getFloat32(0);
+    });
+    const thirds = floats.map((value) => value / 3);
+    for (const [type, fits] of [
+      ['Float32', (value: number) => Number.isFinite(Math.fround(value)) || !Number.isFinite(value)],
+      ['Float64', () => true],
+    ] as const) {
+      const codec = MessageCodec.for(library, `std_msgs/msg/${type}MultiArray`);
+      for (const values of [doubles, floats, thirds]) {
+        const data = values.filter(fits);
+        assertSame(codec, JSON.stringify({ data }));
+        assertSame(codec, codec.decodeToJson(codec.encode({ data })));
+      }
     }
   });
 });
