@@ -62,7 +62,8 @@ export {
   type OutgoingMessage,
 } from './client/message-object';
 export { PortStream } from './client/port-stream';
-export { BridgeHandle, type BridgeMessage, type BridgeState } from './ros/bridge-handle';
+export { BridgeHandle, type BridgeState } from './ros/bridge-handle';
+export type { BridgeMessage } from './ros/bridge-message';
 export {
   type BridgeMqttSettings,
   type BridgeSettings,

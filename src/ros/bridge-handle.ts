@@ -1,47 +1,24 @@
-import { isAscii } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import { serialize } from 'node:v8';
 import type { MessagePort } from 'node:worker_threads';
 import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeEvent } from './bridge-events';
+import { type BridgeMessage, bridgeMessage } from './bridge-message';
 import { type BridgeSettings, BridgeSettingsError, type RouteRow } from './bridge-settings';
 import { BridgeTopics, LEVEL_OF, nameKey } from './bridge-topics';
 import { routesOf } from './domain-template';
-import { joinFrames, splitFrames } from './frames';
+import { splitFrames } from './frames';
 import type { GraphDescription } from './graph-description';
-import type { PayloadFormat } from './payload-format';
 import type {
   BridgeReport,
   BridgeStatus,
   FlowFacts,
-  PublishResult,
   RosWorkerRequest,
   RouteName,
   RouteRequest,
   RouteRowName,
   RouteStatus,
 } from './ros-worker-messages';
-import { decodeSampleFrame } from './sample-frame';
-
-/** Publishes that the worker has not answered; beyond these a publish is refused. */
-const MAX_UNANSWERED = 10_000;
-const MAX_UNANSWERED_BYTES = 64 * 1024 * 1024;
-
-/** A sample of a ROS publisher, as the flow gets it. */
-export interface BridgeMessage {
-  /** The MQTT topic name that the ROS name maps to. */
-  topic: string;
-  /** In the route's format: the message in the JSON form of its type, a Buffer of CDR, or text. */
-  payload: unknown;
-  domain: number;
-  rosName: string;
-  rosType: string;
-  /** When the publisher wrote it. */
-  stamp?: { sec: number; nanosec: number };
-  sequence?: number;
-  /** Of the request of a ROS client: by which it is answered. */
-  rosRequest?: number;
-}
+import { type WorkerQuestion, WorkerRequests } from './worker-requests';
 
 export type BridgeState =
   | { state: 'opening' }
@@ -84,12 +61,6 @@ export interface BridgeHandleOptions {
   password: (() => string) | undefined;
 }
 
-interface Unanswered {
-  resolve(answer: unknown): void;
-  reject(error: Error): void;
-  bytes: number;
-}
-
 /**
  * A bridge that runs in the ROS worker, as its owner in the flows' thread sees it: `open`, `publish`, `close`, and the
  * events `message`, `status`, `warning` and `problem`. It outlives the worker: after a crash it is opened again in the
@@ -104,12 +75,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   readonly #host: BridgeHost;
   readonly #brokerPort: BridgeHandleOptions['brokerPort'];
   readonly #password: BridgeHandleOptions['password'];
-  readonly #unanswered = new Map<number, Unanswered>();
-  #unansweredBytes = 0;
-  #nextId = 0;
-  #batch: Buffer[] = [];
-  /** For the worker, when the bridge is open. */
-  #held: Array<() => void> = [];
+  readonly #requests: WorkerRequests;
   /** The worker's routes by their keys. */
   readonly #routes = new Map<number, RouteName>();
   #flowOutput: boolean;
@@ -127,6 +93,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     this.#brokerPort = options.brokerPort;
     this.#password = options.password;
     this.#host = host;
+    this.#requests = new WorkerRequests(options.key, host);
   }
 
   get state(): BridgeState {
@@ -157,7 +124,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     if (this.#state.state === 'closed') return;
     this.#opening?.reject(new Error('the bridge was closed before it was open'));
     this.#opening = undefined;
-    this.#rejectUnanswered('the bridge was closed');
+    this.#requests.reject('the bridge was closed');
     if (this.#host.running) {
       const closed = new Promise<void>((resolve) => {
         this.#closed = resolve;
@@ -181,26 +148,9 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
    * the service's response; rejects with an Error that names the topic or the path in the payload and the fault. While
    * the bridge opens, messages wait.
    */
-  async publish(
-    topic: string,
-    payload: unknown,
-    { rosRequest, rosType, rosName }: FlowFacts = {},
-  ): Promise<unknown> {
+  async publish(topic: string, payload: unknown, facts: FlowFacts = {}): Promise<unknown> {
     if (!this.#takesRequests) throw new Error(`topic "${topic}": the bridge is ${this.#state.state}`);
-    const id = this.#nextId++;
-    const frame = serialized(topic, [id, topic, payload, { rosRequest, rosType, rosName }]);
-    if (
-      this.#unanswered.size >= MAX_UNANSWERED ||
-      (this.#unanswered.size > 0 && this.#unansweredBytes + frame.length > MAX_UNANSWERED_BYTES)
-    ) {
-      throw new Error(`topic "${topic}": ${this.#unanswered.size} messages already wait for the ROS worker`);
-    }
-    if (this.#batch.length === 0) setImmediate(() => this.#postBatch());
-    this.#batch.push(frame);
-    this.#unansweredBytes += frame.length;
-    return new Promise((resolve, reject) => {
-      this.#unanswered.set(id, { resolve, reject, bytes: frame.length });
-    });
+    return this.#requests.publish(topic, payload, facts);
   }
 
   /**
@@ -237,7 +187,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
 
   /** What others have in a domain. Rejects with an Error that says why it is not known. */
   async graph(domain: number): Promise<GraphDescription> {
-    return (await this.#ask((id) => ({ type: 'graph', bridge: this.key, id, domain }))) as GraphDescription;
+    return (await this.#ask({ type: 'graph', domain })) as GraphDescription;
   }
 
   /**
@@ -278,28 +228,16 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   #askForRoutes(request: RouteRequest): Promise<unknown> {
-    return this.#ask((id) => ({ type: 'routes', bridge: this.key, id, request }));
+    return this.#ask({ type: 'routes', request });
   }
 
-  #ask(request: (id: number) => RosWorkerRequest): Promise<unknown> {
-    if (!this.#takesRequests) return Promise.reject(new Error(`the bridge is ${this.#state.state}`));
-    if (this.#unanswered.size >= MAX_UNANSWERED) {
-      return Promise.reject(new Error(`${this.#unanswered.size} requests already wait for the ROS worker`));
-    }
-    const id = this.#nextId++;
-    this.#whenOpen(() => this.#host.post(request(id)));
-    return new Promise((resolve, reject) => {
-      this.#unanswered.set(id, { resolve, reject, bytes: 0 });
-    });
+  async #ask(question: WorkerQuestion): Promise<unknown> {
+    if (!this.#takesRequests) throw new Error(`the bridge is ${this.#state.state}`);
+    return this.#requests.ask(question);
   }
 
   get #takesRequests(): boolean {
     return this.#state.state === 'open' || this.#state.state === 'opening';
-  }
-
-  #whenOpen(post: () => void): void {
-    if (this.#state.state === 'open') post();
-    else this.#held.push(post);
   }
 
   /** A report of the worker for this bridge; for the host. */
@@ -316,7 +254,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
         this.#closed?.();
         break;
       case 'published':
-        for (const result of report.results) this.#answer(result);
+        for (const result of report.results) this.#requests.answer(result);
         break;
       case 'route-opened':
         this.#routes.set(report.name.key, report.name);
@@ -330,7 +268,10 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
         this.emit('event', report.event);
         break;
       case 'samples':
-        for (const frame of splitFrames(report.joined)) this.#emitMessage(frame);
+        for (const frame of splitFrames(report.joined)) {
+          const message = bridgeMessage(frame, this.#routes);
+          if (message !== undefined) this.emit('message', message);
+        }
         this.#host.post({ type: 'read', bridge: this.key });
         break;
       case 'status':
@@ -352,7 +293,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
 
   /** The worker has ended by itself and will be started again; for the host. */
   workerEnded(reason: string): void {
-    this.#rejectUnanswered(reason);
+    this.#requests.reject(reason);
     if (this.#closed !== undefined) {
       this.#closed();
       return;
@@ -373,49 +314,10 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     });
   }
 
-  #postBatch(): void {
-    // Rejected meanwhile.
-    if (this.#batch.length === 0) return;
-    const joined = joinFrames(this.#batch);
-    this.#batch = [];
-    this.#whenOpen(() => this.#host.post({ type: 'publish', bridge: this.key, joined }, [joined]));
-  }
-
-  #answer({ id, error, answer }: PublishResult): void {
-    const unanswered = this.#unanswered.get(id);
-    if (unanswered === undefined) return;
-    this.#unanswered.delete(id);
-    this.#unansweredBytes -= unanswered.bytes;
-    if (error !== undefined) unanswered.reject(new Error(error));
-    else unanswered.resolve(answer === undefined ? undefined : JSON.parse(answer));
-  }
-
-  #rejectUnanswered(error: string): void {
-    this.#held = [];
-    this.#batch = [];
-    for (const id of [...this.#unanswered.keys()]) this.#answer({ id, error });
-  }
-
   #tellRoute(event: 'route-opened' | 'route-closed', name: RouteName | undefined): void {
     if (name === undefined) return;
     const { domain, rosName, type, topic } = name;
     this.emit('event', { event, domain, rosName, rosType: type, topic });
-  }
-
-  #emitMessage(frame: Buffer): void {
-    const { route, sequence, sourceTimestamp, request, format, payload, level } = decodeSampleFrame(frame);
-    const name = this.#routes.get(route);
-    if (name === undefined) return;
-    this.emit('message', {
-      topic: level === undefined ? name.topic : `${name.topic}/${level}`,
-      payload: flowPayload(format, payload),
-      domain: name.domain,
-      rosName: name.rosName,
-      rosType: name.type,
-      ...(sourceTimestamp !== undefined && { stamp: rosTime(sourceTimestamp) }),
-      ...(sequence !== undefined && { sequence }),
-      ...(request !== undefined && { rosRequest: request }),
-    });
   }
 
   /** The worker only sees that the embedded broker's end of its port is closed; here it is known why. */
@@ -452,7 +354,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   async #refuse(error: Error): Promise<void> {
     const opening = this.#opening;
     this.#opening = undefined;
-    this.#rejectUnanswered(error.message);
+    this.#requests.reject(error.message);
     await this.#end();
     if (opening === undefined) this.emit('problem', error);
     else opening.reject(error);
@@ -466,27 +368,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
 
   #setState(state: BridgeState): void {
     this.#state = state;
-    if (state.state === 'open') for (const post of this.#held.splice(0)) post();
+    this.#requests.open = state.state === 'open';
     this.emit('status', state);
   }
-}
-
-function serialized(topic: string, value: unknown): Buffer {
-  try {
-    return serialize(value);
-  } catch (error) {
-    throw new Error(`topic "${topic}": the payload cannot be a message: ${(error as Error).message}`);
-  }
-}
-
-function flowPayload(format: PayloadFormat, payload: Buffer): unknown {
-  // A view would keep the whole batch.
-  if (format === 'cdr') return Buffer.from(payload);
-  if (format === 'text') return payload.toString();
-  // Large ones are mostly base64, and Latin-1 is read twice as fast.
-  return JSON.parse(payload.toString(isAscii(payload) ? 'latin1' : 'utf8'));
-}
-
-function rosTime(nanoseconds: bigint): { sec: number; nanosec: number } {
-  return { sec: Number(nanoseconds / 1_000_000_000n), nanosec: Number(nanoseconds % 1_000_000_000n) };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { BridgeHandle, BridgeMessage, BridgeState } from '../../src/ros/bridge-handle';
+import type { BridgeHandle, BridgeState } from '../../src/ros/bridge-handle';
+import type { BridgeMessage } from '../../src/ros/bridge-message';
 import type { BridgeSettings, TopicRouteSettings } from '../../src/ros/bridge-settings';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { BridgeMessage } from '../../src/ros/bridge-handle';
+import type { BridgeMessage } from '../../src/ros/bridge-message';
 import { Inbox } from '../client/observed';
 import { counterpart } from '../counterparts';
 import { DdsPeer } from '../peers/dds/dds-peer';
