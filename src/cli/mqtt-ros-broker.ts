@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { AccessSettingsError } from '../broker/access/access-settings';
 import { ListenerError } from '../broker/listeners/listener-settings';
@@ -11,12 +12,15 @@ import { BrokerProcess } from './broker-process';
 import { brokerSettings } from './broker-settings';
 import { helpText, readCommandLine } from './command-line';
 import { ExitCode } from './exit-code';
+import { listeningAdvice } from './listening-advice';
 import { LogOutput } from './log-output';
 import { readSettings, shownSettings } from './settings';
 import { SettingsError } from './settings-error';
 import type { SettingName } from './settings-table';
 
 const STOPPING = ['SIGINT', 'SIGTERM'] as const;
+/** For how long the same signal is still the same, ms: npx passes on what a terminal has sent to all. */
+const SAME_SIGNAL = 500;
 
 /** Runs the broker until a signal stops it; a second one ends the process at once. */
 async function run(options: ReadonlyMap<SettingName, string>): Promise<void> {
@@ -29,12 +33,17 @@ async function run(options: ReadonlyMap<SettingName, string>): Promise<void> {
     log.warn('user name and password are of no use: authentication is not enabled');
   }
   const running = new BrokerProcess(configuration, broker, packageVersion(), log);
-  const stop = (signal: NodeJS.Signals) => {
-    // Without these the next signal does what it does to any program.
-    for (const stopping of STOPPING) process.off(stopping, stop);
-    void end(running, signal, log);
+  let stopping: { signal: NodeJS.Signals; since: number } | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopping === undefined) {
+      stopping = { signal, since: performance.now() };
+      void end(running, signal, log);
+    } else if (signal !== stopping.signal || performance.now() - stopping.since > SAME_SIGNAL) {
+      process.off(signal, onSignal);
+      endBy(signal);
+    }
   };
-  for (const signal of STOPPING) process.on(signal, stop);
+  for (const signal of STOPPING) process.on(signal, onSignal);
   process.on('SIGHUP', () => void running.reload());
   try {
     await running.start();
@@ -51,6 +60,13 @@ async function end(running: BrokerProcess, signal: NodeJS.Signals, log: BrokerLo
   if (!(await log.close())) process.exit();
 }
 
+/** As the signal ends any program. */
+function endBy(signal: NodeJS.Signals): void {
+  process.kill(process.pid, signal);
+  // The first process of a container is not ended by it.
+  process.exit(128 + constants.signals[signal]);
+}
+
 function logOutput(path: string): LogOutput {
   try {
     return new LogOutput(path === '' ? undefined : path, complain);
@@ -60,6 +76,8 @@ function logOutput(path: string): LogOutput {
 }
 
 async function main(): Promise<void> {
+  // Who reads what is printed may have gone, which is no reason to end.
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
   const command = readCommandLine(process.argv.slice(2));
   if (command.action === 'help') process.stdout.write(helpText());
   else if (command.action === 'version') process.stdout.write(`${packageVersion()}\n`);
@@ -75,8 +93,10 @@ function complain(text: string): void {
   process.stderr.write(`mqtt-ros-broker: ${text}\n`);
 }
 
-function exitCodeOf(error: unknown): number {
-  if (error instanceof ListenerError || error instanceof GatewayServerError) return ExitCode.listening;
+const isOfListening = (error: Error) => error instanceof ListenerError || error instanceof GatewayServerError;
+
+function exitCodeOf(error: Error): number {
+  if (isOfListening(error)) return ExitCode.listening;
   const ofSettings = [
     SettingsError,
     AccessSettingsError,
@@ -88,6 +108,6 @@ function exitCodeOf(error: unknown): number {
 }
 
 main().catch((error: Error) => {
-  complain(error.message);
+  complain(isOfListening(error) ? `${error.message}; ${listeningAdvice(error.message)}` : error.message);
   process.exitCode = exitCodeOf(error);
 });

@@ -21,6 +21,8 @@ export interface CommandStart {
   directory?: string;
   /** Where the command is, if not in the build. */
   command?: string;
+  /** The network namespace in which it runs, if not in the machine's own. */
+  namespace?: string;
 }
 
 export type LogLine = Readonly<Record<string, unknown>> & { level: string; time: string; msg: string };
@@ -33,12 +35,17 @@ export class BrokerCommand {
   #complaints = '';
   #wake: (() => void) | undefined;
 
-  private constructor({ options = [], environment = {}, directory, command = BROKER_COMMAND }: CommandStart) {
-    this.#child = spawn(
-      process.execPath,
-      [command, '--mqtt-port', '0', '--ws-port', '0', '--http-port', '0', ...options],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment }, cwd: directory },
-    );
+  private constructor(start: CommandStart) {
+    const { options = [], environment = {}, directory, command = BROKER_COMMAND, namespace } = start;
+    const [program = '', ...args] = [
+      ...(namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]),
+      ...[process.execPath, command, '--mqtt-port', '0', '--ws-port', '0', '--http-port', '0', ...options],
+    ];
+    this.#child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+      cwd: directory,
+    });
     this.#ended = ended(this.#child);
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
     lines.on('line', (line) => {
@@ -98,6 +105,12 @@ export class BrokerCommand {
   /** Resolves when the standard error output matches. */
   async complained(pattern: RegExp): Promise<string> {
     return this.#found(String(pattern), () => pattern.exec(this.#complaints)?.[0]);
+  }
+
+  /** Closes what it prints to. */
+  stopReading(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -69,8 +69,24 @@ describe('mqtt-ros-broker', function () {
       /access rule 1: the name of the user is missing/,
     ],
     ['upstreams: [{ name: a/b, url: "mqtt://site", routes: [] }]', [], 2, /"a\/b" is not one topic level/],
-    ['', ['--mqtt-host', '0.0.0.0'], 3, /open to other machines without a password/],
-    ['', ['--http-host', '0.0.0.0', '--http-port', '0'], 3, /open to other machines, expected a token/],
+    [
+      '',
+      ['--mqtt-host', '0.0.0.0'],
+      3,
+      /open to other .*; see --mqtt-host, --enable-auth, --allow-anonymous$/m,
+    ],
+    [
+      '',
+      ['--http-host', '0.0.0.0', '--http-port', '0'],
+      3,
+      /open to other .* a token.*; see --http-host, BROKER_HTTP_TOKEN$/m,
+    ],
+    [
+      'tls: { certFile: /nowhere, keyFile: /nowhere }',
+      ['--enable-tls'],
+      3,
+      /ENOENT.*; see BROKER_TLS_CERT_FILE, /,
+    ],
     ['gateway: { brokers: [{ id: site, name: site }] }', [], 2, /gateway: .*host/],
     [
       'gateway: { brokers: [{ id: broker, name: other, host: other }] }',
@@ -106,13 +122,19 @@ describe('mqtt-ros-broker', function () {
     const { port } = server.address() as { port: number };
     const log = join(directory, 'broker.log');
     try {
-      const { status, stderr } = result('--mqtt-port', String(port), '--log-file', log);
-      assert.equal(status, 3);
-      assert.match(
-        stderr,
-        new RegExp(`^mqtt-ros-broker: listener tcp://127.0.0.1:${port}: the port is in use [^\n]*\n$`),
-      );
-      assert.match(JSON.parse(readFileSync(log, 'utf8')).reason, /the port is in use/);
+      for (const [option, listener] of [
+        ['mqtt', `listener tcp://127.0.0.1:${port}`],
+        ['ws', `listener ws://127.0.0.1:${port}`],
+        ['http', `the gateway cannot listen on 127.0.0.1 port ${port}`],
+      ]) {
+        const ports = ['mqtt', 'ws', 'http'].map((one) => `--${one}-port=${one === option ? port : 0}`);
+        const { status, stderr } = result(...ports, '--log-file', log);
+        assert.equal(status, 3);
+        const said = `${listener}: the port is in use.*; see --${option}-host, --${option}-port`;
+        assert.match(stderr, new RegExp(`^mqtt-ros-broker: ${said}\n$`));
+      }
+      const [line = ''] = readFileSync(log, 'utf8').split('\n');
+      assert.match(JSON.parse(line).reason, /the port is in use/);
     } finally {
       server.close();
     }
@@ -207,6 +229,23 @@ describe('mqtt-ros-broker', function () {
     } finally {
       await paho.kill();
     }
+  });
+
+  it('listens on the address of each of its options', async function () {
+    // Elsewhere loopback has one address.
+    if (process.platform !== 'linux') this.skip();
+    const publisher = counterpart(this, 'mosquitto_pub');
+    const hosts = { mqtt: '127.0.0.2', ws: '127.0.0.3', http: '127.0.0.4' };
+    const options = Object.entries(hosts).flatMap(([kind, host]) => [`--${kind}-host`, host]);
+    const started = await start({ options });
+    const { url } = await started.logged('listening', (line) => String(line.url).startsWith('http:'));
+    await execute(publisher, ['-h', hosts.mqtt, '-p', String(started.port), '-t', 'a', '-m', 'b']);
+    const client = await connectAsync(`ws://${hosts.ws}:${started.portOf('ws')}`);
+    await client.endAsync();
+    assert.equal(new URL(String(url)).hostname, hosts.http);
+    const health = await fetch(`${url}/health`);
+    assert.equal(health.status, 200);
+    await health.body?.cancel();
   });
 
   it('lets nobody in without the password where it is to ask for one', async function () {
@@ -419,6 +458,24 @@ describe('mqtt-ros-broker', function () {
       );
     }
     assert.deepEqual(present, [false, true]);
+  });
+
+  it('goes on when nobody reads what it prints any more', async () => {
+    const started = await start({ options: ['--log-level', 'DEBUG'] });
+    const { port } = started;
+    started.stopReading();
+    for (let count = 0; count < 3; count++) {
+      const client = new MqttPeer(connect(port, '127.0.0.1'), 5);
+      await client.connect();
+      await client.vanish();
+    }
+    assert.equal(await started.stop(), 0);
+  });
+
+  it('takes a signal that comes twice at once, from a terminal and from npx, for one', async () => {
+    const started = await start();
+    started.signal('SIGINT');
+    assert.equal(await started.stop('SIGINT'), 0);
   });
 
   it('ends at once at a second signal', async () => {

@@ -161,8 +161,11 @@ describe('the settings of the command', () => {
   }
 
   /** What the command itself says that its settings are, before it fails for want of a certificate. */
-  function saidByCommand(args: string[], environment: Record<string, string>): Record<string, unknown> {
-    writeFileSync(join(directory, '.env'), '');
+  function saidByCommand(
+    args: string[],
+    { environment = {}, dotEnv = '' }: { environment?: Record<string, string>; dotEnv?: string },
+  ): Record<string, unknown> {
+    writeFileSync(join(directory, '.env'), dotEnv);
     const { status, stderr } = spawnSync(process.execPath, [BROKER_COMMAND, ...args], {
       cwd: directory,
       env: { ...process.env, ...environment },
@@ -176,22 +179,33 @@ describe('the settings of the command', () => {
     return JSON.parse(line);
   }
 
-  it('reach the command, as options and as variables', function () {
+  it('reach the command from each source', function () {
     this.timeout(60_000);
-    // It contradicts one of the others.
-    const all = names.filter((name) => name !== 'allowAnonymous');
+    // These contradict each other.
+    const secured = names.filter((name) => name !== 'allowAnonymous');
+    const open = names.filter((name) => name !== 'enableAuth');
     const isOption = (name: SettingName) => optionOf(settingsTable[name]) !== undefined;
-    const variables = (chosen: typeof all) =>
+    const variables = (chosen: typeof names) =>
       Object.fromEntries(chosen.map((name) => [settingsTable[name].variable, OTHER[name][0]]));
-    const args = all.filter(isOption).flatMap((name) => optionArgs(settingsTable[name], OTHER[name][0]));
-    const shown = (name: (typeof all)[number]) =>
-      (settingsTable[name] as Setting<unknown>).secret ? '***' : OTHER[name][1];
-    for (const said of [
-      saidByCommand([], variables(all)),
-      saidByCommand(args, variables(all.filter((name) => !isOption(name)))),
-    ]) {
-      for (const name of all) assert.equal(said[name], shown(name), name);
+    const said = (chosen: typeof names, from: Record<string, unknown>) => {
+      for (const name of chosen) {
+        const { secret }: Setting<unknown> = settingsTable[name];
+        assert.equal(from[name], secret ? '***' : OTHER[name][1], name);
+      }
+    };
+    const args = secured.filter(isOption).flatMap((name) => optionArgs(settingsTable[name], OTHER[name][0]));
+    const others = secured.filter((name) => !isOption(name));
+    said(secured, saidByCommand(args, { environment: variables(others) }));
+    said(secured, saidByCommand([], { environment: variables(secured) }));
+    const lines = Object.entries(variables(open)).map(([name, text]) => `${name}="${text}"\n`);
+    said(open, saidByCommand([], { dotEnv: lines.join('') }));
+    const file: Record<string, Record<string, unknown>> = {};
+    for (const name of open) {
+      const [section = '', key = ''] = (settingsTable[name] as Setting<unknown>).key?.split('.') ?? [];
+      file[section] = { ...file[section], [key]: OTHER[name][1] };
     }
+    writeFileSync(join(directory, 'broker.yaml'), stringify(file));
+    said(open, saidByCommand(['-c', 'broker.yaml'], {}));
   });
 
   it('have bounds for numbers', () => {
