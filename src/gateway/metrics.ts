@@ -1,4 +1,4 @@
-import type { Statistics } from './statistics';
+import type { Statistics } from './statistics-schema';
 
 type Labels = Readonly<Record<string, string | number>>;
 

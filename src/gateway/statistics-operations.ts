@@ -1,6 +1,7 @@
 import { METRICS_TYPE, metricsText } from './metrics';
 import { type Operation, operation } from './operation';
-import { type CountedParts, collectStatistics, STATISTICS_SCHEMA } from './statistics';
+import { type CountedParts, collectStatistics } from './statistics';
+import { STATISTICS_SCHEMA } from './statistics-schema';
 
 /** `GET /stats` and `GET /metrics`. */
 export function statisticsOperations(version: string, parts: CountedParts): Operation[] {
