@@ -15,13 +15,13 @@ import type { MessageProperties, Post, PostOutcome, SubscribeOptions } from './c
 import { NotConnectedError } from './errors';
 import { messagePropertiesFault } from './message-properties';
 import type { OutgoingMessage } from './outgoing-message';
-import { PacketBatch } from './packet-batch';
+import { COPIED_BYTES, PacketBatch } from './packet-batch';
 import type { PacketIdentifiers } from './packet-identifiers';
 import { PublishHead } from './publish-head';
 import { PublishReader } from './publish-reader';
 import { errorText, reasonCodeText } from './reason';
 import { SubscriptionRequests } from './subscription-requests';
-import { TopicAliases } from './topic-aliases';
+import { type ShortTopic, TopicAliases } from './topic-aliases';
 
 const PUBREL = 0x62;
 /** DISCONNECT: Packet too large. */
@@ -30,6 +30,7 @@ const TOO_LARGE = Buffer.from([0xe0, 1, 0x95]);
 const FAREWELL_MS = 1000;
 /** What may wait in memory for the network at once of messages that are posted. */
 const MAX_POSTED_BYTES = 16 * 1024 * 1024;
+const NO_USER_PROPERTIES = {};
 
 export type ConnackProperties = NonNullable<IConnackPacket['properties']>;
 
@@ -179,33 +180,54 @@ export class NetworkConnection {
 
   /** Sends PUBLISH, or PUBREL for a message that the broker has taken; `outcome` hears what the broker says, or nothing if the connection ends first. */
   publish(message: OutgoingMessage, outcome: PublishOutcome): void {
-    const { packetId, topic, payload, options } = message;
+    const { packetId, topic, options } = message;
     if (packetId !== undefined && message.released) {
       this.#release(packetId, outcome);
       return;
     }
-    if (packetId !== undefined) this.#identifiers.choose(packetId);
     const short = this.#mayUseAlias(message)
       ? this.#aliases.replace(topic, options.topicAlias)
       : { topic, alias: undefined };
-    const properties =
-      short.alias === undefined ? message.properties : { ...message.properties, topicAlias: short.alias };
+    if (packetId === undefined) this.#publishAtMostOnce(message, short, outcome);
+    else this.#publishToBeAnswered(message, packetId, short, outcome);
+  }
+
+  #publishAtMostOnce(
+    { payload, options, properties }: OutgoingMessage,
+    { topic, alias }: ShortTopic,
+    outcome: PublishOutcome,
+  ): void {
+    const all = alias === undefined ? properties : { ...properties, topicAlias: alias };
     this.#gather();
     this.#client.publish(
-      short.topic,
+      topic,
       payload,
-      {
-        qos: options.qos,
-        retain: options.retain,
-        dup: message.repeated && options.qos > 0,
-        ...(properties !== undefined && { properties }),
-      },
-      (error, packet) => {
-        // MQTT.js's own errors at QoS 1 and 2 mean that the connection has ended.
-        if (error && !('code' in error && typeof error.code === 'number') && options.qos > 0) return;
-        outcome(error ?? undefined, options.qos > 0 ? (packet ?? this.#answer) : undefined);
-      },
+      { qos: 0, retain: options.retain, ...(all !== undefined && { properties: all }) },
+      (error) => outcome(error ?? undefined, undefined),
     );
+  }
+
+  /** MQTT.js hears the answers alone: it would clone the message and write its packet in twenty pieces. */
+  #publishToBeAnswered(
+    { payload, options, properties = {}, repeated }: OutgoingMessage,
+    packetId: number,
+    { topic, alias }: ShortTopic,
+    outcome: PublishOutcome,
+  ): void {
+    if (!this.connected) return;
+    this.#awaitAnswer(packetId, outcome);
+    const head = new PublishHead(topic, this.#version5 ? properties : undefined, alias);
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    const header = { retain: options.retain, qos: options.qos, dup: repeated, packetId };
+    const propertiesBytes = head.propertiesBytes(NO_USER_PROPERTIES);
+    const headBytes = head.bytes(propertiesBytes, bytes.length, packetId);
+    const isCopied = bytes.length <= COPIED_BYTES;
+    const packet = Buffer.allocUnsafe(headBytes + (isCopied ? bytes.length : 0));
+    head.write(packet, 0, propertiesBytes, bytes.length, header, NO_USER_PROPERTIES);
+    if (isCopied) bytes.copy(packet, headBytes);
+    this.#gather();
+    this.#stream.write(packet);
+    if (!isCopied) this.#stream.write(bytes);
   }
 
   /** See `Connection.post`. */
@@ -221,7 +243,8 @@ export class NetworkConnection {
     if (waiting > 0 && waiting + payload.length > MAX_POSTED_BYTES) return 'full';
     this.#batch.add(
       headBytes,
-      (to, at) => head.write(to, at, propertiesBytes, payload.length, retain, userProperties),
+      (to, at) =>
+        head.write(to, at, propertiesBytes, payload.length, { retain, qos: 0, dup: false }, userProperties),
       payload,
     );
     return 'sent';
@@ -381,13 +404,22 @@ export class NetworkConnection {
   }
 
   #release(packetId: number, outcome: PublishOutcome): void {
+    this.#awaitAnswer(packetId, outcome);
+    this.write(Buffer.from([PUBREL, 2, packetId >> 8, packetId & 0xff]));
+  }
+
+  /** Has MQTT.js take the answers to a PUBLISH or PUBREL for what it knows; nothing is heard if the connection ends first. */
+  #awaitAnswer(packetId: number, outcome: PublishOutcome): void {
     this.#identifiers.register(packetId);
     this.#client.outgoing[packetId] = {
       volatile: false,
       cmd: 'publish',
-      cb: (error, packet) => outcome(error ?? undefined, packet ?? this.#answer),
+      cb: (error, packet) => {
+        // MQTT.js's own errors mean that the connection has ended.
+        if (error && !('code' in error && typeof error.code === 'number')) return;
+        outcome(error ?? undefined, packet ?? this.#answer);
+      },
     };
-    this.write(Buffer.from([PUBREL, 2, packetId >> 8, packetId & 0xff]));
   }
 
   /** Keeps nothing, as the session keeps all; it is how MQTT.js says that it is about to send PUBREL. */

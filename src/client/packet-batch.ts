@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream';
 
 const BUFFER_BYTES = 64 * 1024;
-/** What is larger is not copied. */
-const COPIED_BYTES = 16 * 1024;
+/** A payload that is larger is not copied behind its head. */
+export const COPIED_BYTES = 16 * 1024;
 
 /** Has the packets of one turn of the loop go out together: a system call costs more than a small packet does. */
 export class PacketBatch {

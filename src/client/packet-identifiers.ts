@@ -10,29 +10,15 @@ export class PacketIdentifiers {
   readonly #taken = new Set<number>();
   /** Anywhere: a broker that keeps the session may still know some of an earlier run, and would take what comes under them for repetitions. */
   #last = randomInt(HIGHEST + 1);
-  #chosen: number | undefined;
-
-  /** Makes the next allocate() return this one, which is a message's already. */
-  choose(identifier: number): void {
-    this.#chosen = identifier;
-  }
 
   /** The session is a new one, or the connection has ended: only these are still taken. */
   reset(taken: Iterable<number>): void {
     this.#taken.clear();
-    this.#chosen = undefined;
     for (const identifier of taken) this.#taken.add(identifier);
   }
 
   /** `null`, as MQTT.js expects, when all are taken. */
   allocate(): number | null {
-    const chosen = this.#chosen;
-    if (chosen !== undefined) {
-      this.#chosen = undefined;
-      this.#last = chosen;
-      this.#taken.add(chosen);
-      return chosen;
-    }
     if (this.#taken.size === HIGHEST) return null;
     do this.#last = this.#last === HIGHEST ? 1 : this.#last + 1;
     while (this.#taken.has(this.#last));

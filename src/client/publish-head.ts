@@ -4,25 +4,40 @@ import { variableByteIntegerBytes, writeVariableByteInteger } from './variable-b
 
 const PUBLISH = 0x30;
 const RETAIN = 0x01;
+const DUP = 0x08;
 const LENGTH_BYTES = 2;
+const IDENTIFIER_BYTES = 2;
+const TOPIC_ALIAS = 0x23;
+const TOPIC_ALIAS_BYTES = 3;
 const USER_PROPERTY = 0x26;
 
 /** User properties of one message, beside those that it has in common with others. */
 export type UserProperties = Readonly<Record<string, string>>;
 
-/** What PUBLISH packets of QoS 0 for one topic have in common, encoded once (MQTT 5.0 section 3.3, MQTT 3.1.1 section 3.3). */
+/** What the fixed header of one packet says; the packet identifier is left out at QoS 0. */
+export interface PublishHeader {
+  retain: boolean;
+  qos: 0 | 1 | 2;
+  dup: boolean;
+  packetId?: number | undefined;
+}
+
+/** What PUBLISH packets for one topic have in common, encoded once (MQTT 5.0 section 3.3, MQTT 3.1.1 section 3.3). */
 export class PublishHead {
   readonly topic: string;
   readonly #topicBytes: Buffer;
   /** Without the length before them; MQTT 3.1.1 has none. */
   readonly #properties: Buffer | undefined;
 
-  /** @param properties without a fault (`messagePropertiesFault`); `undefined` for MQTT 3.1.1 */
-  constructor(topic: string, properties: MessageProperties | undefined) {
+  /**
+   * @param topic empty where an alias stands for it
+   * @param properties without a fault (`messagePropertiesFault`); `undefined` for MQTT 3.1.1
+   */
+  constructor(topic: string, properties: MessageProperties | undefined, topicAlias?: number) {
     this.topic = topic;
     this.#topicBytes = Buffer.allocUnsafe(LENGTH_BYTES + Buffer.byteLength(topic));
     writeText(this.#topicBytes, 0, topic);
-    this.#properties = properties && encodeProperties(properties);
+    this.#properties = properties && encodeProperties(properties, topicAlias);
   }
 
   /** The bytes of all properties of a message. */
@@ -31,8 +46,8 @@ export class PublishHead {
   }
 
   /** The bytes of a packet before its payload. */
-  bytes(propertiesBytes: number, payloadBytes: number): number {
-    const header = this.#headerBytes(propertiesBytes);
+  bytes(propertiesBytes: number, payloadBytes: number, packetId?: number): number {
+    const header = this.#headerBytes(propertiesBytes, packetId);
     return 1 + variableByteIntegerBytes(header + payloadBytes) + header;
   }
 
@@ -42,12 +57,17 @@ export class PublishHead {
     at: number,
     propertiesBytes: number,
     payloadBytes: number,
-    retain: boolean,
+    { retain, qos, dup, packetId }: PublishHeader,
     userProperties: UserProperties,
   ): number {
-    to[at] = PUBLISH | (retain ? RETAIN : 0);
-    let end = writeVariableByteInteger(to, at + 1, this.#headerBytes(propertiesBytes) + payloadBytes);
+    to[at] = PUBLISH | (dup ? DUP : 0) | (qos << 1) | (retain ? RETAIN : 0);
+    let end = writeVariableByteInteger(
+      to,
+      at + 1,
+      this.#headerBytes(propertiesBytes, packetId) + payloadBytes,
+    );
     end += this.#topicBytes.copy(to, end);
+    if (packetId !== undefined) end = to.writeUInt16BE(packetId, end);
     if (this.#properties === undefined) return end;
     end = writeVariableByteInteger(to, end, propertiesBytes);
     end += this.#properties.copy(to, end);
@@ -55,14 +75,16 @@ export class PublishHead {
     return end;
   }
 
-  #headerBytes(propertiesBytes: number): number {
+  #headerBytes(propertiesBytes: number, packetId: number | undefined): number {
     const length = this.#properties === undefined ? 0 : variableByteIntegerBytes(propertiesBytes);
-    return this.#topicBytes.length + length + propertiesBytes;
+    const identifier = packetId === undefined ? 0 : IDENTIFIER_BYTES;
+    return this.#topicBytes.length + identifier + length + propertiesBytes;
   }
 }
 
-function encodeProperties(properties: MessageProperties): Buffer {
-  const bytes = Buffer.alloc(messagePropertiesBytes(properties));
+function encodeProperties(properties: MessageProperties, topicAlias: number | undefined): Buffer {
+  const aliasBytes = topicAlias === undefined ? 0 : TOPIC_ALIAS_BYTES;
+  const bytes = Buffer.allocUnsafe(messagePropertiesBytes(properties) + aliasBytes);
   const { payloadFormatIndicator, messageExpiryInterval, contentType, responseTopic, correlationData } =
     properties;
   let at = 0;
@@ -80,6 +102,7 @@ function encodeProperties(properties: MessageProperties): Buffer {
     at = bytes.writeUInt16BE(correlationData.length, bytes.writeUInt8(0x09, at));
     at += correlationData.copy(bytes, at);
   }
+  if (topicAlias !== undefined) at = bytes.writeUInt16BE(topicAlias, bytes.writeUInt8(TOPIC_ALIAS, at));
   for (const [name, value] of Object.entries(properties.userProperties ?? {}))
     for (const text of Array.isArray(value) ? value : [value]) at = writeUserProperty(bytes, at, name, text);
   return bytes;

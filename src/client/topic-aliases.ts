@@ -3,6 +3,12 @@ const MOST = 1024;
 /** and no more topics that have come once. */
 const MOST_ONCE = 256;
 
+/** What PUBLISH says in place of a topic name: nothing with an alias that stands for it. */
+export interface ShortTopic {
+  topic: string;
+  alias: number | undefined;
+}
+
 /**
  * The topic aliases of one connection for what is published (MQTT 5.0 section 3.3.2.3.4): those that messages ask for,
  * and automatic ones. Automatically a topic gets one when it comes the second time; when there are no more, the topic
@@ -26,7 +32,7 @@ export class TopicAliases {
    * What PUBLISH is to say in place of the topic name; it has to be sent, and in this order.
    * @param wanted the alias that the message asks for; left out where it is more than the maximum
    */
-  replace(topic: string, wanted?: number): { topic: string; alias: number | undefined } {
+  replace(topic: string, wanted?: number): ShortTopic {
     const asked = wanted !== undefined && wanted <= this.#maximum ? wanted : undefined;
     if (asked === undefined && !this.#automatic) return { topic, alias: undefined };
     const known = this.#aliases.get(topic);

@@ -38,12 +38,15 @@ export interface StreamAccount {
   readonly name: string;
   readonly sent: number;
   readonly came: number;
+  /** What a listener in C has heard of what ROS said, for comparison; 0 of what MQTT said. */
+  readonly inC: number;
   readonly route: RouteStatus;
 }
 
 class Stream {
   sent = 0;
   came = 0;
+  inC = 0;
   /** Sends so many at once. */
   send = (_count: number) => {};
 
@@ -102,9 +105,9 @@ export class BridgeTraffic {
     };
     this.#bridge = fork(require.resolve('./bridge-process'), [JSON.stringify(settings)], { execArgv: [] });
     await Promise.all(this.#streams.map((stream) => this.#join(stream)));
-    while (!(await this.#report()).connected) await sleep(SECOND);
-    // Subscriptions at the broker follow the connection.
-    await sleep(SECOND);
+    const isReady = ({ connected, routes: opened }: SoakedBridgeReport) =>
+      connected && opened.length === routes.length && opened.every(({ subscribed }) => subscribed !== false);
+    while (!isReady(await this.#report())) await sleep(SECOND);
   }
 
   /** Sends at all rates for so long, ms, and waits until nothing more comes. */
@@ -137,10 +140,10 @@ export class BridgeTraffic {
   /** What became of all streams, and how many messages came out at the flow. */
   async account(): Promise<{ streams: StreamAccount[]; toFlow: number }> {
     const { routes, toFlow } = await this.#report();
-    const streams = this.#streams.map(({ rosName, sent, came }) => {
+    const streams = this.#streams.map(({ rosName, sent, came, inC }) => {
       const route = routes.find((each) => each.rosName === rosName);
       if (route === undefined) throw new Error(`there is no route ${rosName}`);
-      return { name: rosName, sent, came, route };
+      return { name: rosName, sent, came, inC, route };
     });
     return { streams, toFlow };
   }
@@ -173,18 +176,26 @@ export class BridgeTraffic {
       const cdr = join(this.#folder, sample.name);
       writeFileSync(cdr, sample.cdr);
       const talker = new BridgePeer('talk', { ...common, cdr });
+      const listener = this.#listen(common, (count) => {
+        stream.inC += count;
+      });
       this.#peers.push(talker);
       stream.send = (count) => talker.write(count);
-      await talker.told('ready');
+      await Promise.all([talker, listener].map((peer) => peer.told('ready')));
     } else {
       client.resume();
       stream.send = publishing(client, `ros/${this.#domain}${rosName}`, sample.json, 0);
-      const listener = new BridgePeer('hear', common);
-      this.#peers.push(listener);
-      listener.onHeard((count) => {
+      const listener = this.#listen(common, (count) => {
         stream.came += count;
       });
       await listener.told('ready');
     }
+  }
+
+  #listen(args: Record<string, string | number>, heard: (count: number) => void): BridgePeer {
+    const listener = new BridgePeer('hear', args);
+    this.#peers.push(listener);
+    listener.onHeard(heard);
+    return listener;
   }
 }
