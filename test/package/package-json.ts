@@ -9,6 +9,7 @@ export interface PackageJson {
   bugs?: unknown;
   keywords: string[];
   engines: { node: string };
+  scripts: Record<string, string>;
   dependencies: Record<string, string>;
   'node-red': { version: string; nodes: Record<string, string> };
 }
