@@ -52,7 +52,10 @@ export class HeartbeatSchedule {
     this.#askedAt = performance.now();
   }
 
-  /** After something new those that have not answered are asked as soon as at first, however often they were. */
+  /**
+   * After something new, of the writer or of a reader, those that have not answered are asked as soon as at first,
+   * however often they were.
+   */
   hasten(): void {
     if (this.#delay > FIRST_MS) {
       this.#delay = FIRST_MS;

@@ -164,6 +164,7 @@ export class StatefulWriter {
     if (!proxy.confirmed) {
       if (!proxy.confirm(ackNack)) {
         this.#invite(proxy);
+        this.#schedule.hasten();
         return;
       }
       this.#regroup();
@@ -184,6 +185,7 @@ export class StatefulWriter {
     if (asked.length > 0) {
       this.#resend(proxy, asked);
       this.#heartbeatReader(proxy);
+      this.#schedule.hasten();
     } else if (!ackNack.final) {
       this.#heartbeatReader(proxy);
     }
@@ -193,6 +195,7 @@ export class StatefulWriter {
   nackFrag(readerGuid: string, { sequence, numbers, count }: NackFragSubmessage): void {
     const proxy = this.#readers.get(readerGuid);
     if (proxy?.reliable !== true || !proxy.nackFrags.accept(count)) return;
+    this.#schedule.hasten();
     const change = this.#relevant(proxy, sequence);
     if (change === undefined) this.#resend(proxy, [sequence]);
     else this.#queueOf(proxy)?.sendFragmentsAgain(proxy.target, proxy.target.entityId, change, numbers);

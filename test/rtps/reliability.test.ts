@@ -183,6 +183,35 @@ describe('a reliable writer and reader', function () {
     assert.ok(lost > 0);
   });
 
+  for (const [name, request] of [
+    ['samples', '06 01 1c00 00000104 00000103 00000000 01000000 01000000 00000080 02000000'],
+    ['fragments', '12 01 2000 00000104 00000103 00000000 01000000 01000000 01000000 00000080 01000000'],
+  ] as const)
+    it(`go on soon after a request for ${name}, however long there was no answer`, async () => {
+      link = new Link();
+      mock.timers.enable({ apis: ['setTimeout'] });
+      const after = async (milliseconds: number) => {
+        const before = link.heartbeats.length;
+        mock.timers.tick(milliseconds);
+        await new Promise(setImmediate);
+        return link.heartbeats.length - before;
+      };
+      try {
+        link.matchWriterWithReader();
+        link.writerSide.receive(firstAnswer(1));
+        link.write(1, 1);
+        await after(0);
+        for (const delay of [50, 100, 200, 400, 800]) assert.equal(await after(delay), 1);
+        link.writerSide.receive(message(READER.prefix, request));
+        // What it asks for goes out, with a HEARTBEAT behind it.
+        await after(10);
+        await after(0);
+        assert.equal(await after(40), 1);
+      } finally {
+        mock.timers.reset();
+      }
+    });
+
   it('have acknowledged what leaves a short history, where the writer sends steadily', async () => {
     link = new Link(RELIABLE, 10).match();
     await link.quiet();
