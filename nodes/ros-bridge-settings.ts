@@ -6,7 +6,7 @@ import type {
   RouteKind,
   RouteRow,
 } from '../src/ros/bridge-settings';
-import type { PatternAction, PatternKind, PatternSettings } from '../src/ros/name-patterns';
+import type { PatternAction, PatternSettings } from '../src/ros/name-patterns';
 import type { PayloadFormat } from '../src/ros/payload-format';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
 import { ENVIRONMENT_DOMAIN, rosEnvironment } from '../src/ros/ros-environment';
@@ -52,7 +52,7 @@ export interface BridgeForm extends NodeDef {
   patterns?: Array<
     TopicOptionRow & {
       /** Absent: topics. */
-      kind?: PatternKind;
+      kind?: RouteKind;
       action: PatternAction;
       pattern: string;
       direction: Direction;

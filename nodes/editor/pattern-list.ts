@@ -1,10 +1,5 @@
-import type { Direction } from '../../src/ros/bridge-settings';
-import {
-  PATTERN_ACTIONS,
-  type PatternAction,
-  type PatternKind,
-  patternFault,
-} from '../../src/ros/name-patterns';
+import type { Direction, RouteKind } from '../../src/ros/bridge-settings';
+import { PATTERN_ACTIONS, type PatternAction, patternFault } from '../../src/ros/name-patterns';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
 import type { TopicOptionRow } from '../topic-options';
 import { type DomainId, domainFault, domainIn, optionalDomainFault } from './domain-id';
@@ -16,7 +11,7 @@ import { addTopicOptions, checkTopicOptions, topicOptionsFault, topicOptionsIn }
 /** One row of a bridge's patterns, as the flow file keeps it; the options are of what it allows. */
 export interface Pattern extends TopicOptionRow {
   /** Absent: topics. */
-  kind?: PatternKind;
+  kind?: RouteKind;
   action: PatternAction;
   pattern: string;
   direction: Direction;
@@ -32,7 +27,11 @@ const WAYS = [
   'topic mqtt-to-ros',
   'topic both',
   'service mqtt-to-ros',
+  'service ros-to-mqtt',
   'action mqtt-to-ros',
+  'action ros-to-mqtt',
+  'parameters both',
+  'parameters ros-to-mqtt',
 ] as const;
 const NEW_PATTERN: Pattern = { action: 'allow', pattern: '', direction: 'both' };
 
@@ -117,7 +116,7 @@ function patternOf(row: JQuery): Pattern {
   const action = textIn(row, '.mqttros-pattern-action') as PatternAction;
   const domain = textIn(row, '.mqttros-route-domain input');
   const format = textIn(row, '.mqttros-route-format') as PayloadFormat;
-  const [kind, direction] = textIn(row, '.mqttros-pattern-direction').split(' ') as [PatternKind, Direction];
+  const [kind, direction] = textIn(row, '.mqttros-pattern-direction').split(' ') as [RouteKind, Direction];
   const hasOptions = action === 'allow' && kind === 'topic';
   return {
     ...(kind !== 'topic' && { kind }),

@@ -69,6 +69,10 @@ export class ActionServeRoute implements BridgeRoute {
     return this.#subscription?.granted;
   }
 
+  get isBusy(): boolean {
+    return this.#goals.size > 0;
+  }
+
   get details(): RouteDetails {
     return this.#clients.look(this);
   }

@@ -255,8 +255,8 @@ function checkPatterns({
     if (fault !== undefined) throw new BridgeSettingsError(`${row}: ${fault}`);
     if (!PATTERN_ACTIONS.includes(action)) refuse(`${row}: action`, action, oneOf(PATTERN_ACTIONS));
     if (!PATTERN_KINDS.includes(kind)) refuse(`${row}: kind`, kind, oneOf(PATTERN_KINDS));
-    const directions = kind === 'topic' ? DIRECTIONS.topic : (['mqtt-to-ros'] as const);
-    if (!directions.includes(direction)) refuse(`${row}: direction`, direction, oneOf(directions));
+    if (!DIRECTIONS[kind].includes(direction))
+      refuse(`${row}: direction`, direction, oneOf(DIRECTIONS[kind]));
     const [option] = kind === 'topic' ? [] : Object.keys(options);
     if (option !== undefined)
       refuse(

@@ -3,18 +3,17 @@ import type { Direction, RouteKind, TopicOptions } from './bridge-settings';
 export type PatternAction = 'allow' | 'deny';
 export const PATTERN_ACTIONS: readonly PatternAction[] = ['allow', 'deny'];
 
-/** What patterns are of: topics, or services and actions of ROS that are called. */
-export type PatternKind = Exclude<RouteKind, 'parameters'>;
-export const PATTERN_KINDS: readonly PatternKind[] = ['topic', 'service', 'action'];
+/** What patterns are of; those of parameters are of the names of nodes. */
+export const PATTERN_KINDS: readonly RouteKind[] = ['topic', 'service', 'action', 'parameters'];
 
 /** Lets what has matching ROS names pass, or keeps it back; the options are of the topics that it allows. */
 export interface PatternSettings extends TopicOptions {
   /** Absent: topics. */
-  kind?: PatternKind;
+  kind?: RouteKind;
   action: PatternAction;
   /** A ROS name in which a part may be `*`, one part, or `**`, any number of parts, also none. */
   pattern: string;
-  /** Of services and actions `mqtt-to-ros`. */
+  /** As a route of that kind has it. */
   direction: Direction;
   /** Absent: of all domains of the bridge. */
   domain?: number;
@@ -61,7 +60,7 @@ interface Compiled extends PatternSettings {
 }
 
 /**
- * Which topics, services and actions are bridged without a route of their own: those that a pattern of their kind allows
+ * Which topics, services, actions and parameters are bridged without a route of their own: those that a pattern of their kind allows
  * and none denies. Wildcards do not allow hidden names (with a part that starts with `_`) nor what ROS 2 itself has in
  * every domain or node.
  */
@@ -77,7 +76,7 @@ export class NamePatterns {
   }
 
   /** The options with which messages of a name may go that way; `undefined` where they may not. */
-  allowing(domain: number, rosName: string, way: Way, kind: PatternKind = 'topic'): TopicOptions | undefined {
+  allowing(domain: number, rosName: string, way: Way, kind: RouteKind = 'topic'): TopicOptions | undefined {
     let allowing: TopicOptions | undefined;
     for (const pattern of this.#patterns) {
       if ((pattern.kind ?? 'topic') !== kind) continue;
@@ -90,18 +89,19 @@ export class NamePatterns {
     return allowing;
   }
 
-  /** Whether messages of any name of a domain may go that way. */
-  any(domain: number, way: Way): boolean {
+  /** Whether messages of any name of a domain may go that way, or of any name of one kind. */
+  any(domain: number, way: Way, kind?: RouteKind): boolean {
     return this.#patterns.some(
       (pattern) =>
         pattern.action === 'allow' &&
         (pattern.domain ?? domain) === domain &&
+        (kind === undefined || (pattern.kind ?? 'topic') === kind) &&
         (pattern.direction === 'both' || pattern.direction === way),
     );
   }
 }
 
-function isOfRosItself(kind: PatternKind, rosName: string): boolean {
+function isOfRosItself(kind: RouteKind, rosName: string): boolean {
   if (kind === 'service') return OF_EACH_NODE.has(rosName.slice(rosName.lastIndexOf('/') + 1));
   return OF_ROS_ITSELF.has(rosName);
 }

@@ -1,18 +1,21 @@
 import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
 import type { IncomingMessage, RouteConnection } from './bridge-connection';
-import type { BridgeSettings, RouteSettings } from './bridge-settings';
-import { type BridgeTopics, nameKey } from './bridge-topics';
+import type { BridgeSettings, RouteKind, RouteSettings } from './bridge-settings';
+import { type BridgeTopics, nameKey, ROUTE_KIND_OF } from './bridge-topics';
 import { DomainFilter } from './domain-filter';
-import { NamePatterns, type PatternKind, type Way } from './name-patterns';
+import { NamePatterns, type Way } from './name-patterns';
 import type { RosDomain } from './ros-backend';
 import type { PatternStatus } from './ros-worker-messages';
 import type { RouteEntry } from './route-entry';
 import type { RouteTable } from './route-table';
+import { nodesWithParameters, servedNames } from './served-names';
 
 /** Routes that patterns may open. */
 const MAX_ROUTES = 500;
 /** How long a route stays that carries nothing, in ms. */
 const IDLE_TIMEOUT = 60_000;
+/** By which the topics of requests about parameters end. */
+const OPERATIONS: ReadonlySet<string | undefined> = new Set(['get', 'set', 'list']);
 
 export interface PatternRoutesParts {
   settings: BridgeSettings;
@@ -28,7 +31,7 @@ export interface PatternRoutesParts {
 
 /** What patterns may open a route for. */
 interface Named {
-  kind: PatternKind;
+  kind: RouteKind;
   domain: number;
   rosName: string;
 }
@@ -41,10 +44,10 @@ interface PatternRoute {
 }
 
 /**
- * The routes that patterns allow: of services and actions those that call, opened when somebody does; of topics one for each
- * way, opened when a ROS publisher appears or a message comes from
- * MQTT or the flow, and closed when it has carried nothing for a while and no publisher is there. A topic that has a route
- * of its own is left to that.
+ * The routes that patterns allow, opened when they come into use and closed when they have carried nothing for a while: of
+ * topics one for each way, when a ROS publisher appears or a message comes from MQTT or the flow; of services and actions
+ * those that call, when somebody does, and those that answer, while ROS has a client and no server; of parameters one for
+ * each node. What has a route of its own is left to that.
  */
 export class PatternRoutes {
   readonly #parts: PatternRoutesParts;
@@ -126,8 +129,10 @@ export class PatternRoutes {
     const left = new Set<string>();
     // What had to wait, and closed or left, waits no more.
     this.#first = undefined;
-    for (const name of this.#published()) {
-      if (this.#find(name, 'ros-to-mqtt') === 'full') left.add(`${name.domain}${name.rosName}`);
+    for (const { isServed, ...name } of this.#inRos()) {
+      if (isServed) this.#close(keyOf(name, 'ros-to-mqtt'));
+      else if (this.#find(name, 'ros-to-mqtt') === 'full')
+        left.add(nameKey(name.kind, name.domain, name.rosName));
     }
     this.#left = left.size;
   }
@@ -135,7 +140,7 @@ export class PatternRoutes {
   /** The route for a message of the flow; `undefined` where no pattern allows it, or there is no room for more. */
   find(topic: RosTopic): RouteEntry | undefined {
     const kind = kindTaking(topic);
-    const found = kind && this.#find({ ...topic, kind }, 'mqtt-to-ros');
+    const found = this.#answering(topic) ?? (kind && this.#find({ ...topic, kind }, 'mqtt-to-ros'));
     return found === 'full' ? undefined : found;
   }
 
@@ -155,42 +160,65 @@ export class PatternRoutes {
       if (ros.fault !== this.#fault) this.#parts.report(ros.fault);
       this.#fault = ros.fault;
     } else {
-      const kind = kindTaking(ros);
+      // What another bridge asks for ROS, which this one would as well, is not for ROS.
+      const kind = this.#answering(ros) === undefined ? kindTaking(ros) : undefined;
       if (kind !== undefined && this.#find({ ...ros, kind }, 'mqtt-to-ros') === 'full') this.#dropped++;
     }
     this.#parts.changed();
   }
 
-  *#published(): Iterable<Named> {
+  /** What others have in ROS of which something may come; services and actions unless they are served there. */
+  *#inRos(): Iterable<Named & { isServed?: boolean }> {
     for (const [domain, ros] of this.#parts.domains) {
       for (const { kind, rosName } of ros.endpoints())
         if (kind === 'publisher') yield { kind: 'topic', domain, rosName };
+      for (const kind of ['service', 'action'] as const) {
+        if (!this.#patterns.any(domain, 'ros-to-mqtt', kind)) continue;
+        for (const [rosName, isServed] of servedNames(kind, ros)) yield { kind, domain, rosName, isServed };
+      }
+      if (!this.#patterns.any(domain, 'ros-to-mqtt', 'parameters')) continue;
+      for (const rosName of nodesWithParameters(ros)) yield { kind: 'parameters', domain, rosName };
     }
+  }
+
+  /** The route that answers for ROS what has this topic; `undefined` where none does. */
+  #answering({ kind, domain, rosName }: RosTopic): RouteEntry | undefined {
+    const of = kind && ROUTE_KIND_OF[kind];
+    if (of !== 'service' && of !== 'action') return undefined;
+    return this.#routes.get(keyOf({ kind: of, domain, rosName }, 'ros-to-mqtt'))?.entry;
   }
 
   /** The route of one way of something, opened now where there was none; `undefined` where no pattern allows it. */
   #find({ kind, domain, rosName }: Named, way: Way): RouteEntry | 'full' | undefined {
     const { table } = this.#parts;
-    const key = keyOf({ kind, domain, rosName }, way);
+    const isOfParameters = kind === 'parameters';
+    // One route has both ways of them.
+    const key = keyOf({ kind, domain, rosName }, isOfParameters ? 'ros-to-mqtt' : way);
     const present = this.#routes.get(key);
     if (present !== undefined) return present.entry;
     if (table.lists(kind, domain, rosName)) return undefined;
-    const options = this.#patterns.allowing(domain, rosName, way, kind);
+    const allowing = (of: Way) => this.#patterns.allowing(domain, rosName, of, kind);
+    const options = allowing(isOfParameters ? 'ros-to-mqtt' : way);
     if (options === undefined) return undefined;
     if (this.#routes.size >= this.#limit) {
       this.#leave(rosName);
       return 'full';
     }
-    // Of services and actions patterns allow no other way than this.
-    const settings = { ...options, kind, domain, rosName, type: '', direction: way } as RouteSettings;
-    const entry = table.openByPattern(settings, this.#filters.get(domain));
+    const ofParameters = allowing('mqtt-to-ros') === undefined ? 'ros-to-mqtt' : 'both';
+    const direction = isOfParameters ? ofParameters : way;
+    const settings = { ...options, kind, domain, rosName, type: '', direction } as RouteSettings;
+    // The filter knows no topics that go on with any one level, as those of answers do.
+    const isAnswering = way === 'ros-to-mqtt' && (kind === 'service' || kind === 'action');
+    const filter = isAnswering ? undefined : this.#filters.get(domain);
+    const entry = table.openByPattern(settings, filter);
     this.#routes.set(key, { entry, carried: 0, since: performance.now() });
     return entry;
   }
 
   #closeIdle(): void {
     const now = performance.now();
-    const published = new Set([...this.#published()].map((name) => keyOf(name, 'ros-to-mqtt')));
+    const inRos = [...this.#inRos()].filter(({ isServed }) => !isServed);
+    const published = new Set(inRos.map((name) => keyOf(name, 'ros-to-mqtt')));
     for (const [key, route] of this.#routes) {
       const { carried, isBusy } = route.entry;
       if (carried !== route.carried || isBusy || published.has(key)) {
@@ -227,8 +255,9 @@ function keyOf(
 }
 
 /** Which kind of route takes what comes at a topic; none where patterns open nothing for it. */
-function kindTaking({ kind, rest = [] }: RosTopic): PatternKind | undefined {
+function kindTaking({ kind, rest = [] }: RosTopic): RouteKind | undefined {
   if (kind === undefined) return 'topic';
   if (kind === 'req') return 'service';
+  if (kind === 'param') return OPERATIONS.has(rest[0]) ? 'parameters' : undefined;
   return kind === 'action' && (rest[0] === 'goal' || rest[0] === 'cancel') ? 'action' : undefined;
 }

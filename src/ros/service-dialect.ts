@@ -8,7 +8,7 @@ import type { Participant } from '../rtps/participant';
 export type ServiceDialect = 'header' | 'identity';
 
 export const CYCLONE_DDS = 'Cyclone DDS';
-const BRIDGE = 'a bridge like this';
+export const BRIDGE = 'a bridge like this';
 
 /** Source: OMG, "DDS Foundation: vendor and product ids". */
 const VENDORS: Readonly<Record<number, string>> = {

@@ -67,6 +67,10 @@ export class ServiceServeRoute implements BridgeRoute {
     return this.#replies?.granted;
   }
 
+  get isBusy(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   get details(): RouteDetails {
     return this.#clients.look(this);
   }

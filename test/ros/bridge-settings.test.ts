@@ -168,15 +168,19 @@ describe('bridge settings', () => {
     );
     assert.throws(
       check({ kind: 'service' }),
-      refusal('patterns, row 2: direction: expected mqtt-to-ros, got "both"'),
+      refusal('patterns, row 2: direction: expected one of mqtt-to-ros, ros-to-mqtt, got "both"'),
     );
     assert.throws(
       check({ kind: 'action', direction: 'mqtt-to-ros', format: 'cdr' }),
       refusal('patterns, row 2: format: expected none for a pattern of kind action, got "cdr"'),
     );
     assert.throws(
-      check({ kind: 'parameters' }),
-      refusal('patterns, row 2: kind: expected one of topic, service, action, got "parameters"'),
+      check({ kind: 'parameters', direction: 'mqtt-to-ros' }),
+      refusal('patterns, row 2: direction: expected one of both, ros-to-mqtt, got "mqtt-to-ros"'),
+    );
+    assert.throws(
+      check({ kind: 'node' as 'topic' }),
+      refusal('patterns, row 2: kind: expected one of topic, service, action, parameters, got "node"'),
     );
     const mqtt = { target: 'embedded', protocolVersion: 4, clientId: 'b', keepAlive: 60 } as const;
     assert.throws(

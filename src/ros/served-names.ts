@@ -1,0 +1,36 @@
+import { actionsAmong } from './ros-action';
+import type { RosDomain } from './ros-backend';
+import { BRIDGE } from './service-dialect';
+
+/** How the names of bridges' nodes begin, where nothing else tells them (`bridgeNodeName`). */
+const BRIDGE_NODE = /(?:^|\/)mqtt_ros_bridge_\w*$/;
+const OF_NODE_WITH_PARAMETERS = '/get_parameters';
+
+/** The services or actions that others have in a domain, each with whether anybody serves it; bridges, which stand for others, do not count. */
+export function servedNames(kind: 'service' | 'action', domain: RosDomain): Map<string, boolean> {
+  const services = domain.services();
+  const ofBridges = bridgeEndpoints(domain);
+  const names = new Map<string, boolean>();
+  for (const { guid, kind: role, rosName, vendor } of kind === 'action' ? actionsAmong(services) : services) {
+    if (vendor === BRIDGE || ofBridges.has(guid)) continue;
+    names.set(rosName, role === 'server' || names.get(rosName) === true);
+  }
+  return names;
+}
+
+/** The nodes of others that have parameters. */
+export function nodesWithParameters(domain: RosDomain): Set<string> {
+  const nodes = new Set<string>();
+  for (const { kind, rosName } of domain.services()) {
+    if (kind === 'server' && rosName.endsWith(OF_NODE_WITH_PARAMETERS))
+      nodes.add(rosName.slice(0, -OF_NODE_WITH_PARAMETERS.length));
+  }
+  return nodes;
+}
+
+function bridgeEndpoints(domain: RosDomain): Set<string> {
+  const guids = new Set<string>();
+  for (const { name, endpoints } of domain.nodes())
+    if (BRIDGE_NODE.test(name)) for (const guid of endpoints) guids.add(guid);
+  return guids;
+}
