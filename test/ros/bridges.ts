@@ -49,10 +49,13 @@ export class Bridges {
     return this.keep(await RosPeer.start(domain));
   }
 
-  /** A ROS program of the test's own, of all that ROS has. */
-  async ros(domain = this.#domain): Promise<RosDomain> {
+  /** A ROS program of the test's own, of all that ROS has; those of one backend share a participant. */
+  async ros(
+    domain = this.#domain,
+    { backend = new RtpsBackend(), nodeName = 'test', bridgeId = 'peer' } = {},
+  ): Promise<RosDomain> {
     const place = { domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [] } as const;
-    return this.keep(await new RtpsBackend().openDomain({ ...place, nodeName: 'test', bridgeId: 'peer' }));
+    return this.keep(await backend.openDomain({ ...place, nodeName, bridgeId }));
   }
 
   /** Programs of a DDS vendor. */

@@ -7,45 +7,29 @@ import {
 } from '../../src/ros/action-server';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { actionsAmong, FEEDBACK_QOS, type GoalInfo } from '../../src/ros/ros-action';
-import type { RosDomain } from '../../src/ros/ros-backend';
-import { RtpsBackend } from '../../src/ros/rtps-backend';
-import { Cast, freshDomain } from '../rtps/fixture';
 import { ACTION, Caller, PATIENCE, upTo, Worker } from './action-ends';
 import { Watch } from './bridge-fixture';
+import { Bridges } from './bridges';
 
 const library = InterfaceLibrary.bundled();
 const OTHER_ID = '0b8f1ec2-3c52-4a0e-9d3c-6f1f6f6b9a01';
 
 describe('actions of ROS 2', function () {
   this.timeout(60_000);
-  const casts: Cast[] = [];
-  const opened: RosDomain[] = [];
-  const made: Array<{ close(): void }> = [];
+  const bridges = Bridges.forSuite();
   let domain: number;
-
   beforeEach(() => {
-    domain = freshDomain();
+    ({ domain } = bridges);
   });
-  afterEach(async () => {
-    for (const one of made.splice(0)) one.close();
-    await Promise.all(opened.splice(0).map((user) => user.close()));
-    await Promise.all(casts.splice(0).map((cast) => cast.leave()));
-  });
-
-  const open = async (): Promise<RosDomain> => {
-    const place = { domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [] } as const;
-    const user = await new RtpsBackend().openDomain({ ...place, nodeName: 'test', bridgeId: 'test' });
-    opened.push(user);
-    return user;
-  };
+  const open = () => bridges.ros();
   const caller = async (): Promise<Caller> => {
     const one = new Caller(await open());
-    made.push(one.client);
+    bridges.keep(one.client);
     return one;
   };
   const worker = async (options?: Partial<ActionServerOptions>): Promise<Worker> => {
     const one = new Worker(await open(), options);
-    made.push(one.server);
+    bridges.keep(one.server);
     return one;
   };
 
@@ -56,10 +40,8 @@ describe('actions of ROS 2', function () {
         role: 'serve' | 'call',
         args: Record<string, string | number> = {},
       ) => {
-        const cast = new Cast(vendor);
-        casts.push(cast);
         const all = { action: ACTION.rosName, domain, timeout: 20, ...args };
-        return cast.peer(test, role, { args: all }, 'action');
+        return bridges.vendor(vendor).peer(test, role, { args: all }, 'action');
       };
 
       it('are called: feedback in order, states, and each kind of end', async function () {
@@ -347,7 +329,7 @@ describe('actions of ROS 2', function () {
         };
       };
       const there = new Worker(user, { resultTimeout: 1 });
-      made.push(there.server);
+      bridges.keep(there.server);
       await here.send(1);
       const goal = await there.goal();
       isDown = true;

@@ -9,8 +9,9 @@ import { typeHashIn } from '../../src/ros/endpoint-user-data';
 import type { RosDomain } from '../../src/ros/ros-backend';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
 import type { Participant } from '../../src/rtps/participant';
-import { Cast, freshDomain, Inbox, TRANSIENT_LOCAL } from '../rtps/fixture';
+import { type Cast, Inbox, TRANSIENT_LOCAL } from '../rtps/fixture';
 import { STRING, Watch } from './bridge-fixture';
+import { Bridges } from './bridges';
 
 const DISCOVERY = {
   topic: 'ros_discovery_info',
@@ -21,17 +22,13 @@ const HASH = `RIHS01_${'0'.repeat(64)}`;
 
 describe('the graph of a ROS domain', function () {
   this.timeout(60_000);
-  const cast = new Cast();
+  const bridges = Bridges.forSuite();
   const watch = new Watch();
-  const opened: RosDomain[] = [];
   let domain: number;
-
+  let cast: Cast;
   beforeEach(() => {
-    domain = freshDomain();
-  });
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((user) => user.close()));
-    await cast.leave();
+    ({ domain } = bridges);
+    cast = bridges.vendor('cyclone');
   });
 
   const open = async (
@@ -39,10 +36,7 @@ describe('the graph of a ROS domain', function () {
     backend = new RtpsBackend(),
     bridgeId = nodeName,
   ): Promise<RosDomain> => {
-    const place = { domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [] } as const;
-    const options = { ...place, nodeName, bridgeId };
-    const user = await backend.openDomain(options);
-    opened.push(user);
+    const user = await bridges.ros(domain, { backend, nodeName, bridgeId });
     user.onGraphChange(() => watch.changed());
     return user;
   };
@@ -119,9 +113,9 @@ describe('the graph of a ROS domain', function () {
     assert.deepEqual(namesOf(other), ['/first', '/second']);
     await watch.until(() => namesOf(first).length === 1);
     assert.deepEqual(namesOf(first), ['/other']);
-    await opened.splice(opened.indexOf(second), 1)[0]?.close();
+    await second.close();
     await watch.until(() => namesOf(other).length === 1);
-    await opened.splice(opened.indexOf(first), 1)[0]?.close();
+    await first.close();
     await watch.until(() => namesOf(other).length === 0);
   });
 
@@ -142,10 +136,10 @@ describe('the graph of a ROS domain', function () {
     );
     await watch.until(() => known(other).length === 2);
     assert.deepEqual(known(other), ['b 1,;', 'b3']);
-    await opened.splice(opened.indexOf(first), 1)[0]?.close();
+    await first.close();
     await watch.until(() => known(other).length === 1);
     assert.deepEqual([known(other), known(second)], [['b3'], ['b 2']]);
-    await opened.splice(opened.indexOf(second), 1)[0]?.close();
+    await second.close();
     await watch.until(() => known(other).length === 0);
   });
 

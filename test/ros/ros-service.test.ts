@@ -4,8 +4,8 @@ import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import type { RosDomain, RosServiceOptions } from '../../src/ros/ros-backend';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
-import { Cast, freshDomain } from '../rtps/fixture';
 import { Watch } from './bridge-fixture';
+import { Bridges } from './bridges';
 
 const TYPE = 'example_interfaces/srv/AddTwoInts';
 const library = InterfaceLibrary.bundled();
@@ -27,44 +27,23 @@ const add = async (cdr: Buffer): Promise<Buffer> => {
 
 describe('services of ROS 2', function () {
   this.timeout(60_000);
-  const casts: Cast[] = [];
-  const opened: RosDomain[] = [];
+  const bridges = Bridges.forSuite();
   const watch = new Watch();
   let domain: number;
-
   beforeEach(() => {
-    domain = freshDomain();
+    ({ domain } = bridges);
   });
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((user) => user.close()));
-    await Promise.all(casts.splice(0).map((cast) => cast.leave()));
-  });
-
   const open = async (backend = new RtpsBackend()): Promise<RosDomain> => {
-    const options = {
-      domain,
-      range: 'localhost',
-      interfaces: ['127.0.0.1'],
-      peers: [],
-      nodeName: 'test',
-      bridgeId: 'test',
-    } as const;
-    const user = await backend.openDomain(options);
-    opened.push(user);
+    const user = await bridges.ros(domain, { backend });
     user.onGraphChange(() => watch.changed());
     return user;
-  };
-  const castOf = (vendor: 'cyclone' | 'fast'): Cast => {
-    const cast = new Cast(vendor);
-    casts.push(cast);
-    return cast;
   };
   const args = (more: Record<string, string | number>) => ({
     args: { service: service.rosName, domain, timeout: 20, ...more },
   });
   for (const vendor of ['cyclone', 'fast'] as const) {
     it(`are called on ${vendor}, one after the other and many at once`, async function () {
-      castOf(vendor).peer(this, 'serve', args({ count: 0 }));
+      bridges.vendor(vendor).peer(this, 'serve', args({ count: 0 }));
       const client = (await open()).createServiceClient(service, () => watch.changed());
       const call = async (a: number) =>
         JSON.parse(response.decodeToJson(await client.call(request.encode({ a, b: 100 }), PATIENCE))).sum;
@@ -78,13 +57,13 @@ describe('services of ROS 2', function () {
 
     it(`are served to ${vendor}`, async function () {
       (await open()).createServiceServer(service, add);
-      const client = castOf(vendor).peer(this, 'call', args({ count: 3, a: 10, b: -4 }));
+      const client = bridges.vendor(vendor).peer(this, 'call', args({ count: 3, a: 10, b: -4 }));
       assert.equal(await client.exited(), 0);
       assert.deepEqual(client.messages, [{ sum: 7 }, { sum: 8 }, { sum: 9 }]);
     });
 
     it(`end with what they waited for when the server on ${vendor} goes`, async function () {
-      const server = castOf(vendor).peer(this, 'serve', args({ count: 1 }));
+      const server = bridges.vendor(vendor).peer(this, 'serve', args({ count: 1 }));
       const client = (await open()).createServiceClient(service, () => watch.changed());
       await client.call(request.encode({ a: 1, b: 2 }), PATIENCE);
       await server.exited();
@@ -100,7 +79,7 @@ describe('services of ROS 2', function () {
   it('serve clients on both at the same time, each in its own way', async function () {
     (await open()).createServiceServer(service, add);
     const clients = (['cyclone', 'fast'] as const).map((vendor, index) =>
-      castOf(vendor).peer(this, 'call', args({ count: 5, a: 100 * index, b: 0 })),
+      bridges.vendor(vendor).peer(this, 'call', args({ count: 5, a: 100 * index, b: 0 })),
     );
     assert.deepEqual(await Promise.all(clients.map((client) => client.exited())), [0, 0]);
     assert.deepEqual(
@@ -113,7 +92,8 @@ describe('services of ROS 2', function () {
   });
 
   it('are not called while two servers would take the request differently', async function () {
-    for (const vendor of ['cyclone', 'fast'] as const) castOf(vendor).peer(this, 'serve', args({ count: 0 }));
+    for (const vendor of ['cyclone', 'fast'] as const)
+      bridges.vendor(vendor).peer(this, 'serve', args({ count: 0 }));
     const user = await open();
     const client = user.createServiceClient(service, () => watch.changed());
     await watch.until(() => client.servers === 2);

@@ -4,11 +4,10 @@ import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { parseInterfaces } from '../../src/ros/interface-text';
 import { MessageCodec } from '../../src/ros/message-codec';
 import type { RosDomain, RosPublisher, RosServiceServer } from '../../src/ros/ros-backend';
-import { RosThread } from '../../src/ros/ros-thread';
-import { RtpsBackend } from '../../src/ros/rtps-backend';
 import { describeType, hashOf } from '../../src/ros/type-description';
-import { freshDomain, RELIABLE } from '../rtps/fixture';
-import { route, TestBridge } from './bridge-fixture';
+import { RELIABLE } from '../rtps/fixture';
+import { route, type TestBridge } from './bridge-fixture';
+import { Bridges } from './bridges';
 
 const SERVICE_TYPE = 'type_description_interfaces/srv/GetTypeDescription';
 const bundled = InterfaceLibrary.bundled();
@@ -20,35 +19,24 @@ type Describe = (type: string, hash: string) => unknown;
 
 describe('a type that only the robot knows', function () {
   this.timeout(40_000);
-  const thread = new RosThread();
-  const opened: Array<{ close(): Promise<void> }> = [];
+  const bridges = Bridges.forSuite();
   let domain: number;
   let library: InterfaceLibrary;
   /** No file defines it. */
   let type: string;
 
   beforeEach(() => {
-    domain = freshDomain();
+    ({ domain } = bridges);
     const name = `robot_${randomBytes(6).toString('hex')}`;
     const text = `MSG: ${name}_msgs/Part\nstring<=${3 + name.length} label\nfloat32[2] position\n===\nMSG: ${name}_msgs/Whole\nbuiltin_interfaces/Time stamp\nPart[] parts\nbyte flags\n`;
     library = bundled.with(parseInterfaces(text, 'test'));
     type = `${name}_msgs/msg/Whole`;
   });
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((each) => each.close()));
-  });
 
-  const keep = <T extends { close(): Promise<void> }>(each: T): T => {
-    opened.push(each);
-    return each;
-  };
   const robot = async (
     describe: Describe,
   ): Promise<{ user: RosDomain; service: RosServiceServer; publisher: RosPublisher; asked: string[] }> => {
-    const place = { domain, range: 'localhost', interfaces: ['127.0.0.1'], peers: [] } as const;
-    const user = keep(
-      await new RtpsBackend().openDomain({ ...place, nodeName: 'camera', bridgeId: 'camera' }),
-    );
+    const user = await bridges.ros(domain, { nodeName: 'camera', bridgeId: 'camera' });
     const asked: string[] = [];
     const service = user.createServiceServer(
       {
@@ -83,13 +71,10 @@ describe('a type that only the robot knows', function () {
     const description = describeType(library, name);
     return hashOf(description) === hash ? description : undefined;
   };
-  const bridgeTo = async (named = type): Promise<TestBridge> =>
-    keep(
-      await TestBridge.open(thread, {
-        domains: [domain],
-        routes: [route(domain, { rosName: '/whole', type: named, direction: 'ros-to-mqtt' })],
-      }),
-    );
+  const bridgeTo = (named = type): Promise<TestBridge> =>
+    bridges.open({
+      routes: [route(domain, { rosName: '/whole', type: named, direction: 'ros-to-mqtt' })],
+    });
   const known = (bridge: TestBridge) =>
     bridge.until(() => bridge.route()?.counts !== undefined && bridge.route()?.problem === undefined);
   const whole = {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import { ddsTypeName } from '../../src/ros/names';
+import { endingAfterEach } from '../ending-after-each';
 import { Cast, freshDomain, freshTopic, Inbox, RELIABLE } from '../rtps/fixture';
 
 const library = InterfaceLibrary.bundled();
@@ -11,14 +12,9 @@ const WIDE = ' hé€😀';
 
 describe('what vendors write otherwise than plain CDR', function () {
   this.timeout(60_000);
-  const casts: Cast[] = [];
-  afterEach(() => Promise.all(casts.splice(0).map((cast) => cast.leave())));
+  const keep = endingAfterEach();
 
-  const castOf = (vendor: 'cyclone' | 'fast'): Cast => {
-    const cast = new Cast(vendor);
-    casts.push(cast);
-    return cast;
-  };
+  const castOf = (vendor: 'cyclone' | 'fast') => keep(new Cast(vendor), (cast) => cast.leave());
 
   /** Three messages of a talker on Cyclone DDS in that version of XCDR. */
   async function written(test: Mocha.Context, type: string, peerType: string, xcdr: 1 | 2) {

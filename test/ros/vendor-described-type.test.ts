@@ -6,13 +6,12 @@ import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import type { MessageDefinition, MessageField } from '../../src/ros/message-definition';
 import { ddsTopicName, ddsTypeName } from '../../src/ros/names';
-import { RosThread } from '../../src/ros/ros-thread';
 import { describeType, TYPE_IDS } from '../../src/ros/type-description';
 import { counterpart } from '../counterparts';
 import { DdsPeer } from '../peers/dds/dds-peer';
 import { Random } from '../random';
-import { freshDomain } from '../rtps/test-domain';
-import { route, TestBridge } from './bridge-fixture';
+import { route } from './bridge-fixture';
+import { Bridges } from './bridges';
 import { randomMessage } from './random-message';
 
 const SERVICE = '/robot/camera/get_type_description';
@@ -43,11 +42,7 @@ function randomTypes(random: Random): [outer: MessageDefinition, inner: MessageD
 
 describe('a type made up at test time that a robot on Fast DDS describes', function () {
   this.timeout(40_000);
-  const thread = new RosThread();
-  const closers: Array<() => Promise<void>> = [];
-  afterEach(async () => {
-    await Promise.all(closers.splice(0).map((close) => close()));
-  });
+  const bridges = Bridges.forSuite();
 
   /** What the peer answers to a command. */
   const done = async (peer: DdsPeer, command: string): Promise<Record<string, unknown>> => {
@@ -64,16 +59,13 @@ describe('a type made up at test time that a robot on Fast DDS describes', funct
     it(`arrives as JSON, as one ${as}`, async function () {
       const seed = randomInt(2 ** 32);
       const random = new Random(seed);
-      const domain = freshDomain();
+      const { domain } = bridges;
       const [outer, inner] = randomTypes(random);
       const library = bundled.with([outer, inner]);
       const codec = MessageCodec.for(library, outer.name);
       const cdr = codec.encode(randomMessage(library, outer.name, random));
-      const peer = new DdsPeer(counterpart(this, 'fast-dds-raw'), 'raw', {
-        vendor: 'fast',
-        args: { domain },
-      });
-      closers.push(() => peer.stop());
+      const program = counterpart(this, 'fast-dds-raw');
+      const peer = bridges.keep(new DdsPeer(program, 'raw', { vendor: 'fast', args: { domain } }));
       const description = answer.encode({
         successful: true,
         type_description: describeType(library, outer.name),
@@ -99,8 +91,7 @@ describe('a type made up at test time that a robot on Fast DDS describes', funct
       const info = encodeDiscoveryInfo({ guid: peer.guid as string, nodes: [node] }, 16);
       peer.tell(`write ${DISCOVERY_INFO_TOPIC} ${info.toString('hex')}`);
 
-      const bridge = await TestBridge.open(thread, {
-        domains: [domain],
+      const bridge = await bridges.open({
         routes: [
           route(domain, {
             rosName: '/robot/whole',
@@ -109,7 +100,6 @@ describe('a type made up at test time that a robot on Fast DDS describes', funct
           }),
         ],
       });
-      closers.push(() => bridge.close());
       await bridge.until(() => bridge.messages.length > 0);
       const [received] = bridge.messages;
       assert.deepEqual(received?.payload, JSON.parse(codec.decodeToJson(cdr)), `seed ${seed}`);

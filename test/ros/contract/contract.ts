@@ -12,6 +12,7 @@ import type {
   RosServiceOptions,
 } from '../../../src/ros/ros-backend';
 import { RtpsBackend } from '../../../src/ros/rtps-backend';
+import { endingAfterEach } from '../../ending-after-each';
 import { freshDomain } from '../../rtps/test-domain';
 import { ACTION, Caller, upTo, Worker } from '../action-ends';
 import { Watch } from '../bridge-fixture';
@@ -128,34 +129,27 @@ const add = async (cdr: Buffer): Promise<Buffer> => {
 export function describeContract({ name, backend, interfaces, peers }: Contract): void {
   describe(`the contract of a ROS backend: ${name}`, function () {
     this.timeout(60_000);
-    const opened: RosDomain[] = [];
-    const entered: Peers[] = [];
-    const ends: Array<{ close(): void }> = [];
+    const keep = endingAfterEach();
     let domain: number;
 
     beforeEach(() => {
       domain = freshDomain();
     });
 
-    afterEach(async () => {
-      for (const end of ends.splice(0)) end.close();
-      await Promise.all(entered.splice(0).map((peer) => peer.leave()));
-      await Promise.all(opened.splice(0).map((user) => user.close()));
-    });
-
     async function open(
       through = backend(),
       { number = domain, nodeName = 'contract', loopback = interfaces } = {},
     ): Promise<User> {
-      const user = await through.openDomain({
-        domain: number,
-        range: 'localhost',
-        interfaces: loopback,
-        peers: [],
-        nodeName,
-        bridgeId: nodeName,
-      });
-      opened.push(user);
+      const user = keep(
+        await through.openDomain({
+          domain: number,
+          range: 'localhost',
+          interfaces: loopback,
+          peers: [],
+          nodeName,
+          bridgeId: nodeName,
+        }),
+      );
       return new User(user);
     }
 
@@ -164,9 +158,7 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
 
     for (const kind of peers) {
       const enter = (test: Mocha.Context, number = domain): Peers => {
-        const made = kind.enter(test, number);
-        entered.push(made);
-        return made;
+        return keep(kind.enter(test, number), (made) => made.leave());
       };
 
       describe(`with ${kind.name}`, () => {
@@ -296,7 +288,7 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
         it('calls an action: feedback, result, refusal and cancelation', async function () {
           const server = enter(this).serveAction(ACTION.rosName);
           const caller = new Caller((await open()).domain, PATIENCE);
-          ends.push(caller.client);
+          keep(caller.client);
           const { goalId } = await caller.send(4);
           assert.deepEqual(await caller.result(goalId), {
             state: 'succeeded',
@@ -335,7 +327,7 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
           const others = enter(this);
           const user = await open();
           const worker = new Worker(user.domain);
-          ends.push(worker.server);
+          keep(worker.server);
           const outcome = others.callAction(ACTION.rosName, 4);
           const goal = await worker.goal();
           assert.deepEqual(goal.goal, { order: 4 });
