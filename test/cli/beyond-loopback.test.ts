@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { counterpart } from '../counterparts';
 import { BrokerCommand, type CommandStart } from './broker-command';
@@ -11,9 +13,16 @@ const NAMESPACE = `mqtt-ros-broker-${process.pid}`;
 /** Not of loopback, but nowhere else than in the namespace. */
 const ADDRESS = '10.83.0.1';
 
+/** The README's block in this language, of which there is one. */
+function block(language: string): string {
+  const [, text = ''] =
+    new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readFileSync('README.md', 'utf8')) ?? [];
+  return text;
+}
+
 /** What the README's Dockerfile sets. */
 function containerVariables(): Record<string, string> {
-  const [, dockerfile = ''] = /```dockerfile\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8')) ?? [];
+  const dockerfile = block('dockerfile');
   return Object.fromEntries(
     [...dockerfile.matchAll(/\b(BROKER_\w+)=(\S+)/g)].map(([, name, text]) => [name, text]),
   );
@@ -64,6 +73,30 @@ describe('mqtt-ros-broker on an address that other machines reach', function () 
     const address = ['-h', ADDRESS, '-p', String(port), '-t', 'from/afar'];
     await runThere(publisher, ...address, '-r', '-m', 'welcome');
     assert.equal((await runThere(subscriber, ...address, '-C', '1')).stdout, 'welcome\n');
+  });
+
+  it('runs with the configuration file of the README', async function () {
+    const publisher = counterpart(this, 'mosquitto_pub');
+    const directory = mkdtempSync(join(tmpdir(), 'readme-'));
+    try {
+      writeFileSync(join(directory, 'broker.yaml'), block('yaml'));
+      const environment = { BROKER_HTTP_TOKEN: 'shown' };
+      const started = await start({ directory, options: ['--config', 'broker.yaml'], environment });
+      const publish = (topic: string, name: string, password: string) => {
+        const address = ['-h', ADDRESS, '-p', String(started.port), '-V', '5', '-q', '1', '-t', topic];
+        return runThere(publisher, ...address, '-m', 'x', '-u', name, '-P', password);
+      };
+      await publish('anything', 'operator', 'change-me');
+      await publish('robots/robot1/state', 'robot1', 'change-me-too');
+      await assert.rejects(publish('anything', 'robot1', 'guess'));
+      const { stderr } = await publish('anything', 'robot1', 'change-me-too');
+      assert.match(stderr, /Not authorized/);
+      const bridge = await started.logged('bridge', ({ mqtt }) => mqtt === 'connected');
+      assert.equal(bridge.routes, 2);
+    } finally {
+      await broker?.stop('SIGKILL');
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it('asks for password and token with the settings of the container', async function () {

@@ -1,21 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { freshDomain } from '../rtps/test-domain';
 import { packageJson } from './package-json';
+import { readmeProgram } from './readme-program';
 
 const run = promisify(execFile);
-
-/** The program of the README, as it stands there. */
-function readmeProgram(): string {
-  const [, program] =
-    /## The library\n[\s\S]*?```js\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8')) ?? [];
-  assert.ok(program);
-  return program;
-}
 
 describe('the library', function () {
   this.timeout(60_000);

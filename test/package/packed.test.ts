@@ -1,6 +1,15 @@
 import { strict as assert } from 'node:assert';
 import { execFile } from 'node:child_process';
-import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +18,7 @@ import { BrokerCommand } from '../cli/broker-command';
 import { counterpart } from '../counterparts';
 import { createUserDir, NODE_RED_VERSIONS, NodeRedProcess } from '../editor/node-red-process';
 import { NODE_TYPES, packageJson } from './package-json';
+import { readmeProgram } from './readme-program';
 
 const run = promisify(execFile);
 
@@ -114,6 +124,7 @@ describe('the packed tarball', function () {
   it('has types for programs, as strict as they are, in ES modules and CommonJS', async () => {
     const programs = ['consumer.mts', 'consumer.cts', 'consumer.ts'];
     for (const program of programs) copyFileSync('test/package/consumer.mts', join(userDir, program));
+    writeFileSync(join(userDir, 'readme.mts'), readmeProgram());
     const strict = ['--strict', '--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes'];
     for (const [module, resolution] of [
       ['node16', 'node16'],
@@ -122,7 +133,7 @@ describe('the packed tarball', function () {
       const modules = ['--module', module, '--moduleResolution', resolution, '--target', 'es2022'];
       const { stdout } = await run(
         resolve('node_modules/.bin/tsc'),
-        ['--noEmit', '--skipLibCheck', 'false', ...strict, ...modules, ...programs],
+        ['--noEmit', '--skipLibCheck', 'false', ...strict, ...modules, ...programs, 'readme.mts'],
         { cwd: userDir },
       ).catch((error: { stdout: string }) => error);
       assert.equal(stdout, '', module);
