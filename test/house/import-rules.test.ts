@@ -1,32 +1,21 @@
 import { strict as assert } from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { endingAfterEach } from '../ending-after-each';
 
 const script = resolve('scripts/import-rules.mjs');
 
-describe('the import rule of the house', function () {
-  // Copying the sources takes seconds on a machine that does much else.
-  this.timeout(60_000);
-  let tree: string;
+function check(tree: string): { status: number | null; output: string } {
+  const { status, stderr } = spawnSync(process.execPath, [script], { cwd: tree, encoding: 'utf8' });
+  return { status, output: stderr };
+}
 
-  beforeEach(() => {
-    tree = mkdtempSync(join(tmpdir(), 'house-'));
-    for (const folder of ['src', 'nodes']) cpSync(folder, join(tree, folder), { recursive: true });
-  });
-  afterEach(() => rmSync(tree, { recursive: true }));
+describe('the import rule of the house', () => {
+  const keep = endingAfterEach();
 
-  function check(path?: string, text = ''): { status: number | null; output: string } {
-    if (path !== undefined) {
-      mkdirSync(dirname(join(tree, path)), { recursive: true });
-      writeFileSync(join(tree, path), text);
-    }
-    const { status, stderr } = spawnSync(process.execPath, [script], { cwd: tree, encoding: 'utf8' });
-    return { status, output: stderr };
-  }
-
-  it('is kept by the sources', () => assert.deepEqual(check(), { status: 0, output: '' }));
+  it('is kept by the sources', () => assert.deepEqual(check('.'), { status: 0, output: '' }));
 
   for (const [path, text, fault] of [
     ['src/topic/x.ts', "import { a } from '../client/port-stream';", 'topic must not import client'],
@@ -40,7 +29,11 @@ describe('the import rule of the house', function () {
     ['src/client/x.ts', "import { c } from '../../test/counterparts';", 'outside src/ and nodes/'],
   ] as const) {
     it(`refuses ${text}`, () => {
-      const { status, output } = check(path, text);
+      const tree = keep(mkdtempSync(join(tmpdir(), 'house-')), (made) => rmSync(made, { recursive: true }));
+      for (const folder of ['nodes', 'src', dirname(path)])
+        mkdirSync(join(tree, folder), { recursive: true });
+      writeFileSync(join(tree, path), text);
+      const { status, output } = check(tree);
       assert.equal(status, 1);
       assert.ok(output.includes(fault), output);
     });
