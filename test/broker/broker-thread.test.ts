@@ -125,7 +125,7 @@ describe('the broker in its thread', () => {
     });
 
     it('shares a subscription among two', async function () {
-      this.timeout(10_000);
+      this.timeout(60_000);
       const pub = counterpart(this, 'mosquitto_pub');
       const sub = counterpart(this, 'mosquitto_sub');
       await start();

@@ -184,7 +184,7 @@ describe('a TLS listener', () => {
     });
 
     it('presents the new certificate to new connections and keeps the old ones', async function () {
-      this.timeout(10_000);
+      this.timeout(60_000);
       const next = authority.issue('next');
       const served = listening.served();
       const old = open();
@@ -198,7 +198,7 @@ describe('a TLS listener', () => {
     });
 
     it('keeps the old certificate when the new one cannot be used, and says so', async function () {
-      this.timeout(10_000);
+      this.timeout(60_000);
       const change = changed();
       writeFileSync(files.certificate, 'half a certifi');
       assert.match((await change).failure, /TLS certificate and key cannot be used/);
@@ -206,7 +206,7 @@ describe('a TLS listener', () => {
     });
 
     it('keeps the old certificate when the new one does not fit the key', async function () {
-      this.timeout(10_000);
+      this.timeout(60_000);
       const change = changed();
       copyFileSync(client.certificate, files.certificate);
       assert.match((await change).failure, /key values mismatch/);

@@ -121,7 +121,7 @@ describe('the topics below $SYS', () => {
   });
 
   it('have every name that mosquitto has', async function () {
-    this.timeout(10_000);
+    this.timeout(60_000);
     const mosquitto = await Mosquitto.start(this, ['sys_interval 1', 'persistence false']);
     const names = new Set<string>();
     try {

@@ -14,7 +14,7 @@ import { CONNECT, PUBLISH, packet, ScriptedBroker, SUBSCRIBE, text } from './scr
 const quick = { qos: 1, retain: false } as const;
 
 describe('listeners that acknowledge themselves', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
   const open: Connection[] = [];
   const connect = (

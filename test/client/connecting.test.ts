@@ -28,7 +28,7 @@ const quick = { qos: 1, retain: false } as const;
 const agile = { reconnect: { first: 1, longest: 5 } };
 
 describe('connecting', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   const keep = endingAfterEach();
 
   const connect = (

@@ -4,7 +4,7 @@ import { Mosquitto } from './mosquitto';
 import { connected, settingsFor, statusOf } from './observed';
 
 describe('connection pool', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let broker: Mosquitto;
 
   beforeEach(async function () {

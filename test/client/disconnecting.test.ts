@@ -13,7 +13,7 @@ const turns = async (count: number) => {
 };
 
 describe('disconnecting and connecting in quick succession', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let broker: ScriptedBroker;
   let connection: Connection;
 

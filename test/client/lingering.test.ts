@@ -12,7 +12,7 @@ const PINGREQ = 12;
 const LINGERING_MS = 1000;
 
 describe('a filter whose last listener has left', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let broker: ScriptedBroker;
   let connection: Connection;
   let socket: Socket;

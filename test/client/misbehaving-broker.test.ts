@@ -25,7 +25,7 @@ const identifierOf = ({ body }: RawPacket): Buffer => body.subarray(4, 3 + (body
 const suback = ({ body }: RawPacket, code: number): Buffer => packet(9, 0, body.subarray(0, 2), 0, code);
 
 describe('connection to a broker that misbehaves or says no', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let broker: ScriptedBroker;
   let connection: Connection;
 

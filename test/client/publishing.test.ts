@@ -14,7 +14,7 @@ const quick = { qos: 1, retain: false } as const;
 const payloadOf = ({ body }: RawPacket): string => body.subarray(6).toString();
 
 describe('publishing through a broker that is difficult', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let broker: ScriptedBroker;
   let connection: Connection;
 

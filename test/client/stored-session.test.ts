@@ -21,7 +21,7 @@ const quick = { qos: 1, retain: false } as const;
 const payloadOf = ({ body }: RawPacket): string => body.subarray(6).toString();
 
 describe('queue on disk', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let directory: string;
   const open: Connection[] = [];
   const brokers: ScriptedBroker[] = [];

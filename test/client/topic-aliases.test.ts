@@ -23,7 +23,7 @@ function sentAs({ body, flags }: RawPacket): string {
 }
 
 describe('topic aliases', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   const keep = endingAfterEach();
 
   const connect = (url: string, settings: Partial<ConnectionSettings> = {}, version: 4 | 5 = 5) => {

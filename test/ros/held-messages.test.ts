@@ -16,7 +16,7 @@ const library = InterfaceLibrary.bundled();
 const codec = (type: string) => MessageCodec.for(library, type);
 
 describe('a message that comes before it is known which bridge carries it', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bridges = Bridges.forSuite();
 
   /** Routes at a broker that has not sent back yet what the bridge has said of itself. */

@@ -13,7 +13,7 @@ const LOT = 20;
 const json = (data: string) => JSON.stringify({ data });
 
 describe('a bridge that may carry both ways over MQTT 3.1.1', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const bridges = MqttBridges.forSuite();
   const topic = () => `ros/${bridges.domain}/chatter`;
   const open = (change: Partial<BridgeSettings> = {}) =>

@@ -18,7 +18,7 @@ const answer = MessageCodec.for(bundled, `${SERVICE_TYPE}_Response`);
 type Describe = (type: string, hash: string) => unknown;
 
 describe('a type that only the robot knows', function () {
-  this.timeout(40_000);
+  this.timeout(60_000);
   const bridges = Bridges.forSuite();
   let domain: number;
   let library: InterfaceLibrary;

@@ -41,7 +41,7 @@ function randomTypes(random: Random): [outer: MessageDefinition, inner: MessageD
 }
 
 describe('a type made up at test time that a robot on Fast DDS describes', function () {
-  this.timeout(40_000);
+  this.timeout(60_000);
   const bridges = Bridges.forSuite();
 
   /** What the peer answers to a command. */

@@ -61,7 +61,7 @@ describe('what a writer adds to a sample', () => {
     ['best-effort', BEST_EFFORT],
   ] as const)
     it(`comes with samples of any size, and only with those that have it (${name})`, async function () {
-      this.timeout(10_000);
+      this.timeout(60_000);
       const cast = new Cast();
       try {
         const domain = freshDomain();
