@@ -46,12 +46,30 @@ export function mountGateway(RED: NodeAPI): void {
     guard: { hosts, origins, ticketsOnly: true },
     sources: sourcesOf(RED, controlNodes),
   });
-  RED.httpAdmin.use(
-    PATH,
-    (request, response, next) =>
-      RED.auth.needsPermission(`mqtt-ros.${gateway.permissionFor(request)}`)(request, response, next),
-    (request, response) =>
-      void gateway.handle(request, response, { body: request.body, isKnown: isKnown(request) }),
+  // The place in the admin app stays when the nodes are loaded again, as they are when they are installed again.
+  let isMounted = true;
+  type Handler = ReturnType<typeof RED.auth.needsPermission>;
+  type Asked = Parameters<Handler>;
+  const ask: Handler = (request, response, next) =>
+    RED.auth.needsPermission(`mqtt-ros.${gateway.permissionFor(request)}`)(request, response, next);
+  const answer = (request: Asked[0], response: Asked[1], bodyFault?: BodyParserError) => {
+    const { body } = request;
+    void gateway.handle(request, response, {
+      ...(bodyFault === undefined ? { body } : { bodyFault }),
+      isKnown: isKnown(request),
+    });
+  };
+  RED.httpAdmin.use(PATH, (request, response, next) =>
+    isMounted ? ask(request, response, () => answer(request, response)) : next(),
+  );
+  // Node-RED's body parser stands in the app that the nodes' is mounted in, and what it finds wrong passes by the nodes'.
+  const { parent = RED.httpAdmin } = RED.httpAdmin as typeof RED.httpAdmin & {
+    parent?: typeof RED.httpAdmin;
+  };
+  parent.use(PATH, (error: unknown, request: Asked[0], response: Asked[1], next: Asked[2]) =>
+    isMounted && isOfBodyParser(error)
+      ? ask(request, response, () => answer(request, response, error))
+      : next(error),
   );
   const { server } = RED;
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -62,11 +80,21 @@ export function mountGateway(RED: NodeAPI): void {
   server?.on('upgrade', onUpgrade);
   RED.events.on('flows:started', onStarted);
   unmount = () => {
+    isMounted = false;
     server?.off('upgrade', onUpgrade);
     RED.events.off('flows:started', onStarted);
     void gateway.close();
   };
 }
+
+interface BodyParserError {
+  type: string;
+  status: number;
+  message: string;
+}
+
+const isOfBodyParser = (error: unknown): error is BodyParserError =>
+  error instanceof Error && 'type' in error && 'status' in error;
 
 /** Whether the caller is somebody whom adminAuth knows, and not anybody, to whom it may give permissions by its `default`. */
 function isKnown({ user }: { user?: { anonymous?: boolean } | undefined }): boolean {

@@ -87,7 +87,8 @@ export function brokerOperations(
       path: '/brokers/{broker_id}',
       operationId: 'changeBroker',
       summary: 'Changes a broker',
-      description: '`null` takes a value away. It connects anew where it was connected; subscriptions stay.',
+      description:
+        'With a JSON merge patch (RFC 7396): `null` takes a value away, and what stands in objects is changed alone. It connects anew where it was connected; subscriptions stay.',
       permission: 'write',
       body: BROKER_PATCH_SCHEMA,
       answer,
@@ -110,6 +111,7 @@ export function brokerOperations(
         const broker = await brokers.remove(path.broker_id);
         subscriptions.removeOf(broker.id);
         removed(broker);
+        await broker.close();
       },
     }),
     operation({

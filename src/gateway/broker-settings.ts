@@ -135,14 +135,21 @@ export const FILE_BROKER_SCHEMA: Schema = {
   required: ['id', ...BROKER_INPUT_SCHEMA.required],
 };
 
-/** What is to change of it, as in a JSON merge patch (RFC 7396): `null` takes a value away. */
-export const BROKER_PATCH_SCHEMA: Schema = {
-  type: 'object',
-  properties: Object.fromEntries(
-    Object.entries(BROKER_PROPERTIES).map(([name, schema]) => [name, { anyOf: [schema, { type: 'null' }] }]),
-  ),
-  additionalProperties: false,
-};
+/** What is to change of it: a JSON merge patch (RFC 7396), in which `null` takes a value away. */
+export const BROKER_PATCH_SCHEMA: Schema = patchOf(BROKER_INPUT_SCHEMA);
+
+/** What patches of values of a schema are. */
+function patchOf({ required, ...schema }: Schema): Schema {
+  const { properties, additionalProperties: others } = schema;
+  const orNull = (each: Schema): Schema => ({ anyOf: [patchOf(each), { type: 'null' }] });
+  return {
+    ...schema,
+    ...(properties !== undefined && {
+      properties: Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, orNull(each)])),
+    }),
+    ...(typeof others === 'object' && { additionalProperties: orNull(others) }),
+  };
+}
 
 /** What is shown of it: no secret. */
 export const SHOWN_PROPERTIES = {

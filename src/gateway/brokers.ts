@@ -64,13 +64,15 @@ export class Brokers {
     for (const broker of this.#added.values()) broker.begin();
   }
 
-  /** @throws ApiError there is none, or it is not of a caller */
+  /**
+   * Takes one away, which is still to be closed.
+   * @throws ApiError there is none, or it is not of a caller
+   */
   async remove(id: string): Promise<GatewayBroker> {
     const broker = this.get(id);
     // Says why it cannot be.
     if (broker.origin !== 'api') await broker.change({});
     this.#added.delete(id);
-    await broker.close();
     return broker;
   }
 

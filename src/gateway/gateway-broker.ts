@@ -5,6 +5,7 @@ import { shownUrl } from '../client/shown-url';
 import { ApiError } from './api-error';
 import { BrokerLink } from './broker-link';
 import {
+  BROKER_INPUT_SCHEMA,
   type BrokerInput,
   completed,
   connectionSettings,
@@ -13,6 +14,8 @@ import {
 } from './broker-settings';
 import { EmbeddedFeeds, type FeedLink, sharedFeedLink } from './feed-link';
 import type { KnownConnection, KnownEmbeddedBroker } from './gateway-settings';
+import { mergePatch } from './merge-patch';
+import { checkValue } from './router';
 
 /** Who has made a broker: a caller, the configuration file, a flow, or this process, in which it runs. */
 type BrokerOrigin = 'api' | 'file' | 'node' | 'embedded';
@@ -108,13 +111,8 @@ export class AddedBroker implements GatewayBroker {
   /** Connects anew with the changed settings, if it was to be connected. */
   async change(patch: Record<string, unknown>): Promise<void> {
     if (this.origin === 'file') throw readOnly(this.name, 'the configuration file');
-    const merged = Object.entries({ ...this.#given, ...patch }).filter(([, value]) => value !== null);
-    const changed = Object.fromEntries(merged) as BrokerInput;
-    for (const field of ['name', 'host'] as const) {
-      if (changed[field] === undefined) {
-        throw new ApiError('invalid_field', `${field} is null, expected a text`, { field });
-      }
-    }
+    const changed = mergePatch(this.#given, patch) as BrokerInput;
+    checkValue(BROKER_INPUT_SCHEMA, changed);
     const input = completed(changed);
     const settings = connectionSettings(input);
     this.#input = input;

@@ -3,7 +3,6 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import type { Gateway } from './gateway';
 
-/** How long a client may take for the head of a request, and for all of it, ms; against those that send a byte now and then. */
 const HEADERS_TIMEOUT = 10_000;
 const REQUEST_TIMEOUT = 30_000;
 const KEEP_ALIVE_TIMEOUT = 5000;
@@ -21,6 +20,9 @@ export interface GatewayServerSettings {
   host: string;
   /** 0 for any that is free. */
   port: number;
+  /** How long a client may take for the head of a request, and for all of it, ms; against those that send a byte now and then. */
+  headersTimeout?: number;
+  requestTimeout?: number;
 }
 
 /** An HTTP server for a gateway alone. */
@@ -32,11 +34,12 @@ export class GatewayServer {
   constructor(gateway: Gateway, settings: GatewayServerSettings) {
     this.#gateway = gateway;
     this.#settings = settings;
+    const { headersTimeout = HEADERS_TIMEOUT, requestTimeout = REQUEST_TIMEOUT } = settings;
     this.#server = createServer({
-      headersTimeout: HEADERS_TIMEOUT,
-      requestTimeout: REQUEST_TIMEOUT,
+      headersTimeout,
+      requestTimeout,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-      connectionsCheckingInterval: HEADERS_TIMEOUT / 2,
+      connectionsCheckingInterval: headersTimeout / 2,
       maxHeaderSize: MAX_HEADER_BYTES,
     });
     this.#server.maxConnections = MAX_CONNECTIONS;

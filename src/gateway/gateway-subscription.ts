@@ -25,6 +25,7 @@ export class GatewaySubscription {
   #receivedBytes = 0;
   #stop: (() => void) | undefined;
   #waiting: (() => void)[] = [];
+  #isClosed = false;
 
   constructor(readonly settings: SubscriptionSettings) {
     this.ring = new MessageRing(settings.historyMessages, settings.historyBytes);
@@ -37,6 +38,10 @@ export class GatewaySubscription {
   /** Why the broker has refused it. */
   get fault(): Error | undefined {
     return this.#fault;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   get statistics(): { received: number; receivedBytes: number; receivedPerSecond: number } {
@@ -63,7 +68,7 @@ export class GatewaySubscription {
     });
   }
 
-  /** Resolves when the broker has answered, at the latest after this time, ms. */
+  /** Resolves when the broker has answered or it is closed, at the latest after this time, ms. */
   async answered(timeout: number): Promise<void> {
     if (this.#state !== 'pending') return;
     let timer: NodeJS.Timeout | undefined;
@@ -75,6 +80,7 @@ export class GatewaySubscription {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#stop?.();
     for (const wake of this.#waiting.splice(0)) wake();
   }

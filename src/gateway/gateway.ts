@@ -13,7 +13,7 @@ import { RECEIVED_SCHEMA } from './message-schema';
 import { isNestedDeeper, MOST_LEVELS } from './nesting';
 import { openApiDocument } from './openapi-document';
 import { type Operation, operation, type Permission } from './operation';
-import { checkLength, readJsonBody } from './request-body';
+import { checkLength, parserFault, readJsonBody } from './request-body';
 import { RequestGuard } from './request-guard';
 import { RosNames } from './ros-names';
 import { rosOperations } from './ros-operations';
@@ -34,6 +34,8 @@ export type {
 interface MountedRequest {
   /** What a body parser has made of the body. */
   body?: unknown;
+  /** Why it could make nothing of it. */
+  bodyFault?: { status?: number; message: string };
   /** The caller has shown who it is, and may do this. */
   isKnown?: boolean;
 }
@@ -175,12 +177,8 @@ export class Gateway {
     this.#rosNames.renew();
   }
 
-  async #answer(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { body, isKnown = false }: MountedRequest,
-  ): Promise<void> {
-    this.#guard.checkSite(request, isKnown);
+  async #answer(request: IncomingMessage, response: ServerResponse, mounted: MountedRequest): Promise<void> {
+    this.#guard.checkSite(request, mounted.isKnown);
     if (this.#allowSite(request, response)) return;
     this.#guard.authorise(request);
     if (this.#calls > this.#limits.calls) {
@@ -189,7 +187,7 @@ export class Gateway {
     const { method = 'GET', url = '/' } = request;
     const { operation: found, path } = this.#router.find(method, pathOf(url));
     const query = readQuery(new URLSearchParams(queryOf(url)), found.query);
-    const value = await this.#bodyOf(found, request, body);
+    const value = await this.#bodyOf(found, request, mounted);
     const answer = await found.run({ path, query, body: value });
     const { status, contentType = 'application/json' } = found.answer;
     if (status === 204) response.writeHead(204, HEADERS).end();
@@ -222,26 +220,28 @@ export class Gateway {
   }
 
   /** Forms of other sites can post, but not this content type. */
-  async #bodyOf({ method, body: schema }: Operation, request: IncomingMessage, parsed: unknown) {
+  async #bodyOf({ method, body: schema }: Operation, request: IncomingMessage, mounted: MountedRequest) {
     if (method !== 'POST' && method !== 'PATCH') return undefined;
     const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
     if (type !== 'application/json') {
       throw new ApiError('unsupported_media_type', 'expected "Content-Type: application/json"');
     }
-    const body = await this.#readBody(request, parsed);
+    const read = await this.#readBody(request, mounted);
     if (schema === undefined) return undefined;
+    const body = read === undefined ? {} : read;
     if (isNestedDeeper(body, MOST_LEVELS)) {
       throw new ApiError('invalid_request', `the body is nested in more than ${MOST_LEVELS} levels`);
     }
-    checkValue(schema, body ?? {});
-    return body ?? {};
+    checkValue(schema, body);
+    return body;
   }
 
-  #readBody(request: IncomingMessage, parsed: unknown): Promise<unknown> {
+  async #readBody(request: IncomingMessage, { body, bodyFault }: MountedRequest): Promise<unknown> {
     const { bodyBytes, bodyTimeout } = this.#limits;
-    if (parsed === undefined) return readJsonBody(request, bodyBytes, bodyTimeout);
+    if (bodyFault !== undefined) throw parserFault(bodyFault);
+    if (body === undefined) return readJsonBody(request, bodyBytes, bodyTimeout);
     checkLength(request, bodyBytes);
-    return Promise.resolve(parsed);
+    return body;
   }
 
   #documentOperation(): Operation {

@@ -72,6 +72,9 @@ const MOST_SHOWN = 60;
 export function schemaFault(schema: Schema, value: unknown, field = ''): SchemaFault | undefined {
   if (schema.anyOf !== undefined) {
     if (schema.anyOf.some((each) => schemaFault(each, value, field) === undefined)) return undefined;
+    const alike = schema.anyOf.filter(({ type }) => type !== undefined && hasType(type, value));
+    // Which says what within it is wrong.
+    if (alike.length === 1) return schemaFault(alike[0] as Schema, value, field);
     return unexpected(field, value, schema.anyOf.map(expectation).join(', or '));
   }
   if (schema.enum !== undefined && !schema.enum.includes(value as string | number)) {

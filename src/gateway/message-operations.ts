@@ -194,6 +194,7 @@ export function messageOperations(parts: MessageParts): Operation[] {
         const isOnTheWay = broker.status.state === 'connected' || broker.status.state === 'connecting';
         await subscription.answered(isOnTheWay ? SUBSCRIBE_TIMEOUT : 0);
         const { fault, settings } = subscription;
+        if (subscription.isClosed) throw new ApiError('not_found', 'the broker was removed meanwhile');
         if (fault === undefined) return view(subscription);
         subscriptions.remove(settings.id);
         throw refusalOf(fault);

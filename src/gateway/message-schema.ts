@@ -44,7 +44,10 @@ export const PROPERTIES_SCHEMA = {
 } as const satisfies Schema;
 
 export const PAYLOAD_SCHEMAS = {
-  payload: { description: 'Text is sent as it is, any other value as JSON' },
+  payload: {
+    description:
+      'Text is sent as it is, any other value as JSON; whole numbers beyond 2^53 are refused, as their last digits would be lost',
+  },
   payload_encoding: {
     type: 'string',
     enum: ['auto', 'json', 'base64'],
@@ -90,7 +93,7 @@ export const RECEIVED_SCHEMA = {
 
 /**
  * The bytes that a payload of a call stands for.
- * @throws ApiError it is no base64
+ * @throws ApiError it is no base64, or it has numbers that cannot be kept
  */
 export function payloadOf(
   payload: unknown,
@@ -101,20 +104,26 @@ export function payloadOf(
   if (typeof payload === 'string' && encoding === 'auto') return payload;
   return payload === undefined
     ? ''
-    : JSON.stringify(payload, (name, value: unknown) => finite(name, value, field));
+    : JSON.stringify(payload, (name, value: unknown) => exact(name, value, field));
 }
 
-/** What JSON would have as null. */
-function finite(name: string, value: unknown, field: string): unknown {
-  if (typeof value !== 'number' || Number.isFinite(value)) return value;
+/** From here on JSON is written with an exponent, as numbers are whose last digits nobody expects to be kept. */
+const LEAST_WITH_EXPONENT = 1e21;
+
+/** Refuses what would be published as another number than the caller has sent, or as null. */
+function exact(name: string, value: unknown, field: string): unknown {
+  if (typeof value !== 'number') return value;
+  const fault = numberFault(value);
+  if (fault === undefined) return value;
   const at = name === '' ? field : `${field}: ${name.slice(0, 60)}`;
-  throw new ApiError(
-    'invalid_field',
-    `${at} is a number that is too large, expected one of double precision`,
-    {
-      field,
-    },
-  );
+  throw new ApiError('invalid_field', `${at} ${fault}`, { field });
+}
+
+function numberFault(value: number): string | undefined {
+  if (!Number.isFinite(value)) return 'is a number that is too large, expected one of double precision';
+  const isExact = !Number.isInteger(value) || Number.isSafeInteger(value);
+  if (isExact || Math.abs(value) >= LEAST_WITH_EXPONENT) return undefined;
+  return 'is a whole number beyond 2^53, whose last digits would be lost, expected the payload as text, which is sent as it is';
 }
 
 function base64Bytes(text: unknown, field: string): Buffer {

@@ -27,6 +27,13 @@ export function checkLength({ headers }: IncomingMessage, limit: number): void {
   if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
 }
 
+/** What a body parser before this gateway has found wrong with a body, as this one says it. */
+export function parserFault({ status, message }: { status?: number; message: string }): ApiError {
+  if (status === 413) return new ApiError('payload_too_large', `the body cannot be read: ${message}`);
+  if (status === 415) return new ApiError('unsupported_media_type', `the body cannot be read: ${message}`);
+  return new ApiError('invalid_request', `the body is not JSON: ${message}`);
+}
+
 function readText(request: IncomingMessage, limit: number, timeout: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -93,6 +93,8 @@ for (const version of NODE_RED_VERSIONS) {
       ] as const) {
         assert.equal(await status(token, 'GET', '/brokers'), read, `${token} reads`);
         assert.equal(await status(token, 'GET', '/openapi.json'), read, `${token} reads`);
+        assert.equal(await status(token, 'HEAD', '/brokers'), read, `${token} reads`);
+        assert.equal(await status(token, 'HEAD', '/publish'), read === 200 ? 405 : read, `${token} reads`);
         assert.equal(await status(token, 'POST', '/publish', message), write, `${token} writes`);
         assert.equal(await status(token, 'POST', '/ws/tickets', ticket), read === 200 ? 201 : 401);
       }
@@ -181,7 +183,16 @@ for (const version of NODE_RED_VERSIONS) {
       assert.equal(await status({ Authorization: 'Bearer known', Host: 'other.example' }), 200);
       const text = { 'Content-Type': 'text/plain' };
       assert.equal((await api.call('POST', '/publish', '{}', text)).status, 415);
-      assert.equal((await api.post('/publish', { filling: 'x'.repeat(2_000_000) })).status, 413);
+      for (const [body, answered, message] of [
+        [`{"a":"${'x'.repeat(2_000_000)}"}`, 413, /^the body has more than/],
+        // Beyond what Node-RED itself takes.
+        [`{"a":"${'x'.repeat(6_000_000)}"}`, 413, /^the body cannot be read: request entity too large$/],
+        ['{"broker_id"', 400, /^the body is not JSON: /],
+      ] as const) {
+        const refused = await api.call('POST', '/publish', body);
+        assert.equal(refused.status, answered);
+        assert.match(refused.body.error.message, message);
+      }
     });
 
     it('connects and disconnects brokers of the flows where the settings allow it', async () => {

@@ -1,15 +1,23 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { promisify } from 'node:util';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import { Connection } from '../../src/client/connection';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway';
 import { Mosquitto } from '../client/mosquitto';
+import { CONNECT, packet, ScriptedBroker, SUBSCRIBE } from '../client/scripted-broker';
+import { counterpart } from '../counterparts';
+import { endingAfterEach } from '../ending-after-each';
 import { GatewayFixture } from './gateway-fixture';
+
+const execute = promisify(execFile);
 
 const SECRET = 'do-not-tell-7351';
 
 describe('brokers of the gateway', function () {
   this.timeout(60_000);
+  const keep = endingAfterEach();
   let mosquitto: Mosquitto;
   let fixture: GatewayFixture;
 
@@ -34,6 +42,23 @@ describe('brokers of the gateway', function () {
     assert.equal(status, 201);
     return body;
   };
+
+  it('that are removed while a caller waits for a subscription take it with them, and say so', async () => {
+    const silent = keep(
+      await ScriptedBroker.start(({ type }, socket) => {
+        if (type === CONNECT) socket.write(packet(2, 0, 0, 0, 0));
+      }),
+    );
+    const { broker_id } = await added({ port: Number(new URL(silent.url).port) });
+    await fixture.api.post(`/brokers/${broker_id}/connect`);
+    const subscribing = fixture.api.post('/subscribe', { broker_id, topic: 'a' });
+    await silent.until((broker) => broker.of(SUBSCRIBE).length === 1);
+    assert.equal((await fixture.api.call('DELETE', `/brokers/${broker_id}`)).status, 204);
+    const { status, body } = await subscribing;
+    assert.equal(status, 404);
+    assert.equal(body.error.message, 'the broker was removed meanwhile');
+    assert.deepEqual((await fixture.api.get('/subscriptions')).body, { subscriptions: [] });
+  });
 
   it('are added, connected, disconnected and removed', async () => {
     const broker = await added({ client_id: 'robot-1', keepalive: 30 });
@@ -123,6 +148,48 @@ describe('brokers of the gateway', function () {
     }
   });
 
+  it('keep what a change does not name, within a will too', async function () {
+    const subscriber = counterpart(this, 'mosquitto_sub');
+    const will = { topic: 'gone', payload: 'will', qos: 1, properties: { content_type: 'a/b' } };
+    const { broker_id } = await added({ client_id: 'willing', will });
+    const path = `/brokers/${broker_id}`;
+    for (const [index, [patch, left]] of (
+      [
+        [{ will: { payload: 'changed' } }, 'changed|1|a/b'],
+        [{ will: { qos: null, properties: { content_type: null } } }, 'changed|0|'],
+      ] as const
+    ).entries()) {
+      assert.equal((await fixture.api.call('PATCH', path, patch)).status, 200);
+      await fixture.api.post(`${path}/connect`);
+      const subscribed = mosquitto.logged(/ 1 gone$/, index + 1);
+      const address = [
+        '-h',
+        '127.0.0.1',
+        '-p',
+        String(mosquitto.port),
+        '-V',
+        '5',
+        '-u',
+        'anna',
+        '-P',
+        SECRET,
+      ];
+      const options = ['-q', '1', '-C', '1', '-t', 'gone', '-F', '%p|%q|%C'];
+      const heard = execute(subscriber, [...address, ...options]);
+      await subscribed;
+      // Another of its name takes its place, which ends it without a word.
+      const other = new Connection({
+        endpoint: { url: `mqtt://127.0.0.1:${mosquitto.port}` },
+        ...{ protocolVersion: 5, clientId: 'willing', keepAlive: 0, cleanStart: true },
+        ...{ username: 'anna', password: SECRET },
+      });
+      other.open();
+      assert.equal((await heard).stdout.trim(), left);
+      await other.close();
+      await fixture.api.post(`${path}/disconnect`);
+    }
+  });
+
   it('stay as they are when a change cannot be', async () => {
     const broker = await added();
     const path = `/brokers/${broker.broker_id}`;
@@ -131,7 +198,9 @@ describe('brokers of the gateway', function () {
       [{ host: null }, 'host'],
       [{ host: 'a/b' }, 'host'],
       [{ nmae: 'x' }, 'nmae'],
-      [{ will: { topic: 5 } }, 'will'],
+      [{ will: { topic: 5 } }, 'will.topic'],
+      [{ will: { retain: true } }, 'will.topic'],
+      [{ tls: { verify: 'no' } }, 'tls.verify'],
     ] as const) {
       const { status, body } = await fixture.api.call('PATCH', path, patch);
       assert.equal(status, 400, field);
@@ -163,7 +232,7 @@ describe('brokers of the gateway', function () {
       'will.properties.correlation_data',
       /is not base64/,
     ],
-    [{ name: 'a', host: 'a', user_properties: { a: [1] } }, 'user_properties.a', /is a list, expected/],
+    [{ name: 'a', host: 'a', user_properties: { a: [1] } }, 'user_properties.a.0', /is 1, expected text/],
     [
       { name: 'a', host: 'a', will: { topic: 'a/#' } },
       undefined,

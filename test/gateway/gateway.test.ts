@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { Gateway } from '../../src/gateway/gateway';
+import { GatewayServer } from '../../src/gateway/gateway-server';
 import { GatewayFixture } from './gateway-fixture';
 
 describe('the gateway', () => {
@@ -63,6 +65,7 @@ describe('the gateway', () => {
   for (const [what, body, headers, status, message] of [
     ['not JSON', '{"a"', {}, 400, /^the body is not JSON: /],
     ['empty', '', {}, 400, /^broker_id is missing$/],
+    ['null', 'null', {}, 400, /^the body is null, expected an object$/],
     ['longer than allowed', `{"a":"${'x'.repeat(1000)}"}`, {}, 413, /^the body has more than 1000 bytes$/],
     [
       'longer than allowed, without saying so',
@@ -138,6 +141,24 @@ describe('the gateway', () => {
       ),
     );
     await once(socket, 'close');
+  });
+
+  it('ends connections on which a request does not come in time, whole or its head', async () => {
+    const gateway = new Gateway({ version: '1.2.3' });
+    const timeouts = { headersTimeout: 40, requestTimeout: 80 };
+    const server = new GatewayServer(gateway, { host: '127.0.0.1', port: 0, ...timeouts });
+    const { port } = await server.open();
+    const head = 'POST /publish HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n';
+    try {
+      for (const part of [head, `${head}Content-Length: 9\r\n\r\n{`]) {
+        const socket = connect(port, '127.0.0.1');
+        socket.write(part);
+        // Of Node.js: what the gateway answers has a body.
+        assert.match(await text(socket), /^HTTP\/1\.1 408 .*\r\nConnection: close\r\n\r\n$/);
+      }
+    } finally {
+      await server.close();
+    }
   });
 
   it('goes on when a caller goes within its body', async () => {

@@ -3,13 +3,16 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { RosTopicMapping } from '../../src/topic/ros-topic';
 import { Mosquitto } from '../client/mosquitto';
+import { CONNECT, PUBLISH, packet, ScriptedBroker } from '../client/scripted-broker';
 import { counterpart } from '../counterparts';
+import { endingAfterEach } from '../ending-after-each';
 import { GatewayFixture } from './gateway-fixture';
 
 const execute = promisify(execFile);
 
 describe('messages of the gateway', function () {
   this.timeout(60_000);
+  const keep = endingAfterEach();
   let mosquitto: Mosquitto;
   let fixture: GatewayFixture;
   let broker: string;
@@ -282,6 +285,35 @@ describe('messages of the gateway', function () {
     });
   });
 
+  it('are not published with whole numbers whose last digits would be lost, unless as text', async () => {
+    const sent = (payload: string) =>
+      fixture.api.call(
+        'POST',
+        '/publish',
+        `{"broker_id":"${broker}","topic":"a","qos":1,"payload":${payload}}`,
+      );
+    for (const lost of ['9007199254740993', '-9007199254740993', '1730000000123456789', '1e17']) {
+      const { status, body } = await sent(`{"stamp":${lost}}`);
+      assert.equal(status, 400);
+      assert.deepEqual(body.error, {
+        code: 'invalid_field',
+        field: 'payload',
+        message:
+          'payload: stamp is a whole number beyond 2^53, whose last digits would be lost, expected the payload as text, which is sent as it is',
+      });
+    }
+    const { body } = await subscribe({ topic: 'a', qos: 1 });
+    for (const kept of ['9007199254740991', '1e300', '"1730000000123456789"']) {
+      assert.equal((await sent(kept)).status, 200);
+    }
+    await history(3);
+    const answer = await (
+      await fetch(`${fixture.api.url}/messages?subscription_id=${body.subscription_id}`)
+    ).text();
+    const found = [...answer.matchAll(/"payload":([^,]+),/g)].map(([, payload]) => payload);
+    assert.deepEqual(found, ['1730000000123456789', '1e+300', '9007199254740991']);
+  });
+
   it('are text where they are nested more deeply than others could read them', async () => {
     const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
     await subscribe({ topic: 'a', qos: 1 });
@@ -289,6 +321,37 @@ describe('messages of the gateway', function () {
     const [deeper, deep] = await history(2);
     assert.deepEqual([deep.payload_encoding, deeper.payload_encoding], ['json', 'text']);
     assert.equal(deeper.payload, nested(201));
+  });
+
+  it('whose connection breaks before the acknowledgement are published over the next one', async () => {
+    let published = 0;
+    const brittle = keep(
+      await ScriptedBroker.start(({ type, body }, socket) => {
+        if (type === CONNECT) socket.write(packet(2, 0, 0, 0, 0));
+        if (type !== PUBLISH) return;
+        // Behind the topic "a".
+        if (++published === 1) socket.destroy();
+        else socket.write(packet(4, 0, body.subarray(3, 5), 0x10, 0));
+      }),
+    );
+    const broker_id = await add({ port: Number(new URL(brittle.url).port) });
+    const { status, body } = await publish({ broker_id, topic: 'a', qos: 1 });
+    assert.deepEqual([status, body.reason_code, published], [200, 16, 2]);
+  });
+
+  it('whose broker is removed before the acknowledgement are told to be not published', async () => {
+    const silent = keep(
+      await ScriptedBroker.start(({ type }, socket) => {
+        if (type === CONNECT) socket.write(packet(2, 0, 0, 0, 0));
+      }),
+    );
+    const broker_id = await add({ port: Number(new URL(silent.url).port) });
+    const publishing = publish({ broker_id, topic: 'a', qos: 1 });
+    await silent.until((broker) => broker.of(PUBLISH).length === 1);
+    await fixture.api.call('DELETE', `/brokers/${broker_id}`);
+    const { status, body } = await publishing;
+    assert.equal(status, 422);
+    assert.match(body.error.message, /the connection was closed before the broker acknowledged it$/);
   });
 
   it('are not published where there is no connection', async () => {
