@@ -1,8 +1,9 @@
 import type { Direction, RouteKind } from '../../src/ros/bridge-settings';
-import { BridgeTopics, LEVEL_OF, mqttTopicFault, nameKey } from '../../src/ros/bridge-topics';
+import { BridgeTopics, LEVEL_OF, mqttTopicFault } from '../../src/ros/bridge-topics';
 import { fillIn, placeholderFault, routesOf } from '../../src/ros/domain-template';
 import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } from '../../src/ros/names';
 import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
+import { nameKey, namesOfOneDomain } from '../../src/ros/route-rows';
 import type { RosTopicMapping } from '../../src/topic/ros-topic';
 import type { TopicOptionRow } from '../topic-options';
 import { type DomainId, domainFault, domainIn, optionalDomainFault } from './domain-id';
@@ -76,6 +77,10 @@ export function routesFault(
   const seen = new Set<string>();
   const place = { domains: numbersOf(domains), aliases: aliasesOf(domains) };
   const topics = mapping && new BridgeTopics(mapping, place.domains);
+  const ofOneDomain = namesOfOneDomain(
+    routes.flatMap(({ domain, ...route }) => (typeof domain === 'number' ? { ...route, domain } : [])),
+    place,
+  );
   for (const [index, route] of routes.entries()) {
     const reason =
       optionalDomainFault(node, route.domain, domains) ??
@@ -83,18 +88,21 @@ export function routesFault(
       timeoutFault(node, route.timeout) ??
       timeoutFault(node, route.resultTimeout) ??
       ((route.kind ?? 'topic') === 'topic' ? topicOptionsFault(route) : undefined) ??
-      namesFault(node, route, place, seen, topics);
+      namesFault(node, route, place, { seen, ofOneDomain }, topics);
     if (reason !== undefined) return node._('ros-bridge.fault.route', { row: index + 1, reason });
   }
   return undefined;
 }
 
-/** Why the names are refused that a route has in its domains, in one list with those that were `seen`. */
+/**
+ * Why the names are refused that a route has in its domains, in one list with those that were `seen`, and those of rows
+ * of one domain, which come before a row of all.
+ */
 function namesFault(
   node: EditorNode,
   { domain, ...route }: Route,
   place: { domains: number[]; aliases: Record<string, number> },
-  seen: Set<string>,
+  { seen, ofOneDomain }: { seen: Set<string>; ofOneDomain: ReadonlySet<string> },
   topics: BridgeTopics | undefined,
 ): string | undefined {
   // Only the runtime knows its environment.
@@ -104,6 +112,7 @@ function namesFault(
     const fault = placeholderFault(rosName) ?? rosNameFault(rosName) ?? placeholderFault(mqttTopic);
     if (fault !== undefined) return fault;
     const name = nameKey(single.kind, single.domain, rosName);
+    if (domain === undefined && ofOneDomain.has(name)) continue;
     if (seen.has(name)) return node._('ros-bridge.fault.routeTwice', { rosName });
     seen.add(name);
     try {

@@ -4,8 +4,7 @@ import type { RosTopic } from '../topic/ros-topic';
 import type { BridgeEvent } from './bridge-events';
 import { type BridgeMessage, bridgeMessage } from './bridge-message';
 import { type BridgeSettings, BridgeSettingsError, type RouteRow } from './bridge-settings';
-import { BridgeTopics, LEVEL_OF, nameKey } from './bridge-topics';
-import { routesOf } from './domain-template';
+import { BridgeTopics, LEVEL_OF } from './bridge-topics';
 import { splitFrames } from './frames';
 import type { GraphDescription } from './graph-description';
 import type {
@@ -18,6 +17,7 @@ import type {
   RouteRowName,
   RouteStatus,
 } from './ros-worker-messages';
+import { rowsWithout } from './route-rows';
 import { type WorkerQuestion, WorkerRequests } from './worker-requests';
 
 export type BridgeState =
@@ -206,15 +206,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   async removeRoute({ kind = 'topic', domain, rosName }: RouteRowName): Promise<void> {
     const route = { kind, rosName, ...(domain !== undefined && { domain }) };
     await this.#askForRoutes({ action: 'remove', route });
-    const removed = new Set(
-      routesOf(route, this.#settings).map((each) => nameKey(kind, each.domain, each.rosName)),
-    );
-    const routes = this.#settings.routes.flatMap((row) => {
-      const own = routesOf(row, this.#settings);
-      const left = own.filter((each) => !removed.has(nameKey(each.kind, each.domain, each.rosName)));
-      return left.length === own.length ? [row] : left;
-    });
-    this.#setRoutes(routes);
+    this.#setRoutes(rowsWithout(route, this.#settings.routes, this.#settings));
   }
 
   /** How all routes fare, those among them that patterns have opened. */

@@ -1,7 +1,8 @@
 import { type RosTopic, type RosTopicKind, RosTopicMapping, topicBelow } from '../topic/ros-topic';
 import { shown, topicNameFault } from '../topic/topic-name';
 import type { BridgeSettings, RouteKind, RouteSettings } from './bridge-settings';
-import { namespacesOf, routesOf } from './domain-template';
+import { namespacesOf } from './domain-template';
+import { listedRoutes, nameKey } from './route-rows';
 
 /** The MQTT topic names of one route. */
 export class RouteTopics {
@@ -66,7 +67,7 @@ export class BridgeTopics {
    */
   static for(settings: BridgeSettings): BridgeTopics {
     const topics = new BridgeTopics(mappingOf(settings), settings.domains);
-    for (const route of settings.routes.flatMap((row) => routesOf(row, settings))) {
+    for (const { route } of listedRoutes(settings.routes, settings)) {
       try {
         topics.take(route);
       } catch {
@@ -169,9 +170,4 @@ export function mqttTopicFault(topic: string): string | undefined {
 
 function topicKey(kind: RouteKind, topic: string): string {
   return `${kind} ${topic}`;
-}
-
-/** By what a route is known among those of a bridge. */
-export function nameKey(kind: RouteKind = 'topic', domain: number, rosName: string): string {
-  return `${kind} ${domain}${rosName}`;
 }

@@ -15,6 +15,7 @@ import { PatternRoutes } from './pattern-routes';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend } from './ros-backend';
 import type { BridgeStatus, FlowFacts, RouteName, RouteRequest, RouteStatus } from './ros-worker-messages';
+import { listedRoutes } from './route-rows';
 import { RouteTable } from './route-table';
 import type { SampleFrame } from './sample-frame';
 import { Standby } from './standby';
@@ -104,9 +105,7 @@ export class Bridge {
     this.#standby = standby;
     const table = this.#makeTable(topics, library, standby);
     this.#routes = table;
-    routes.forEach((row, index) => {
-      for (const route of routesOf(row, this.#settings)) table.open(route, `route ${index + 1}`);
-    });
+    for (const { route, row } of listedRoutes(routes, this.#settings)) table.open(route, `route ${row + 1}`);
     this.#patterns = this.#makePatterns(this.#mapping, topics, table);
     this.#patterns?.open();
     this.#descriptions = this.#makeDescriptions(this.#mapping, table, standby);

@@ -1,12 +1,13 @@
 import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
 import type { IncomingMessage, RouteConnection } from './bridge-connection';
 import type { BridgeSettings, RouteKind, RouteSettings } from './bridge-settings';
-import { type BridgeTopics, nameKey, ROUTE_KIND_OF } from './bridge-topics';
+import { type BridgeTopics, ROUTE_KIND_OF } from './bridge-topics';
 import { DomainFilter } from './domain-filter';
 import { NamePatterns, type Way } from './name-patterns';
 import type { RosDomain } from './ros-backend';
 import type { PatternStatus } from './ros-worker-messages';
 import type { RouteEntry } from './route-entry';
+import { nameKey } from './route-rows';
 import type { RouteTable } from './route-table';
 import { nodesWithParameters, servedNames } from './served-names';
 

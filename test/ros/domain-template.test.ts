@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type { RouteRow } from '../../src/ros/bridge-settings';
 import { fillIn, namespacesOf, placeholderFault, routesOf } from '../../src/ros/domain-template';
+import { listedRoutes, rowsWithout } from '../../src/ros/route-rows';
 
 const fleet = { domains: [1, 2], aliases: { anna: 1 } };
 
@@ -25,6 +27,28 @@ describe('what holds for each domain', () => {
     assert.deepEqual(routesOf({ ...row, domain: 2 }, fleet), [
       { domain: 2, rosName: '/r2/scan', mqttTopic: 'fleet/2/scan', type: 'T' },
     ]);
+  });
+
+  it('makes no route of a name that a row of the domain itself has', () => {
+    const common = { rosName: '/scan', direction: 'both' } as const;
+    const rows: RouteRow[] = [
+      { ...common, type: 'all' },
+      { ...common, type: 'two', domain: 2 },
+      { ...common, kind: 'service', type: 'service', direction: 'mqtt-to-ros', domain: 1 },
+    ];
+    const listed = (of: readonly RouteRow[]) =>
+      listedRoutes(of, fleet).map(({ route, row }) => [row, route.domain, route.type]);
+    assert.deepEqual(listed(rows), [
+      [0, 1, 'all'],
+      [1, 2, 'two'],
+      [2, 1, 'service'],
+    ]);
+    // It is not put in the place of what was removed.
+    assert.deepEqual(listed(rowsWithout({ rosName: '/scan', domain: 2 }, rows, fleet)), [
+      [0, 1, 'all'],
+      [1, 1, 'service'],
+    ]);
+    assert.deepEqual(listed(rowsWithout({ rosName: '/scan' }, rows, fleet)), [[0, 1, 'service']]);
   });
 
   it('makes a namespace of each domain, and refuses one without its alias', () => {

@@ -70,6 +70,22 @@ describe('a fleet with a domain for each robot', function () {
     });
   });
 
+  it('has a row for one robot besides, which is the route of that robot', async () => {
+    const domains = [bridges.domain, freshDomain()] as const;
+    const all = { rosName: '/talk', type: STRING, direction: 'both' } as const;
+    const one = { ...all, domain: domains[1], direction: 'ros-to-mqtt', mqttTopic: 'plant/bert' } as const;
+    const bridge = await open({ domains: [...domains], aliases: {}, routes: [all, one] });
+    const listed = (await bridge.handle.listRoutes()).map(({ domain, direction, mqttTopic }) => ({
+      ...{ domain, direction, mqttTopic },
+    }));
+    assert.deepEqual(listed, [
+      { domain: domains[0], direction: 'both', mqttTopic: `ros/${domains[0]}/talk` },
+      { domain: domains[1], direction: 'ros-to-mqtt', mqttTopic: 'plant/bert' },
+    ]);
+    assert.deepEqual(bridge.problems, []);
+    assert.equal(bridge.handle.topicOf('topic', domains[1], '/talk'), 'plant/bert');
+  });
+
   it('says which robot a row cannot stand for, and carries the others', async () => {
     const bridge = await open({ aliases: { anna: bridges.domain } });
     await bridge.until(() => bridge.status?.routes.length === 2);
