@@ -115,7 +115,8 @@ function actionNameFault(rosName: string): string | undefined {
 }
 
 /** The server or a client of an action, of somebody else. */
-export interface RosActionEndpoint extends Pick<RosServiceEndpoint, 'guid' | 'kind' | 'vendor'> {
+export interface RosActionEndpoint
+  extends Pick<RosServiceEndpoint, 'guid' | 'kind' | 'vendor' | 'isNeighbour'> {
   /** For example `/fibonacci`. */
   rosName: string;
   /** For example `example_interfaces/action/Fibonacci`. */

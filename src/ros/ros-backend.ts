@@ -74,6 +74,8 @@ export interface RosEndpoint {
   /** `RIHS01_…`; unknown of ROS 2 before Iron and of other programs. */
   typeHash?: string;
   qos: RosQos;
+  /** Of another user in this process, to whom nothing goes over the network. */
+  isNeighbour?: true;
 }
 
 /** The server or a client of a service, or of one of the services that an action consists of, of somebody else. */
@@ -85,6 +87,8 @@ export interface RosServiceEndpoint {
   type: string;
   /** The DDS implementation that it is on, where the backend tells; for example `Cyclone DDS`. */
   vendor?: string;
+  /** See `RosEndpoint`. */
+  isNeighbour?: true;
 }
 
 export interface RosSample {
@@ -189,11 +193,6 @@ export interface RosDomain {
   bridges(): ReadonlySet<string>;
   /** The ROS publishers and subscriptions that others have in this domain now. */
   endpoints(): Iterable<RosEndpoint>;
-  /**
-   * How many publishers and subscriptions of a name and type there are that this process has here for its other users,
-   * and that `endpoints` leaves out; absent where it leaves none out.
-   */
-  neighbours?(rosName: string, type: string): { publishers: number; subscriptions: number };
   /** The servers and clients of services that others have in this domain now. */
   services(): Iterable<RosServiceEndpoint>;
   /** The nodes that others have in this domain now, as far as they tell. */

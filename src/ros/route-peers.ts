@@ -1,6 +1,6 @@
 import type { RouteSettings } from './bridge-settings';
 import { actionsAmong } from './ros-action';
-import type { RosDomain, RosServiceEndpoint } from './ros-backend';
+import type { RosDomain, RosEndpoint, RosServiceEndpoint } from './ros-backend';
 
 /** What others have on the ROS name of a route now, of its type. */
 export interface RoutePeers {
@@ -30,9 +30,21 @@ export function routePeers(
     const isNode = (other: RosServiceEndpoint) => other.kind === 'server' && other.rosName === service;
     return { servers: [...(domain?.services() ?? [])].filter(isNode).length };
   }
-  const others = [...(domain?.endpoints() ?? [])].filter(isOfRoute);
-  const publishers = others.filter((other) => other.kind === 'publisher').length;
-  return { publishers, subscriptions: others.length - publishers };
+  return topicPeers({ rosName, type }, domain);
+}
+
+/** The publishers and subscriptions of a topic, of those that are wanted. */
+export function topicPeers(
+  { rosName, type }: Pick<RouteSettings, 'rosName' | 'type'>,
+  domain: RosDomain | undefined,
+  isWanted: (other: RosEndpoint) => boolean = () => true,
+): { publishers: number; subscriptions: number } {
+  const counts = { publishers: 0, subscriptions: 0 };
+  for (const other of domain?.endpoints() ?? []) {
+    if (other.rosName !== rosName || other.type !== type || !isWanted(other)) continue;
+    counts[`${other.kind}s`]++;
+  }
+  return counts;
 }
 
 /** The types of what others have on the ROS name of a route now, with which it would carry. */

@@ -24,14 +24,8 @@ import type {
 import type { LocalNode } from './ros-graph';
 import { RtpsServiceClient } from './rtps-service-client';
 import { RtpsServiceServer } from './rtps-service-server';
-import {
-  fullName,
-  type LocalEndpoint,
-  type LocalServer,
-  type LocalSubscription,
-  rosEndpoint,
-  SharedParticipant,
-} from './shared-participant';
+import { BRIDGE } from './service-dialect';
+import { fullName, type LocalServer, rosEndpoint, SharedParticipant } from './shared-participant';
 import { decodeBridgeIds, encodeBridgeIds, type Via } from './via';
 
 /**
@@ -128,20 +122,14 @@ class RtpsDomain implements RosDomain {
     return others;
   }
 
-  endpoints(): Iterable<RosEndpoint> {
-    return this.#shared.endpoints.values();
+  *endpoints(): Iterable<RosEndpoint> {
+    yield* this.#shared.endpoints.values();
+    yield* this.#shared.neighbours.endpoints(this);
   }
 
-  neighbours(rosName: string, type: string): { publishers: number; subscriptions: number } {
-    const { publishers, subscriptions } = this.#shared;
-    const [topic, ddsType] = [ddsTopicName(rosName), ddsTypeName(type)];
-    const count = (all: Iterable<LocalEndpoint>) =>
-      [...all].filter((each) => each.owner !== this && each.topic === topic && each.type === ddsType).length;
-    return { publishers: count(publishers), subscriptions: count(subscriptions) };
-  }
-
-  services(): Iterable<RosServiceEndpoint> {
-    return this.#shared.services.values();
+  *services(): Iterable<RosServiceEndpoint> {
+    yield* this.#shared.services.values();
+    yield* this.#shared.neighbours.services(this);
   }
 
   *nodes(): Iterable<RosNode> {
@@ -163,13 +151,11 @@ class RtpsDomain implements RosDomain {
     const { participant } = this.#shared;
     const [writer, closeWriter] = this.#create(options, (dds) => participant.createWriter(dds));
     this.#writers.add(writer);
-    const { publishers } = this.#shared;
     const history = new LocalHistory(writer);
-    const local = { owner: this, topic: writer.topic, type: writer.type, kept: () => history.kept() };
-    publishers.add(local);
+    const local = this.#shared.neighbours.addPublisher(this, writer, options, () => history.kept());
     const close = this.#closer(() => {
       this.#writers.delete(writer);
-      publishers.delete(local);
+      local.close();
       closeWriter();
     });
     // Most of what is published has come the same way.
@@ -179,22 +165,20 @@ class RtpsDomain implements RosDomain {
       const sequence = writer.write(cdr, last.annotation);
       const sample = { payload: cdr, writerGuid: writer.guid, sequence, sourceTimestamp: now(), via };
       history.add(sample);
-      this.#deliver(writer, sample);
+      local.deliver(sample);
     };
     return { publish, close, forget: () => writer.forget() };
   }
 
   createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription {
-    const { participant, subscriptions } = this.#shared;
+    const { participant, neighbours } = this.#shared;
     const [reader, close] = this.#create(options, (dds) =>
       participant.createReader(dds, (sample) => onSample(rosSample(sample))),
     );
-    const local = { owner: this, topic: reader.topic, type: reader.type, onSample };
-    subscriptions.add(local);
-    if (reader.qos.durability === 'transient-local') this.#deliverKept(local);
+    const leave = neighbours.addSubscription(this, reader, options, onSample);
     return {
       close: this.#closer(() => {
-        subscriptions.delete(local);
+        leave();
         close();
       }),
     };
@@ -208,7 +192,7 @@ class RtpsDomain implements RosDomain {
         .map(({ handler }) => handler);
     const client = new RtpsServiceClient(participant, options, localServers, onServersChange);
     serviceClients.add(client);
-    const close = this.#own(client, () => serviceClients.delete(client));
+    const close = this.#own('client', client, options, () => serviceClients.delete(client));
     return {
       get servers() {
         return client.servers;
@@ -221,14 +205,23 @@ class RtpsDomain implements RosDomain {
   createServiceServer(options: RosServiceOptions, handler: RosServiceHandler): RosServiceServer {
     const server = new RtpsServiceServer(this.#shared.participant, options, handler);
     const { rosName, type } = options;
-    return { close: this.#own(server, this.#shared.addServer({ owner: this, rosName, type, handler })) };
+    const closing = this.#shared.addServer({ owner: this, rosName, type, handler });
+    return { close: this.#own('server', server, options, closing) };
   }
 
-  /** Makes the service's endpoints our node's. */
-  #own(service: RtpsServiceClient | RtpsServiceServer, closing: () => void): () => void {
+  /** Makes the service's endpoints our node's, and known to the participant's other users. */
+  #own(
+    kind: RosServiceEndpoint['kind'],
+    service: RtpsServiceClient | RtpsServiceServer,
+    { rosName, type }: RosServiceOptions,
+    closing: () => void,
+  ): () => void {
     const { endpoints } = service;
+    const [{ guid }] = endpoints;
     for (const endpoint of endpoints) this.#node.add(endpoint);
+    const leave = this.#shared.neighbours.addService(this, { guid, kind, rosName, type, vendor: BRIDGE });
     return this.#closer(() => {
+      leave();
       closing();
       for (const { guid } of endpoints) this.#node.remove(guid);
       service.close();
@@ -291,32 +284,6 @@ class RtpsDomain implements RosDomain {
     });
     early.forEach(report);
     return [made, close];
-  }
-
-  /** To the subscriptions of the participant's other users. */
-  #deliver(writer: Writer, sample: RosSample): void {
-    const { subscriptions } = this.#shared;
-    for (const subscription of subscriptions) {
-      const { owner, topic, type } = subscription;
-      if (owner === this || topic !== writer.topic || type !== writer.type) continue;
-      this.#hand(subscription, sample);
-    }
-  }
-
-  /** What the publishers of the participant's other users keep. */
-  #deliverKept(subscription: LocalSubscription): void {
-    for (const publisher of this.#shared.publishers) {
-      const { owner, topic, type } = publisher;
-      if (owner === this || topic !== subscription.topic || type !== subscription.type) continue;
-      for (const sample of publisher.kept()) this.#hand(subscription, sample);
-    }
-  }
-
-  /** Not from within the call that publishes, as from the network; by then it may be closed. */
-  #hand(subscription: LocalSubscription, sample: RosSample): void {
-    setImmediate(() => {
-      if (this.#shared.subscriptions.has(subscription)) subscription.onSample(sample);
-    });
   }
 
   #listen<Listener>(listeners: Set<Listener>, listener: Listener): () => void {

@@ -82,7 +82,8 @@ export class RtpsServiceClient implements RosServiceClient {
     );
   }
 
-  get endpoints(): readonly (Writer | Reader)[] {
+  /** What takes or sends the requests, and what the replies. */
+  get endpoints(): readonly [Writer | Reader, Writer | Reader] {
     return [this.#requests.endpoint, this.#replies.endpoint];
   }
 

@@ -57,7 +57,8 @@ export class RtpsServiceServer implements RosServiceServer {
     );
   }
 
-  get endpoints(): readonly (Writer | Reader)[] {
+  /** What takes or sends the requests, and what the replies. */
+  get endpoints(): readonly [Writer | Reader, Writer | Reader] {
     return [this.#requests.endpoint, this.#replies.endpoint];
   }
 

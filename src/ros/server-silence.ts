@@ -5,7 +5,7 @@ import { domainWords, type RouteSilence, type SilenceReason } from './route-sile
 import { CYCLONE_DDS, TRIED_VENDORS } from './service-dialect';
 
 /** A server that others have under the name of a route. */
-type FoundServer = Pick<RosServiceEndpoint, 'type' | 'vendor'>;
+type FoundServer = Pick<RosServiceEndpoint, 'type' | 'vendor' | 'isNeighbour'>;
 
 /** What is known of the servers of a route that calls a service, an action or the services of a node's parameters. */
 export interface ServerFacts {
@@ -46,7 +46,7 @@ function reasonOf(facts: ServerFacts): [SilenceReason, string] | undefined {
   const { settings, mqttConnected, subscribed, reached, found } = facts;
   if (mqttConnected === false) return ['mqtt-not-connected', 'MQTT is not connected'];
   if (subscribed === false) return ['mqtt-not-granted', 'the broker has not granted its subscription'];
-  const vendors = new Set(found.map(({ vendor }) => vendor));
+  const vendors = new Set(found.filter((server) => !server.isNeighbour).map(({ vendor }) => vendor));
   if (reached > 1 && vendors.has(CYCLONE_DDS) && vendors.size > 1) {
     return [
       'two-dialects',

@@ -4,11 +4,11 @@ import type { RemoteEndpoint } from '../rtps/remote-endpoint';
 import { Writer } from '../rtps/writer';
 import { typeHashIn } from './endpoint-user-data';
 import { rosNameOf, rosServiceOf, rosTypeOf } from './names';
+import { Neighbours } from './neighbours';
 import type {
   RosDomain,
   RosDomainOptions,
   RosEndpoint,
-  RosSample,
   RosServiceEndpoint,
   RosServiceHandler,
 } from './ros-backend';
@@ -33,13 +33,14 @@ export class SharedParticipant {
   readonly warningListeners = new Set<(warning: string) => void>();
   /** What it has warned of so far. */
   readonly warnings = new Set<string>();
-  readonly publishers = new Set<LocalPublisher>();
-  readonly subscriptions = new Set<LocalSubscription>();
+  /** What its users have for each other. */
+  readonly neighbours = new Neighbours(() => this.#neighboursChanged());
   readonly servers = new Set<LocalServer>();
   readonly serviceClients = new Set<RtpsServiceClient>();
   readonly #users: string[] = [];
   #bridges: ReadonlySet<string> | undefined;
   #started: Promise<void> | undefined;
+  #telling: NodeJS.Immediate | undefined;
 
   constructor({ domain, range, interfaces, peers, advertisedAddress, maxSampleBytes }: RosDomainOptions) {
     this.participant = new Participant({
@@ -150,26 +151,18 @@ export class SharedParticipant {
     for (const client of [...this.serviceClients]) client.serversChanged();
   }
 
+  /** Not from within the call that makes an endpoint, as from the network; many come and go in one turn. */
+  #neighboursChanged(): void {
+    if (this.#users.length < 2) return;
+    this.#telling ??= setImmediate(() => {
+      this.#telling = undefined;
+      this.#graphChanged();
+    });
+  }
+
   #graphChanged(): void {
     for (const listener of [...this.graphListeners]) listener();
   }
-}
-
-export interface LocalEndpoint {
-  owner: RosDomain;
-  topic: string;
-  type: string;
-}
-
-/** A publisher, for the subscriptions of the same participant. */
-export interface LocalPublisher extends LocalEndpoint {
-  /** What it says to a transient-local subscription that comes later, in the order in which it was published. */
-  kept(): Iterable<RosSample>;
-}
-
-/** A subscription, for the publishers of the same participant, whose samples do not reach it over the network. */
-export interface LocalSubscription extends LocalEndpoint {
-  onSample(sample: RosSample): void;
 }
 
 /** A service, for the clients of the same participant, whose requests do not reach it over the network. */

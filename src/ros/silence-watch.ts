@@ -1,4 +1,5 @@
-import { routePeers } from './route-peers';
+import type { RosEndpoint } from './ros-backend';
+import { topicPeers } from './route-peers';
 import { CountWatch, domainsOf, type RouteSilence, SILENT_AFTER, silenceOf } from './route-silence';
 import type { TopicParts } from './topic-parts';
 
@@ -30,15 +31,14 @@ export class SilenceWatch {
     // What the flow says is counted only as it is carried or kept back.
     const toldFor = this.#told.unchangedFor(mqttReceived + rate + deadband, now);
     if (carriedFor < SILENT_AFTER || state.standsBy) return undefined;
-    const { domain } = context;
-    const { publishers = 0, subscriptions = 0 } = routePeers(settings, domain);
+    const isOfNeighbour = (other: RosEndpoint) => other.isNeighbour === true;
+    const isOnNetwork = (other: RosEndpoint) => !isOfNeighbour(other);
     return silenceOf({
       settings,
       mqttConnected: context.connection?.connected,
       subscribed: state.subscribed,
-      publishers,
-      subscriptions,
-      neighbours: domain.neighbours?.(settings.rosName, settings.type) ?? { publishers: 0, subscriptions: 0 },
+      ...topicPeers(settings, context.domain, isOnNetwork),
+      neighbours: topicPeers(settings, context.domain, isOfNeighbour),
       incompatible: faults.ofEndpoint,
       domainsOfPublishers: () => domainsOf('publisher', settings, context.domains),
       domainsOfSubscriptions: () => domainsOf('subscription', settings, context.domains),

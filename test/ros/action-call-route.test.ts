@@ -265,8 +265,8 @@ describe('routes of actions to ROS', function () {
       await bridges.open({ id: 'a', routes: [bridges.route('mqtt-to-ros')], mqtt: bridges.mqtt() }),
       await bridges.open({ id: 'b', routes: [bridges.route('mqtt-to-ros')], mqtt: bridges.mqtt() }),
     ];
-    await first.ready({ servers: 1 });
-    await second.ready({ servers: 1 });
+    await first.ready({ servers: 1, clients: 1 });
+    await second.ready({ servers: 1, clients: 1 });
     await second.until(() => second.route()?.standby?.['mqtt-to-ros'] === 'a');
     const client = await bridges.mqttClient();
     await client.say('goal', { goal_id: GOAL_ID });

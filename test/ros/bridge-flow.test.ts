@@ -347,8 +347,7 @@ describe('bridge between ROS and a flow', function () {
     const other = await bridges.open(settings);
     const peer = await bridges.peer();
     const { publish } = await peer.publisher('/chatter', undefined, RELIABLE, 2);
-    await one.ready({ publishers: 1 });
-    await other.ready({ publishers: 1 });
+    for (const bridge of [one, other]) await bridge.ready({ publishers: 2, subscriptions: 1 });
     // Both bridges are one participant to others.
     assert.equal(one.status?.domains[0]?.participants, 1);
     publish({ data: 'both' });

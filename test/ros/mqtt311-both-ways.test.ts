@@ -67,8 +67,8 @@ describe('a bridge that may carry both ways over MQTT 3.1.1', function () {
 
   it('takes turns with another one, both ways', async () => {
     const first = await open({ id: 'a' });
-    const second = await open({ id: 'b' });
     await first.ready();
+    const second = await open({ id: 'b' });
     await second.until(() =>
       isDeepStrictEqual(second.route()?.standby, { 'ros-to-mqtt': 'a', 'mqtt-to-ros': 'a' }),
     );
@@ -76,7 +76,7 @@ describe('a bridge that may carry both ways over MQTT 3.1.1', function () {
     const peer = await bridges.peer();
     await peer.listen('/chatter', STRING, RELIABLE, 2);
     const { publish } = await peer.publisher('/chatter', STRING, RELIABLE, 2);
-    for (const bridge of [first, second]) await bridge.ready({ publishers: 1, subscriptions: 1 });
+    for (const bridge of [first, second]) await bridge.ready({ publishers: 2, subscriptions: 2 });
     const stream = async (bridge: TestBridge, name: string) => {
       const [before, said] = [peer.heard.length, inbox.messages.length];
       const lot = Array.from({ length: 10 }, (_, index) => `${name} ${index}`);

@@ -383,7 +383,7 @@ describe('routes of services', function () {
     it('is not called by another bridge of the domain that hears its request', async () => {
       const served = await bridges.open({ routes: [serves({ timeout: 500 })], mqtt: bridges.mqtt() });
       const called = await bridges.open({ routes: [calls()], mqtt: bridges.mqtt() });
-      await Promise.all([served.ready(), called.ready()]);
+      await Promise.all([served.ready({ clients: 1 }), called.ready({ servers: 1 })]);
       const client = await caller();
       client.call(request.encode({}), 20_000).catch(() => {});
       await called.until(() => dropped(called)?.echo === 1);

@@ -128,8 +128,8 @@ for (const [name, startBroker] of Object.entries(brokers)) {
         await a.until(() => carries(a));
         await b.until(() => standsBy(b, 'a'));
         const streams = await Streams.open(stage, 2);
-        // Each sees the other one, too, unless both are in one participant.
-        for (const bridge of [a, b]) await bridge.until(() => seesOthers(bridge, kind === 'process' ? 2 : 1));
+        // Each sees the other one, too.
+        for (const bridge of [a, b]) await bridge.until(() => seesOthers(bridge, 2));
         for (let n = 0; n < COUNT; n++) await streams.say();
         // It has heard all that was sent, and all that the other one has carried.
         await b.until(() => droppedBy(b).standby === 4 * COUNT);

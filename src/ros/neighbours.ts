@@ -1,0 +1,178 @@
+import { incompatiblePolicy, type Policies, policiesOf } from '../rtps/qos';
+import type { Reader } from '../rtps/reader';
+import type { Writer } from '../rtps/writer';
+import type { RosEndpoint, RosEndpointOptions, RosSample, RosServiceEndpoint } from './ros-backend';
+
+/** A publisher or subscription of one user. */
+interface Neighbour {
+  readonly owner: object;
+  /** As the other users know it. */
+  readonly found: RosEndpoint;
+  readonly policies: Policies;
+  readonly onIncompatible: RosEndpointOptions['onIncompatible'];
+  isOpen: boolean;
+}
+
+interface NearSubscription extends Neighbour {
+  onSample(sample: RosSample): void;
+}
+
+interface NearPublisher extends Neighbour {
+  readonly matched: Set<NearSubscription>;
+  kept(): Iterable<RosSample>;
+}
+
+/** A publisher for the subscriptions of the other users. */
+export interface LocalPublisher {
+  deliver(sample: RosSample): void;
+  close(): void;
+}
+
+/**
+ * What the users of one participant have for each other. Nothing of it goes over the network; they match, and are told
+ * of each other, by the same rules as there (DDS 1.4, 2.2.3).
+ */
+export class Neighbours {
+  readonly #changed: () => void;
+  /** By their ROS names. */
+  readonly #publishers = new Map<string, Set<NearPublisher>>();
+  readonly #subscriptions = new Map<string, Set<NearSubscription>>();
+  /** By their users. */
+  readonly #endpoints = new Map<object, Set<RosEndpoint>>();
+  readonly #services = new Map<object, Set<RosServiceEndpoint>>();
+
+  /** @param changed called when something was added or has gone */
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  /** The publishers and subscriptions that other users have than this one. */
+  endpoints(user: object): Iterable<RosEndpoint> {
+    return othersIn(this.#endpoints, user);
+  }
+
+  services(user: object): Iterable<RosServiceEndpoint> {
+    return othersIn(this.#services, user);
+  }
+
+  /** @param kept what it says to a transient-local subscription that comes later, in the order of publishing */
+  addPublisher(
+    owner: object,
+    writer: Writer,
+    options: RosEndpointOptions,
+    kept: () => Iterable<RosSample>,
+  ): LocalPublisher {
+    const matched = new Set<NearSubscription>();
+    const publisher = { ...neighbour(owner, writer, options), matched, kept };
+    const remove = this.#add(this.#publishers, publisher);
+    for (const subscription of this.#subscriptions.get(options.rosName) ?? []) match(publisher, subscription);
+    return {
+      deliver: (sample) => {
+        for (const subscription of matched) hand(subscription, sample);
+      },
+      close: remove,
+    };
+  }
+
+  /** Returns what takes it away. */
+  addSubscription(
+    owner: object,
+    reader: Reader,
+    options: RosEndpointOptions,
+    onSample: (sample: RosSample) => void,
+  ): () => void {
+    const subscription = { ...neighbour(owner, reader, options), onSample };
+    const remove = this.#add(this.#subscriptions, subscription);
+    const publishers = this.#publishers.get(options.rosName);
+    for (const publisher of publishers ?? []) {
+      if (!match(publisher, subscription) || options.qos.durability !== 'transient-local') continue;
+      for (const sample of publisher.kept()) hand(subscription, sample);
+    }
+    return () => {
+      for (const { matched } of this.#publishers.get(options.rosName) ?? []) matched.delete(subscription);
+      remove();
+    };
+  }
+
+  /** Returns what takes it away. */
+  addService(owner: object, service: RosServiceEndpoint): () => void {
+    const found: RosServiceEndpoint = { ...service, isNeighbour: true };
+    const remove = addTo(this.#services, owner, found);
+    this.#changed();
+    return () => {
+      remove();
+      this.#changed();
+    };
+  }
+
+  #add<Kind extends Neighbour>(byName: Map<string, Set<Kind>>, one: Kind): () => void {
+    const { owner, found } = one;
+    const removeFound = addTo(this.#endpoints, owner, found);
+    const remove = addTo(byName, found.rosName, one);
+    this.#changed();
+    return () => {
+      one.isOpen = false;
+      remove();
+      removeFound();
+      this.#changed();
+    };
+  }
+}
+
+function* othersIn<Found>(byUser: ReadonlyMap<object, Iterable<Found>>, user: object): Iterable<Found> {
+  for (const [owner, found] of byUser) if (owner !== user) yield* found;
+}
+
+/** Returns what takes it out, and its set when that is empty. */
+function addTo<Key, Value>(sets: Map<Key, Set<Value>>, key: Key, value: Value): () => void {
+  const set = sets.get(key) ?? new Set();
+  sets.set(key, set.add(value));
+  return () => {
+    set.delete(value);
+    if (set.size === 0 && sets.get(key) === set) sets.delete(key);
+  };
+}
+
+function neighbour(
+  owner: object,
+  { kind, guid, qos }: Writer | Reader,
+  { rosName, type, typeHash, qos: rosQos, onIncompatible }: RosEndpointOptions,
+): Neighbour {
+  const found: RosEndpoint = {
+    guid,
+    kind: kind === 'writer' ? 'publisher' : 'subscription',
+    rosName,
+    type,
+    typeHash,
+    qos: rosQos,
+    isNeighbour: true,
+  };
+  return { owner, found, policies: policiesOf(kind, qos), onIncompatible, isOpen: true };
+}
+
+function match(publisher: NearPublisher, subscription: NearSubscription): boolean {
+  if (publisher.owner === subscription.owner) return false;
+  const [offered, asked] = [publisher.found, subscription.found];
+  const isSameType = offered.type === asked.type;
+  const fault = isSameType ? incompatiblePolicy(publisher.policies, subscription.policies) : 'type';
+  if (fault === undefined) publisher.matched.add(subscription);
+  const policy = fault ?? (offered.typeHash === asked.typeHash ? undefined : 'type hash');
+  if (policy !== undefined) tellBoth(publisher, subscription, policy);
+  return fault === undefined;
+}
+
+/** When both have seen that there is another endpoint, as from the network: one that suits may have taken their place. */
+function tellBoth(one: Neighbour, other: Neighbour, policy: string): void {
+  setImmediate(() => {
+    if (!one.isOpen || !other.isOpen) return;
+    one.onIncompatible({ remote: other.found, policy });
+    other.onIncompatible({ remote: one.found, policy });
+  });
+}
+
+/** Not from within the call that publishes, as from the network; by then it may be closed. */
+function hand(subscription: NearSubscription, sample: RosSample): void {
+  setImmediate(() => {
+    if (subscription.isOpen) subscription.onSample(sample);
+  });
+}
