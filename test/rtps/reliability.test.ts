@@ -190,7 +190,7 @@ describe('a reliable writer and reader', function () {
     it(`go on soon after a request for ${name}, however long there was no answer`, async () => {
       link = new Link();
       mock.timers.enable({ apis: ['setTimeout'] });
-      const after = async (milliseconds: number) => {
+      const heartbeatsWithin = async (milliseconds: number) => {
         const before = link.heartbeats.length;
         mock.timers.tick(milliseconds);
         await new Promise(setImmediate);
@@ -200,13 +200,13 @@ describe('a reliable writer and reader', function () {
         link.matchWriterWithReader();
         link.writerSide.receive(firstAnswer(1));
         link.write(1, 1);
-        await after(0);
-        for (const delay of [50, 100, 200, 400, 800]) assert.equal(await after(delay), 1);
+        await heartbeatsWithin(0);
+        for (const delay of [50, 100, 200, 400, 800]) assert.equal(await heartbeatsWithin(delay), 1);
         link.writerSide.receive(message(READER.prefix, request));
         // What it asks for goes out, with a HEARTBEAT behind it.
-        await after(10);
-        await after(0);
-        assert.equal(await after(40), 1);
+        await heartbeatsWithin(10);
+        await heartbeatsWithin(0);
+        assert.equal(await heartbeatsWithin(40), 1);
       } finally {
         mock.timers.reset();
       }
