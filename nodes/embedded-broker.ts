@@ -17,6 +17,7 @@ import {
 import { ACTION_NAMES, runAction } from './embedded-actions';
 import { type CapabilityFields, capabilitiesOf } from './embedded-capabilities';
 import { FlowDecisions, isDecision } from './embedded-decisions';
+import { reportEvent } from './embedded-events';
 import { type LimitFields, limitsOf } from './embedded-limits';
 import { type ListenerFields, listenersOf, pathsOf } from './embedded-listeners';
 import { publishedFlowMessage } from './embedded-message';
@@ -149,38 +150,7 @@ export default function (RED: NodeAPI): void {
     });
     thread.on('event', (event) => {
       sendOn('events', { topic: event.type, payload: event });
-      if (event.type === 'storage') {
-        const line = text(`errors.storage.${event.state}`, { reason: event.reason });
-        if (event.state !== 'damaged') {
-          const wrong = event.state === 'failed';
-          status.note('storage', wrong ? text('status.storage', { reason: event.reason }) : '', wrong);
-        }
-        if (event.state === 'recovered') this.log(line);
-        else this.error(line);
-      }
-      if (event.type === 'memory') {
-        const wrong = event.state !== 'enough';
-        status.note('memory', wrong ? text('status.memory') : '', wrong);
-        if (event.state === 'enough') this.log(text('log.memory'));
-        else this.warn(text(`errors.memory.${event.state}`));
-      }
-      if (event.type === 'upstream') {
-        const reason = { reason: event.reason ?? '' };
-        const joined = event.state === 'connected' || event.state === 'disconnected';
-        status.note('upstream', text(`status.upstream.${event.state}`, reason), !joined);
-        if (event.state === 'connected') this.log(text('log.upstream.connected'));
-        else if (event.reason !== undefined) this.warn(text('log.upstream.notConnected', reason));
-      }
-      if (event.type === 'credentials') {
-        const { listener, failure } = event;
-        const wrong = failure !== undefined;
-        status.note(`credentials of ${listener}`, wrong ? text('status.credentials') : '', wrong);
-        if (wrong) this.error(text('errors.credentials', { listener, reason: failure }));
-      }
-      if (event.type === 'overrun') {
-        const { count, topic } = event;
-        this.warn(text('log.overrun', { count, topic }));
-      }
+      reportEvent(event, this, status, text);
     });
     this.on('input', (msg, send, done) => {
       const run = async () => (isDecision(msg) ? decisions.answer(msg) : runAction(thread, msg));

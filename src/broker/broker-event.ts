@@ -4,7 +4,7 @@ import type { ProtocolVersion, QoS } from './codec/packet-type';
 /** Entries of one event; more are not told. */
 export const EVENT_ENTRIES = 100;
 
-/** What happens to the broker's clients. */
+/** What happens at the broker, and to its clients. */
 export type BrokerEvent =
   | {
       type: 'connected';
