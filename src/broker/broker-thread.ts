@@ -17,6 +17,7 @@ import type { BrokerStatistics } from './statistics';
 import type { FromWorker, StorageSettings, ToWorker, WorkerSettings } from './thread-message';
 import { checkUpstreams, type UpstreamSettings } from './upstream/upstream-settings';
 
+/** What a broker listens on, whom it lets in, what it keeps and how much of everything it takes. */
 export interface BrokerSettings {
   /** None is fine: clients of the same process need none. */
   listeners: ListenerSettings[];
@@ -38,6 +39,7 @@ export interface BrokerSettings {
   watch?: string;
 }
 
+/** How a broker fares. */
 export interface BrokerThreadStatus {
   state: 'starting' | 'running' | 'restarting' | 'stopped' | 'error';
   /** Why it is restarting or failed. */

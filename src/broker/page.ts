@@ -6,6 +6,7 @@ export interface PageRequest {
   limit: number;
 }
 
+/** What was asked for of a list, and where it goes on. */
 export interface Page<T> {
   entries: T[];
   /** The offset of the next page; absent when this is the last one. */

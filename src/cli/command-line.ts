@@ -18,7 +18,7 @@ export type CommandLine =
 
 /**
  * Reads the arguments that follow the command's name.
- * @throws SettingsError an option is unknown or lacks its value, or an argument is none
+ * @throws SettingsError an option is unknown, lacks its value or has an empty one, or an argument is none
  */
 export function readCommandLine(args: string[]): CommandLine {
   const values = parse(args);
@@ -28,6 +28,10 @@ export function readCommandLine(args: string[]): CommandLine {
   for (const name of settingNames) {
     const setting: Setting<unknown> = settingsTable[name];
     const value = setting.option === undefined ? undefined : values[setting.option];
+    // Where an empty variable stands for none, an empty option is one whose value got lost: `--store "$DIRECTORY"`.
+    if (value === '' && setting.kind.ofText(value) !== undefined) {
+      throw new SettingsError(`${optionOf(setting)} is "", expected a text that is not empty`);
+    }
     if (value !== undefined) options.set(name, typeof value === 'string' ? value : String(saysYes(setting)));
   }
   return { action: 'run', options };

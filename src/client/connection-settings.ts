@@ -3,11 +3,13 @@ import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import type { IPublishPacket } from 'mqtt';
 
+/** At most once, at least once, exactly once. */
 export type QoS = 0 | 1 | 2;
 
 /** `reconnecting` and `error` are both being retried; `error` is what only a change of the settings or of the broker's mind can end. */
 export type ConnectionState = 'disconnected' | 'connecting' | 'connected' | 'reconnecting' | 'error';
 
+/** How a connection fares. */
 export interface ConnectionStatus {
   readonly state: ConnectionState;
   /** Why it is not connected, in words: "Not authorized (0x87)". */
@@ -93,6 +95,7 @@ export interface QueueSettings {
   directory?: string;
 }
 
+/** Where a connection goes, as whom, and what it does there. */
 export interface ConnectionSettings {
   endpoint: Endpoint;
   /** 3 is MQTT 3.1, 4 is MQTT 3.1.1. */
@@ -156,6 +159,7 @@ export type MessageProperties = Omit<
   'subscriptionIdentifier' | 'topicAlias'
 >;
 
+/** What a message has beside topic name and payload. */
 export interface PublishOptions {
   qos: QoS;
   retain: boolean;
@@ -249,6 +253,7 @@ export interface Acknowledgement {
   maxWaiting?: number;
 }
 
+/** A message that matched a subscription. */
 export interface ReceivedMessage {
   topic: string;
   /** Shared by all who receive the message: copy it before changing it. */

@@ -20,6 +20,7 @@ import type {
 import { rowsWithout } from './route-rows';
 import { type WorkerQuestion, WorkerRequests } from './worker-requests';
 
+/** How a bridge fares; while it is open also with its routes. */
 export type BridgeState =
   | { state: 'opening' }
   | ({ state: 'open' } & BridgeStatus)

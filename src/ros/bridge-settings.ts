@@ -52,6 +52,7 @@ export interface TopicOptions {
   deadband?: DeadbandSettings;
 }
 
+/** A topic of ROS that is bridged. */
 export interface TopicRouteSettings extends TopicOptions {
   kind?: 'topic';
   /** One of the bridge's domains. */
@@ -65,6 +66,7 @@ export interface TopicRouteSettings extends TopicOptions {
   mqttTopic?: string;
 }
 
+/** A service of ROS that is called from MQTT, or served from there. */
 export interface ServiceRouteSettings
   extends Omit<TopicRouteSettings, 'kind' | 'direction' | keyof TopicOptions> {
   kind: 'service';
@@ -76,6 +78,7 @@ export interface ServiceRouteSettings
   timeout?: number;
 }
 
+/** An action of ROS that is called from MQTT, or served from there. */
 export interface ActionRouteSettings extends Omit<ServiceRouteSettings, 'kind' | 'direction'> {
   kind: 'action';
   /** For example `example_interfaces/action/Fibonacci`; empty: likewise. */
@@ -88,6 +91,7 @@ export interface ActionRouteSettings extends Omit<ServiceRouteSettings, 'kind' |
   resultTimeout?: number;
 }
 
+/** The parameters of a node of ROS, as topics of MQTT. */
 export interface ParametersRouteSettings extends Omit<ServiceRouteSettings, 'kind' | 'direction'> {
   kind: 'parameters';
   /** Empty: the types of parameters are ROS 2's own. */
@@ -118,6 +122,7 @@ export interface BridgeMqttSettings
   tls?: ConnectionOptions;
 }
 
+/** Which part of ROS 2 a bridge joins with which topics of a broker, and how. */
 export interface BridgeSettings {
   /** Unique among the bridges of a broker: it tells a bridge's own messages and stands in its topic `@bridge/<id>`. */
   id: string;

@@ -9,6 +9,7 @@ export interface BridgeBroker {
   acceptPort(port: MessagePort): void;
 }
 
+/** What a bridge is given of this process. */
 export interface BridgeOptions {
   /** A broker of this process, in place of one that `mqtt` of the settings names. */
   broker?: BridgeBroker;

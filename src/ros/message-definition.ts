@@ -30,6 +30,7 @@ export type DefaultValue =
   | boolean
   | readonly (string | number | bigint | boolean)[];
 
+/** A field of a message. */
 export interface MessageField {
   name: string;
   /** A primitive type (`float64`, `string`, `wstring`, …), or the canonical name of a message (`std_msgs/msg/Header`). */
@@ -42,6 +43,7 @@ export interface MessageField {
   default?: DefaultValue;
 }
 
+/** A constant of a message, which is not sent. */
 export interface MessageConstant {
   name: string;
   type: string;

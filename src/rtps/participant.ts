@@ -30,6 +30,7 @@ import { type DiscoveryRange, UdpTransport } from './udp-transport';
 import { type EndpointOptions, Writer } from './writer';
 import { WriterLiveliness } from './writer-liveliness';
 
+/** Where a participant is found, and what it says of itself. */
 export interface ParticipantOptions {
   /** 0..232. */
   readonly domain: number;

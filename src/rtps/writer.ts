@@ -3,6 +3,7 @@ import { Deadline, MAX_TIMER_MS } from './deadline';
 import type { EndpointQos } from './qos';
 import type { StatefulWriter } from './stateful-writer';
 
+/** What a writer or reader is about. */
 export interface EndpointOptions {
   readonly topic: string;
   readonly type: string;

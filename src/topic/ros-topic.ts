@@ -22,6 +22,7 @@ const KINDS = {
 /** A level `@<kind>` without its `@`. */
 export type RosTopicKind = keyof typeof KINDS;
 
+/** What a mapping knows beside the names themselves. */
 export interface RosTopicMappingOptions {
   /** One or more levels without leading or trailing slash; default `ros`. */
   prefix?: string;

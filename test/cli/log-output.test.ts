@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LogOutput } from '../../src/cli/log-output';
@@ -39,6 +48,16 @@ describe('the log of the command', () => {
     const [old, young] = [readFileSync(`${path}.1`, 'utf8'), readFileSync(path, 'utf8')];
     assert.equal(old + young, 'before\nstill\nafter\n');
     assert.equal(young.endsWith('after\n'), true);
+  });
+
+  it('goes on at the beginning of a file that was copied and truncated', async () => {
+    const output = new LogOutput(path, assert.fail);
+    for (const line of ['before\n', 'after\n']) {
+      truncateSync(path);
+      output.write(line);
+      await output.close();
+    }
+    assert.equal(readFileSync(path, 'utf8'), 'after\n');
   });
 
   it('goes on in the old file where none can be opened, and says so', async () => {

@@ -230,6 +230,7 @@ describe('the settings of the command', () => {
     [{ args: ['--mqtt-prot', '1'] }, /^Unknown option '--mqtt-prot'/],
     [{ args: ['1883'] }, /^Unexpected argument '1883'/],
     [{ args: ['--mqtt-port'] }, /argument missing/],
+    [{ args: ['--store', ''] }, /^--store is "", expected a text that is not empty$/],
     [{ args: ['--enable-auth=yes'] }, /does not take an argument/],
     [{ environment: { BROKER_MQTT_PROT: '1' } }, /^BROKER_MQTT_PROT of the environment is no setting/],
     [

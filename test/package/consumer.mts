@@ -4,6 +4,7 @@ import {
   type AccessRule,
   BridgeSettingsError,
   type BridgeState,
+  type BridgeStatus,
   ConnectionPool,
   createBridge,
   createBroker,
@@ -13,6 +14,9 @@ import {
   messageToObject,
   parseRosTopic,
   type RosTopicParts,
+  type RouteRow,
+  type StorageSettings,
+  type UpstreamSettings,
 } from '@mqtt-ros/node-red-mqtt-ros';
 
 export async function run(): Promise<string[]> {
@@ -20,7 +24,11 @@ export async function run(): Promise<string[]> {
   // @ts-expect-error it may be no topic of ROS
   const type: string = parts.messageType;
   const rule: AccessRule = { access: 'allow', who: 'everybody', action: 'publish', filter: 'ros/#' };
+  const storage: StorageSettings = { directory: 'kept', durability: 'strict' };
+  const upstreams: UpstreamSettings[] = [];
   const broker: MqttBroker = createBroker({
+    storage,
+    upstreams,
     listeners: [{ kind: 'ws', host: '127.0.0.1', port: 0 }],
     access: { rules: [rule] },
     limits: { connections: 10 },
@@ -71,15 +79,12 @@ export async function run(): Promise<string[]> {
     if (event.type === 'connected') lines.push(event.clientId.toUpperCase());
   });
 
-  const bridge = createBridge(
-    {
-      domains: [0],
-      routes: [{ domain: 0, rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' }],
-    },
-    { broker },
-  );
+  const route: RouteRow = { rosName: '/chatter', type: 'std_msgs/msg/String', direction: 'both' };
+  const bridge = createBridge({ domains: [0], routes: [route] }, { broker });
+  const carried = ({ routes }: BridgeStatus) => routes.length;
   bridge.on('status', (state: BridgeState) => {
     if (state.state === 'restarting') lines.push(state.reason.toUpperCase());
+    if (state.state === 'open') lines.push(`${carried(state) + 1}`);
   });
   bridge.on('message', ({ rosName, stamp }) => lines.push(rosName, `${stamp?.sec}`));
   // @ts-expect-error there is no such event

@@ -14,6 +14,7 @@ export interface DecisionRequest {
   certificateName?: string;
 }
 
+/** Whether a client may connect, and to which groups it belongs then. */
 export interface Decision {
   allow: boolean;
   groups?: string[];
