@@ -1,4 +1,4 @@
-import { isAscii } from 'node:buffer';
+import { parseLargeJson } from './large-json';
 import type { PayloadFormat } from './payload-format';
 import type { RouteName } from './ros-worker-messages';
 import { decodeSampleFrame } from './sample-frame';
@@ -43,8 +43,7 @@ function flowPayload(format: PayloadFormat, payload: Buffer): unknown {
   // A view would keep the whole batch.
   if (format === 'cdr') return Buffer.from(payload);
   if (format === 'text') return payload.toString();
-  // Large ones are mostly base64, and Latin-1 is read twice as fast.
-  return JSON.parse(payload.toString(isAscii(payload) ? 'latin1' : 'utf8'));
+  return parseLargeJson(payload);
 }
 
 function rosTime(nanoseconds: bigint): { sec: number; nanosec: number } {

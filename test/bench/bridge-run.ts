@@ -33,6 +33,8 @@ export interface BridgeRunOptions {
 /** Each says how much processor time was used up to now, ms. */
 export interface BridgeTimes {
   readonly bridge: () => number;
+  /** What of that was used by the thread that runs the flows, in JavaScript. */
+  readonly flows: () => number;
   /** Of the broker that the messages pass. */
   readonly broker: () => number;
 }
@@ -123,7 +125,7 @@ export class BridgeRun {
       const peer = this.#peer(role, { 'mqtt-topic': this.mqttTopic, port: broker.port, qos });
       this.#ready = async () => {
         await peer.told('ready');
-        return { bridge: () => processorTime(peer.pid), broker: brokerTime };
+        return { bridge: () => processorTime(peer.pid), flows: () => 0, broker: brokerTime };
       };
       return;
     }
@@ -148,10 +150,11 @@ export class BridgeRun {
     const ready = once(child, 'message');
     this.#ready = async () => {
       await ready;
+      const flows = () => threadTime(pid, pid);
       const threadId = this.#embedded?.threadId;
-      if (threadId === undefined) return { bridge: () => processorTime(pid), broker: brokerTime };
+      if (threadId === undefined) return { bridge: () => processorTime(pid), flows, broker: brokerTime };
       const ofThread = () => threadTime(pid, threadId);
-      return { bridge: () => processorTime(pid) - ofThread(), broker: ofThread };
+      return { bridge: () => processorTime(pid) - ofThread(), flows, broker: ofThread };
     };
   }
 

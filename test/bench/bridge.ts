@@ -164,20 +164,20 @@ async function printCamera({ print, broker, samples, naive, wanted }: BridgeBenc
   if (rows.length === 0) return;
   print(`\n${heading}: how long the event loop of the flows is delayed at p99\n`);
   print(
-    '| message | bridge | to MQTT | to the flow | not carried | CPU us | without images ms | ms (aim < 5) |',
+    '| message | bridge | to MQTT | to the flow | not carried | CPU us | flows us | without images ms | ms (aim < 5) |',
   );
-  print('|---|---|---|---|---|---|---|---|');
+  print('|---|---|---|---|---|---|---|---|---|');
   for (const { name, contestant } of rows) {
-    const { sent, toMqtt, cost, report, idleDelay } = await runCamera({ contestant, broker, sample });
-    const { counts, loopDelay } = report;
-    const lost = { ...(counts?.rosLost && { 'lost in ROS': counts.rosLost }), ...counts?.dropped };
+    const run = await runCamera({ contestant, broker, sample });
+    const { sent, toMqtt, toFlow = '', lost, cost, flowsCost, loopDelay, idleDelay } = run;
     const cells = [
       `${toMqtt} of ${sent}`,
-      counts === undefined ? '' : `${counts.flowPublished}`,
+      `${toFlow}`,
       Object.entries(lost)
         .map(([reason, count]) => `${count} ${reason}`)
         .join(', '),
       cost.toFixed(0),
+      flowsCost.toFixed(0),
       idleDelay.toFixed(2),
       loopDelay.toFixed(2),
     ];

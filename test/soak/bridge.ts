@@ -11,12 +11,14 @@ import type { Soak } from './soak';
 
 /** The part of the time after which compilers and the system's memory pools are taken to be warm. */
 const WARM_UP = 1 / 3;
+/** How long before the end memory is looked at again, ms: without traffic nothing is collected. */
+const LAST_LOOK = 20_000;
 /** The shortest time that says something, ms. */
-const SHORTEST = 60_000;
+const SHORTEST = 90_000;
 /** How often the broker stands still, and for how long, ms. */
 const STANDSTILL = { every: 20_000, duration: 2000 };
 /** What memory may differ by between two moments of the same load, bytes. */
-const NOISE = { heap: 24 * 1024 * 1024, resident: 96 * 1024 * 1024 };
+const NOISE = { heap: 32 * 1024 * 1024, resident: 96 * 1024 * 1024 };
 
 /**
  * A bridge with texts, scans and images both ways, whose broker stands still now and then: it does not grow, and what it
@@ -36,11 +38,13 @@ export async function soakBridge({ print, deadline }: Soak): Promise<void> {
   try {
     await traffic.open();
     const duration = Math.max(SHORTEST, deadline - performance.now());
+    const start = performance.now();
     const over = traffic.run(duration);
     await sleep(WARM_UP * duration);
     const first = await traffic.memory();
-    await over;
+    await sleep(start + duration - LAST_LOOK - performance.now());
     const last = await traffic.memory();
+    await over;
     print(
       `heap from ${megabytes(first.heap)} to ${megabytes(last.heap)} MB, ` +
         `resident from ${megabytes(first.resident)} to ${megabytes(last.resident)} MB`,
