@@ -59,7 +59,7 @@ export async function soakBridges({ print, deadline }: Soak): Promise<void> {
       if (blow === 'kill') assert.equal(doubled, 0, 'messages were doubled though a bridge had died');
       await crew.checkPresence();
       await talk.say(IN_ORDER);
-      assert.deepEqual(talk.account(), `in order after "${blow}"`);
+      assert.deepEqual(talk.account(), { lost: 0, doubled: 0, echoes: 0 }, `in order after "${blow}"`);
     }
     for (const [blow, { count, lost, doubled }] of figures)
       print(`${blow}: ${count} times, ${lost} messages lost and ${doubled} doubled meanwhile`);
