@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs and builds what the tests talk to: Cyclone DDS, Fast DDS, mosquitto and its library, Eclipse Paho, Chromium,
-# curl and OpenSSL (Debian packages, as root), Node-RED 5 with Node 24, and aedes for the bench (npm). The results stand in
-# .counterparts/, which git ignores.
+# Installs and builds what the tests talk to: Cyclone DDS, Fast DDS, mosquitto and its library, Eclipse Paho, Prometheus'
+# library, Chromium, curl and OpenSSL (Debian packages, as root), Node-RED 5 with Node 24, and aedes for the bench (npm). The
+# results stand in .counterparts/, which git ignores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(cyclonedds-dev cyclonedds-tools libfastrtps-dev libfastcdr-dev mosquitto mosquitto-clients libmosquitto-dev python3-paho-mqtt chromium curl openssl iproute2 gcc g++ make libc6-dev)
+packages=(cyclonedds-dev cyclonedds-tools libfastrtps-dev libfastcdr-dev mosquitto mosquitto-clients libmosquitto-dev python3-paho-mqtt python3-prometheus-client chromium curl openssl iproute2 gcc g++ make libc6-dev)
 missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok installed' || missing+=("$package")

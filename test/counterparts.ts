@@ -26,6 +26,7 @@ export type CounterpartName =
   | 'curl'
   | 'python3'
   | 'paho'
+  | 'prometheus-client'
   | 'aedes'
   | 'node-red-5'
   | 'node-24';
@@ -45,6 +46,8 @@ const places: Partial<Record<CounterpartName, string>> = {
   'fast-dds-raw': installed('fast-dds/raw-peer'),
   // Of the Debian package python3-paho-mqtt, for Debian's own Python.
   paho: '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
+  // Of python3-prometheus-client.
+  'prometheus-client': '/usr/lib/python3/dist-packages/prometheus_client/parser.py',
   aedes: installed('aedes/node_modules/aedes/aedes.js'),
   'node-red-5': installed('node-red-5/node_modules/node-red/red.js'),
   'node-24': installed(`node-red-5/node_modules/node-linux-${process.arch}/bin/node`),

@@ -1,34 +1,42 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { isDeepStrictEqual } from 'node:util';
 import { BrokerThread } from '../../src/broker/broker-thread';
 import type { KnownBridge } from '../../src/gateway/gateway';
 import { RateMeter } from '../../src/gateway/rate-meter';
 import type { BridgeSettings } from '../../src/ros/bridge-settings';
 import { createBridge } from '../../src/ros/create-bridge';
 import { RosTopicMapping } from '../../src/topic/ros-topic';
+import { counterpart } from '../counterparts';
 import { GatewayFixture } from './gateway-fixture';
 import { LiveClient } from './live-client';
 
-/** The samples of a text in Prometheus' format, by name and labels; fails where it is none. */
-function samplesOf(text: string): Map<string, number> {
-  const samples = new Map<string, number>();
-  const kinds = new Map<string, string>();
-  assert.ok(text.endsWith('\n'));
-  for (const line of text.slice(0, -1).split('\n')) {
-    const [, name, kind] = /^# TYPE (\w+) (counter|gauge)$/.exec(line) ?? [];
-    if (name !== undefined) {
-      assert.ok(!kinds.has(name), `${name} has two types`);
-      kinds.set(name, kind as string);
-    }
-    if (line.startsWith('# HELP ') || name !== undefined) continue;
-    const [, metric = '', labels, value] =
-      /^([a-z_]+)(\{(?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+\})? (\d+(?:\.\d+)?(?:e-?\d+)?)$/.exec(line) ?? [];
-    assert.ok(value !== undefined, `"${line}" is no sample`);
-    assert.ok(kinds.has(metric), `${metric} has no type`);
-    assert.equal(kinds.get(metric) === 'counter', metric.endsWith('_total'), metric);
-    assert.ok(!samples.has(`${metric}${labels ?? ''}`), `"${line}" is there twice`);
-    samples.set(`${metric}${labels ?? ''}`, Number(value));
-  }
-  return samples;
+/** Reads metrics as Prometheus' own library does; fails with its reason where it cannot. */
+const READ_METRICS = `
+import json, sys
+from prometheus_client.parser import text_string_to_metric_families
+for family in text_string_to_metric_families(sys.stdin.read()):
+    for sample in family.samples:
+        print(json.dumps({"type": family.type, "name": sample.name, "labels": sample.labels, "value": sample.value}))
+`;
+
+const NAME = 'A "quoted" \\ name\nin two lines';
+
+interface Sample {
+  type: string;
+  name: string;
+  labels: Record<string, string>;
+  value: number;
+}
+
+/** The samples of a text in Prometheus' format. */
+function samplesOf(text: string): Sample[] {
+  // Debian's own Python has the library.
+  const lines = execFileSync('/usr/bin/python3', ['-c', READ_METRICS], { input: text, encoding: 'utf8' });
+  return lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Sample);
 }
 
 describe('statistics of the gateway', function () {
@@ -39,7 +47,7 @@ describe('statistics of the gateway', function () {
   beforeEach(async () => {
     broker = new BrokerThread({ listeners: [] });
     await broker.start();
-    const known = { id: 'ours', name: 'A "quoted" \\ name\nin two lines', broker };
+    const known = { id: 'ours', name: NAME, broker };
     const mapping = new RosTopicMapping({ aliases: { factory: 7 } });
     fixture = await GatewayFixture.start({ sources: { embeddedBrokers: () => [known] }, mapping });
   });
@@ -81,18 +89,28 @@ describe('statistics of the gateway', function () {
     await reader.close();
   });
 
-  it('are metrics as Prometheus reads them, whatever names there are', async () => {
+  it('are metrics as Prometheus reads them, whatever names there are', async function () {
+    counterpart(this, 'prometheus-client');
     await fixture.api.post('/brokers', { name: 'x"}\n# TYPE y', host: '127.0.0.1', port: 1 });
-    await fixture.api.post('/publish', { broker_id: 'ours', topic: 'a', payload: 'x', qos: 1 });
+    await fixture.api.post('/publish', { broker_id: 'ours', topic: 'ros/0/a', payload: 'abc', qos: 1 });
     const { body, headers } = await fixture.api.get('/metrics');
     assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
     const samples = samplesOf(body);
-    assert.equal(samples.get('mqtt_ros_info{version="1.2.3"}'), 1);
-    const labels = '{broker="ours",name="A \\"quoted\\" \\\\ name\\nin two lines"}';
-    assert.equal(samples.get(`mqtt_ros_connection_published_messages_total${labels}`), 1);
-    assert.equal(samples.get(`mqtt_ros_broker_messages_received_total${labels}`), 1);
-    assert.equal(samples.get(`mqtt_ros_broker_up${labels}`), 1);
-    assert.equal(samples.get('mqtt_ros_readers'), 0);
+    const value = (name: string, labels: Record<string, string> = {}) =>
+      samples.find((each) => each.name === name && isDeepStrictEqual(each.labels, labels))?.value;
+    assert.equal(value('mqtt_ros_info', { version: '1.2.3' }), 1);
+    const labels = { broker: 'ours', name: NAME };
+    assert.equal(value('mqtt_ros_connection_published_messages_total', labels), 1);
+    assert.equal(value('mqtt_ros_broker_messages_received_total', labels), 1);
+    assert.equal(value('mqtt_ros_broker_up', labels), 1);
+    assert.equal(value('mqtt_ros_readers'), 0);
+    const topic = { ...labels, topic: 'ros/0/a', domain: '0', ros_name: '/a' };
+    assert.equal(value('mqtt_ros_topic_messages_total', topic), 1);
+    assert.equal(value('mqtt_ros_topic_bytes_total', topic), 3);
+    const series = samples.map(({ name, labels }) => `${name}${JSON.stringify(labels)}`);
+    assert.equal(new Set(series).size, series.length);
+    for (const { type, name } of samples) assert.equal(type === 'counter', name.endsWith('_total'), name);
+    assert.ok(samples.some((each) => each.labels.name === 'x"}\n# TYPE y'));
   });
 
   const publish = (topic: string, payload = 'abc') =>
@@ -153,9 +171,6 @@ describe('statistics of the gateway', function () {
       ...{ topic: 'ros/factory/arm/joint_states', domain: 7, name: '/arm/joint_states' },
       ...{ node: 'arm', message_type: 'joint_states', messages: 2, bytes: 7 },
     });
-    const samples = samplesOf((await fixture.api.get('/metrics')).body);
-    const [, bytes] = [...samples].find(([name]) => name.startsWith('mqtt_ros_topic_bytes_total{')) ?? [];
-    assert.equal(bytes, 7);
     await Promise.all(
       Array.from({ length: 1500 }, (_each, index) =>
         publish(index < 1200 ? `b/${index}` : `ros/0/n${index}`),
