@@ -98,19 +98,9 @@ export function bridgeSettings(
   const routes = rows('routes', fields.routes).map((row, index) =>
     routeOf(text('errors.routeRow', { row: index + 1 }), row, text),
   );
-  const patterns = rows('patterns', fields.patterns).map((row, index): PatternSettings => {
-    const field = text('errors.patternRow', { row: index + 1 });
-    const { kind, action, direction, format } = row;
-    return {
-      ...(kind !== undefined && { kind }),
-      action,
-      pattern: string(`${field}: pattern`, row.pattern),
-      direction,
-      ...rowDomainOf(field, row, text),
-      ...(format !== undefined && { format }),
-      ...topicOptionsOf(row),
-    };
-  });
+  const patterns = rows('patterns', fields.patterns).map((row, index) =>
+    patternOf(text('errors.patternRow', { row: index + 1 }), row, text),
+  );
   const typeTable = rows('type table', fields.typeTable).map((row, index) => {
     const field = text('errors.typeRow', { row: index + 1 });
     return { name: string(`${field}: name`, row.name), type: string(`${field}: type`, row.type) };
@@ -203,6 +193,24 @@ export function routeOf(field: string, row: BridgeForm['routes'][number], text: 
     ...(kind === undefined && topicOptionsOf(row)),
     ...(kind !== undefined && timeoutsOf(row)),
   } as RouteRow;
+}
+
+/** A pattern of the form or of a message, without what is not given. Throws an Error that names the field. */
+export function patternOf(
+  field: string,
+  row: NonNullable<BridgeForm['patterns']>[number],
+  text: NodeText,
+): PatternSettings {
+  const { kind, action, direction, format } = row;
+  return {
+    ...(kind !== undefined && { kind }),
+    ...(action !== undefined && { action }),
+    pattern: stringOf(`${field}: pattern`, row.pattern, text),
+    ...(direction !== undefined && { direction }),
+    ...rowDomainOf(field, row, text),
+    ...(format !== undefined && { format }),
+    ...topicOptionsOf(row),
+  } as PatternSettings;
 }
 
 /** What a route that waits for answers has for its timeouts, in ms; a blank field leaves the default. */

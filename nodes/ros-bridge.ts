@@ -6,7 +6,8 @@ import { RosThread } from '../src/ros/ros-thread';
 import type { BridgeStatus, FlowFacts } from '../src/ros/ros-worker-messages';
 import type { BrokerConfigNode } from './mqtt-broker-config';
 import { type NodeText, nodeText } from './node-text';
-import { type BridgeForm, bridgeSettings, routeOf } from './ros-bridge-settings';
+import { bridgeActionOf } from './ros-bridge-actions';
+import { type BridgeForm, bridgeSettings } from './ros-bridge-settings';
 
 export interface RosBridgeNode extends Node {
   /** Absent where the form cannot be used. */
@@ -40,8 +41,9 @@ export default function (RED: NodeAPI): void {
         if (payload !== undefined) send(Object.assign(msg, { payload }));
         done();
       };
-      if (isRouteAction(msg)) {
-        changeRoutes(bridge, msg, defaultDomain, text).then(answerWith, done);
+      const action = bridgeActionOf(msg);
+      if (action !== undefined) {
+        action(bridge, msg.payload, { text, defaultDomain }).then(answerWith, done);
         return;
       }
       if (typeof msg.topic !== 'string') {
@@ -92,12 +94,6 @@ export default function (RED: NodeAPI): void {
   RED.nodes.registerType('ros-bridge', RosBridge);
 }
 
-const ROUTE_ACTIONS: readonly unknown[] = ['add-route', 'remove-route', 'list-routes'];
-
-function isRouteAction({ action }: NodeMessage & { action?: unknown }): boolean {
-  return ROUTE_ACTIONS.includes(action);
-}
-
 /** What the message says of itself, as those from ROS do. */
 function factsOf(msg: NodeMessage & { [Fact in keyof FlowFacts]?: unknown }): FlowFacts {
   const { rosRequest, rosType, rosName } = msg;
@@ -118,28 +114,6 @@ function brokerOf(RED: NodeAPI, fields: BridgeForm, text: NodeText): BrokerConfi
   const broker = RED.nodes.getNode(fields.broker) as BrokerConfigNode | null;
   if (broker?.type !== 'mqtt-broker-config') throw new Error(text('errors.broker'));
   return broker;
-}
-
-/**
- * Adds, removes or lists routes, as `msg.action` asks for. Resolves to what the payload of the answer is to be.
- * @param byDefault the domain where the message names none
- */
-async function changeRoutes(
-  bridge: BridgeHandle,
-  msg: NodeMessage & { action?: unknown },
-  byDefault: number,
-  text: NodeText,
-): Promise<unknown> {
-  if (msg.action === 'list-routes') return bridge.listRoutes();
-  const { payload } = msg;
-  if (typeof payload !== 'object' || payload === null) {
-    throw new Error(text('errors.route', { value: String(JSON.stringify(payload)) }));
-  }
-  const row = { domain: byDefault, type: '', direction: 'both', ...payload } as BridgeForm['routes'][number];
-  const route = routeOf('msg.payload', row, text);
-  if (msg.action === 'add-route') await bridge.addRoute(route);
-  else await bridge.removeRoute(route);
-  return payload;
 }
 
 /** The password or token that the environment or a message says now. Throws where there is none. */

@@ -7,6 +7,7 @@ import { type BridgeSettings, BridgeSettingsError, type RouteRow } from './bridg
 import { BridgeTopics, LEVEL_OF } from './bridge-topics';
 import { splitFrames } from './frames';
 import type { GraphDescription } from './graph-description';
+import type { PatternName, PatternSettings } from './name-patterns';
 import type {
   BridgeReport,
   BridgeStatus,
@@ -69,7 +70,7 @@ export interface BridgeHandleOptions {
  */
 export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   readonly key: number;
-  /** With the routes that were added and removed since, which a new worker is to have as well. */
+  /** With the routes and patterns that were added and removed since, which a new worker is to have as well. */
   #settings: BridgeSettings;
   /** The topic names of these, once they are asked for. */
   #topics: BridgeTopics | undefined;
@@ -213,6 +214,30 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   /** How all routes fare, those among them that patterns have opened. */
   async listRoutes(): Promise<RouteStatus[]> {
     return (await this.#askForRoutes({ action: 'list' })) as RouteStatus[];
+  }
+
+  /**
+   * Has one more pattern, behind the others. Rejects with an Error that names the row among them and the fault.
+   */
+  async addPattern(pattern: PatternSettings): Promise<void> {
+    await this.#changePatterns({ action: 'add-pattern', pattern });
+  }
+
+  /**
+   * Closes what only such patterns allow, those of the settings among them. Rejects with an Error where there is none.
+   */
+  async removePattern(pattern: PatternName): Promise<void> {
+    await this.#changePatterns({ action: 'remove-pattern', pattern });
+  }
+
+  /** The patterns that there are now, in their order. */
+  get patterns(): readonly PatternSettings[] {
+    return this.#settings.patterns ?? [];
+  }
+
+  async #changePatterns(request: RouteRequest): Promise<void> {
+    const patterns = (await this.#askForRoutes(request)) as PatternSettings[];
+    this.#settings = { ...this.#settings, patterns };
   }
 
   #setRoutes(routes: RouteRow[]): void {

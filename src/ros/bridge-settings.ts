@@ -240,7 +240,8 @@ export function checkBridge(settings: BridgeSettings): void {
   checkPatterns(settings);
 }
 
-function checkPatterns({
+/** Refuses patterns that cannot work, and bounds of what they open. */
+export function checkPatterns({
   patterns = [],
   domains,
   mqtt,

@@ -1,16 +1,18 @@
 import type { Duplex } from 'node:stream';
 import type { RosTopicMapping } from '../topic/ros-topic';
+import { shown } from '../topic/topic-name';
 import { BridgeConnection } from './bridge-connection';
 import { BridgeDescriptions } from './bridge-descriptions';
 import { BridgeDomains } from './bridge-domains';
 import { type BridgeEvent, EventGate, SilentRoutes } from './bridge-events';
-import { type BridgeSettings, BridgeSettingsError, checkBridge } from './bridge-settings';
+import { type BridgeSettings, BridgeSettingsError, checkBridge, checkPatterns } from './bridge-settings';
 import { BridgeTopics, mappingOf } from './bridge-topics';
 import { routesOf } from './domain-template';
 import { describeGraph } from './graph-description';
 import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
 import type { LearnedTypes } from './learned-types';
+import { isPattern, type PatternSettings } from './name-patterns';
 import { PatternRoutes } from './pattern-routes';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend } from './ros-backend';
@@ -52,7 +54,7 @@ export interface BridgeParts {
  * reported and leaves the others alone.
  */
 export class Bridge {
-  readonly #settings: BridgeSettings;
+  #settings: BridgeSettings;
   readonly #parts: BridgeParts;
   readonly #problems: ProblemReports;
   readonly #events: EventGate;
@@ -155,8 +157,8 @@ export class Bridge {
     return entry.publish(ros, payload, facts);
   }
 
-  /** Adds, removes or lists routes. Returns what is asked for; throws an Error that names the fault. */
-  changeRoutes(request: RouteRequest): RouteStatus[] | undefined {
+  /** Adds, removes or lists routes, or patterns. Returns what is asked for; throws an Error that names the fault. */
+  changeRoutes(request: RouteRequest): RouteStatus[] | PatternSettings[] | undefined {
     const table = this.#routes;
     if (table === undefined) throw new Error('the bridge is not open');
     switch (request.action) {
@@ -171,10 +173,34 @@ export class Bridge {
         const routes = routesOf(request.route, this.#settings);
         table.add(routes);
         for (const route of routes) this.#patterns?.leave(route);
+        break;
+      }
+      case 'add-pattern':
+        return this.#changePatterns([...(this.#settings.patterns ?? []), request.pattern]);
+      case 'remove-pattern': {
+        const { patterns = [] } = this.#settings;
+        const left = patterns.filter((each) => !isPattern(request.pattern, each));
+        if (left.length === patterns.length)
+          throw new Error(`the bridge has no such pattern "${shown(request.pattern.pattern)}"`);
+        return this.#changePatterns(left);
       }
     }
     this.#scheduleStatus();
     return undefined;
+  }
+
+  /** Throws BridgeSettingsError where they cannot work, and leaves those that there were. */
+  #changePatterns(patterns: PatternSettings[]): PatternSettings[] {
+    const settings = { ...this.#settings, patterns };
+    checkPatterns(settings);
+    this.#settings = settings;
+    if (this.#patterns !== undefined) this.#patterns.change(patterns);
+    else if (this.#mapping !== undefined && this.#topics !== undefined && this.#routes !== undefined) {
+      this.#patterns = this.#makePatterns(this.#mapping, this.#topics, this.#routes);
+      this.#patterns?.open();
+    }
+    this.#scheduleStatus();
+    return patterns;
   }
 
   /** JSON of what others have in a domain, as `@graph` tells it; throws an Error that says why it is not known. */

@@ -19,6 +19,15 @@ export interface PatternSettings extends TopicOptions {
   domain?: number;
 }
 
+/** By which patterns are found: those that have all that is given; without a kind of topics. */
+export type PatternName = Pick<PatternSettings, 'pattern'> &
+  Partial<Pick<PatternSettings, 'kind' | 'action' | 'direction' | 'domain'>>;
+
+export function isPattern({ kind = 'topic', ...given }: PatternName, settings: PatternSettings): boolean {
+  const fields = Object.entries(given) as Array<[keyof PatternSettings, unknown]>;
+  return (settings.kind ?? 'topic') === kind && fields.every(([name, value]) => settings[name] === value);
+}
+
 /** A way in which messages of a topic may go. */
 export type Way = Exclude<Direction, 'both'>;
 

@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
 import type { IncomingMessage, RouteConnection } from './bridge-connection';
 import type { BridgeSettings, RouteKind, RouteSettings } from './bridge-settings';
 import { type BridgeTopics, ROUTE_KIND_OF } from './bridge-topics';
 import { DomainFilter } from './domain-filter';
-import { NamePatterns, type Way } from './name-patterns';
+import { NamePatterns, type PatternSettings, type Way } from './name-patterns';
 import type { RosDomain } from './ros-backend';
 import type { PatternStatus } from './ros-worker-messages';
 import type { RouteEntry } from './route-entry';
@@ -52,7 +53,7 @@ interface PatternRoute {
  */
 export class PatternRoutes {
   readonly #parts: PatternRoutesParts;
-  readonly #patterns: NamePatterns;
+  #patterns: NamePatterns;
   readonly #limit: number;
   readonly #idleTimeout: number;
   readonly #routes = new Map<string, PatternRoute>();
@@ -101,9 +102,35 @@ export class PatternRoutes {
   }
 
   open(): void {
+    this.#followPatterns();
+    this.#timer = setInterval(() => this.#closeIdle(), this.#idleTimeout / 4);
+    this.look();
+  }
+
+  /** Has other patterns from now on: what they do not allow, or with other options, is closed. */
+  change(patterns: readonly PatternSettings[]): void {
+    this.#patterns = new NamePatterns(patterns);
+    for (const [key, { entry }] of this.#routes) {
+      const { kind = 'topic', domain, rosName, direction } = entry.settings;
+      const way = direction === 'both' ? 'ros-to-mqtt' : direction;
+      if (!isDeepStrictEqual(entry.settings, this.#allowed({ kind, domain, rosName }, way))) this.#close(key);
+    }
+    this.#followPatterns();
+    this.look();
+  }
+
+  /** Subscribes for the domains in which patterns allow messages from MQTT. */
+  #followPatterns(): void {
     const { domains, connection, mapping, report, changed } = this.#parts;
+    const inUse = new Set([...this.#routes.values()].map(({ entry }) => entry.settings.domain));
     for (const domain of domains.keys()) {
-      if (connection === undefined || !this.#patterns.any(domain, 'mqtt-to-ros')) continue;
+      const isWanted = this.#patterns.any(domain, 'mqtt-to-ros');
+      const present = this.#filters.get(domain);
+      if (present !== undefined && !isWanted && !inUse.has(domain)) {
+        present.close();
+        this.#filters.delete(domain);
+      }
+      if (connection === undefined || !isWanted || present !== undefined) continue;
       const filter = new DomainFilter(connection, {
         unclaimed: (message) => this.#receive(message),
         result: (error) => {
@@ -115,8 +142,6 @@ export class PatternRoutes {
       this.#filters.set(domain, filter);
       filter.open(mapping.filterFor(domain));
     }
-    this.#timer = setInterval(() => this.#closeIdle(), this.#idleTimeout / 4);
-    this.look();
   }
 
   /** The routes themselves are the table's to close. */
@@ -192,28 +217,35 @@ export class PatternRoutes {
   /** The route of one way of something, opened now where there was none; `undefined` where no pattern allows it. */
   #find({ kind, domain, rosName }: Named, way: Way): RouteEntry | 'full' | undefined {
     const { table } = this.#parts;
-    const isOfParameters = kind === 'parameters';
-    // One route has both ways of them.
-    const key = keyOf({ kind, domain, rosName }, isOfParameters ? 'ros-to-mqtt' : way);
+    const name = { kind, domain, rosName };
+    // One route has both ways of parameters.
+    const key = keyOf(name, kind === 'parameters' ? 'ros-to-mqtt' : way);
     const present = this.#routes.get(key);
     if (present !== undefined) return present.entry;
     if (table.lists(kind, domain, rosName)) return undefined;
-    const allowing = (of: Way) => this.#patterns.allowing(domain, rosName, of, kind);
-    const options = allowing(isOfParameters ? 'ros-to-mqtt' : way);
-    if (options === undefined) return undefined;
+    const settings = this.#allowed(name, way);
+    if (settings === undefined) return undefined;
     if (this.#routes.size >= this.#limit) {
       this.#leave(rosName);
       return 'full';
     }
-    const ofParameters = allowing('mqtt-to-ros') === undefined ? 'ros-to-mqtt' : 'both';
-    const direction = isOfParameters ? ofParameters : way;
-    const settings = { ...options, kind, domain, rosName, type: '', direction } as RouteSettings;
     // The filter knows no topics that go on with any one level, as those of answers do.
     const isAnswering = way === 'ros-to-mqtt' && (kind === 'service' || kind === 'action');
     const filter = isAnswering ? undefined : this.#filters.get(domain);
     const entry = table.openByPattern(settings, filter);
     this.#routes.set(key, { entry, carried: 0, since: performance.now() });
     return entry;
+  }
+
+  /** What a route for it is to be; `undefined` where no pattern allows it. */
+  #allowed({ kind, domain, rosName }: Named, way: Way): RouteSettings | undefined {
+    const allowing = (of: Way) => this.#patterns.allowing(domain, rosName, of, kind);
+    const isOfParameters = kind === 'parameters';
+    const options = allowing(isOfParameters ? 'ros-to-mqtt' : way);
+    if (options === undefined) return undefined;
+    const ofParameters = allowing('mqtt-to-ros') === undefined ? 'ros-to-mqtt' : 'both';
+    const direction = isOfParameters ? ofParameters : way;
+    return { ...options, kind, domain, rosName, type: '', direction } as RouteSettings;
   }
 
   #closeIdle(): void {

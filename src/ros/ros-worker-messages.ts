@@ -4,7 +4,7 @@ import type { BridgeEvent } from './bridge-events';
 import type { BridgeSettings, Direction, RouteKind, RouteRow } from './bridge-settings';
 import type { LatencySummary } from './latency';
 import type { LearnedType } from './learned-types';
-import type { Way } from './name-patterns';
+import type { PatternName, PatternSettings, Way } from './name-patterns';
 import type { RosQos } from './ros-backend';
 import type { RouteCounts } from './route-counts';
 import type { RoutePeers } from './route-peers';
@@ -39,12 +39,15 @@ export interface FlowFacts {
 /** By which a route is known, or one of each domain; without a kind of a topic. */
 export type RouteRowName = Pick<RouteRow, 'kind' | 'domain' | 'rosName'>;
 
-/** What is asked about the routes of a bridge that runs. */
+/** What is asked about the routes and patterns of a bridge that runs. */
 export type RouteRequest =
   | { action: 'add'; route: RouteRow }
   | { action: 'remove'; route: RouteRowName }
   /** Answered with `RouteStatus[]`. */
-  | { action: 'list' };
+  | { action: 'list' }
+  /** Answered with all that there are then, `PatternSettings[]`. */
+  | { action: 'add-pattern'; pattern: PatternSettings }
+  | { action: 'remove-pattern'; pattern: PatternName };
 
 /** What the ROS worker answers and reports of a bridge, and what it has learned for all of them. */
 export type RosWorkerReport = BridgeReport | { type: 'learned'; learned: LearnedType };

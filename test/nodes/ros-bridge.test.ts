@@ -96,6 +96,39 @@ describe('ros-bridge', function () {
     ]);
   });
 
+  it('adds, lists and removes patterns as messages ask', async () => {
+    await start(bridgeFlow({ domains: [{ id: domain, alias: '' }], routes: [] }));
+    await bridgeStatus('no ROS');
+    const out = new Sink();
+    const caught = new Sink('caught');
+    const act = (action: string, payload?: unknown) => {
+      const message: NodeMessage & Record<string, unknown> = { action, payload };
+      helper.getNode('bridge-1').receive(message);
+    };
+    act('add-pattern', { pattern: '/robot1/**', rate: '5', ratePolicy: 'latest' });
+    act('add-pattern', { pattern: '/robot1/camera/*', action: 'deny', direction: 'ros-to-mqtt', domain });
+    await out.until(2);
+    act('list-patterns');
+    act('remove-pattern', { pattern: '/robot1/**' });
+    await out.until(4);
+    act('list-patterns');
+    await out.until(5);
+    const [, , before, , after] = out.messages.map(({ payload }) => payload);
+    const rate = { perSecond: 5, policy: 'latest' };
+    const denied = { action: 'deny', pattern: '/robot1/camera/*', direction: 'ros-to-mqtt', domain };
+    assert.deepEqual(before, [{ action: 'allow', pattern: '/robot1/**', direction: 'both', rate }, denied]);
+    assert.deepEqual(after, [denied]);
+    act('remove-pattern', { pattern: '/robot1/**' });
+    act('add-pattern', 7);
+    act('add-pattern', { pattern: '/a', kind: 'service' });
+    await caught.until(3);
+    assert.deepEqual(caught.messages.map(errorOf).sort(), [
+      'Error: msg.payload: expected a pattern such as {"pattern": "/robot1/**"}, got 7',
+      'Error: patterns, row 2: direction: expected one of mqtt-to-ros, ros-to-mqtt, got "both"',
+      'Error: the bridge has no such pattern "/robot1/**"',
+    ]);
+  });
+
   it('takes interface types from the form, and refuses definitions that are wrong', async () => {
     const definitions = 'MSG: my_msgs/Spot\nfloat32 level';
     const routes = [routeTo(domain, { type: 'my_msgs/msg/Spot' })];

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { BridgeSettings } from '../../src/ros/bridge-settings';
 import { route, STRING, type TestBridge } from './bridge-fixture';
 import { Bridges } from './bridges';
@@ -38,6 +39,46 @@ describe('routes at run time', function () {
     });
     await bridge.handle.addRoute(route(bridges.domain));
     assert.deepEqual(await names(bridge), ['/chatter']);
+  });
+
+  it('are opened and closed as patterns come and go', async () => {
+    const bridge = await bridges.open({ routes: [] });
+    const peer = await bridges.peer();
+    const { publish } = await peer.publisher('/a/talk', STRING, undefined, 0);
+    await bridge.until(() => bridge.status?.domains[0]?.participants === 1);
+    const { handle } = bridge;
+    const allow = { action: 'allow', pattern: '/a/*', direction: 'ros-to-mqtt' } as const;
+    await handle.addPattern(allow);
+    const until = async (...expected: string[]) => {
+      while (!isDeepStrictEqual(await names(bridge), expected));
+    };
+    await until('(/a/talk)');
+    const repeat = setInterval(() => publish({ data: 'hello' }), 50);
+    await bridge.until(() => bridge.messages.length > 0).finally(() => clearInterval(repeat));
+    // Nothing changes for what another pattern denies, or allows later in the list.
+    await handle.addPattern({ ...allow, action: 'deny', pattern: '/b/*' });
+    await handle.addPattern({ ...allow, format: 'text' });
+    assert.deepEqual(await names(bridge), ['(/a/talk)']);
+    await handle.addPattern({ ...allow, action: 'deny', pattern: '/*/talk' });
+    assert.deepEqual(await names(bridge), []);
+    await handle.removePattern({ pattern: '/*/talk' });
+    await until('(/a/talk)');
+    await assert.rejects(handle.addPattern({ ...allow, pattern: 'x' }), {
+      message: 'patterns, row 4: pattern "x" does not start with /',
+    });
+    await assert.rejects(handle.removePattern({ pattern: '/a/*', kind: 'service' }), {
+      message: 'the bridge has no such pattern "/a/*"',
+    });
+    assert.deepEqual(
+      handle.patterns.map(({ pattern, format }) => [pattern, format]),
+      [
+        ['/a/*', undefined],
+        ['/b/*', undefined],
+        ['/a/*', 'text'],
+      ],
+    );
+    await handle.removePattern({ pattern: '/a/*', action: 'allow' });
+    assert.deepEqual([await names(bridge), handle.patterns.length], [[], 1]);
   });
 
   it('are refused where they cannot work, or are not there', async () => {
