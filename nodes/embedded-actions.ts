@@ -1,6 +1,6 @@
 import type { NodeMessage } from 'node-red';
 import { hashPassword } from '../src/broker/access/password-hash';
-import type { ListRequest } from '../src/broker/administration';
+import type { ListRequest } from '../src/broker/administration-calls';
 import type { BrokerThread } from '../src/broker/broker-thread';
 import type { Page, PageRequest } from '../src/broker/page';
 import type { OwnMessage } from '../src/broker/remote-administration';

@@ -11,7 +11,12 @@ export {
 } from './broker/access/access-settings';
 export type { Decision, DecisionRequest } from './broker/access/decisions';
 export { hashPassword, scramVerifier } from './broker/access/password-hash';
-export type { ClientEntry, DisconnectAnswer, PublishedTopic, SessionEntry } from './broker/administration';
+export type {
+  ClientEntry,
+  DisconnectAnswer,
+  PublishedTopic,
+  SessionEntry,
+} from './broker/administration-calls';
 export type { BrokerEvent } from './broker/broker-event';
 export { type BrokerSettings, BrokerThread, type BrokerThreadStatus } from './broker/broker-thread';
 export type { Capabilities } from './broker/capabilities';

@@ -7,7 +7,7 @@ import {
   type SubscribeOptions,
 } from '../client/connection';
 import { parseRosTopic, type RosTopicParts } from '../topic/parse-ros-topic';
-import type { ClientEntry, DisconnectAnswer, PublishedTopic, SessionEntry } from './administration';
+import type { ClientEntry, DisconnectAnswer, PublishedTopic, SessionEntry } from './administration-calls';
 import { type BrokerSettings, BrokerThread } from './broker-thread';
 import type { ListenerAddress } from './listeners/listener-settings';
 import type { Page, PageRequest } from './page';

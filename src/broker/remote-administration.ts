@@ -8,7 +8,7 @@ import type {
   PublishedTopic,
   RetainedRequest,
   SessionEntry,
-} from './administration';
+} from './administration-calls';
 import { encodePublish, type PublishPacket } from './codec/publish-packet';
 import { batchOf, messagesIn, type PublishedMessage } from './message-batch';
 import type { Page, PageRequest } from './page';

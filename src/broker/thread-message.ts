@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { AccessSettings, UserSettings } from './access/access-settings';
 import type { Decision, DecisionRequest } from './access/decisions';
-import type { AdministrationCalls } from './administration';
+import type { AdministrationCalls } from './administration-calls';
 import type { BrokerEvent } from './broker-event';
 import type { Capabilities } from './capabilities';
 import type { Limits } from './limits';

@@ -1,4 +1,4 @@
-import type { PublishedTopic } from '../broker/administration';
+import type { PublishedTopic } from '../broker/administration-calls';
 import type { BrokerThread } from '../broker/broker-thread';
 import { percentile } from '../broker/latency-histogram';
 import type { Page } from '../broker/page';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
-import type { DisconnectAnswer } from '../../src/broker/administration';
+import type { DisconnectAnswer } from '../../src/broker/administration-calls';
 import type { BrokerThread } from '../../src/broker/broker-thread';
 import type { BrokerStatistics } from '../../src/broker/statistics';
 import { MqttPeer } from '../broker/mqtt-peer';
