@@ -10,6 +10,7 @@ import type {
 } from '../rclnodejs/process-messages';
 import type { RclnodejsProcess } from '../rclnodejs/rclnodejs-process';
 import { QosComparison } from './qos-comparison';
+import { unusedPolicies, unusedSettings, usedQos } from './rclnodejs-lacks';
 import { type NodeLink, RclnodejsPublisher } from './rclnodejs-publisher';
 import { RclnodejsServiceClient, RclnodejsServiceServer } from './rclnodejs-service';
 import type {
@@ -19,7 +20,6 @@ import type {
   RosEndpointOptions,
   RosNode,
   RosPublisher,
-  RosQos,
   RosSample,
   RosServiceClient,
   RosServiceEndpoint,
@@ -243,20 +243,6 @@ export class RclnodejsDomain implements RosDomain {
     return { close };
   }
 
-  #tryAgain(): void {
-    const process = this.#process;
-    this.#retry = setTimeout(() => {
-      if (process !== undefined && process === this.#process) this.processStarted(process);
-    }, this.#backoff.next());
-  }
-
-  #sample(cdr: Buffer, { via, guid, sequence, stamp, identity }: SampleNotes = {}): RosSample {
-    // Some middlewares tell a number of their own in the place of a GUID.
-    const writerGuid = guid !== undefined && this.#endpoints.has(guid) ? guid : undefined;
-    const sourceTimestamp = stamp === undefined ? undefined : BigInt(stamp);
-    return { payload: cdr, writerGuid, sequence, sourceTimestamp, identity, ...(via && { via }) };
-  }
-
   createServiceClient(options: RosServiceOptions, onServersChange?: () => void): RosServiceClient {
     const servers = () =>
       [...this.#services.values()].filter(
@@ -322,6 +308,20 @@ export class RclnodejsDomain implements RosDomain {
     await this.#host.left();
   }
 
+  #tryAgain(): void {
+    const process = this.#process;
+    this.#retry = setTimeout(() => {
+      if (process !== undefined && process === this.#process) this.processStarted(process);
+    }, this.#backoff.next());
+  }
+
+  #sample(cdr: Buffer, { via, guid, sequence, stamp, identity }: SampleNotes = {}): RosSample {
+    // Some middlewares tell a number of their own in the place of a GUID.
+    const writerGuid = guid !== undefined && this.#endpoints.has(guid) ? guid : undefined;
+    const sourceTimestamp = stamp === undefined ? undefined : BigInt(stamp);
+    return { payload: cdr, writerGuid, sequence, sourceTimestamp, identity, ...(via && { via }) };
+  }
+
   #add(
     kind: EndpointOptions['kind'],
     { rosName, type, action, qos }: Pick<EndpointOptions, 'rosName' | 'type' | 'action' | 'qos'>,
@@ -385,28 +385,4 @@ export class RclnodejsDomain implements RosDomain {
     if (this.#warnings.size < MAX_WARNINGS) this.#warnings.add(warning);
     for (const listener of [...this.#warningListeners]) listener(warning);
   }
-}
-
-/** With the policies that reach the library. */
-function usedQos(options: RosEndpointOptions): RosEndpointOptions {
-  const { reliability, durability, depth } = options.qos;
-  return { ...options, qos: { reliability, durability, depth } };
-}
-
-/** What subscriptions would have of a publisher, and the library cannot set. */
-function unusedPolicies({ deadline, lifespan, livelinessLease, ownership }: RosQos): string[] {
-  const spans = { deadline, lifespan, 'liveliness lease': livelinessLease };
-  const unused = Object.entries(spans).filter(([, span = Number.POSITIVE_INFINITY]) => Number.isFinite(span));
-  return [...unused.map(([name]) => name), ...(ownership === 'exclusive' ? ['exclusive ownership'] : [])];
-}
-
-/** What the library has no words for, and the user of the machine sets elsewhere. */
-function unusedSettings({ interfaces, peers, advertisedAddress }: RosDomainOptions): string[] {
-  const warnings: string[] = [];
-  if (interfaces.length > 0 || advertisedAddress !== undefined) {
-    warnings.push('with rclnodejs the addresses of this machine are set in the RMW implementation alone');
-  }
-  const port = peers.find((peer) => peer.includes(':'));
-  if (port !== undefined) warnings.push(`with rclnodejs a peer has no port: that of ${port} is not used`);
-  return warnings;
 }
