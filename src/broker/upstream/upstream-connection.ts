@@ -100,13 +100,13 @@ export class UpstreamConnection {
       broker.statistics,
       broker.memory,
       () => this.#onDrained(),
-      (reason) => this.#end(reason),
+      (reason) => this.end(reason),
     );
   }
 
   /** Sends CONNECT and starts reading. */
   open(): void {
-    this.#timer = setTimeout(() => this.#end('the broker did not answer CONNECT in time'), CONNECT_TIMEOUT);
+    this.#timer = setTimeout(() => this.end('the broker did not answer CONNECT in time'), CONNECT_TIMEOUT);
     let failure: Error | undefined;
     this.#stream.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#stream.on('error', (error) => {
@@ -141,7 +141,8 @@ export class UpstreamConnection {
 
   /** Ends the connection for a reason of this side. */
   end(reason: string): void {
-    this.#end(reason);
+    this.#leave({ reason, refused: false, versionUnknown: false });
+    this.#stream.destroy();
   }
 
   #connectPacket(): Buffer {
@@ -273,7 +274,7 @@ export class UpstreamConnection {
 
   #checkAlive(longestSilence: number): void {
     const { clock } = this.#environment;
-    if (clock() - this.#lastReceived > longestSilence) this.#end('the broker did not answer PINGREQ in time');
+    if (clock() - this.#lastReceived > longestSilence) this.end('the broker did not answer PINGREQ in time');
     else this.#output.packet(PINGREQ);
   }
 
@@ -345,7 +346,7 @@ export class UpstreamConnection {
 
   #fail(error: unknown): void {
     if (!(error instanceof ProtocolError)) {
-      this.#end(`internal error: ${String(error)}`);
+      this.end(`internal error: ${String(error)}`);
       return;
     }
     const { reasonCode, message } = error;
@@ -364,11 +365,6 @@ export class UpstreamConnection {
   #refuse(reason: string): void {
     this.#leave({ reason, refused: true, versionUnknown: false });
     this.#farewell(undefined);
-  }
-
-  #end(reason: string): void {
-    this.#leave({ reason, refused: false, versionUnknown: false });
-    this.#stream.destroy();
   }
 
   /** Closes when the peer does, or after a moment. */
