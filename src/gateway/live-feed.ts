@@ -3,7 +3,8 @@ import { SubscribeError } from '../client/errors';
 import type { FanOut, FanOutJob } from './fan-out';
 import type { FeedLink } from './feed-link';
 import type { GatewayBroker } from './gateway-broker';
-import { type LiveReader, missedFrame } from './live-reader';
+import { LiveFrames } from './live-frames';
+import { type LiveReader, missedFrame, type ReaderCounts } from './live-reader';
 import { messageJson } from './message-json';
 import type { RosNames } from './ros-names';
 import { textFrame } from './text-frame';
@@ -22,10 +23,7 @@ const RETAINED = 2000;
 
 /** What is being passed on, and to whom still. */
 interface Batch {
-  frames: Buffer;
-  messages: number;
-  /** Others that the frames say were missed. */
-  missed: number;
+  frames: LiveFrames;
   left: Iterator<LiveReader>;
 }
 
@@ -38,6 +36,7 @@ export class LiveFeed implements FanOutJob {
   readonly #filter: string;
   readonly #rosNames: RosNames;
   readonly #fanOut: FanOut;
+  readonly #counts: ReaderCounts;
   readonly #readers = new Set<LiveReader>();
   #feedLink: FeedLink | undefined;
   #stop: (() => void) | undefined;
@@ -54,12 +53,18 @@ export class LiveFeed implements FanOutJob {
   #gathering: NodeJS.Timeout | undefined;
   readonly #welcomes = new Set<() => void>();
 
-  /** @param fanOut of all feeds */
-  constructor(broker: GatewayBroker, filter: string, rosNames: RosNames, fanOut: FanOut) {
+  /** @param shared of all feeds */
+  constructor(
+    broker: GatewayBroker,
+    filter: string,
+    rosNames: RosNames,
+    shared: { fanOut: FanOut; counts: ReaderCounts },
+  ) {
     this.#broker = broker;
     this.#filter = filter;
     this.#rosNames = rosNames;
-    this.#fanOut = fanOut;
+    this.#fanOut = shared.fanOut;
+    this.#counts = shared.counts;
   }
 
   get readers(): number {
@@ -107,11 +112,11 @@ export class LiveFeed implements FanOutJob {
 
   run(until: number): boolean {
     this.#batch ??= this.#nextBatch();
-    const { frames, messages, missed, left } = this.#batch;
+    const { frames, left } = this.#batch;
     for (;;) {
       const { value: reader, done } = left.next();
       if (done === true) break;
-      reader.send(frames, messages, missed);
+      reader.send(frames);
       if (performance.now() >= until) return false;
     }
     this.#batch = undefined;
@@ -150,8 +155,8 @@ export class LiveFeed implements FanOutJob {
 
   #nextBatch(): Batch {
     if (this.#missed > 0) this.#frames.push(missedFrame(this.#missed));
-    const frames = this.#frames.length === 1 ? (this.#frames[0] as Buffer) : Buffer.concat(this.#frames);
-    const [messages, missed] = [this.#messages, this.#missed];
+    const bytes = this.#frames.length === 1 ? (this.#frames[0] as Buffer) : Buffer.concat(this.#frames);
+    const frames = new LiveFrames(bytes, this.#counts, this.#messages, this.#missed);
     this.#frames = [];
     this.#bytes = this.#messages = this.#missed = 0;
     if (this.#isPaused) {
@@ -159,7 +164,7 @@ export class LiveFeed implements FanOutJob {
       this.#feedLink?.resume();
     }
     // Of those who are there now: who comes meanwhile has not missed what came before.
-    return { frames, messages, missed, left: [...this.#readers].values() };
+    return { frames, left: [...this.#readers].values() };
   }
 
   #answered(error: Error | undefined): void {
@@ -202,7 +207,8 @@ export class LiveFeed implements FanOutJob {
           message: (message) => {
             const frame = message.retain ? this.#frame(message) : undefined;
             if (frame === undefined) return;
-            for (const reader of newcomers) if (this.#readers.has(reader)) reader.send(frame, 1);
+            const frames = new LiveFrames(frame, this.#counts, 1);
+            for (const reader of newcomers) if (this.#readers.has(reader)) reader.send(frames);
           },
           result: () => {
             timer ??= setTimeout(end, RETAINED);

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import { LiveFrames } from './live-frames';
 import { textFrame } from './text-frame';
 
 /** Close codes of RFC 6455 section 7.4.1 and of its registry. */
@@ -19,7 +20,7 @@ export interface ReaderBounds {
 
 /** What is counted of all readers together. */
 export interface ReaderCounts {
-  /** Bytes that wait now. */
+  /** Bytes that wait now, those that wait for several once. */
   held: number;
   sent: number;
   missed: number;
@@ -32,8 +33,6 @@ export class LiveReader {
   readonly #network: Duplex;
   readonly #bounds: ReaderBounds;
   readonly #counts: ReaderCounts;
-  /** Bytes of its own among those that are held. */
-  #held = 0;
   #missed = 0;
   /** Of these, those that others have read. */
   #missedAlone = 0;
@@ -61,28 +60,23 @@ export class LiveReader {
     webSocket.on('close', () => {
       this.#isClosed = true;
       network.off('drain', this.#onDrain);
-      this.#hold(0);
       closed();
     });
   }
 
-  /**
-   * Sends whole frames that others are sent as well, or none of them where it is too far behind.
-   * @param messages how many these are
-   * @param missed how many others the frames say that all have missed
-   */
-  send(frames: Buffer, messages: number, missed = 0): void {
+  /** Sends frames that others are sent as well, or none of them where it is too far behind. */
+  send(frames: LiveFrames): void {
     if (this.#isClosed || this.#webSocket.readyState !== this.#webSocket.OPEN) return;
-    this.#hold(this.#network.writableLength);
+    const { bytes, messages, missed } = frames;
     // So a `drain` comes whenever something was left out.
     const isBehind = this.#network.writableNeedDrain;
-    if (isBehind && this.#held + frames.length > this.#bounds.readerBytes) this.#miss(messages, missed);
-    else {
+    if (isBehind && this.#network.writableLength + bytes.length > this.#bounds.readerBytes) {
+      this.#miss(messages, missed);
+    } else {
       this.#tellMissed();
-      this.#network.write(frames);
+      frames.writeTo(this.#network);
       this.#counts.sent += messages;
       this.#counts.missed += missed;
-      this.#hold(this.#network.writableLength);
     }
     if (isBehind && this.#counts.held > this.#bounds.totalBytes) {
       this.#cutOff(`${this.#bounds.totalBytes} bytes wait for all readers`);
@@ -91,7 +85,7 @@ export class LiveReader {
 
   /** Sends an event that is no message of MQTT. */
   tell(event: object): void {
-    this.send(textFrame(JSON.stringify(event)), 0);
+    this.send(new LiveFrames(textFrame(JSON.stringify(event)), this.#counts));
   }
 
   /** Says why there is nothing to read, and ends. */
@@ -120,7 +114,6 @@ export class LiveReader {
   }
 
   readonly #onDrain = (): void => {
-    this.#hold(this.#network.writableLength);
     if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#tellMissed();
   };
 
@@ -135,18 +128,13 @@ export class LiveReader {
 
   #tellMissed(): void {
     if (this.#missed === 0) return;
-    this.#network.write(missedFrame(this.#missed));
+    new LiveFrames(missedFrame(this.#missed), this.#counts).writeTo(this.#network);
     this.#missed = this.#missedAlone = 0;
   }
 
   #cutOff(reason: string): void {
     this.#counts.cutOff++;
     this.#webSocket.close(TRY_AGAIN_LATER, `too slow: ${reason}`);
-  }
-
-  #hold(bytes: number): void {
-    this.#counts.held += bytes - this.#held;
-    this.#held = bytes;
   }
 }
 

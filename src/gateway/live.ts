@@ -148,7 +148,9 @@ export class Live {
 
   #begin(webSocket: WebSocket, socket: Duplex, broker: GatewayBroker, filter: string): void {
     const key = keyOf(broker.id, filter);
-    const feed = this.#feeds.get(key) ?? new LiveFeed(broker, filter, this.#settings.rosNames, this.#fanOut);
+    const feed =
+      this.#feeds.get(key) ??
+      new LiveFeed(broker, filter, this.#settings.rosNames, { fanOut: this.#fanOut, counts: this.#counts });
     const reader = new LiveReader(webSocket, socket, this.#settings.bounds, this.#counts, () => {
       this.#readers.delete(reader);
       feed.remove(reader);

@@ -227,6 +227,19 @@ describe('WebSockets of the gateway', function () {
     });
   }
 
+  it('have nothing waiting any more when they have taken it, or have gone', async () => {
+    await begin();
+    const [taking, gone] = [await listen('a'), await listen('a')];
+    for (const { network } of [taking, gone]) network.pause();
+    for (let sent = 0; (await readers()).missed < 20; sent++) {
+      await publish('a', { number: sent, filling: 'x'.repeat(50_000) });
+    }
+    assert.ok((await readers()).waiting_bytes > 50_000);
+    taking.network.resume();
+    await gone.close();
+    while ((await readers()).waiting_bytes > 0);
+  });
+
   it('are opened with a ticket, once and only where it is for', async () => {
     await begin({ guard: { token: 'secret' } });
     const ticket = async (topic: string) => {
