@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml';
+import { type CST, Parser, parseDocument } from 'yaml';
 import { type FileSections, fileShape } from './file-sections';
 import { SettingsError } from './settings-error';
 import { readTextFile } from './text-file';
@@ -45,10 +45,13 @@ function isSection(value: unknown): value is Record<string, unknown> {
 const FAULTS: Readonly<Record<string, string>> = {
   NON_STRING_KEY: 'a list or keys with values stand where a key is expected',
   MULTIPLE_DOCS: 'expected one document, without "---" between parts',
-  RESOURCE_EXHAUSTION: 'nested too deeply',
 };
 
+/** Far more than the settings have. */
+const MOST_LEVELS = 100;
+
 function contentOf(text: string, path: string): unknown {
+  if (isNestedDeeper(text)) throw new SettingsError(`${path}: nested deeper than ${MOST_LEVELS} levels`);
   const document = parseDocument(text, { stringKeys: true, logLevel: 'error' });
   // Such as an unknown tag, without which the value is not what was meant.
   const [fault] = [...document.errors, ...document.warnings];
@@ -67,6 +70,24 @@ function contentOf(text: string, path: string): unknown {
   } catch {
     throw new SettingsError(`${path}: an alias stands for a value that it is part of`);
   }
+}
+
+/** What reads the values calls itself for each level, and near the end of its stack V8 may end the process. */
+function isNestedDeeper(text: string): boolean {
+  for (const document of new Parser().parse(text)) {
+    const left: Array<[token: CST.Token, level: number]> = [[document, 0]];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      const [token, level] = next;
+      if (level > MOST_LEVELS) return true;
+      if (token.type === 'document' && token.value !== undefined) left.push([token.value, level]);
+      if (!('items' in token)) continue;
+      for (const { key, value } of token.items) {
+        if (key) left.push([key, level + 1]);
+        if (value) left.push([value, level + 1]);
+      }
+    }
+  }
+  return false;
 }
 
 function firstLine({ message }: Error): string | undefined {

@@ -2,11 +2,11 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { SettingsError } from './settings-error';
 
 /** More than any file of settings needs: of what is larger, such as `/dev/zero`, no more is read. */
-const MOST_BYTES = 4 * 1024 * 1024;
+const MOST_BYTES = 1024 * 1024;
 
 /**
  * The content of a file of settings, without byte order mark; `undefined` where there is no such file.
- * @throws SettingsError it cannot be read, is larger than 4 MiB, or is not UTF-8
+ * @throws SettingsError it cannot be read, is larger than 1 MiB, or is not UTF-8
  */
 export function readTextFile(path: string): string | undefined {
   let bytes: Buffer;

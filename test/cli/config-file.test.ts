@@ -66,7 +66,11 @@ describe('the configuration file', () => {
     ['aliases that grow to gigabytes', manyAliases.join('\n'), /^Excessive alias count/],
     ['an alias of nothing', 'mqtt: *other', /^Unresolved alias .*: other$/],
     ['a value that holds itself', 'access: { users: &all [*all] }', /^an alias stands for a value that it /],
-    ['deep nesting', `mqtt: ${'['.repeat(5_000)}`, 'nested too deeply'],
+    ['open brackets', `mqtt: ${'['.repeat(5_000)}`, 'nested deeper than 100 levels'],
+    ['lists of lists', '- '.repeat(5_000), 'nested deeper than 100 levels'],
+    ['keys that are keys', '? '.repeat(5_000), 'nested deeper than 100 levels'],
+    ['many levels', `${'{a: '.repeat(100)}[]${'}'.repeat(100)}`, /^a is no setting/],
+    ['one level too many', `${'{a: '.repeat(101)}[]${'}'.repeat(101)}`, 'nested deeper than 100 levels'],
     ['an origin with a path', 'gateway: { origins: ["https://a.example/"] }', /expected scheme and host/],
     ['another encoding', Buffer.from('auth: { password: sécret }', 'latin1'), /^is not UTF-8$/],
     ['UTF-16', Buffer.from('\uFEFFmqtt: {}', 'utf16le'), /^is not UTF-8$/],
@@ -89,8 +93,8 @@ describe('the configuration file', () => {
       assert.throws(() => new ConfigFile(place), { name: 'SettingsError', message });
     refused(join(directory, 'other.yaml'), /^the configuration file .*other\.yaml does not exist$/);
     refused(directory, /cannot be read: EISDIR/);
-    writeFileSync(path, `#${'x'.repeat(4 * 1024 * 1024)}`);
-    refused(path, /broker\.yaml is larger than a file of settings may be, 4194304 bytes$/);
+    writeFileSync(path, `#${'x'.repeat(1024 * 1024)}`);
+    refused(path, /broker\.yaml is larger than a file of settings may be, 1048576 bytes$/);
     if (process.platform !== 'linux') this.skip();
     refused('/dev/zero', /^\/dev\/zero is larger/);
   });

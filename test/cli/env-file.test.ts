@@ -61,7 +61,7 @@ describe('the file .env', () => {
     refused('BROKER_X=a\n\nBROKER_X=a\n', /^\.env: line 3: BROKER_X is set a second time$/);
     refused(Buffer.from('BROKER_X=é', 'latin1'), /\.env is not UTF-8$/);
     refused(Buffer.from('\uFEFFBROKER_X=a', 'utf16le'), /\.env is not UTF-8$/);
-    refused(Buffer.alloc(4 * 1024 * 1024 + 1, '#'), /\.env is larger than a file of settings may be/);
+    refused(Buffer.alloc(1024 * 1024 + 1, '#'), /\.env is larger than a file of settings may be/);
     rmSync(path);
     mkdirSync(path);
     assert.throws(() => readEnvFile(path, 'BROKER_'), { message: /\.env cannot be read: EISDIR/ });
