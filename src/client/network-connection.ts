@@ -8,17 +8,14 @@ import {
   type Packet,
   Store,
 } from 'mqtt';
-import { topicNameFault } from '../topic/topic-name';
 import { Backpressure } from './backpressure';
 import { type ConnectionEnd, EndCause } from './connection-end';
-import type { MessageProperties, Post, PostOutcome, SubscribeOptions } from './connection-settings';
+import type { Post, PostOutcome, SubscribeOptions } from './connection-settings';
 import { NotConnectedError } from './errors';
-import { messagePropertiesFault } from './message-properties';
 import type { OutgoingMessage } from './outgoing-message';
-import { COPIED_BYTES, PacketBatch } from './packet-batch';
 import type { PacketIdentifiers } from './packet-identifiers';
-import { PublishHead } from './publish-head';
 import { PublishReader } from './publish-reader';
+import { PublishWriter } from './publish-writer';
 import { errorText, reasonCodeText } from './reason';
 import { SubscriptionRequests } from './subscription-requests';
 import { type ShortTopic, TopicAliases } from './topic-aliases';
@@ -28,9 +25,6 @@ const PUBREL = 0x62;
 const TOO_LARGE = Buffer.from([0xe0, 1, 0x95]);
 /** How long the broker has to close the network connection after DISCONNECT, in ms. */
 const FAREWELL_MS = 1000;
-/** What may wait in memory for the network at once of messages that are posted. */
-const MAX_POSTED_BYTES = 16 * 1024 * 1024;
-const NO_USER_PROPERTIES = {};
 
 export type ConnackProperties = NonNullable<IConnackPacket['properties']>;
 
@@ -62,8 +56,7 @@ export class NetworkConnection {
   readonly #subscribing: SubscriptionRequests;
   readonly #stream: Duplex;
   readonly #reader: PublishReader;
-  readonly #batch: PacketBatch;
-  readonly #heads = new WeakMap<MessageProperties, PublishHead>();
+  readonly #writer: PublishWriter;
   readonly #identifiers: PacketIdentifiers;
   readonly #observer: NetworkConnectionObserver;
   readonly #version5: boolean;
@@ -80,7 +73,6 @@ export class NetworkConnection {
   #pingers: (() => void)[] = [];
   /** Who waits for the end. */
   readonly #leavers: (() => void)[] = [];
-  #gathering = false;
   /** QoS of the PUBLISH that MQTT.js is dealing with. */
   #qos: 0 | 1 | 2 = 0;
   /** The answer to a PUBLISH of ours that MQTT.js is dealing with; it passes on only those that refuse. */
@@ -103,11 +95,11 @@ export class NetworkConnection {
     observer: NetworkConnectionObserver,
   ) {
     this.#stream = stream;
-    this.#batch = new PacketBatch(stream);
     this.#identifiers = identifiers;
     this.#observer = observer;
     this.#useAliases = topicAliases;
     this.#version5 = options.protocolVersion === 5;
+    this.#writer = new PublishWriter(stream, this.#version5);
     this.#client = new MqttClient(() => stream, {
       ...options,
       manualConnect: true,
@@ -188,8 +180,14 @@ export class NetworkConnection {
     const short = this.#mayUseAlias(message)
       ? this.#aliases.replace(topic, options.topicAlias)
       : { topic, alias: undefined };
-    if (packetId === undefined) this.#publishAtMostOnce(message, short, outcome);
-    else this.#publishToBeAnswered(message, packetId, short, outcome);
+    if (packetId === undefined) {
+      this.#publishAtMostOnce(message, short, outcome);
+      return;
+    }
+    if (!this.connected) return;
+    // MQTT.js hears the answers alone: it would clone the message and write its packet in twenty pieces.
+    this.#awaitAnswer(packetId, outcome);
+    this.#writer.write(message, packetId, short);
   }
 
   #publishAtMostOnce(
@@ -198,7 +196,7 @@ export class NetworkConnection {
     outcome: PublishOutcome,
   ): void {
     const all = alias === undefined ? properties : { ...properties, topicAlias: alias };
-    this.#gather();
+    this.#writer.gather();
     this.#client.publish(
       topic,
       payload,
@@ -207,47 +205,9 @@ export class NetworkConnection {
     );
   }
 
-  /** MQTT.js hears the answers alone: it would clone the message and write its packet in twenty pieces. */
-  #publishToBeAnswered(
-    { payload, options, properties = {}, repeated }: OutgoingMessage,
-    packetId: number,
-    { topic, alias }: ShortTopic,
-    outcome: PublishOutcome,
-  ): void {
-    if (!this.connected) return;
-    this.#awaitAnswer(packetId, outcome);
-    const head = new PublishHead(topic, this.#version5 ? properties : undefined, alias);
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    const header = { retain: options.retain, qos: options.qos, dup: repeated, packetId };
-    const propertiesBytes = head.propertiesBytes(NO_USER_PROPERTIES);
-    const headBytes = head.bytes(propertiesBytes, bytes.length, packetId);
-    const isCopied = bytes.length <= COPIED_BYTES;
-    const packet = Buffer.allocUnsafe(headBytes + (isCopied ? bytes.length : 0));
-    head.write(packet, 0, propertiesBytes, bytes.length, header, NO_USER_PROPERTIES);
-    if (isCopied) bytes.copy(packet, headBytes);
-    this.#gather();
-    this.#stream.write(packet);
-    if (!isCopied) this.#stream.write(bytes);
-  }
-
   /** See `Connection.post`. */
   post(message: Post): PostOutcome {
-    const { payload, retain, userProperties } = message;
-    const { retainAvailable, maximumPacketSize = Number.POSITIVE_INFINITY } = this.brokerProperties;
-    const head = this.#head(message);
-    if (head === undefined || (retain && retainAvailable === false)) return 'refused';
-    const propertiesBytes = head.propertiesBytes(userProperties);
-    const headBytes = head.bytes(propertiesBytes, payload.length);
-    if (headBytes + payload.length > maximumPacketSize) return 'refused';
-    const waiting = this.#stream.writableLength + this.#batch.bytes;
-    if (waiting > 0 && waiting + payload.length > MAX_POSTED_BYTES) return 'full';
-    this.#batch.add(
-      headBytes,
-      (to, at) =>
-        head.write(to, at, propertiesBytes, payload.length, { retain, qos: 0, dup: false }, userProperties),
-      payload,
-    );
-    return 'sent';
+    return this.#writer.post(message, this.brokerProperties);
   }
 
   /**
@@ -290,7 +250,7 @@ export class NetworkConnection {
   async close(): Promise<void> {
     if (this.#ended) return;
     const connected = this.connected;
-    if (connected) this.#batch.flush();
+    if (connected) this.#writer.flush();
     this.#left = true;
     const client = this.#client;
     // It would wait without end for what is not answered.
@@ -302,17 +262,6 @@ export class NetworkConnection {
     client.end(!connected);
     await ended;
     clearTimeout(farewell);
-  }
-
-  /** Has what is written in one turn of the loop go out in one system call, which costs more than a small packet does. */
-  #gather(): void {
-    if (this.#gathering) return;
-    this.#gathering = true;
-    this.#stream.cork();
-    setImmediate(() => {
-      this.#gathering = false;
-      this.#stream.uncork();
-    });
   }
 
   #onPacket(packet: Packet): void {
@@ -384,17 +333,6 @@ export class NetworkConnection {
     for (const pinger of this.#pingers.splice(0)) pinger();
     this.#observer.ended(this.#cause.end);
     for (const leaver of this.#leavers) leaver();
-  }
-
-  /** `undefined` where topic or properties are at fault. */
-  #head({ topic, properties }: Post): PublishHead | undefined {
-    const known = this.#heads.get(properties);
-    if (known?.topic === topic) return known;
-    if (topicNameFault(topic) !== undefined || messagePropertiesFault(properties) !== undefined)
-      return undefined;
-    const head = new PublishHead(topic, this.#version5 ? properties : undefined);
-    this.#heads.set(properties, head);
-    return head;
   }
 
   // An alias makes a packet longer at first; one that is asked for was counted.

@@ -28,6 +28,11 @@ export class BridgeCrew {
     this.#domain = domain;
   }
 
+  /** Of those that run and those that are away. */
+  get size(): number {
+    return IDS.length;
+  }
+
   get running(): BridgeId[] {
     return [...this.#processes.keys()].sort();
   }

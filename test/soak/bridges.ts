@@ -10,6 +10,10 @@ import type { Soak } from './soak';
 
 /** What is done to a bridge, or to the broker. */
 const BLOWS = ['kill', 'end', 'suspend', 'broker'] as const;
+/** What happens, with the return of those that were killed or ended. */
+const EVENTS = [...BLOWS, 'return'] as const;
+/** How long there is talk before, ms. */
+const BEFORE = 500;
 /** Messages each way that must come once when all is in order again. */
 const IN_ORDER = 100;
 /** The longest that a bridge, or the broker, is away or stands still, ms. */
@@ -31,38 +35,47 @@ export async function soakBridges({ print, deadline }: Soak): Promise<void> {
   const domain = freshDomain();
   const crew = new BridgeCrew(broker.url, domain);
   const talk = await NumberedTalk.open(broker.url, domain);
-  const figures = new Map(BLOWS.map((blow) => [blow, { count: 0, lost: 0, doubled: 0 }]));
+  const figures = new Map(EVENTS.map((event) => [event, { count: 0, lost: 0, doubled: 0 }]));
   const inOrder = () => crew.inOrder(() => talk.connected && talk.bridges === crew.running.length);
+  const during = async (event: (typeof EVENTS)[number], happen: () => Promise<void> | void) => {
+    talk.begin();
+    await sleep(BEFORE);
+    await happen();
+    await inOrder();
+    await talk.pause();
+    const { lost, doubled, echoes } = talk.account();
+    const figure = figures.get(event) as { count: number; lost: number; doubled: number };
+    figure.count++;
+    figure.lost += lost;
+    figure.doubled += doubled;
+    assert.equal(echoes, 0, `messages came back after "${event}"`);
+    if (event === 'kill') assert.equal(doubled, 0, 'messages were doubled though a bridge had died');
+    await crew.checkPresence();
+    await talk.say(IN_ORDER);
+    assert.deepEqual(talk.account(), { lost: 0, doubled: 0, echoes: 0 }, `in order after "${event}"`);
+  };
   try {
     crew.startAll();
     await inOrder();
     while (performance.now() < deadline) {
       const blow = random.pick(BLOWS);
-      talk.begin();
-      await sleep(500);
-      if (blow === 'broker') {
+      await during(blow, async () => {
+        if (blow !== 'broker') {
+          await crew.strike(blow, random.pick(crew.running), random.below(AWAY.bridge));
+          return;
+        }
         await broker.kill();
         await sleep(random.below(AWAY.broker));
         await broker.run();
         crew.forgotten();
-      } else await crew.strike(blow, random.pick(crew.running), random.below(AWAY.bridge));
+      });
       // One that has died may stay away for some rounds.
-      if (random.below(2) === 0 || crew.running.length < 2) crew.startAll();
-      await inOrder();
-      await talk.pause();
-      const { lost, doubled, echoes } = talk.account();
-      const figure = figures.get(blow) as { count: number; lost: number; doubled: number };
-      figure.count++;
-      figure.lost += lost;
-      figure.doubled += doubled;
-      assert.equal(echoes, 0, `messages came back after "${blow}"`);
-      if (blow === 'kill') assert.equal(doubled, 0, 'messages were doubled though a bridge had died');
-      await crew.checkPresence();
-      await talk.say(IN_ORDER);
-      assert.deepEqual(talk.account(), { lost: 0, doubled: 0, echoes: 0 }, `in order after "${blow}"`);
+      const { length } = crew.running;
+      if (length < 2 || (length < crew.size && random.below(2) === 0))
+        await during('return', () => crew.startAll());
     }
-    for (const [blow, { count, lost, doubled }] of figures)
-      print(`${blow}: ${count} times, ${lost} messages lost and ${doubled} doubled meanwhile`);
+    for (const [event, { count, lost, doubled }] of figures)
+      print(`${event}: ${count} times, ${lost} messages lost and ${doubled} doubled meanwhile`);
   } finally {
     await talk.close();
     await crew.close();
