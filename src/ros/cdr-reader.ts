@@ -1,25 +1,7 @@
-import { type NumberType, PRIMITIVE_SIZES } from './message-definition';
-
 /** CDR that is truncated, malformed or of a representation that is not plain CDR. */
 export class CdrError extends Error {
   override readonly name = 'CdrError';
 }
-
-/** Reads one number at a place of the view. */
-const READ: Readonly<Record<NumberType, (view: DataView, at: number, littleEndian: boolean) => number>> = {
-  int8: (view, at) => view.getInt8(at),
-  uint8: (view, at) => view.getUint8(at),
-  int16: (view, at, littleEndian) => view.getInt16(at, littleEndian),
-  uint16: (view, at, littleEndian) => view.getUint16(at, littleEndian),
-  int32: (view, at, littleEndian) => view.getInt32(at, littleEndian),
-  uint32: (view, at, littleEndian) => view.getUint32(at, littleEndian),
-  float32: (view, at, littleEndian) => view.getFloat32(at, littleEndian),
-  float64: (view, at, littleEndian) => view.getFloat64(at, littleEndian),
-};
-
-/** Most numbers that `CdrReader.numbers` reads at once. */
-export const NUMBERS_AT_ONCE = 256;
-const numbers = new Float64Array(NUMBERS_AT_ONCE);
 
 /** Longest CDR that is read or written, in bytes. */
 export const MAX_CDR_BYTES = 128 * 1024 * 1024;
@@ -52,7 +34,7 @@ export class CdrReader {
   readonly #alignment: number;
   /** Made when first needed: that costs more than reading the length of a string. */
   #lazyView: DataView | undefined;
-  readonly #littleEndian: boolean;
+  readonly littleEndian: boolean;
   #at = HEADER;
 
   constructor(buffer: Buffer) {
@@ -69,58 +51,27 @@ export class CdrReader {
     this.form = form;
     this.#alignment = form === 'xcdr1' ? 7 : 3;
     this.buffer = buffer;
-    this.#littleEndian = (representation & 1) === 1;
+    this.littleEndian = (representation & 1) === 1;
   }
 
-  bool(): boolean {
-    return this.uint8() !== 0;
+  /** All bytes of `buffer`. */
+  get view(): DataView {
+    const { buffer } = this;
+    this.#lazyView ??= new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+    return this.#lazyView;
   }
 
-  int8(): number {
-    return this.#view.getInt8(this.#take(1));
-  }
-
-  uint8(): number {
-    return this.buffer[this.#take(1)] as number;
-  }
-
-  int16(): number {
-    return this.#view.getInt16(this.#take(2), this.#littleEndian);
-  }
-
-  uint16(): number {
-    return this.#view.getUint16(this.#take(2), this.#littleEndian);
-  }
-
-  int32(): number {
-    return this.#view.getInt32(this.#take(4), this.#littleEndian);
+  /** Aligns to `size`, a power of two, and steps over `length` bytes; returns where they start. */
+  take(size: number, length = size): number {
+    const at = this.#at + ((HEADER - this.#at) & (size - 1) & this.#alignment);
+    if (at + length > this.buffer.length) this.#fail(length);
+    this.#at = at + length;
+    return at;
   }
 
   uint32(): number {
-    const at = this.#take(4);
-    return this.#littleEndian ? this.buffer.readUInt32LE(at) : this.buffer.readUInt32BE(at);
-  }
-
-  /** A number where it is exact, else a bigint. */
-  int64(): number | bigint {
-    const at = this.#take(8);
-    const high = this.#view.getInt32(this.#littleEndian ? at + 4 : at, this.#littleEndian);
-    return this.#exact(high, at) ?? this.#view.getBigInt64(at, this.#littleEndian);
-  }
-
-  /** A number where it is exact, else a bigint. */
-  uint64(): number | bigint {
-    const at = this.#take(8);
-    const high = this.#view.getUint32(this.#littleEndian ? at + 4 : at, this.#littleEndian);
-    return this.#exact(high, at) ?? this.#view.getBigUint64(at, this.#littleEndian);
-  }
-
-  float32(): number {
-    return this.#view.getFloat32(this.#take(4), this.#littleEndian);
-  }
-
-  float64(): number {
-    return this.#view.getFloat64(this.#take(8), this.#littleEndian);
+    const at = this.take(4);
+    return this.littleEndian ? this.buffer.readUInt32LE(at) : this.buffer.readUInt32BE(at);
   }
 
   /**
@@ -167,20 +118,6 @@ export class CdrReader {
     return count;
   }
 
-  /**
-   * Reads the next elements of an array of numbers, `NUMBERS_AT_ONCE` at most, to the start of an array that the next
-   * call uses again.
-   */
-  numbers(type: NumberType, count: number): Float64Array {
-    const size = PRIMITIVE_SIZES[type];
-    const read = READ[type];
-    const view = this.#view;
-    const littleEndian = this.#littleEndian;
-    let at = this.#take(size, count * size);
-    for (let index = 0; index < count; index++, at += size) numbers[index] = read(view, at, littleEndian);
-    return numbers;
-  }
-
   /** Begins what stands behind its size, and returns where it ends. */
   enter(): number {
     const size = this.uint32();
@@ -197,18 +134,12 @@ export class CdrReader {
 
   /** Skips `length` octets; they end at `position`. */
   octets(length: number): void {
-    this.#take(1, length);
+    this.take(1, length);
   }
 
   /** Where the next byte is read, in bytes from the start of the buffer. */
   get position(): number {
     return this.#at;
-  }
-
-  get #view(): DataView {
-    const { buffer } = this;
-    this.#lazyView ??= new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
-    return this.#lazyView;
   }
 
   #utf16(bound: number): string {
@@ -217,23 +148,9 @@ export class CdrReader {
     if (size / 2 > bound) {
       throw new CdrError(`wide string of ${size / 2} characters exceeds its bound of ${bound}`);
     }
-    const at = this.#take(1, size);
+    const at = this.take(1, size);
     const units = Buffer.from(this.buffer.subarray(at, at + size));
-    return (this.#littleEndian ? units : units.swap16()).toString('utf16le');
-  }
-
-  #exact(high: number, at: number): number | undefined {
-    const low = this.#view.getUint32(this.#littleEndian ? at : at + 4, this.#littleEndian);
-    const value = high * 2 ** 32 + low;
-    return Number.isSafeInteger(value) ? value : undefined;
-  }
-
-  /** Aligns to `size`, a power of two, and steps over `length` bytes; returns where they start. */
-  #take(size: number, length = size): number {
-    const at = this.#at + ((HEADER - this.#at) & (size - 1) & this.#alignment);
-    if (at + length > this.buffer.length) this.#fail(length);
-    this.#at = at + length;
-    return at;
+    return (this.littleEndian ? units : units.swap16()).toString('utf16le');
   }
 
   #fail(length: number): never {

@@ -1,5 +1,4 @@
 import { CdrError } from './cdr-reader';
-import { NUMBER_ROOM, writeFloat32, writeFloat64, writeInteger } from './json-number';
 
 /** Longest JSON text that is made, in bytes: the longest MQTT packet [MQTT-1.5.5]. */
 const MAX_TEXT_BYTES = 268_435_455;
@@ -12,7 +11,6 @@ const KEPT_CAPACITY = 4 * 1024 * 1024;
 const BASE64_PIECE = 12 * 1024;
 
 const QUOTE = 0x22;
-const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 
 /** By octet: 1 for the ASCII characters that stand in a JSON string as they are. */
@@ -33,9 +31,6 @@ export function literal(text: string): Literal {
     length: text.length,
   };
 }
-
-const TRUE = literal('true');
-const FALSE = literal('false');
 
 /**
  * Writes JSON text as bytes, which is several times faster than joining one string per number. Throws CdrError when
@@ -67,9 +62,30 @@ export class JsonText {
     if (this.#bytes.length > KEPT_CAPACITY) this.#use(Buffer.alloc(FIRST_CAPACITY));
   }
 
+  /** Makes room for `length` bytes, and returns where in `bytes` and `view`, which it may replace, they go. */
+  reserve(length: number): number {
+    if (this.#at + length > this.#bytes.length) this.#grow(this.#at + length);
+    return this.#at;
+  }
+
+  /** Where whoever has made room writes. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** The same memory. */
+  get view(): DataView {
+    return this.#view;
+  }
+
+  /** Says where what was written into the room ends. */
+  advance(end: number): void {
+    this.#at = end;
+  }
+
   /** Writes a constant piece of text. */
   literal({ words, length }: Literal): void {
-    const at = this.#reserve(words.length * 4);
+    const at = this.reserve(words.length * 4);
     const view = this.#view;
     for (let index = 0; index < words.length; index++) view.setInt32(at + index * 4, words[index] as number);
     this.#at = at + length;
@@ -77,42 +93,9 @@ export class JsonText {
 
   /** Writes one ASCII character. */
   character(code: number): void {
-    const at = this.#reserve(1);
+    const at = this.reserve(1);
     this.#bytes[at] = code;
     this.#at = at + 1;
-  }
-
-  bool(value: boolean): void {
-    this.literal(value ? TRUE : FALSE);
-  }
-
-  /** Writes an integer below 2^53 as a number, a bigint as a decimal string. */
-  integer(value: number | bigint): void {
-    const at = this.#reserve(NUMBER_ROOM);
-    this.#at = writeInteger(this.#bytes, at, value);
-  }
-
-  /** Writes the shortest text that reads back as the same double; NaN and infinities as strings. */
-  float64(value: number): void {
-    const at = this.#reserve(NUMBER_ROOM);
-    this.#at = writeFloat64(this.#bytes, at, value);
-  }
-
-  /** Writes the shortest text that reads back as the same float32 (`0.1`); NaN and infinities as strings. */
-  float32(value: number): void {
-    const at = this.#reserve(NUMBER_ROOM);
-    this.#at = writeFloat32(this.#bytes, at, value);
-  }
-
-  /** Writes elements of an array, with a comma also before the first if it is not `first` of the array. */
-  elements(values: Float64Array, count: number, first: boolean, write: typeof writeFloat64): void {
-    let at = this.#reserve(count * (NUMBER_ROOM + 1));
-    const bytes = this.#bytes;
-    for (let index = 0; index < count; index++) {
-      if (index > 0 || !first) bytes[at++] = COMMA;
-      at = write(bytes, at, values[index] as number);
-    }
-    this.#at = at;
   }
 
   /**
@@ -120,7 +103,7 @@ export class JsonText {
    * does it: JSON has no place for other bytes, and refusing the message would lose all of it.
    */
   string(source: Buffer, start: number, length: number): void {
-    const at = this.#reserve(length + 2);
+    const at = this.reserve(length + 2);
     const bytes = this.#bytes;
     bytes[at] = QUOTE;
     if (!copyPlain(source, start, start + length, bytes, at + 1)) {
@@ -134,7 +117,7 @@ export class JsonText {
   /** Writes any text as a string. */
   text(text: string): void {
     const quoted = JSON.stringify(text);
-    const at = this.#reserve(Buffer.byteLength(quoted));
+    const at = this.reserve(Buffer.byteLength(quoted));
     this.#at = at + this.#bytes.write(quoted, at, 'utf8');
     this.#ascii = false;
   }
@@ -145,16 +128,10 @@ export class JsonText {
     const end = start + length;
     for (let from = start; from < end; from += BASE64_PIECE) {
       const text = source.toString('base64', from, Math.min(from + BASE64_PIECE, end));
-      const at = this.#reserve(text.length);
+      const at = this.reserve(text.length);
       this.#at = at + this.#bytes.write(text, at, 'latin1');
     }
     this.character(QUOTE);
-  }
-
-  /** Makes room for `length` bytes and returns where they go. */
-  #reserve(length: number): number {
-    if (this.#at + length > this.#bytes.length) this.#grow(this.#at + length);
-    return this.#at;
   }
 
   #grow(needed: number): void {

@@ -165,6 +165,34 @@ describe('MessageCodec round trip', () => {
       }
     }
   });
+
+  it('writes a double as JavaScript does, also beside powers of two and ten and with any number of digits', () => {
+    const random = new Random(7);
+    const bits = new BigUint64Array(1);
+    const value = new Float64Array(bits.buffer);
+    const powers = Array.from({ length: 90 }, (_, index) => [
+      2 ** (index - 30),
+      Number(`1e${index - 30}`),
+    ]).flat();
+    const data = powers.flatMap((power) =>
+      Array.from({ length: 40 }, (_, index) => {
+        value[0] = power;
+        bits[0] = (bits[0] as bigint) + BigInt(index - 20);
+        return value[0];
+      }),
+    );
+    for (let digits = 1; digits < 22; digits++) {
+      data.push(
+        ...random.times(2000, () =>
+          Number((random.next() * 10 ** (random.below(28) - 16)).toPrecision(digits)),
+        ),
+        ...random.times(500, () => random.next() / 2 ** (digits * 2)),
+      );
+    }
+    const codec = MessageCodec.for(library, 'std_msgs/msg/Float64MultiArray');
+    const texts = codec.decodeToJson(codec.encode({ data })).slice(0, -2).split('[').at(-1);
+    assert.deepEqual(texts?.split(','), data.map(String));
+  });
 });
 
 /** The sent value with what reading changes on purpose: a float32 comes back as the shortest text, not the nearest double. */

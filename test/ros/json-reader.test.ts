@@ -22,7 +22,9 @@ function outcome(codec: MessageCodec, json: Buffer | string): string {
 
 /** The codec reads bytes by `JsonReader` where it can, text always by `JSON.parse`: both must come to the same. */
 function assertSame(codec: MessageCodec, json: string): void {
-  assert.equal(outcome(codec, Buffer.from(json)), outcome(codec, json), json);
+  const bytes = Buffer.from(json);
+  // Not `json`: a cut may have left half a character there, which has no UTF-8.
+  assert.equal(outcome(codec, bytes), outcome(codec, bytes.toString()), json);
 }
 
 /** Without escapes and without integers of more than 15 digits. */

@@ -39,6 +39,18 @@ export const unusualTypes: MessageDefinition[] = [
     ],
     constants: [],
   },
+  {
+    name: 'odd_msgs/msg/Long',
+    fields: [
+      { name: 'doubles', type: 'float64', array: { length: 100 } },
+      { name: 'longs', type: 'int64', array: { length: 100 } },
+      { name: 'flag', type: 'bool' },
+      { name: 'flags', type: 'bool', array: { length: 100 } },
+      { name: 'short', type: 'int16' },
+      { name: 'more', type: 'uint32', array: { length: 300 } },
+    ],
+    constants: [],
+  },
 ];
 
 const TEXTS = [
