@@ -173,9 +173,10 @@ function nodeStatus(
     ...(patterns === undefined ? [] : [text('status.byPatterns', { routes: patterns.routes })]),
     text('status.rate', { rate: state.messagesPerSecond }),
     state.backend,
-    ...firstSilence(state),
   ];
-  return { fill: 'green', shape: 'dot', text: shortened(summary.join(' · ')) };
+  // What is wrong must not be what is cut.
+  const words = [summary.join(' · '), ...firstSilence(state)].map(shortened);
+  return { fill: 'green', shape: 'dot', text: words.join(' · ') };
 }
 
 /** Why the first route carries nothing that should, where there is one. */

@@ -77,14 +77,15 @@ export class PatternList {
 
   #addRow(row: JQuery, pattern: Pattern): void {
     const text = (key: string) => this.#node._(`ros-bridge.${key}`);
+    const first = $('<div class="mqttros-route-line">').appendTo(row);
     const line = $('<div class="mqttros-route-line">').appendTo(row);
-    addSelect(line, 'mqttros-pattern-action', text('label.action'), PATTERN_ACTIONS, (action) =>
+    addSelect(first, 'mqttros-pattern-action', text('label.action'), PATTERN_ACTIONS, (action) =>
       text(`action.${action}`),
     ).val(pattern.action);
     $('<input type="text" class="mqttros-pattern-name">')
       .attr({ placeholder: text('placeholder.pattern'), 'aria-label': text('label.pattern') })
       .val(pattern.pattern)
-      .appendTo(line);
+      .appendTo(first);
     addSelect(line, 'mqttros-pattern-direction', text('label.way'), WAYS, (way) =>
       text(`way.${way.replace(' ', '.')}`),
     ).val(`${pattern.kind ?? 'topic'} ${pattern.direction}`);

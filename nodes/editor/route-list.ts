@@ -63,7 +63,7 @@ const ARROWS: Record<Direction, string> = { 'ros-to-mqtt': '→', 'mqtt-to-ros':
 const TIMEOUTS = { timeout: '5', resultTimeout: '3600' } as const;
 /** A day, in seconds. */
 const LONGEST_TIMEOUT = 86_400;
-const NEW_ROUTE: Route = { domain: 0, rosName: '', type: '', direction: 'both' };
+const NEW_ROUTE: Route = { rosName: '', type: '', direction: 'both' };
 
 /** Why a list of routes is refused, naming the row. */
 export function routesFault(
@@ -161,7 +161,7 @@ export class RouteList {
       sortable: true,
       addItem: (row: JQuery, _index: number, route: Partial<Route>) =>
         // The button adds one without any field.
-        this.#addRow(row, route.rosName === undefined ? NEW_ROUTE : (route as Route)),
+        this.#addRow(row, route.rosName === undefined ? this.#newRoute() : (route as Route)),
     });
     this.#list.editableList('addItems', [...routes]);
   }
@@ -179,10 +179,16 @@ export class RouteList {
     for (const row of rowsIn(this.#list)) this.#check(row);
   }
 
+  /** In the first domain of the bridge: saved in another, it would add that. */
+  #newRoute(): Route {
+    return { ...NEW_ROUTE, domain: this.#domains()[0]?.id ?? 0 };
+  }
+
   #addRow(row: JQuery, route: Route): void {
     const text = (key: string) => this.#node._(`ros-bridge.${key}`);
     const first = $('<div class="mqttros-route-line">').appendTo(row);
     const second = $('<div class="mqttros-route-line">').appendTo(row);
+    const third = $('<div class="mqttros-route-line">').appendTo(row);
     $('<input type="text" class="mqttros-route-name">')
       .attr({ placeholder: text('placeholder.rosName'), 'aria-label': text('label.rosName') })
       .val(route.rosName)
@@ -210,12 +216,12 @@ export class RouteList {
         .val(route[name as keyof typeof TIMEOUTS] ?? '')
         .appendTo(label);
     }
-    $('<span class="mqttros-route-arrow">').appendTo(second);
+    $('<span class="mqttros-route-arrow">').appendTo(third);
     $('<input type="text" class="mqttros-route-topic">')
       .attr('aria-label', text('label.mqttTopic'))
       .val(route.mqttTopic ?? '')
-      .appendTo(second);
-    $('<span class="mqttros-route-level">').appendTo(second);
+      .appendTo(third);
+    $('<span class="mqttros-route-level">').appendTo(third);
     addTopicOptions(row, second, route, text);
     type.autoComplete({
       search: (typed: string) => completeFrom(TYPES[routeOf(row).kind ?? 'topic'], typed),

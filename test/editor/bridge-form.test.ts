@@ -17,6 +17,8 @@ inEachDemo('the form of ros-bridge', (forms) => {
     await editor.openForm(forms.id('ros-bridge'));
     await editor.page.locator('#mqttros-bridge-routes .red-ui-editableList-addButton').click();
     const added = route(3);
+    // In another one it would add that to the bridge.
+    assert.equal(await added.locator('.mqttros-route-domain input').inputValue(), String(TEST_DOMAIN));
     await editor.enter(added.locator('.mqttros-route-name'), '/robot1/imu');
     await added.locator('.mqttros-route-type').pressSequentially('imu');
     await editor.page
