@@ -11,6 +11,8 @@ export interface KnownBridgesOptions {
   topic: string;
   /** Where those of all bridges of the prefix stand. */
   filter: string;
+  /** How long the broker may take to send back what this bridge says of itself, in ms. */
+  patience?: number;
 }
 
 export interface KnownBridgesListener {
@@ -50,6 +52,8 @@ export class KnownBridges {
   /** What was said last, while connected, and whether it has yet to come back. */
   #said: string | undefined;
   #isUnderWay = false;
+  /** It is said again: what was said before may have come to others alone. */
+  #isRepeated = false;
   /** What this carries by that, and by what came back before. */
   #saidCarried = NOTHING_CARRIED;
   #knownCarried = NOTHING_CARRIED;
@@ -97,7 +101,8 @@ export class KnownBridges {
     const has = (carried: BridgePresence['carried']) => carried[way].get(domain)?.has(key) === true;
     if (this.#isAlone) return has(this.#carried);
     const known = has(this.#knownCarried);
-    return !this.#isUnderWay || has(this.#saidCarried) === known ? known : undefined;
+    const isSame = !this.#isRepeated && has(this.#saidCarried) === known;
+    return !this.#isUnderWay || isSame ? known : undefined;
   }
 
   open(): void {
@@ -133,7 +138,8 @@ export class KnownBridges {
     const told = new Promise<void>((resolve) => {
       this.#told = resolve;
     });
-    const timeout = setTimeout(() => this.#told?.(), PATIENCE);
+    const { patience = PATIENCE } = this.#options;
+    const timeout = setTimeout(() => this.#told?.(), patience);
     const wasSettled = this.#settled;
     this.#say();
     if (wasSettled && !this.#isAlone) await told;
@@ -169,13 +175,14 @@ export class KnownBridges {
     this.#patience = setTimeout(() => {
       if (!this.#settled) this.#settleAlone('nothing of it comes back');
       else if (!this.#isAlone) this.#sayAgain();
-    }, PATIENCE);
+    }, this.#options.patience ?? PATIENCE);
   }
 
   /** A broker may have lost it, because more was waiting for this bridge than it keeps. */
   #sayAgain(): void {
     this.#said = undefined;
     this.#isUnderWay = false;
+    this.#isRepeated = true;
     this.#say();
   }
 
@@ -194,6 +201,7 @@ export class KnownBridges {
       // Another is of a connection before this, or the next will come.
       if (!isLast) return;
       this.#isUnderWay = false;
+      this.#isRepeated = false;
       this.#knownCarried = this.#saidCarried;
       this.#settle();
       this.#say();
@@ -259,6 +267,7 @@ export class KnownBridges {
     this.#left.clear();
     this.#said = undefined;
     this.#isUnderWay = false;
+    this.#isRepeated = false;
     this.#saidCarried = NOTHING_CARRIED;
     this.#knownCarried = NOTHING_CARRIED;
     this.#isAlone = false;
