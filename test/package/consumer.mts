@@ -87,8 +87,6 @@ export async function run(): Promise<string[]> {
     if (state.state === 'open') lines.push(`${carried(state) + 1}`);
   });
   bridge.on('message', ({ rosName, stamp }) => lines.push(rosName, `${stamp?.sec}`));
-  // @ts-expect-error there is no such event
-  bridge.on('mesage', () => {});
   await bridge.open().catch((error: unknown) => {
     if (error instanceof BridgeSettingsError) lines.push(error.message);
   });
