@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { findRclnodejs } from '../../src/rclnodejs/environment';
 import { type Patience, RclnodejsProcess } from '../../src/rclnodejs/rclnodejs-process';
+import { endingAfterEach } from '../ending-after-each';
 import { type Installation, RosEnvironment } from './ros-environment';
 
 /** Between two looks at something that tells of no change, in ms. */
@@ -26,33 +27,21 @@ function isAlive(pid: number): boolean {
 
 describe('The process that rclnodejs runs in', function () {
   this.timeout(60_000);
-  const environments: RosEnvironment[] = [];
-  const processes: RclnodejsProcess[] = [];
+  const keep = endingAfterEach();
 
   before(function () {
     if (findRclnodejs() !== undefined) this.skip();
   });
 
-  afterEach(async () => {
-    await Promise.all(processes.splice(0).map((made) => made.stop()));
-    for (const environment of environments.splice(0)) environment.close();
-  });
-
   function make(installation: Installation = {}, patience: Partial<Patience> = {}) {
-    const environment = new RosEnvironment(installation);
-    environments.push(environment);
+    const environment = keep(new RosEnvironment(installation));
     let ended: (reason: string) => void = () => {};
     const end = new Promise<string>((resolved) => {
       ended = resolved;
     });
-    const made = new RclnodejsProcess({
-      setupFile: environment.setupFile,
-      patience,
-      onReport: () => {},
-      onPayload: () => {},
-      onEnd: ended,
-    });
-    processes.push(made);
+    const { setupFile } = environment;
+    const [onReport, onPayload] = [() => {}, () => {}];
+    const made = keep(new RclnodejsProcess({ setupFile, patience, onReport, onPayload, onEnd: ended }));
     return { made, environment, end };
   }
 
@@ -133,8 +122,7 @@ describe('The process that rclnodejs runs in', function () {
 
   for (const fault of [undefined, 'hang-at-end'] as const) {
     it(`ends with the process that started it${fault ? ', also where leaving does not end' : ''}`, async () => {
-      const environment = new RosEnvironment(fault === undefined ? {} : { fault });
-      environments.push(environment);
+      const environment = keep(new RosEnvironment(fault === undefined ? {} : { fault }));
       const script = `
         const { RclnodejsProcess } = require(${JSON.stringify(resolve(__dirname, '../../src/rclnodejs/rclnodejs-process'))});
         const nothing = () => {};

@@ -4,6 +4,7 @@ import { findRclnodejs } from '../../src/rclnodejs/environment';
 import { ProcessBusyError } from '../../src/rclnodejs/rclnodejs-process';
 import { RclnodejsBackend } from '../../src/ros/rclnodejs-backend';
 import type { RosDomain, RosDomainOptions, RosEndpointOptions } from '../../src/ros/ros-backend';
+import { endingAfterEach, type Keep } from '../ending-after-each';
 import { STRING, Watch } from '../ros/bridge-fixture';
 import { decodeString, encodeString } from '../rtps/string-sample';
 import { type Installation, RosEnvironment } from './ros-environment';
@@ -83,26 +84,22 @@ class Opened extends Watch {
 
 /** Domains of backends that have the stand-in, for the tests of a suite: they are closed after the test. */
 export class StandInDomains {
-  readonly #environments: RosEnvironment[] = [];
-  readonly #domains: RosDomain[] = [];
+  /** Ends it after the test that runs. */
+  readonly keep: Keep = endingAfterEach();
 
   private constructor() {}
 
   /** For the mocha suite in which it is called. */
   static forSuite(): StandInDomains {
-    const domains = new StandInDomains();
     before(function () {
       // A real one beside this package would be found first.
       if (findRclnodejs() !== undefined) this.skip();
     });
-    afterEach(() => domains.#close());
-    return domains;
+    return new StandInDomains();
   }
 
   environment(installation: Installation = {}): RosEnvironment {
-    const made = new RosEnvironment(installation);
-    this.#environments.push(made);
-    return made;
+    return this.keep(new RosEnvironment(installation));
   }
 
   backend(installation?: Installation): RclnodejsBackend {
@@ -112,16 +109,5 @@ export class StandInDomains {
   /** In a process of its own where no backend is given. */
   async open(backend = this.backend(), change: Partial<RosDomainOptions> = {}): Promise<Opened> {
     return new Opened(this.keep(await backend.openDomain({ ...OPTIONS, ...change })));
-  }
-
-  /** Closes it after the test that runs. */
-  keep(domain: RosDomain): RosDomain {
-    this.#domains.push(domain);
-    return domain;
-  }
-
-  async #close(): Promise<void> {
-    await Promise.all(this.#domains.splice(0).map((domain) => domain.close()));
-    for (const environment of this.#environments.splice(0)) environment.close();
   }
 }

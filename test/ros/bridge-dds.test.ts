@@ -7,6 +7,7 @@ import type { BridgeMqttSettings, BridgeSettings } from '../../src/ros/bridge-se
 import { type CreateBridgeOptions, RosThread } from '../../src/ros/ros-thread';
 import { Mosquitto } from '../client/mosquitto';
 import { counterpart } from '../counterparts';
+import { endingAfterEach } from '../ending-after-each';
 import { DdsPeer, type DdsPeerOptions } from '../peers/dds/dds-peer';
 import { freshDomain } from '../rtps/test-domain';
 import { route, TestBridge, Watch } from './bridge-fixture';
@@ -87,7 +88,7 @@ for (const [name, meet] of Object.entries(meetings)) {
   describe(`bridge between Cyclone DDS and ${name}`, function () {
     this.timeout(60_000);
     const thread = new RosThread();
-    const running: Array<() => Promise<unknown>> = [];
+    const keep = endingAfterEach();
     let meeting: Meeting;
     let program: string;
     let mosquittoPub: string;
@@ -105,23 +106,14 @@ for (const [name, meet] of Object.entries(meetings)) {
     beforeEach(() => {
       domain = freshDomain();
     });
-    afterEach(async () => {
-      for (const stop of running.splice(0).reverse()) await stop();
-    });
 
     const open = async (settings: Partial<BridgeSettings> & Pick<BridgeSettings, 'domains' | 'routes'>) => {
-      const bridge = await TestBridge.open(thread, { mqtt: meeting.mqtt, ...settings }, meeting.options);
-      running.push(() => bridge.close());
-      return bridge;
+      return keep(await TestBridge.open(thread, { mqtt: meeting.mqtt, ...settings }, meeting.options));
     };
-    const peer = (role: 'pub' | 'sub', args: DdsPeerOptions['args']) => {
-      const made = new DdsPeer(program, role, { args: { timeout: 20, idle: 20, ...args } });
-      running.push(() => made.stop());
-      return made;
-    };
+    const peer = (role: 'pub' | 'sub', args: DdsPeerOptions['args']) =>
+      keep(new DdsPeer(program, role, { args: { timeout: 20, idle: 20, ...args } }));
     const listen = async (filter: string) => {
-      const made = new MosquittoSub(mosquittoSub, meeting.port, filter);
-      running.push(() => made.stop());
+      const made = keep(new MosquittoSub(mosquittoSub, meeting.port, filter));
       await made.subscribed();
       return made;
     };
@@ -233,11 +225,12 @@ for (const [name, meet] of Object.entries(meetings)) {
 
     it('counts what is lost on the way to it', async () => {
       const bridge = await open({ domains: [domain], routes: [route(domain)] });
-      const talker = new DdsPeer(program, 'pub', {
-        args: { domain, rel: 'b', count: 100, rate: 500, idle: 0, timeout: 20 },
-        loss: 30,
-      });
-      running.push(() => talker.stop());
+      const talker = keep(
+        new DdsPeer(program, 'pub', {
+          args: { domain, rel: 'b', count: 100, rate: 500, idle: 0, timeout: 20 },
+          loss: 30,
+        }),
+      );
       assert.equal(await talker.exited(), 0);
       await bridge.until(() => {
         const first = bridge.messages[0]?.sequence ?? 0;
