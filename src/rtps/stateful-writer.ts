@@ -162,6 +162,7 @@ export class StatefulWriter {
     if (proxy?.reliable !== true) return;
     if (!proxy.ackNacks.accept(ackNack.count)) return;
     if (!proxy.confirmed) {
+      if (this.#awaitsOthers(proxy)) return;
       if (!proxy.confirm(ackNack)) {
         this.#invite(proxy);
         this.#schedule.hasten();
@@ -310,8 +311,25 @@ export class StatefulWriter {
   }
 
   /** Tells the reader where its samples begin. */
-  #invite({ target, irrelevantUpTo }: ReaderProxy): void {
+  #invite(proxy: ReaderProxy): void {
+    if (this.#awaitsOthers(proxy)) return;
+    const { target, irrelevantUpTo } = proxy;
     this.#heartbeat(target, target.entityId, irrelevantUpTo + 1, irrelevantUpTo);
+  }
+
+  /**
+   * Whether another reader of its participant still has to get what is not for this one: Cyclone DDS takes what it is
+   * told for one of its readers for all of them, and would ask for that no more.
+   */
+  #awaitsOthers({ target, irrelevantUpTo }: ReaderProxy): boolean {
+    if (this.first > irrelevantUpTo) return false;
+    return [...this.#readers.values()].some(
+      (other) =>
+        other.confirmed &&
+        other.reliable &&
+        other.acknowledged < irrelevantUpTo &&
+        other.target.prefix === target.prefix,
+    );
   }
 
   /** The highest that this reader or group was sent: what waits must not be asked for. */

@@ -360,6 +360,29 @@ describe('a reliable writer and reader', function () {
     assert.equal(link.writerStatistics.samplesSent, 3);
   });
 
+  it('leave to a reader what is not for a later one of its participant, which takes a word to one for all', async () => {
+    link = new Link().match();
+    link.write(1, 1);
+    await link.until(1);
+    await settle();
+    link.toReader = () => [];
+    link.write(2, 3);
+    await new Promise(setImmediate);
+    const later = { ...READER, ...RELIABLE, entityId: 0x204 };
+    link.writer.matchReader(later);
+    const wordToLater = () => link.heartbeats.some(({ readerId }) => readerId === later.entityId);
+    const asks = '06 01 1c00 00000204 00000103 00000000 02000000 02000000 000000c0 01000000';
+    link.writerSide.receive(message(READER.prefix, asks));
+    await settle();
+    assert.ok(!wordToLater());
+    link.toReader = fair;
+    await link.until(3);
+    while (!wordToLater()) await settle();
+    assert.deepEqual(link.gaps, []);
+    const told = link.heartbeats.find(({ readerId }) => readerId === later.entityId);
+    assert.deepEqual([told?.first, told?.last], [4, 3]);
+  });
+
   it('give a late transient-local reader the last samples', async () => {
     link = new Link(TRANSIENT_LOCAL, 3, TRANSIENT_LOCAL);
     link.write(1, 5);
