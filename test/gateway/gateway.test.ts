@@ -145,7 +145,7 @@ describe('the gateway', () => {
 
   it('ends connections on which a request does not come in time, whole or its head', async () => {
     const gateway = new Gateway({ version: '1.2.3' });
-    const timeouts = { headersTimeout: 40, requestTimeout: 80 };
+    const timeouts = { headersTimeout: 200, requestTimeout: 400 };
     const server = new GatewayServer(gateway, { host: '127.0.0.1', port: 0, ...timeouts });
     const { port } = await server.open();
     const head = 'POST /publish HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n';

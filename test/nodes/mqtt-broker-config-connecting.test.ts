@@ -145,6 +145,9 @@ describe('mqtt-broker-config: connecting', function () {
       await config().connect();
       assert.equal(await statusText('pub-1', () => true), 'connected');
       await config().connect();
+      await config().disconnect();
+      // By then it has said of each that came before.
+      await broker.logged(/ disconnected\.$/);
       const connects = broker.log.filter((line) => line.includes('New client connected'));
       assert.equal(connects.length, 1);
     });
@@ -274,6 +277,7 @@ describe('mqtt-broker-config: connecting', function () {
   it('ends its subscriptions with the connection where the form says so', async () => {
     const session = { clientId: 'mine', cleanStart: false, sessionExpiry: '60' };
     for (const autoUnsubscribe of [false, true]) {
+      broker.log = [];
       await start([...flow({ ...session, autoUnsubscribe }), subForm({ topicFilter: 't' }), sink()]);
       await connectedStatus('sub-1');
       await broker.logged(/SUBACK/);
