@@ -14,7 +14,7 @@ import {
 } from './connection-settings';
 import { PublishError, SubscribeError } from './errors';
 import { FilterSubscription, Member, SLOTS, type SubscriptionListener } from './filter-subscription';
-import { messagePropertiesFault, topicAliasFault } from './message-properties';
+import { copiedProperties, messagePropertiesFault, topicAliasFault } from './message-properties';
 import { MqttSession } from './mqtt-session';
 import { SessionSubscriptions } from './session-subscriptions';
 
@@ -197,7 +197,10 @@ export class Connection {
       (properties && messagePropertiesFault(properties)) ??
       (topicAlias === undefined ? undefined : topicAliasFault(topicAlias));
     if (fault !== undefined) return Promise.reject(new PublishError(topic, fault));
-    return this.#session(MAIN).session.publish(topic, payload, options);
+    return this.#session(MAIN).session.publish(topic, payload, {
+      ...options,
+      ...(properties !== undefined && { properties: copiedProperties(properties) }),
+    });
   }
 
   /**

@@ -45,6 +45,16 @@ function propertyFault(name: string, value: unknown): string | undefined {
   }
 }
 
+/** The properties as they are now: who has given them may change them while a message waits. */
+export function copiedProperties(properties: MessageProperties): MessageProperties {
+  const { userProperties } = properties;
+  if (userProperties === undefined) return { ...properties };
+  const entries = Object.entries(userProperties).map(
+    ([name, value]) => [name, Array.isArray(value) ? [...value] : value] as const,
+  );
+  return { ...properties, userProperties: Object.fromEntries(entries) };
+}
+
 /** Says what is wrong with a topic alias, whatever the broker allows, or `undefined` [MQTT-3.3.2-8]. */
 export function topicAliasFault(alias: unknown): string | undefined {
   return Number.isInteger(alias) && (alias as number) >= 1 && (alias as number) <= HIGHEST_ALIAS

@@ -50,6 +50,31 @@ describe('publishing through a broker that is difficult', function () {
     });
   }
 
+  for (const qos of [0, 1] as const) {
+    it(`sends the properties that a message was published with, whatever becomes of them while it waits (QoS ${qos})`, async () => {
+      await connect((received, socket) => {
+        if (received.type === CONNECT) socket.write(CONNACK);
+        if (received.type === PUBLISH && qos === 1) socket.write(puback(received));
+      });
+      const texts: unknown[] = ['first', 'second'];
+      const userProperties = { one: 'text', several: texts as string[] };
+      const published = connection.publish('t', 'x', { qos, retain: false, properties: { userProperties } });
+      Object.assign(userProperties, { one: 42, another: null });
+      texts.push({});
+      await Promise.all([published, broker.until(({ received }) => received.length > 1)]);
+      const [sent] = broker.of(PUBLISH).map(({ body }) => body.subarray(3 + 2 * qos));
+      const pairs = [
+        ['one', 'text'],
+        ['several', 'first'],
+        ['several', 'second'],
+      ] as const;
+      const expected = Buffer.concat(
+        pairs.flatMap(([name, value]) => [Buffer.of(0x26), text(name), text(value)]),
+      );
+      assert.deepEqual(sent, Buffer.concat([Buffer.of(expected.length), expected, Buffer.from('x')]));
+    });
+  }
+
   it('sends again what is unacknowledged in a resumed session all at once, in its order, before new messages', async () => {
     const again: string[] = [];
     await connect((received, socket) => {
