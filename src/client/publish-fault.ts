@@ -4,7 +4,7 @@ import type { OutgoingMessage } from './outgoing-message';
 import { variableByteIntegerBytes } from './variable-byte-integer';
 
 /** The longest packet that MQTT can carry: its header and what the header can count [MQTT-1.5.5]. */
-const MAX_PACKET_BYTES = 268_435_455 + 5;
+export const MAX_PACKET_BYTES = 268_435_455 + 5;
 const PACKET_IDENTIFIER_BYTES = 2;
 const TOPIC_ALIAS_BYTES = 3;
 

@@ -5,6 +5,7 @@ import { messagePropertiesFault } from './message-properties';
 import type { ConnackProperties } from './network-connection';
 import type { OutgoingMessage } from './outgoing-message';
 import { COPIED_BYTES, PacketBatch } from './packet-batch';
+import { MAX_PACKET_BYTES } from './publish-fault';
 import { PublishHead } from './publish-head';
 import type { ShortTopic } from './topic-aliases';
 
@@ -68,7 +69,7 @@ export class PublishWriter {
    */
   post(message: Post, broker: ConnackProperties): PostOutcome {
     const { payload, retain, userProperties } = message;
-    const { retainAvailable, maximumPacketSize = Number.POSITIVE_INFINITY } = broker;
+    const { retainAvailable, maximumPacketSize = MAX_PACKET_BYTES } = broker;
     const head = this.#head(message);
     if (head === undefined || (retain && retainAvailable === false)) return 'refused';
     const propertiesBytes = head.propertiesBytes(userProperties);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
 import { Connection, type Post } from '../../src/client/connection';
+import { PublishWriter } from '../../src/client/publish-writer';
 import { Mosquitto } from './mosquitto';
 import { connected, Inbox, settingsFor } from './observed';
 
@@ -161,5 +163,14 @@ describe('posting', function () {
     await inbox.until(({ messages }) => messages.length === sent);
     assert.equal(connection.post(post({ payload })), 'sent');
     await inbox.until(({ messages }) => messages.length === sent + 1);
+  });
+});
+
+describe('posting what no packet can hold', () => {
+  it('is refused, whatever the broker takes', () => {
+    const writer = new PublishWriter(new PassThrough(), true);
+    const payload = Buffer.alloc(268_435_455 - 'posted'.length - 3 + 1);
+    assert.equal(writer.post(post({ payload }), {}), 'refused');
+    assert.equal(writer.post(post({ payload: payload.subarray(1) }), {}), 'sent');
   });
 });
