@@ -24,6 +24,8 @@ export class ReaderProxy {
   /** Whether it is known to know this writer; a best-effort reader never tells. */
   confirmed: boolean;
   acknowledged: number;
+  /** Of `performance.now()`. */
+  readonly matchedAt = performance.now();
   /** Of `performance.now()`: when it was last told that this reader is behind. */
   toldBehindAt = Number.NEGATIVE_INFINITY;
   #requests = 0;

@@ -27,6 +27,8 @@ interface ReaderGroup extends Destination {
 
 /** A reader that stays behind is not told of again before. */
 const TELL_BEHIND_MS = 10_000;
+/** How long a reader waits for others of its participant, in milliseconds. */
+const AWAIT_OTHERS_MS = 3000;
 
 /**
  * The protocol of a writer towards its matched readers (RTPS 8.4.9): sends, keeps what durability and unacknowledged
@@ -164,6 +166,11 @@ export class StatefulWriter {
     if (!proxy.confirmed) {
       if (this.#awaitsOthers(proxy)) return;
       if (!proxy.confirm(ackNack)) {
+        const { irrelevantUpTo } = proxy;
+        this.#resend(
+          proxy,
+          ackNack.numbers.filter((sequence) => sequence >= 1 && sequence <= irrelevantUpTo),
+        );
         this.#invite(proxy);
         this.#schedule.hasten();
         return;
@@ -310,25 +317,27 @@ export class StatefulWriter {
     closeGap();
   }
 
-  /** Tells the reader where its samples begin. */
+  /**
+   * Tells the reader where its samples begin. Not that older ones are gone which a transient-local reader may get that is
+   * not matched yet: Cyclone DDS takes what it is told for one of its readers for all of them. Who asks gets a GAP.
+   */
   #invite(proxy: ReaderProxy): void {
     if (this.#awaitsOthers(proxy)) return;
     const { target, irrelevantUpTo } = proxy;
-    this.#heartbeat(target, target.entityId, irrelevantUpTo + 1, irrelevantUpTo);
+    const own = irrelevantUpTo + 1;
+    const first = this.#protocol.transientLocal ? Math.min(this.first, own) : own;
+    this.#heartbeat(target, target.entityId, first, irrelevantUpTo);
   }
 
   /**
-   * Whether another reader of its participant still has to get what is not for this one: Cyclone DDS takes what it is
-   * told for one of its readers for all of them, and would ask for that no more.
+   * Whether another reader of its participant still has to get what is not for this one, which Cyclone DDS would ask for
+   * no more. One that does not answer keeps others waiting for so long.
    */
-  #awaitsOthers({ target, irrelevantUpTo }: ReaderProxy): boolean {
-    if (this.first > irrelevantUpTo) return false;
+  #awaitsOthers({ target, irrelevantUpTo, matchedAt }: ReaderProxy): boolean {
+    if (this.first > irrelevantUpTo || performance.now() - matchedAt >= AWAIT_OTHERS_MS) return false;
     return [...this.#readers.values()].some(
       (other) =>
-        other.confirmed &&
-        other.reliable &&
-        other.acknowledged < irrelevantUpTo &&
-        other.target.prefix === target.prefix,
+        other.reliable && other.acknowledged < irrelevantUpTo && other.target.prefix === target.prefix,
     );
   }
 

@@ -291,8 +291,8 @@ describe('a reliable writer and reader', function () {
 
   it('exchange nothing that a late volatile reader must not get, even if it asks', async () => {
     link = new Link();
-    // Another reader, which never acknowledges, keeps the first samples in the history.
-    link.writer.matchReader({ ...READER, ...RELIABLE, entityId: 0x204 });
+    // A reader of another participant, which never acknowledges, keeps the first samples in the history.
+    link.writer.matchReader({ ...READER, ...RELIABLE, prefix: WRITER.prefix });
     link.write(1, 5);
     link.match();
     link.write(6, 8);
@@ -381,6 +381,47 @@ describe('a reliable writer and reader', function () {
     assert.deepEqual(link.gaps, []);
     const told = link.heartbeats.find(({ readerId }) => readerId === later.entityId);
     assert.deepEqual([told?.first, told?.last], [4, 3]);
+  });
+
+  it('keep the history for a transient-local reader, whatever others of its participant there are', async () => {
+    const later = { ...READER, ...RELIABLE, entityId: 0x204 };
+    const toLater = () => link.heartbeats.filter(({ readerId }) => readerId === later.entityId);
+    // It is matched first, and told what is there, or last, and waits.
+    for (const isFirst of [true, false]) {
+      link = new Link(TRANSIENT_LOCAL, 10, TRANSIENT_LOCAL);
+      link.write(1, 5);
+      if (isFirst) link.writer.matchReader(later);
+      else {
+        link.toReader = () => [];
+        link.match();
+        link.writer.matchReader(later);
+      }
+      await settle();
+      const told = toLater().map(({ first, last }) => [first, last]);
+      assert.deepEqual(told.slice(0, 1), isFirst ? [[1, 5]] : []);
+      link.close();
+    }
+  });
+
+  it('have a reader wait for one of its participant that never answers, but not for ever', async () => {
+    link = new Link();
+    const silent = { ...READER, ...RELIABLE, entityId: 0x204 };
+    link.writer.matchReader(silent);
+    link.write(1, 5);
+    const clock = performance.now.bind(performance);
+    let ahead = 0;
+    const clocked = mock.method(performance, 'now', () => clock() + ahead);
+    try {
+      link.match();
+      link.write(6, 8);
+      await settle();
+      assert.ok(!link.heartbeats.some(({ readerId }) => readerId === READER.entityId));
+      ahead = 3000;
+      await link.until(3);
+    } finally {
+      clocked.mock.restore();
+    }
+    assert.deepEqual(link.texts, numbers(6, 8));
   });
 
   it('give a late transient-local reader the last samples', async () => {
