@@ -16,7 +16,7 @@ import { Mosquitto } from './mosquitto';
 const MESSAGES = Number(process.env.CLIENT_ACCOUNT ?? 1500);
 
 describe(`${MESSAGES} messages of QoS 1 and as many of QoS 2`, function () {
-  this.timeout(20_000 + MESSAGES * 20);
+  this.timeout(60_000 + MESSAGES * 40);
   const keep = endingAfterEach();
 
   const connect = (settings: ConnectionSettings): Connection => {
