@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import helper from 'node-red-node-test-helper';
+import type { RosBridgeNode } from '../../nodes/ros-bridge';
 import { bridgeForm, type FlowNode, report, sink, statusText, tab } from './flow';
 
 /** A row of the form's list of routes. */
@@ -24,6 +26,20 @@ export const bridgeFlow = (fields: Partial<FlowNode>, ...more: FlowNode[]): Flow
 
 /** Waits until its status begins so, and gives all of it. */
 export const bridgeStatus = (start: string) => statusText('bridge-1', (text) => text.startsWith(start));
+
+/**
+ * Waits until the bridge has found subscriptions of others for its routes of this name, and is itself subscribed for
+ * them at the broker: what is published before is lost.
+ */
+export async function listened(rosName = '/chatter', id = 'bridge-1'): Promise<void> {
+  const { bridge } = helper.getNode(id) as RosBridgeNode;
+  const isReady = () =>
+    bridge?.state.state === 'open' &&
+    bridge.state.routes.every(
+      (route) => route.rosName !== rosName || (route.subscriptions && route.subscribed !== false),
+    );
+  while (bridge !== undefined && !isReady()) await once(bridge, 'status');
+}
 
 /** What the flow sends to it. */
 export const receive = (topic: unknown, payload: unknown) =>

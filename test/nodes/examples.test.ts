@@ -7,6 +7,7 @@ import { CertificateAuthority } from '../certificates';
 import { counterpart, freePort } from '../counterparts';
 import { RosPeer } from '../ros/bridge-fixture';
 import { freshDomain } from '../rtps/test-domain';
+import { listened } from './bridge-flow';
 import { connectedStatus, errorOf, type FlowNode, Sink, sink, start, statusText, stop } from './flow';
 
 interface Twist {
@@ -252,6 +253,7 @@ describe('the examples', function () {
       await Promise.all(robots.map((robot) => robot.listen('/cmd_vel', 'geometry_msgs/msg/Twist')));
       const { publish } = await (robots[2] as RosPeer).publisher('/odom', 'nav_msgs/msg/Odometry');
       await statusText(nodeOf('three domains').id, (text) => text.startsWith('3 domains'));
+      await listened('/cmd_vel', nodeOf('three domains').id);
       const speeds = () =>
         robots.map(({ heard }) => heard.map((text) => (JSON.parse(text) as Twist).linear.x));
       press('robot2 forward');

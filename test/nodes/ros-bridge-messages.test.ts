@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
+import type { RosBridgeNode } from '../../nodes/ros-bridge';
 import { Connection } from '../../src/client/connection';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { ServiceCodec } from '../../src/ros/service-codec';
@@ -8,7 +9,7 @@ import { Mosquitto } from '../client/mosquitto';
 import { connected, Inbox, settingsFor } from '../client/observed';
 import { freePort } from '../counterparts';
 import { Bridges } from '../ros/bridges';
-import { bridgeFlow, bridgeStatus, receive, routeTo } from './bridge-flow';
+import { bridgeFlow, bridgeStatus, listened, receive, routeTo } from './bridge-flow';
 import {
   bridgeForm,
   brokerForm,
@@ -51,6 +52,7 @@ describe('ros-bridge: messages', function () {
       [message?.topic, message?.payload, message?.rosType],
       [`ros/${domain}/chatter`, { data: 'from ROS' }, 'std_msgs/msg/String'],
     );
+    await listened();
     receive(`ros/${domain}/chatter`, { data: 'from the flow' });
     await completed.until(1);
     await peer.until(() => peer.heard.length === 1);
@@ -92,6 +94,7 @@ describe('ros-bridge: messages', function () {
     say({ rosType: INT });
     await completed.until(1);
     await peer.listen('/chatter', INT, undefined, 1);
+    await listened();
     say({ rosName: '/battery', rosType: 'sensor_msgs/msg/BatteryState' });
     await completed.until(2);
     await peer.until(() => peer.heard.length === 1);
@@ -144,6 +147,9 @@ describe('ros-bridge: messages', function () {
     const peer = await bridges.peer();
     await peer.listen('/sensor_fusion/sensor_data', undefined, undefined, 0);
     await bridgeStatus('1 domain · 0 ROS nodes · 0 routes · 0 by patterns · ');
+    const { bridge } = helper.getNode('bridge-1') as RosBridgeNode;
+    const heardBy = async () => (await bridge?.graph(domain))?.topics.flatMap((each) => each.subscriptions);
+    while ((await heardBy())?.length !== 1);
     const client = bridges.keep(new Connection(settingsFor(url, 4)));
     client.open();
     await connected(client);
