@@ -151,7 +151,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
    * the bridge opens, messages wait.
    */
   async publish(topic: string, payload: unknown, facts: FlowFacts = {}): Promise<unknown> {
-    if (!this.#takesRequests) throw new Error(`topic "${topic}": the bridge is ${this.#state.state}`);
+    this.#checkTakesRequests(`topic "${topic}": `);
     return this.#requests.publish(topic, payload, facts);
   }
 
@@ -250,12 +250,15 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   }
 
   async #ask(question: WorkerQuestion): Promise<unknown> {
-    if (!this.#takesRequests) throw new Error(`the bridge is ${this.#state.state}`);
+    this.#checkTakesRequests();
     return this.#requests.ask(question);
   }
 
-  get #takesRequests(): boolean {
-    return this.#state.state === 'open' || this.#state.state === 'opening';
+  /** The worker answers nothing that comes while it closes the bridge. */
+  #checkTakesRequests(about = ''): void {
+    const { state } = this.#state;
+    if (this.#closing !== undefined) throw new Error(`${about}the bridge is being closed`);
+    if (state !== 'open' && state !== 'opening') throw new Error(`${about}the bridge is ${state}`);
   }
 
   /** A report of the worker for this bridge; for the host. */

@@ -98,7 +98,9 @@ describe('routes at run time', function () {
       `the bridge has no route for the topic /nobody of domain ${bridges.domain}`,
     );
     assert.deepEqual(await names(bridge), ['/chatter']);
-    await bridge.close();
+    const closing = bridge.close();
+    await refused(handle.addRoute(route(bridges.domain, { rosName: '/late' })), 'the bridge is being closed');
+    await closing;
     await refused(handle.listRoutes(), 'the bridge is closed');
   });
 

@@ -185,7 +185,11 @@ describe('routes of services', function () {
     const bridge = await bridges.open({ routes: [calls()] });
     const call = bridge.handle.publish(topic(), {});
     const rejected = assert.rejects(call, { message: 'the bridge was closed' });
-    await bridge.close();
+    const closing = bridge.close();
+    await assert.rejects(bridge.handle.publish(topic(), {}), {
+      message: `topic "${topic()}": the bridge is being closed`,
+    });
+    await closing;
     await rejected;
   });
 
