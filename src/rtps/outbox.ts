@@ -47,6 +47,7 @@ export class Outbox {
   readonly #freeBuffers = BUFFER_BYTES.map((bytes) => ({ bytes, buffers: [] as ArrayBuffer[] }));
   #beforeFlush = new Set<() => void>();
   #scheduled: NodeJS.Immediate | undefined;
+  #flushing = false;
 
   constructor(sourcePrefix: string, sender: MessageSender) {
     this.#sourcePrefix = sourcePrefix;
@@ -143,13 +144,22 @@ export class Outbox {
 
   /** Sends all that was collected. */
   flush(): void {
-    if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
+    clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
-    const callbacks = this.#beforeFlush;
-    this.#beforeFlush = new Set();
-    for (const callback of callbacks) callback();
-    for (const { writer, buffer, locator } of this.#open.values()) this.#send(writer, buffer, locator);
-    this.#open.clear();
+    this.#flushing = true;
+    try {
+      const callbacks = this.#beforeFlush;
+      this.#beforeFlush = new Set();
+      for (const callback of callbacks) callback();
+      for (const [key, { writer, buffer, locator }] of this.#open) {
+        this.#open.delete(key);
+        this.#send(writer, buffer, locator);
+      }
+    } finally {
+      this.#flushing = false;
+      // A callback has called back again, or has thrown.
+      if (this.#beforeFlush.size > 0 || this.#open.size > 0) this.#schedule();
+    }
   }
 
   #message(to: Destination, octets: number): MessageWriter {
@@ -189,6 +199,7 @@ export class Outbox {
   }
 
   #schedule(): void {
-    this.#scheduled ??= setImmediate(() => this.flush());
+    // What is added during a flush goes with it: another would cost each sample of a steady writer an empty turn.
+    if (!this.#flushing) this.#scheduled ??= setImmediate(() => this.flush());
   }
 }
