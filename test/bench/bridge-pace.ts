@@ -33,8 +33,6 @@ export interface PacedBridge extends Delays {
 }
 
 const LISTENER_QOS: EndpointQos = { reliability: 'reliable', durability: 'volatile', depth: 8192 };
-/** At full load before, so that what is measured afterwards has no part of V8's compilers in it, ms. */
-const WARM_UP = 3000;
 /** For what is still under way, ms. */
 const SETTLING = 300;
 
@@ -53,7 +51,7 @@ export function paceOut(options: BridgeRunOptions, { rate, seconds }: Pace): Pro
       came += count;
       loop.came(count);
     });
-    await loop.warmUp(WARM_UP);
+    await loop.warmUp();
     await warmer.stop();
     if (stampAt !== undefined)
       eachPacket(subscriber, (_header, bytes, body) =>
@@ -85,7 +83,7 @@ export async function paceIn(options: BridgeRunOptions, { rate, seconds }: Pace)
       const times = await run.ready();
       const loop = new ClosedLoop(sample.window, publishing(publisher, mqttTopic, payload, 0));
       heard = () => loop.came(1);
-      await loop.warmUp(WARM_UP);
+      await loop.warmUp();
       let came = 0;
       const delays: number[] = [];
       heard = (cdr) => {
