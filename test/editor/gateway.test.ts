@@ -71,14 +71,19 @@ for (const version of NODE_RED_VERSIONS) {
       );
 
     it('asks for mqtt-ros.read and mqtt-ros.write where Node-RED asks who is there', async () => {
-      const status = async (token: string | undefined, method: string, path: string, body?: object) => {
+      const status = async (
+        token: string | undefined,
+        method: string,
+        path: string,
+        body?: object | string,
+      ) => {
         const { status: answered } = await fetch(`${asked.url}${PATH}${path}`, {
           method,
           headers: {
             'Content-Type': 'application/json',
             ...(token !== undefined && { Authorization: `Bearer ${token}` }),
           },
-          ...(body !== undefined && { body: JSON.stringify(body) }),
+          ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
         });
         return answered;
       };
@@ -96,6 +101,12 @@ for (const version of NODE_RED_VERSIONS) {
         assert.equal(await status(token, 'HEAD', '/brokers'), read, `${token} reads`);
         assert.equal(await status(token, 'HEAD', '/publish'), read === 200 ? 405 : read, `${token} reads`);
         assert.equal(await status(token, 'POST', '/publish', message), write, `${token} writes`);
+        // What Node-RED's body parser cannot read has not passed those who ask.
+        assert.equal(
+          await status(token, 'POST', '/publish', '{'),
+          write === 200 ? 400 : write,
+          `${token} errs`,
+        );
         assert.equal(await status(token, 'POST', '/ws/tickets', ticket), read === 200 ? 201 : 401);
       }
     });
