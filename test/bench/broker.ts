@@ -17,6 +17,7 @@ import type { Figures, Load } from './broker-load';
 import type { PacedLoad } from './broker-pace';
 import type { BrokerProcessRequest } from './broker-process';
 import type { SaturatingLoad } from './broker-saturation';
+import { median } from './median';
 
 interface Row {
   name: string;
@@ -105,11 +106,6 @@ function rows(duration: number): Row[] {
 /** Whether aedes, which has no MQTT 5, can take the load. */
 function speaks3(load: Load): boolean {
   return load.kind !== 'saturating' || load.version < 5;
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  return ((sorted[(sorted.length - 1) >> 1] as number) + (sorted[sorted.length >> 1] as number)) / 2;
 }
 
 /**

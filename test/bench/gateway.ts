@@ -6,6 +6,7 @@ import { openClient, subscribe } from './broker-client';
 import { LoadProcess } from './broker-contestants';
 import type { Figures, Load } from './broker-load';
 import type { ReadersRequest } from './gateway-readers';
+import { median } from './median';
 import { residentMemory, threadTimes } from './process-use';
 
 const READERS = 1000;
@@ -133,10 +134,6 @@ async function startBroker(): Promise<BrokerCommand> {
   const broker = await BrokerCommand.start({ environment: WIDE_LIMITS });
   await broker.logged('listening', ({ url }) => String(url).startsWith('http:'));
   return broker;
-}
-
-function median(values: number[]): number {
-  return values.sort((one, other) => one - other)[values.length >> 1] as number;
 }
 
 function asked(readers: ChildProcess, request: ReadersRequest): Promise<number> {

@@ -11,6 +11,7 @@ import type { BenchOptions } from './bench';
 import { encodeMessage, openClient, subscribe } from './broker-client';
 import { startMosquitto, stop } from './broker-contestants';
 import { type FlowReport, type FlowTask, GO, PROBE, SLICE } from './flow-task';
+import { median } from './median';
 
 const ROUNDS = { short: 3, long: 7 };
 /** How often subscriptions are probed, ms. */
@@ -171,10 +172,6 @@ async function measure(row: Row, contestant: Contestant, port: number): Promise<
     await exited;
     rmSync(userDir, { recursive: true });
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 /**
