@@ -37,17 +37,17 @@ describe('calls over two bridges', function () {
   it('are answered by the other when one is killed, and none twice', async () => {
     const [a] = await open();
     await calls.until('a');
-    const action = `ros/${stage.domain}/work/@action`;
+    const action = `ros/${stage.domain}/drive/@action`;
     const said = await Inbox.on(calls.client, `${action}/+`);
     const heard = (text: string) => said.until(({ texts }) => texts.some((each) => each.includes(text)));
     // Its bridge is killed.
-    await calls.work(-1);
+    await calls.drive(-1);
     await heard('"executing"');
     await a.end('SIGKILL');
     await calls.until('b');
     calls.assertOnce();
     const number = calls.next;
-    await calls.work(number);
+    await calls.drive(number);
     await heard(`"sequence":[${number}]`);
     assert.equal(calls.left, 1);
     const results = said.texts.filter((text) => text.startsWith(`${action}/result`));

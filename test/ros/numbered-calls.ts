@@ -22,8 +22,8 @@ const serviceOf = (rosName: string) => ({
   responseHash: response.typeHash,
 });
 
-/** `add`, `set` and `work` are of ROS and called from MQTT; `answer` and `task` are of MQTT and called from ROS. */
-const KINDS = ['add', 'set', 'work', 'answer', 'task'] as const;
+/** `add`, `set` and `drive` are of ROS and called from MQTT; `answer` and `task` are of MQTT and called from ROS. */
+const KINDS = ['add', 'set', 'drive', 'answer', 'task'] as const;
 type Kind = (typeof KINDS)[number];
 
 /** How often each number was met, by the kinds of calls. */
@@ -73,7 +73,7 @@ export class NumberedCalls {
     return [
       { ...common, ...toRos, kind: 'service', rosName: '/add', type: SERVICE },
       { ...common, ...toMqtt, kind: 'service', rosName: '/answer', type: SERVICE },
-      { ...common, ...toRos, kind: 'action', rosName: '/work', type: ACTION },
+      { ...common, ...toRos, kind: 'action', rosName: '/drive', type: ACTION },
       { ...common, ...toMqtt, kind: 'action', rosName: '/task', type: ACTION },
       { ...common, direction: 'both', kind: 'parameters', rosName: NODE, type: '' },
     ];
@@ -95,14 +95,14 @@ export class NumberedCalls {
     const worker = new ActionServer(
       ros,
       library,
-      { rosName: '/work', type: ACTION },
+      { rosName: '/drive', type: ACTION },
       {
         accept: () => true,
         execute: (goal) => {
           const { order } = goal.goal as { order: number };
           if (order < 0) calls.left++;
           else {
-            calls.asked.add('work', order);
+            calls.asked.add('drive', order);
             goal.end('succeeded', { sequence: [order] });
           }
         },
@@ -137,11 +137,11 @@ export class NumberedCalls {
   async ask(number: number): Promise<void> {
     await this.#send('add', 'add/@req', `{"a":${number}}`, number);
     await this.#send('set', `${NODE.slice(1)}/@param/set`, `{"number":${number}}`, number);
-    await this.work(number);
+    await this.drive(number);
   }
 
-  async work(number: number): Promise<void> {
-    await this.#send('work', 'work/@action/goal', `{"goal":{"order":${number}}}`, number);
+  async drive(number: number): Promise<void> {
+    await this.#send('drive', 'drive/@action/goal', `{"goal":{"order":${number}}}`, number);
   }
 
   /** Asks MQTT from ROS. Resolves with how many of the two answers came in time. */

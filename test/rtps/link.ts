@@ -225,5 +225,12 @@ export const numbers = (from: number, to: number) =>
 export const message = (prefix: string, submessage: string) =>
   Buffer.from(`5254505302010 1fe${prefix}${submessage}`.replaceAll(' ', ''), 'hex');
 
+const ackNack = (flags: string, count: number) =>
+  message(READER.prefix, `06 ${flags} 1800 00000104 00000103 00000000 01000000 00000000 0${count}000000`);
+/** What a reader says that has heard nothing of a writer yet. */
+export const preEmptive = (count: number) => ackNack('01', count);
+/** What it answers to the first HEARTBEAT. */
+export const firstAnswer = (count: number) => ackNack('03', count);
+
 /** A turn of the event loop in which all that is under way arrives. */
 export const settle = () => new Promise((resolve) => setTimeout(resolve, 30));
