@@ -1,5 +1,6 @@
 import { incompatiblePolicy, type Policies, policiesOf } from '../rtps/qos';
 import type { Reader } from '../rtps/reader';
+import type { NeighbourWriter } from '../rtps/reception';
 import type { Writer } from '../rtps/writer';
 import type { RosEndpoint, RosEndpointOptions, RosSample, RosServiceEndpoint } from './ros-backend';
 
@@ -14,11 +15,13 @@ interface Neighbour {
 }
 
 interface NearSubscription extends Neighbour {
+  readonly reader: Reader;
   onSample(sample: RosSample): void;
 }
 
 interface NearPublisher extends Neighbour {
-  readonly matched: Set<NearSubscription>;
+  /** Each with what its reader knows of this one. */
+  readonly matched: Map<NearSubscription, NeighbourWriter>;
   kept(): Iterable<RosSample>;
 }
 
@@ -62,15 +65,18 @@ export class Neighbours {
     options: RosEndpointOptions,
     kept: () => Iterable<RosSample>,
   ): LocalPublisher {
-    const matched = new Set<NearSubscription>();
+    const matched = new Map<NearSubscription, NeighbourWriter>();
     const publisher = { ...neighbour(owner, writer, options), matched, kept };
     const remove = this.#add(this.#publishers, publisher);
     for (const subscription of this.#subscriptions.get(options.rosName) ?? []) match(publisher, subscription);
     return {
       deliver: (sample) => {
-        for (const subscription of matched) hand(subscription, sample);
+        for (const [subscription, known] of matched) hand(subscription, known, sample);
       },
-      close: remove,
+      close: () => {
+        for (const known of matched.values()) known.gone();
+        remove();
+      },
     };
   }
 
@@ -81,12 +87,13 @@ export class Neighbours {
     options: RosEndpointOptions,
     onSample: (sample: RosSample) => void,
   ): () => void {
-    const subscription = { ...neighbour(owner, reader, options), onSample };
+    const subscription = { ...neighbour(owner, reader, options), reader, onSample };
     const remove = this.#add(this.#subscriptions, subscription);
     const publishers = this.#publishers.get(options.rosName);
     for (const publisher of publishers ?? []) {
-      if (!match(publisher, subscription) || options.qos.durability !== 'transient-local') continue;
-      for (const sample of publisher.kept()) hand(subscription, sample);
+      const known = match(publisher, subscription);
+      if (known === undefined || options.qos.durability !== 'transient-local') continue;
+      for (const sample of publisher.kept()) hand(subscription, known, sample);
     }
     return () => {
       for (const { matched } of this.#publishers.get(options.rosName) ?? []) matched.delete(subscription);
@@ -150,15 +157,18 @@ function neighbour(
   return { owner, found, policies: policiesOf(kind, qos), onIncompatible, isOpen: true };
 }
 
-function match(publisher: NearPublisher, subscription: NearSubscription): boolean {
-  if (publisher.owner === subscription.owner) return false;
+/** What the reader knows of the publisher, where the two match. */
+function match(publisher: NearPublisher, subscription: NearSubscription): NeighbourWriter | undefined {
+  if (publisher.owner === subscription.owner) return undefined;
   const [offered, asked] = [publisher.found, subscription.found];
   const isSameType = offered.type === asked.type;
   const fault = isSameType ? incompatiblePolicy(publisher.policies, subscription.policies) : 'type';
-  if (fault === undefined) publisher.matched.add(subscription);
   const policy = fault ?? (offered.typeHash === asked.typeHash ? undefined : 'type hash');
   if (policy !== undefined) tellBoth(publisher, subscription, policy);
-  return fault === undefined;
+  if (fault !== undefined) return undefined;
+  const known = subscription.reader.addNeighbour();
+  publisher.matched.set(subscription, known);
+  return known;
 }
 
 /** When both have seen that there is another endpoint, as from the network: one that suits may have taken their place. */
@@ -171,7 +181,8 @@ function tellBoth(one: Neighbour, other: Neighbour, policy: string): void {
 }
 
 /** Not from within the call that publishes, as from the network; by then it may be closed. */
-function hand(subscription: NearSubscription, sample: RosSample): void {
+function hand(subscription: NearSubscription, known: NeighbourWriter, sample: RosSample): void {
+  known.wrote();
   setImmediate(() => {
     if (subscription.isOpen) subscription.onSample(sample);
   });

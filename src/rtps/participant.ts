@@ -359,7 +359,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
         });
       },
     );
-    const reader = new Reader(guidOf(this.#prefix, entityId), options, protocol, () => {
+    const reader = new Reader(guidOf(this.#prefix, entityId), options, protocol, reception, () => {
       this.#remove(reader);
       protocol.close();
       reception.close();

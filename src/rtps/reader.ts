@@ -1,4 +1,5 @@
 import type { EndpointQos } from './qos';
+import type { NeighbourWriter, Reception } from './reception';
 import type { SampleIdentity } from './sample-identity';
 import type { StatefulReader } from './stateful-reader';
 import type { EndpointOptions } from './writer';
@@ -27,12 +28,14 @@ export class Reader {
   readonly qos: EndpointQos;
   readonly userData: Buffer | undefined;
   readonly #protocol: StatefulReader;
+  readonly #reception: Reception;
   readonly #close: (reader: Reader) => void;
 
   constructor(
     guid: string,
     options: EndpointOptions,
     protocol: StatefulReader,
+    reception: Reception,
     close: (reader: Reader) => void,
   ) {
     this.guid = guid;
@@ -41,12 +44,21 @@ export class Reader {
     this.qos = options.qos;
     this.userData = options.userData;
     this.#protocol = protocol;
+    this.#reception = reception;
     this.#close = close;
   }
 
   /** Writers matched at present. */
   get matchedCount(): number {
     return this.#protocol.matchedCount;
+  }
+
+  /**
+   * Counts a writer of the same participant, whose samples the reader's user has without it: they meet the deadline too,
+   * which is awaited until that writer is gone.
+   */
+  addNeighbour(): NeighbourWriter {
+    return this.#reception.addNeighbour();
   }
 
   /** Withdraws the reader: no sample is delivered afterwards. */

@@ -21,6 +21,13 @@ export interface ReceptionListener {
   asserted(writerGuid: string): void;
 }
 
+/** A writer whose samples reach the reader's user, but not over the network. */
+export interface NeighbourWriter {
+  /** A sample has come. */
+  wrote(): void;
+  gone(): void;
+}
+
 /**
  * What a reader's policies make of the samples that come, beyond their order and completeness: those that are too old
  * (LIFESPAN), and with exclusive ownership those of all writers but the owner, are not delivered; and it watches the
@@ -33,6 +40,7 @@ export class Reception {
   readonly #sources = new Map<WriterTarget, Source>();
   readonly #deadline: Deadline | undefined;
   #owner: Source | undefined;
+  #neighbours = 0;
   #missed = 0;
 
   constructor({ exclusive, deadline }: Policies, statistics: Statistics, listener: ReceptionListener) {
@@ -63,7 +71,19 @@ export class Reception {
   removeWriter(target: WriterTarget): void {
     this.suspendWriter(target);
     this.#sources.delete(target);
-    if (this.#sources.size === 0) this.#deadline?.stop();
+    this.#stopAlone();
+  }
+
+  /** A writer of the same participant was matched: its samples meet the deadline as well. */
+  addNeighbour(): NeighbourWriter {
+    this.#neighbours++;
+    return {
+      wrote: () => this.#deadline?.met(),
+      gone: () => {
+        this.#neighbours--;
+        this.#stopAlone();
+      },
+    };
   }
 
   /** The writer's GUID when the sample is to be delivered. */
@@ -87,6 +107,10 @@ export class Reception {
     this.#deadline?.stop();
     this.#sources.clear();
     this.#owner = undefined;
+  }
+
+  #stopAlone(): void {
+    if (this.#sources.size + this.#neighbours === 0) this.#deadline?.stop();
   }
 
   /** Whether the writer that wrote is, or by that becomes, the owner: the strongest, then the one of the lowest GUID. */

@@ -153,4 +153,19 @@ describe('users of one participant', function () {
     assert.match(a.problems[0] ?? '', /^\/scan: /);
     assert.match(b.problems[0] ?? '', /^\/scan: publisher is best effort/);
   });
+
+  it('that are bridges say that the other does not keep its deadline', async () => {
+    const { domain } = bridges;
+    const qos = { deadline: 50 };
+    const a = await bridges.open({ routes: [route(domain, { direction: 'mqtt-to-ros', qos })] });
+    const b = await bridges.open({ routes: [route(domain, { direction: 'ros-to-mqtt' })] });
+    await b.until(() => b.route()?.requested?.deadline === 50);
+    assert.equal(b.route()?.counts?.deadlinesMissed, 0);
+    await a.handle.publish(`ros/${domain}/chatter`, { data: 'once' });
+    const words = '/chatter: no publisher has kept the deadline of 50 ms';
+    await b.until(() => b.route()?.problem === words);
+    assert.ok((b.route()?.counts?.deadlinesMissed ?? 0) > 0);
+    await a.close();
+    await b.until(() => b.route()?.publishers === 0);
+  });
 });

@@ -126,6 +126,19 @@ describe('what a reader makes of samples', () => {
     audience.reception.close();
   });
 
+  it('tells it likewise of a writer of the same participant, when all others are gone', async () => {
+    const audience = new Audience({ deadline: 20 });
+    const writer = audience.writer(1, {});
+    const neighbour = audience.reception.addNeighbour();
+    assert.ok(audience.hears(writer));
+    audience.reception.removeWriter(writer);
+    assert.deepEqual(await once(audience, 'missed'), [1]);
+    neighbour.wrote();
+    assert.deepEqual(await once(audience, 'missed'), [2]);
+    // A test that leaves a timer does not end.
+    neighbour.gone();
+  });
+
   it('shows the liveliness of writers that have a lease', () => {
     const audience = new Audience({});
     audience.hears(audience.writer(1, {}));
