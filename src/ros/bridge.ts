@@ -5,7 +5,13 @@ import { BridgeConnection } from './bridge-connection';
 import { BridgeDescriptions } from './bridge-descriptions';
 import { BridgeDomains } from './bridge-domains';
 import { type BridgeEvent, EventGate, SilentRoutes } from './bridge-events';
-import { type BridgeSettings, BridgeSettingsError, checkBridge, checkPatterns } from './bridge-settings';
+import {
+  type BridgeSettings,
+  BridgeSettingsError,
+  checkBridge,
+  checkPatterns,
+  type RouteRow,
+} from './bridge-settings';
 import { BridgeTopics, mappingOf } from './bridge-topics';
 import { routesOf } from './domain-template';
 import { describeGraph } from './graph-description';
@@ -17,7 +23,7 @@ import { PatternRoutes } from './pattern-routes';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend } from './ros-backend';
 import type { BridgeStatus, FlowFacts, RouteName, RouteRequest, RouteStatus } from './ros-worker-messages';
-import { listedRoutes } from './route-rows';
+import { addedRoutes, listedRoutes, rowsWithout } from './route-rows';
 import { RouteTable } from './route-table';
 import type { SampleFrame } from './sample-frame';
 import { Standby } from './standby';
@@ -164,17 +170,17 @@ export class Bridge {
     switch (request.action) {
       case 'list':
         return table.list();
-      case 'remove':
+      case 'remove': {
+        const { routes } = this.#settings;
         table.removeListed(routesOf(request.route, this.#settings));
+        this.#settings = { ...this.#settings, routes: rowsWithout(request.route, routes, this.#settings) };
         // A pattern may allow it.
         this.#patterns?.look();
         break;
-      case 'add': {
-        const routes = routesOf(request.route, this.#settings);
-        table.add(routes);
-        for (const route of routes) this.#patterns?.leave(route);
-        break;
       }
+      case 'add':
+        this.#addRow(request.route, table);
+        break;
       case 'add-pattern':
         return this.#changePatterns([...(this.#settings.patterns ?? []), request.pattern]);
       case 'remove-pattern': {
@@ -187,6 +193,16 @@ export class Bridge {
     }
     this.#scheduleStatus();
     return undefined;
+  }
+
+  #addRow(row: RouteRow, table: RouteTable): void {
+    const { routes: rows } = this.#settings;
+    const { routes, replaced } = addedRoutes(row, rows, this.#settings, ({ kind, domain, rosName }) =>
+      table.lists(kind, domain, rosName),
+    );
+    table.add(routes, replaced);
+    this.#settings = { ...this.#settings, routes: [...rows, row] };
+    for (const route of routes) this.#patterns?.leave(route);
   }
 
   /** Throws BridgeSettingsError where they cannot work, and leaves those that there were. */

@@ -31,6 +31,27 @@ export function listedRoutes<Row extends NamedRow>(
   );
 }
 
+/**
+ * The routes that one more row stands for behind a list, as `listedRoutes` has them, and those among them whose names
+ * the routes of rows of all domains have had. Where other rows have all its names, these are what is in the way.
+ * @param isListed whether a route of that name is listed
+ */
+export function addedRoutes<Row extends NamedRow>(
+  row: Row,
+  rows: readonly NamedRow[],
+  place: Place,
+  isListed: (route: Row & { domain: number }) => boolean,
+): { routes: Array<Row & { domain: number }>; replaced: Array<Row & { domain: number }> } {
+  const routes = routesOf(row, place);
+  const taken = routes.filter(isListed);
+  // Most names are new, and the lists may be long.
+  const ofOne = taken.length === 0 ? undefined : namesOfOneDomain(rows, place);
+  const isOfOne = (route: Row & { domain: number }) => ofOne?.has(keyOf(route)) === true;
+  if (row.domain !== undefined) return { routes, replaced: taken.filter((route) => !isOfOne(route)) };
+  const left = routes.filter((route) => !isOfOne(route));
+  return { routes: left.length > 0 ? left : routes, replaced: [] };
+}
+
 /** A list of rows without those, or those domains of theirs, that a row names. */
 export function rowsWithout<Row extends NamedRow>(
   removed: NamedRow,

@@ -23,6 +23,8 @@ import { TopicRoute } from './topic-route';
 import { TypeTable } from './type-table';
 import { UntypedCallRoute } from './untyped-call-route';
 
+type ListedName = Pick<RouteSettings, 'kind' | 'domain' | 'rosName'>;
+
 /** What the routes of a bridge have of it. */
 export interface RouteTableParts {
   settings: BridgeSettings;
@@ -81,9 +83,14 @@ export class RouteTable {
     entry.open();
   }
 
-  /** Opens routes while the bridge runs; where one cannot work none, and throws an Error that names the fault. */
-  add(routes: readonly RouteSettings[]): void {
+  /**
+   * Opens routes while the bridge runs; where one cannot work none, and throws an Error that names the fault.
+   * @param replaced listed routes that give way to them
+   */
+  add(routes: readonly RouteSettings[], replaced: readonly ListedName[]): void {
     const { topics } = this.#parts;
+    const before = this.#listedAmong(replaced);
+    this.#unlist(before);
     const taken: RouteSettings[] = [];
     try {
       for (const settings of routes) {
@@ -95,26 +102,45 @@ export class RouteTable {
       }
     } catch (error) {
       for (const settings of taken) topics.release(settings);
+      this.#listAgain(before);
       throw error;
     }
+    for (const entry of before) this.remove(entry);
     for (const settings of routes) this.open(settings, 'added route');
   }
 
   /** Removes listed routes. Throws an Error where there is none of them. */
-  removeListed(names: ReadonlyArray<Pick<RouteSettings, 'kind' | 'domain' | 'rosName'>>): void {
-    const present = names.flatMap(
-      ({ kind, domain, rosName }) => this.#listed.get(nameKey(kind, domain, rosName)) ?? [],
-    );
+  removeListed(names: readonly ListedName[]): void {
+    const present = this.#listedAmong(names);
     const [first] = names;
     if (present.length === 0 && first !== undefined) {
       const { kind = 'topic', domain, rosName } = first;
       throw new Error(`the bridge has no route for the ${kind} ${rosName} of domain ${domain}`);
     }
-    for (const entry of present) {
+    this.#unlist(present);
+    for (const entry of present) this.remove(entry);
+  }
+
+  #listedAmong(names: readonly ListedName[]): RouteEntry[] {
+    return names.flatMap(
+      ({ kind, domain, rosName }) => this.#listed.get(nameKey(kind, domain, rosName)) ?? [],
+    );
+  }
+
+  /** Takes names and topics from routes, which stay open. */
+  #unlist(entries: readonly RouteEntry[]): void {
+    for (const { settings } of entries) {
+      this.#listed.delete(nameKey(settings.kind, settings.domain, settings.rosName));
+      this.#parts.topics.release(settings);
+    }
+  }
+
+  #listAgain(entries: readonly RouteEntry[]): void {
+    for (const entry of entries) {
       const { kind, domain, rosName } = entry.settings;
-      this.#listed.delete(nameKey(kind, domain, rosName));
-      this.#parts.topics.release(entry.settings);
-      this.remove(entry);
+      this.#listed.set(nameKey(kind, domain, rosName), entry);
+      // One that was refused had no topics.
+      if (entry.topics !== undefined) this.#parts.topics.take(entry.settings);
     }
   }
 
@@ -181,7 +207,7 @@ export class RouteTable {
   }
 
   /** Whether something has a route of its own. */
-  lists(kind: RouteKind, domain: number, rosName: string): boolean {
+  lists(kind: RouteKind | undefined, domain: number, rosName: string): boolean {
     return this.#listed.has(nameKey(kind, domain, rosName));
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { BridgeSettings } from '../../src/ros/bridge-settings';
 import { Inbox } from '../client/observed';
 import { freshDomain } from '../rtps/test-domain';
-import { RELIABLE, STRING } from './bridge-fixture';
+import { RELIABLE, STRING, type TestBridge } from './bridge-fixture';
 import { MqttBridges } from './mqtt-bridges';
 
 describe('a fleet with a domain for each robot', function () {
@@ -84,6 +84,61 @@ describe('a fleet with a domain for each robot', function () {
     ]);
     assert.deepEqual(bridge.problems, []);
     assert.equal(bridge.handle.topicOf('topic', domains[1], '/talk'), 'plant/bert');
+  });
+
+  it('has such a row added while the bridge runs, before or after the row for all', async () => {
+    const domains = [bridges.domain, freshDomain()] as const;
+    const all = { rosName: '/talk', type: STRING, direction: 'both' } as const;
+    const one = { ...all, domain: domains[1], mqttTopic: 'plant/bert' } as const;
+    const topics = async ({ handle }: TestBridge) =>
+      (await handle.listRoutes()).map(({ mqttTopic }) => mqttTopic).sort();
+    const taken = {
+      message: `ROS name: expected one route for each topic of domain ${domains[1]}, got "/talk"`,
+    };
+    const expected = ['plant/bert', `ros/${domains[0]}/talk`];
+    for (const [first, second] of [
+      [all, one],
+      [one, all],
+    ] as const) {
+      const bridge = await open({ domains: [...domains], aliases: {}, routes: [first] });
+      const { handle } = bridge;
+      await handle.addRoute(second);
+      assert.deepEqual(await topics(bridge), expected);
+      await assert.rejects(handle.addRoute(one), taken);
+      await assert.rejects(handle.addRoute(all), {
+        message: `ROS name: expected one route for each topic of domain ${domains[0]}, got "/talk"`,
+      });
+      await bridge.close();
+      await handle.open();
+      await bridge.until(() => bridge.status !== undefined);
+      assert.deepEqual(await topics(bridge), expected);
+      await handle.removeRoute(one);
+      assert.deepEqual(await topics(bridge), expected.slice(1));
+      await handle.addRoute(one);
+      assert.deepEqual(await topics(bridge), expected);
+      assert.deepEqual(bridge.problems, []);
+    }
+  });
+
+  it('keeps what a row for all is for a robot where that of the robot cannot be added', async () => {
+    const domains = [bridges.domain, freshDomain()] as const;
+    const [, bert] = domains;
+    const row = (rosName: string) => ({ rosName, type: STRING, direction: 'both' as const });
+    const all = { ...row('/talk'), mqttTopic: 'plant/{domain}' };
+    const bridge = await open({
+      ...{ domains: [...domains], aliases: {} },
+      routes: [all, { ...row('/say'), domain: bert, mqttTopic: 'plant/say' }],
+    });
+    const { handle } = bridge;
+    const topics = async () => (await handle.listRoutes()).map(({ mqttTopic }) => mqttTopic);
+    const before = await topics();
+    await assert.rejects(handle.addRoute({ ...row('/talk'), domain: bert, mqttTopic: 'plant/say' }), {
+      message: `MQTT topic "plant/say" is already that of /say in domain ${bert}`,
+    });
+    assert.deepEqual(await topics(), before);
+    await assert.rejects(handle.addRoute({ ...row('/other'), domain: bert, mqttTopic: `plant/${bert}` }), {
+      message: `MQTT topic "plant/${bert}" is already that of /talk in domain ${bert}`,
+    });
   });
 
   it('says which robot a row cannot stand for, and carries the others', async () => {
