@@ -49,6 +49,7 @@ export class ActionServeRoute implements BridgeRoute {
   readonly #goals = new Map<string, ServedGoal>();
   readonly turns: Partial<Record<Way, Turn>> = {};
   #server: ActionServer | undefined;
+  #isLeft = false;
   #subscription: BridgeSubscription | undefined;
   #problem: string | undefined;
 
@@ -91,6 +92,11 @@ export class ActionServeRoute implements BridgeRoute {
     });
   }
 
+  leaveToOthers(yes: boolean): void {
+    this.#isLeft = yes;
+    if (this.#server !== undefined) this.#server.takesGoals = !yes;
+  }
+
   close(): void {
     for (const turn of Object.values(this.turns)) turn.close();
     this.#subscription?.close();
@@ -118,6 +124,7 @@ export class ActionServeRoute implements BridgeRoute {
         problem: (message) => this.#fail(message),
       },
     );
+    this.#server.takesGoals = !this.#isLeft;
   }
 
   #stopServing(): void {

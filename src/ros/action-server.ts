@@ -43,6 +43,9 @@ export interface ActionServerOptions {
   resultTimeout?: number;
 }
 
+/** The client gets its reply from another server. */
+class OtherServersGoal extends Error {}
+
 interface KnownGoal {
   readonly goal: ServerGoal;
   /** What waits for its result. */
@@ -61,7 +64,9 @@ export class ActionServer {
   readonly #resultTimeout: number;
   readonly #feedback: RosPublisher;
   readonly #status: RosPublisher;
-  readonly #services: RosServiceServer[];
+  readonly #services: readonly RosServiceServer[];
+  readonly #createSendGoal: () => RosServiceServer;
+  #sendGoal: RosServiceServer | undefined;
   /** Those that have not ended and those whose results are kept, in the order of their acceptance. */
   readonly #goals = new Map<string, KnownGoal>();
   /** About which the handler has not decided yet. */
@@ -101,7 +106,7 @@ export class ActionServer {
         try {
           return await serve(request, settled);
         } catch (error) {
-          failed(options)((error as Error).message);
+          if (!(error instanceof OtherServersGoal)) failed(options)((error as Error).message);
           throw error;
         }
       });
@@ -110,8 +115,19 @@ export class ActionServer {
     this.#services = [
       server(action.cancelGoal, (request) => this.#serveCancelGoal(request)),
       server(action.getResult, (request) => this.#serveGetResult(request)),
-      server(action.sendGoal, (request, settled) => this.#serveSendGoal(request, settled)),
     ];
+    this.#createSendGoal = () =>
+      server(action.sendGoal, (request, settled) => this.#serveSendGoal(request, settled));
+    this.#sendGoal = this.#createSendGoal();
+  }
+
+  /** Whether goals are taken. Where not, there are other servers: goals that are not of this one are left to them. */
+  set takesGoals(yes: boolean) {
+    if (yes) this.#sendGoal ??= this.#createSendGoal();
+    else {
+      this.#sendGoal?.withdraw();
+      this.#sendGoal = undefined;
+    }
   }
 
   /** Goals that are accepted and have not ended. */
@@ -122,7 +138,7 @@ export class ActionServer {
   /** Leaves its goals as they are: their clients see that the server has gone. */
   close(): void {
     this.#closed = true;
-    for (const service of this.#services) service.close();
+    for (const service of [...this.#services, this.#sendGoal]) service?.close();
     this.#feedback.close();
     this.#status.close();
     for (const { waiting, kept } of this.#goals.values()) {
@@ -225,7 +241,10 @@ export class ActionServer {
     const { getResult } = this.#action;
     const { goal_id } = JSON.parse(getResult.request.decodeToJson(request)) as { goal_id: { uuid: string } };
     const known = this.#goals.get(goalIdIn(goal_id));
-    if (known === undefined) return getResult.response.encode({ status: GOAL_STATES.indexOf('unknown') });
+    if (known === undefined) {
+      this.#leaveToOthers();
+      return getResult.response.encode({ status: GOAL_STATES.indexOf('unknown') });
+    }
     const { kept, waiting } = known;
     if (kept !== undefined) return kept.reply;
     return new Promise((resolve, reject) => {
@@ -234,6 +253,11 @@ export class ActionServer {
         waiting.shift()?.reject(new Error(`more than ${MAX_WAITING} wait for the result of one goal`));
       }
     });
+  }
+
+  /** Where there are other servers, what this one does not know is a goal of theirs: they reply. */
+  #leaveToOthers(): void {
+    if (this.#sendGoal === undefined) throw new OtherServersGoal();
   }
 
   async #serveCancelGoal(request: Buffer): Promise<Buffer> {
@@ -250,7 +274,10 @@ export class ActionServer {
 
   async #cancel({ goalId, stamp }: GoalInfo): Promise<{ answer: CancelAnswer; goals: ServerGoal[] }> {
     const one = goalId !== NO_GOAL && nanoseconds(stamp) === 0n ? this.#goals.get(goalId)?.goal : 'several';
-    if (one === undefined) return { answer: 'unknown-goal-id', goals: [] };
+    if (one === undefined) {
+      this.#leaveToOthers();
+      return { answer: 'unknown-goal-id', goals: [] };
+    }
     if (one !== 'several' && one.hasEnded) return { answer: 'goal-terminated', goals: [] };
     const wanted = one === 'several' ? this.#activeUntil(goalId, stamp) : [one];
     const decided = await Promise.all(

@@ -78,6 +78,11 @@ export interface BridgeRoute {
   readonly turns: Readonly<Partial<Record<Way, Turn>>>;
   /** Absent of a route that brings none. */
   readonly description?: RouteDescription | undefined;
+  /**
+   * Whether others serve in ROS what this route does: what is new is left to them, what is under way goes on. Absent of a
+   * route that serves nothing.
+   */
+  leaveToOthers?(yes: boolean): void;
   /** Creates what the route is made of, in ROS and at the broker. Called once. */
   open(): void;
   close(): void;

@@ -43,6 +43,8 @@ interface PatternRoute {
   /** How much it had carried and dropped when it was last looked at, and since when that is so (`performance.now()`). */
   carried: number;
   since: number;
+  /** Somebody else serves it in ROS: it is closed as soon as it is not busy. */
+  isLeft: boolean;
 }
 
 /**
@@ -156,17 +158,30 @@ export class PatternRoutes {
     // What had to wait, and closed or left, waits no more.
     this.#first = undefined;
     for (const { isServed, ...name } of this.#inRos()) {
-      if (isServed) this.#close(keyOf(name, 'ros-to-mqtt'));
-      else if (this.#find(name, 'ros-to-mqtt') === 'full')
-        left.add(nameKey(name.kind, name.domain, name.rosName));
+      if (this.#leaveServed(keyOf(name, 'ros-to-mqtt'), isServed === true)) continue;
+      if (this.#find(name, 'ros-to-mqtt') === 'full') left.add(nameKey(name.kind, name.domain, name.rosName));
     }
     this.#left = left.size;
+  }
+
+  /**
+   * Leaves what somebody serves in ROS to them, and takes it back when they are gone: a route with requests under way
+   * answers these first. Returns whether it is served.
+   */
+  #leaveServed(key: string, isServed: boolean): boolean {
+    const route = this.#routes.get(key);
+    if (route !== undefined && isServed !== route.isLeft) {
+      route.isLeft = isServed;
+      route.entry.leaveToOthers(isServed);
+      if (isServed && !hasCarried(route)) this.#close(key);
+    }
+    return isServed;
   }
 
   /** The route for a message of the flow; `undefined` where no pattern allows it, or there is no room for more. */
   find(topic: RosTopic): RouteEntry | undefined {
     const kind = kindTaking(topic);
-    const found = this.#answering(topic) ?? (kind && this.#find({ ...topic, kind }, 'mqtt-to-ros'));
+    const found = this.#answering(topic)?.entry ?? (kind && this.#find({ ...topic, kind }, 'mqtt-to-ros'));
     return found === 'full' ? undefined : found;
   }
 
@@ -187,7 +202,8 @@ export class PatternRoutes {
       this.#fault = ros.fault;
     } else {
       // What another bridge asks for ROS, which this one would as well, is not for ROS.
-      const kind = this.#answering(ros) === undefined ? kindTaking(ros) : undefined;
+      const isAsked = this.#answering(ros)?.isLeft === false;
+      const kind = isAsked ? undefined : kindTaking(ros);
       if (kind !== undefined && this.#find({ ...ros, kind }, 'mqtt-to-ros') === 'full') this.#dropped++;
     }
     this.#parts.changed();
@@ -208,10 +224,10 @@ export class PatternRoutes {
   }
 
   /** The route that answers for ROS what has this topic; `undefined` where none does. */
-  #answering({ kind, domain, rosName }: RosTopic): RouteEntry | undefined {
+  #answering({ kind, domain, rosName }: RosTopic): PatternRoute | undefined {
     const of = kind && ROUTE_KIND_OF[kind];
     if (of !== 'service' && of !== 'action') return undefined;
-    return this.#routes.get(keyOf({ kind: of, domain, rosName }, 'ros-to-mqtt'))?.entry;
+    return this.#routes.get(keyOf({ kind: of, domain, rosName }, 'ros-to-mqtt'));
   }
 
   /** The route of one way of something, opened now where there was none; `undefined` where no pattern allows it. */
@@ -233,7 +249,7 @@ export class PatternRoutes {
     const isAnswering = way === 'ros-to-mqtt' && (kind === 'service' || kind === 'action');
     const filter = isAnswering ? undefined : this.#filters.get(domain);
     const entry = table.openByPattern(settings, filter);
-    this.#routes.set(key, { entry, carried: 0, since: performance.now() });
+    this.#routes.set(key, { entry, carried: 0, since: performance.now(), isLeft: false });
     return entry;
   }
 
@@ -253,11 +269,10 @@ export class PatternRoutes {
     const inRos = [...this.#inRos()].filter(({ isServed }) => !isServed);
     const published = new Set(inRos.map((name) => keyOf(name, 'ros-to-mqtt')));
     for (const [key, route] of this.#routes) {
-      const { carried, isBusy } = route.entry;
-      if (carried !== route.carried || isBusy || published.has(key)) {
-        route.carried = carried;
+      if (hasCarried(route) || published.has(key)) {
+        route.carried = route.entry.carried;
         route.since = now;
-      } else if (now - route.since >= this.#idleTimeout) this.#close(key);
+      } else if (route.isLeft || now - route.since >= this.#idleTimeout) this.#close(key);
     }
     // There may be room now.
     this.look();
@@ -278,6 +293,11 @@ export class PatternRoutes {
     if (problem !== this.#reported) this.#parts.report(problem);
     this.#reported = problem;
   }
+}
+
+/** Whether it has done anything since it was looked at, or is about to. */
+function hasCarried({ entry, carried }: PatternRoute): boolean {
+  return entry.isBusy || entry.carried !== carried;
 }
 
 function keyOf(

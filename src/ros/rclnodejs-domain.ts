@@ -289,7 +289,7 @@ export class RclnodejsDomain implements RosDomain {
       },
     );
     const server: RclnodejsServiceServer = new RclnodejsServiceServer(number, handler, this.#link);
-    return { close };
+    return { withdraw: () => server.withdraw(close), close };
   }
 
   // The child process says nothing of acknowledgements.

@@ -64,6 +64,8 @@ export class RclnodejsServiceServer {
   readonly #link: NodeLink;
   /** The process that the requests come from; its numbers mean nothing to the next one. */
   #generation = 0;
+  #running = 0;
+  #onIdle: (() => void) | undefined;
 
   constructor(endpoint: number, handler: RosServiceHandler, link: NodeLink) {
     this.#endpoint = endpoint;
@@ -78,7 +80,9 @@ export class RclnodejsServiceServer {
       settle = resolve;
     });
     let reply: Buffer;
+    this.#running++;
     try {
+      if (this.#onIdle !== undefined) throw new Error('no further requests are taken');
       reply = await this.#handler(cdr, settled);
       checkCdr(reply, this.#link);
     } catch {
@@ -92,8 +96,16 @@ export class RclnodejsServiceServer {
     } catch {
       // Its client has gone with the process, or waits in vain for one that does not keep up.
     } finally {
+      this.#running--;
       settle();
+      if (this.#running === 0) this.#onIdle?.();
     }
+  }
+
+  /** Takes no further requests. @param done called when those under way have their replies */
+  withdraw(done: () => void): void {
+    this.#onIdle = done;
+    if (this.#running === 0) done();
   }
 
   /** The process has ended. */

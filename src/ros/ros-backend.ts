@@ -170,6 +170,8 @@ export interface RosServiceClient {
 }
 
 export interface RosServiceServer {
+  /** Takes no further requests, and closes when those under way have their replies. */
+  withdraw(): void;
   close(): void;
 }
 

@@ -124,6 +124,11 @@ export class RouteEntry {
     return this.#route?.isBusy === true;
   }
 
+  /** See `BridgeRoute.leaveToOthers`. */
+  leaveToOthers(yes: boolean): void {
+    this.#route?.leaveToOthers?.(yes);
+  }
+
   /** Messages that were carried, either way. */
   get carried(): number {
     return this.counts === undefined ? 0 : this.counts.rosReceived + this.counts.rosPublished;

@@ -206,7 +206,14 @@ class RtpsDomain implements RosDomain {
     const server = new RtpsServiceServer(this.#shared.participant, options, handler);
     const { rosName, type } = options;
     const closing = this.#shared.addServer({ owner: this, rosName, type, handler });
-    return { close: this.#own('server', server, options, closing) };
+    const close = this.#own('server', server, options, closing);
+    const [, replies] = server.endpoints;
+    const withdraw = () => {
+      closing();
+      // A writer that is gone when its last reply comes is nobody's.
+      server.withdraw(() => void acknowledged([replies]).then(close));
+    };
+    return { withdraw, close };
   }
 
   /** Makes the service's endpoints our node's, and known to the participant's other users. */
@@ -228,10 +235,8 @@ class RtpsDomain implements RosDomain {
     });
   }
 
-  async delivered(): Promise<void> {
-    const until = performance.now() + PATIENCE;
-    const isUnderWay = () => [...this.#writers].some(({ unacknowledged }) => unacknowledged > 0);
-    while (isUnderWay() && performance.now() < until) await wait(POLL);
+  delivered(): Promise<void> {
+    return acknowledged(this.#writers);
   }
 
   close(): Promise<void> {
@@ -299,6 +304,12 @@ class RtpsDomain implements RosDomain {
     this.#closers.add(close);
     return close;
   }
+}
+
+async function acknowledged(writers: Iterable<Writer>): Promise<void> {
+  const until = performance.now() + PATIENCE;
+  const isUnderWay = () => [...writers].some(({ unacknowledged }) => unacknowledged > 0);
+  while (isUnderWay() && performance.now() < until) await wait(POLL);
 }
 
 function rosSample(sample: Sample): RosSample {

@@ -7,7 +7,7 @@ import { encodeRelatedSample } from '../rtps/sample-identity';
 import type { Writer } from '../rtps/writer';
 import { encodeUserData, userDataValue } from './endpoint-user-data';
 import { ddsServiceTopics, ddsTypeName } from './names';
-import type { RosServiceHandler, RosServiceOptions, RosServiceServer } from './ros-backend';
+import type { RosServiceHandler, RosServiceOptions } from './ros-backend';
 import { SERVICE_QOS } from './ros-service';
 import { dialectFor, splitRequestHeader, withRequestHeader } from './service-dialect';
 import { TrackedEndpoint } from './tracked-endpoint';
@@ -18,13 +18,14 @@ const MAX_REQUESTS = 1000;
 const READER_PATIENCE = 1000;
 
 /** Serves a service of ROS 2, to clients in either dialect. */
-export class RtpsServiceServer implements RosServiceServer {
+export class RtpsServiceServer {
   readonly #participant: Participant;
   readonly #handler: RosServiceHandler;
   readonly #requests: TrackedEndpoint<Reader>;
   readonly #replies: TrackedEndpoint<Writer>;
   readonly #waiting = new Set<() => void>();
   #running = 0;
+  #onIdle: (() => void) | undefined;
   #closed = false;
 
   constructor(
@@ -57,9 +58,16 @@ export class RtpsServiceServer implements RosServiceServer {
     );
   }
 
-  /** What takes or sends the requests, and what the replies. */
-  get endpoints(): readonly [Writer | Reader, Writer | Reader] {
+  /** What takes the requests, and what sends the replies. */
+  get endpoints(): readonly [Reader, Writer] {
     return [this.#requests.endpoint, this.#replies.endpoint];
+  }
+
+  /** Takes no further requests. @param done called when those under way have their replies */
+  withdraw(done: () => void): void {
+    this.#requests.close();
+    this.#onIdle = done;
+    if (this.#running === 0) done();
   }
 
   close(): void {
@@ -73,18 +81,21 @@ export class RtpsServiceServer implements RosServiceServer {
     const request = this.#understand(sample);
     if (request === undefined || this.#running >= MAX_REQUESTS) return;
     this.#running++;
+    // Who asks is forgotten when no further requests are taken.
+    const clientid = userDataValue(this.#requests.matched.get(sample.writerGuid)?.userData, 'clientid');
     let settle = () => {};
     const settled = new Promise<void>((resolve) => {
       settle = resolve;
     });
     try {
       const reply = await this.#handler(request.cdr, settled);
-      if (await this.#foundReader(sample)) request.answer(reply);
+      if (await this.#foundReader(sample, clientid)) request.answer(reply);
     } catch {
       // The handler's own concern; a service has no reply that says so.
     } finally {
       this.#running--;
       settle();
+      if (this.#running === 0) this.#onIdle?.();
     }
   }
 
@@ -106,22 +117,16 @@ export class RtpsServiceServer implements RosServiceServer {
   }
 
   /** Whether the reader of the client that sent this is matched, or is soon: a reply before that would be lost. */
-  async #foundReader(sample: Sample): Promise<boolean> {
+  async #foundReader(sample: Sample, clientid: string | undefined): Promise<boolean> {
     const patience = performance.now() + READER_PATIENCE;
     while (!this.#closed) {
-      if ([...this.#replies.matched.values()].some((reader) => this.#isOfClient(reader, sample))) return true;
+      for (const reader of this.#replies.matched.values())
+        if (isOfClient(reader, sample, clientid)) return true;
       const left = patience - performance.now();
       if (left <= 0) return false;
       await this.#change(left);
     }
     return false;
-  }
-
-  #isOfClient(reader: RemoteEndpoint, { writerGuid, related }: Sample): boolean {
-    if (related !== undefined && !isWriter(entityIdOf(related.guid))) return reader.guid === related.guid;
-    const clientid = userDataValue(this.#requests.matched.get(writerGuid)?.userData, 'clientid');
-    if (clientid !== undefined) return userDataValue(reader.userData, 'clientid') === clientid;
-    return prefixOf(reader.guid) === prefixOf(writerGuid);
   }
 
   #change(timeout: number): Promise<void> {
@@ -139,4 +144,15 @@ export class RtpsServiceServer implements RosServiceServer {
   #wake(): void {
     for (const wake of [...this.#waiting]) wake();
   }
+}
+
+/** @param clientid what the writer of the request says of the client, where it does */
+function isOfClient(
+  reader: RemoteEndpoint,
+  { writerGuid, related }: Sample,
+  clientid: string | undefined,
+): boolean {
+  if (related !== undefined && !isWriter(entityIdOf(related.guid))) return reader.guid === related.guid;
+  if (clientid !== undefined) return userDataValue(reader.userData, 'clientid') === clientid;
+  return prefixOf(reader.guid) === prefixOf(writerGuid);
 }

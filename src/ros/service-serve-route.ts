@@ -44,6 +44,7 @@ export class ServiceServeRoute implements BridgeRoute {
   readonly #waiting = new Map<number, Waiting>();
   readonly turns: Partial<Record<Way, Turn>> = {};
   #server: RosServiceServer | undefined;
+  #isLeft = false;
   #replies: BridgeSubscription | undefined;
   #problem: string | undefined;
 
@@ -88,6 +89,16 @@ export class ServiceServeRoute implements BridgeRoute {
     this.#takeTurn();
   }
 
+  leaveToOthers(yes: boolean): void {
+    if (yes === this.#isLeft) return;
+    this.#isLeft = yes;
+    if (!yes) this.#takeTurn();
+    else {
+      this.#server?.withdraw();
+      this.#server = undefined;
+    }
+  }
+
   close(): void {
     for (const turn of Object.values(this.turns)) turn.close();
     this.#server?.close();
@@ -110,6 +121,7 @@ export class ServiceServeRoute implements BridgeRoute {
 
   /** Serves only while no other bridge may: a client would be answered by both, also of what comes late. */
   #takeTurn(): void {
+    if (this.#isLeft) return;
     if (this.turns['ros-to-mqtt']?.active) {
       const { service } = this.#codec;
       this.#server ??= this.#context.domain.createServiceServer(service, (cdr) => this.#serve(cdr));

@@ -117,6 +117,29 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
     assert.deepEqual(opened.warnings, []);
   });
 
+  it('withdraws a server, which answers what it was asked before, and nothing else', async () => {
+    const backend = domains.backend();
+    const [opened, other] = [await domains.open(backend), await domains.open(backend, OTHER)];
+    const answers: Array<() => void> = [];
+    const server = opened.domain.createServiceServer(
+      { ...SERVICE, rosName: '/ours' },
+      (asked) =>
+        new Promise((resolve) => {
+          answers.push(() => resolve(asked));
+          opened.changed();
+        }),
+    );
+    const theirs = other.domain.createServiceClient({ ...SERVICE, rosName: '/ours' });
+    const request = Buffer.from('0001000001020304', 'hex');
+    const call = theirs.call(request, 5000);
+    await opened.until(() => answers.length > 0);
+    server.withdraw();
+    await assert.rejects(theirs.call(request, 50));
+    for (const answer of answers) answer();
+    assert.deepEqual([await call, answers.length], [request, 1]);
+    await assert.rejects(theirs.call(request, 50), { status: 'unavailable' });
+  });
+
   it('has goals of actions, and serves them', async () => {
     const backend = domains.backend();
     const [here, there] = [await domains.open(backend), await domains.open(backend, OTHER)];

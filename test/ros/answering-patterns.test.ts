@@ -31,6 +31,13 @@ describe('patterns that answer for ROS, or mirror parameters', function () {
   };
   const routes = (bridge: TestBridge, count: number) =>
     bridge.until(() => bridge.status?.patterns?.routes === count);
+  /** Until somebody is found who serves in ROS the only thing that there is of a kind. */
+  const served = async (bridge: TestBridge, kind: 'services' | 'actions') => {
+    for (;;) {
+      const [only] = (await bridge.handle.graph(bridges.domain))[kind];
+      if (only !== undefined && only.servers > 0) return;
+    }
+  };
   const client = (test: Mocha.Context, vendor: 'cyclone' | 'fast') =>
     bridges.vendor(vendor).peer(test, 'call', {
       args: { service: '/tools/add', domain: bridges.domain, a: 1, b: 2, timeout: 30 },
@@ -60,43 +67,56 @@ describe('patterns that answer for ROS, or mirror parameters', function () {
   }
 
   it('have the flow answer, as long as nobody serves the service in ROS', async function () {
-    const bridge = await open([SERVICES]);
+    const bridge = await open([SERVICES], { idleTimeout: 500 });
     const asking = client(this, 'cyclone');
     await bridge.until(() => bridge.messages.length === 1);
     const [request] = bridge.messages;
     assert.deepEqual([request?.topic, request?.rosType], [topic('tools/add/@req'), ADD]);
     await bridge.handle.publish(request?.topic ?? '', { sum: 3 }, request);
     await asking.until(({ messages }) => messages.length > 0);
-    // Another one waits for its answer, when there is somebody else.
-    client(this, 'fast');
-    await bridge.until(() => bridge.messages.length === 2);
+    // Others wait for their answers when there is somebody else.
+    const others = [client(this, 'fast'), client(this, 'cyclone')];
+    await bridge.until(() => bridge.messages.length === 3);
     const args = { service: '/tools/add', domain: bridges.domain, timeout: 30, count: 0 };
     bridges.vendor('fast').peer(this, 'serve', { args });
-    await routes(bridge, 0);
+    await served(bridge, 'services');
     const late = client(this, 'fast');
     await late.until(({ messages }) => messages.length > 0);
-    assert.deepEqual([late.messages, bridge.messages.length], [[{ sum: 4 }], 2]);
+    for (const asked of bridge.messages.slice(1))
+      await bridge.handle.publish(asked.topic, { sum: 70 }, asked);
+    for (const other of others) {
+      await other.until(({ messages }) => messages.length > 0);
+      assert.deepEqual(other.messages, [{ sum: 70 }]);
+    }
+    assert.deepEqual([late.messages, bridge.messages.length], [[{ sum: 4 }], 3]);
+    await routes(bridge, 0);
   });
 
-  it('have the flow work on the goal of a client', async function () {
-    const bridge = await open([ACTIONS]);
-    const asking = bridges
-      .vendor('fast')
-      .peer(
-        this,
-        'call',
-        { args: { action: '/tools/count', domain: bridges.domain, order: 1, timeout: 30 } },
-        'action',
-      );
+  it('have the flow work on the goal of a client, to its end when somebody else serves the action', async function () {
+    const bridge = await open([ACTIONS], { idleTimeout: 500 });
+    const cast = bridges.vendor('fast');
+    const place = { action: '/tools/count', domain: bridges.domain };
+    const call = () => cast.peer(this, 'call', { args: { ...place, order: 1, timeout: 30 } }, 'action');
+    const asking = call();
     const said = (part: string) => bridge.messages.find((message) => message.topic.endsWith(part))?.payload;
     await bridge.until(() => said('/@action/goal') !== undefined);
     const { goal_id } = said('/@action/goal') as { goal_id: string };
     const say = (part: string, message: object) =>
       bridge.handle.publish(topic(`tools/count/@action/${part}`), { goal_id, ...message });
     await say('status', { status: 'accepted' });
+    // It asks for the result then: of two servers that have this one, it would take the first answer.
+    await asking.until(({ messages }) =>
+      messages.some((message) => (message as { accepted?: boolean }).accepted),
+    );
+    cast.peer(this, 'serve', { args: place }, 'action');
+    await served(bridge, 'actions');
+    const late = call();
+    assert.equal(await late.exited(), 0);
     await say('result', { status: 'succeeded', result: { sequence: [0, 1] } });
     assert.equal(await asking.exited(), 0);
     assert.deepEqual(asking.messages.at(-1), { result: 4, sequence: [0, 1] });
+    await routes(bridge, 0);
+    assert.deepEqual(bridge.problems, []);
   });
 
   it('leave what bridges call, and what ROS 2 has in each node', async () => {

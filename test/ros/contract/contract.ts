@@ -285,6 +285,25 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
           assert.equal(await others.call('/robot1/add', 5, -12), -7);
         });
 
+        it('withdraws a server of a service, which answers what it was asked before', async function () {
+          const others = enter(this);
+          const user = await open();
+          let answer: (() => void) | undefined;
+          const server = user.domain.createServiceServer(
+            serviceOptions('/robot1/add'),
+            (cdr) =>
+              new Promise((resolve) => {
+                answer = () => resolve(add(cdr));
+                user.changed();
+              }),
+          );
+          const call = others.call('/robot1/add', 30, 12);
+          await user.until(() => answer !== undefined);
+          server.withdraw();
+          answer?.();
+          assert.equal(await call, 42);
+        });
+
         it('calls an action: feedback, result, refusal and cancelation', async function () {
           const server = enter(this).serveAction(ACTION.rosName);
           const caller = new Caller((await open()).domain, PATIENCE);
