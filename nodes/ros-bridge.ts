@@ -185,10 +185,9 @@ function firstSilence({ routes }: BridgeStatus): string[] {
   return silent?.silence === undefined ? [] : [silent.silence.text];
 }
 
-function firstProblem({ domains, routes, patterns }: BridgeStatus): string | undefined {
-  return [...domains, ...routes, ...(patterns === undefined ? [] : [patterns])].find(
-    ({ problem }) => problem !== undefined,
-  )?.problem;
+function firstProblem(bridge: BridgeStatus): string | undefined {
+  const parts = [...bridge.domains, ...bridge.routes, bridge.patterns, bridge];
+  return parts.find((part) => part?.problem !== undefined)?.problem;
 }
 
 function shortened(message: string): string {

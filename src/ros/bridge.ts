@@ -375,9 +375,11 @@ export class Bridge {
   #sendStatus(): void {
     const routes = this.#routes?.status() ?? [];
     this.#silent.look(routes);
+    const problem = this.#connection?.known.problem;
     const status: BridgeStatus = {
       backend: this.#parts.backend.name,
       ...(this.#connection && { mqtt: this.#connection.status }),
+      ...(problem !== undefined && { problem }),
       domains: this.#domains.status,
       routes,
       ...(this.#patterns && { patterns: this.#patterns.status }),

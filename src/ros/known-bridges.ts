@@ -28,8 +28,16 @@ const MAX_ROUTES = 2 ** 18;
 /** How long what a bridge has carried may be under way after it has left, in ms; of more the last are kept in mind. */
 const UNDER_WAY = 10_000;
 const MAX_LEFT = 32;
-/** How long the broker may take to send back what this bridge says of itself, in ms. */
+/** How long the broker may take to send back what this bridge says of itself, in ms, and how often it is said. */
 const PATIENCE = 3000;
+const MAX_REPEATS = 5;
+/** Who says again and again that this bridge is not there is answered after this time, twice as long each time, in ms. */
+const FIRST_ANSWER = 500;
+const LONGEST_ANSWER = 30_000;
+/** After so many ms without that it is over. */
+const QUIET = 60_000;
+/** Of so many bridges each check of what the broker has stored may cost a message. */
+const CHECKED_AT_ONCE = 10;
 
 /**
  * The bridges that are online at a broker under one prefix, by what they and their wills publish under `@bridge`, and
@@ -57,8 +65,17 @@ export class KnownBridges {
   /** What this carries by that, and by what came back before. */
   #saidCarried = NOTHING_CARRIED;
   #knownCarried = NOTHING_CARRIED;
-  /** What is said does not come back. */
-  #isAlone = false;
+  /** How often it was said again in a row. */
+  #repeats = 0;
+  /** What is said does not come back, in words. */
+  #alone: string | undefined;
+  /** The broker has told all that this bridge is not there, and not yet again that it is. */
+  #isDenied = false;
+  /** How often that was so in a row, and when it was last (`performance.now()`). */
+  #denials = 0;
+  #deniedAt = Number.NEGATIVE_INFINITY;
+  #checks = 0;
+  #isChecking = false;
   #isLeaving = false;
   #settled = false;
   #patience: NodeJS.Timeout | undefined;
@@ -83,6 +100,18 @@ export class KnownBridges {
     return this.#online.get(id) ?? (isUnderWay ? left.presence : undefined);
   }
 
+  /** Whether others have been told by somebody else that this bridge is not there: they carry now. */
+  get isDenied(): boolean {
+    return this.#isDenied;
+  }
+
+  /** What is wrong with this bridge's presence, in words. */
+  get problem(): string | undefined {
+    if (this.#denials < 2 || performance.now() - this.#deniedAt > QUIET) return this.#alone;
+    const { topic } = this.#options;
+    return `somebody else says at ${topic} that this bridge is not there, or what it has not; only its own client should be allowed to publish there`;
+  }
+
   /** Whether the connection is there. */
   get connected(): boolean {
     return this.#connection.status.state === 'connected';
@@ -99,7 +128,7 @@ export class KnownBridges {
    */
   told(way: Way, domain: number, key: string): boolean | undefined {
     const has = (carried: BridgePresence['carried']) => carried[way].get(domain)?.has(key) === true;
-    if (this.#isAlone) return has(this.#carried);
+    if (this.#alone !== undefined) return has(this.#carried);
     const known = has(this.#knownCarried);
     const isSame = !this.#isRepeated && has(this.#saidCarried) === known;
     return !this.#isUnderWay || isSame ? known : undefined;
@@ -113,7 +142,7 @@ export class KnownBridges {
       this.#options.filter,
       { qos: 1, retainHandling: 0 },
       {
-        message: (message) => this.#receive(message),
+        message: (message) => this.#receive(message, !message.retain),
         result: (error) => {
           // Another time on the same connection it changes nothing.
           if (this.#said !== undefined) return;
@@ -128,7 +157,7 @@ export class KnownBridges {
   /** Says what this bridge carries from now on. */
   carry(carried: BridgePresence['carried']): void {
     this.#carried = carried;
-    if (this.#settled && this.#say() && this.#isAlone) this.#listener.changed();
+    if (this.#settled && this.#say() && this.#alone !== undefined) this.#listener.changed();
   }
 
   /** Says that this bridge is leaving. Resolves when others have been told, in so far as that can be known. */
@@ -142,8 +171,35 @@ export class KnownBridges {
     const timeout = setTimeout(() => this.#told?.(), patience);
     const wasSettled = this.#settled;
     this.#say();
-    if (wasSettled && !this.#isAlone) await told;
+    if (wasSettled && this.#alone === undefined) await told;
     clearTimeout(timeout);
+  }
+
+  /**
+   * Asks the broker what it has stored of all: it may have dropped what was said, because more was waiting for this bridge
+   * than it keeps. To be called now and then; where there are many bridges it asks less often.
+   */
+  check(): void {
+    if (!this.#settled || this.#isChecking || this.#isLeaving) return;
+    if (this.#checks++ % Math.ceil((this.#online.size + 1) / CHECKED_AT_ONCE) !== 0) return;
+    this.#isChecking = true;
+    const stored = this.#connection.subscribe(
+      this.#options.filter,
+      { qos: 1, retainHandling: 0 },
+      {
+        message: (message) => message.retain && this.#settled && this.#receive(message, true),
+        result: () => {
+          // What the broker has stored comes before its answer.
+          void this.#connection
+            .ping()
+            .catch(() => {})
+            .then(() => {
+              this.#isChecking = false;
+              stored.close();
+            });
+        },
+      },
+    );
   }
 
   close(): void {
@@ -158,7 +214,8 @@ export class KnownBridges {
     const text = encodePresence({ state, domains, protocolVersion, carried: this.#carried });
     if (text === this.#said) return false;
     // One at a time: of many routes that come and go each would tell all.
-    if (this.#isUnderWay && this.#settled && !this.#isAlone && !this.#isLeaving) return false;
+    const isAlone = this.#alone !== undefined;
+    if (this.#isUnderWay && this.#settled && !isAlone && !this.#isLeaving) return false;
     this.#said = text;
     this.#saidCarried = this.#carried;
     this.#isUnderWay = true;
@@ -173,8 +230,9 @@ export class KnownBridges {
   #waitForOwn(): void {
     clearTimeout(this.#patience);
     this.#patience = setTimeout(() => {
-      if (!this.#settled) this.#settleAlone('nothing of it comes back');
-      else if (!this.#isAlone) this.#sayAgain();
+      if (this.#alone !== undefined) return;
+      if (!this.#settled || ++this.#repeats > MAX_REPEATS) this.#settleAlone('nothing of it comes back');
+      else this.#sayAgain();
     }, this.#options.patience ?? PATIENCE);
   }
 
@@ -186,33 +244,58 @@ export class KnownBridges {
     this.#say();
   }
 
-  #receive({ topic, payload, retain }: ReceivedMessage): void {
+  /** @param isPresent it does not tell of an earlier time */
+  #receive({ topic, payload }: ReceivedMessage, isPresent: boolean): void {
     const id = topic.slice(topic.lastIndexOf('/') + 1);
     const presence = decodePresence(payload);
     if (topic === this.#options.topic) {
-      if (!retain) this.#receiveOwn(presence, payload.toString() === this.#said);
+      if (isPresent) this.#receiveOwn(presence?.state === 'online', payload.toString() === this.#said);
     } else if (id !== this.#options.id && bridgeIdFault(id) === undefined) {
       this.#receiveOther(id, topic, presence);
     }
   }
 
-  #receiveOwn(presence: BridgePresence | undefined, isLast: boolean): void {
-    if (presence?.state === 'online') {
-      // Another is of a connection before this, or the next will come.
-      if (!isLast) return;
-      this.#isUnderWay = false;
-      this.#isRepeated = false;
-      this.#knownCarried = this.#saidCarried;
-      this.#settle();
-      this.#say();
-    } else if (this.#isLeaving) {
+  #receiveOwn(isOnline: boolean, isLast: boolean): void {
+    if (this.#isLeaving) {
+      if (isOnline) return;
       this.#settled = false;
       this.#listener.changed();
       this.#told?.();
-    } else {
-      // The will of a connection that ended while the next one was made already.
-      this.#sayAgain();
+    } else if (isOnline && isLast) {
+      this.#isUnderWay = false;
+      this.#isRepeated = false;
+      this.#repeats = 0;
+      this.#isDenied = false;
+      this.#alone = undefined;
+      this.#knownCarried = this.#saidCarried;
+      this.#settle();
+      this.#say();
+    } else if (this.#alone === undefined && !(isOnline && this.#isUnderWay)) {
+      // An earlier word of its own, or one of a connection before this, comes while the last is under way.
+      this.#contradict(!isOnline);
     }
+  }
+
+  /**
+   * Says again what there is: at once after the will of a connection that ended while the next one was made already, later
+   * to somebody who says the contrary again and again.
+   */
+  #contradict(isDenied: boolean): void {
+    const now = performance.now();
+    if (now - this.#deniedAt > QUIET) this.#denials = 0;
+    this.#deniedAt = now;
+    this.#denials++;
+    this.#isDenied ||= isDenied;
+    const wait = Math.min(FIRST_ANSWER * 2 ** (this.#denials - 2), LONGEST_ANSWER);
+    if (this.#denials === 1) this.#sayAgain();
+    else {
+      // Until then nothing is said.
+      this.#isUnderWay = true;
+      this.#isRepeated = true;
+      clearTimeout(this.#patience);
+      this.#patience = setTimeout(() => this.#sayAgain(), wait);
+    }
+    this.#listener.changed();
   }
 
   #receiveOther(id: string, topic: string, presence: BridgePresence | undefined): void {
@@ -253,10 +336,10 @@ export class KnownBridges {
 
   /** Without its own presence coming back there is nothing to wait for. */
   #settleAlone(reason: string): void {
-    this.#listener.warning(
-      `other bridges of this broker cannot be known (${this.#options.filter}: ${reason}); what two carry would be doubled`,
-    );
-    this.#isAlone = true;
+    const { filter, topic } = this.#options;
+    const problem = `other bridges of this broker cannot be known (${filter}: ${reason}), and what two carry would be doubled; the broker must let the bridge's client publish ${topic} and subscribe ${filter}`;
+    if (this.#alone === undefined) this.#listener.warning(problem);
+    this.#alone = problem;
     this.#settle();
   }
 
@@ -268,9 +351,12 @@ export class KnownBridges {
     this.#said = undefined;
     this.#isUnderWay = false;
     this.#isRepeated = false;
+    this.#repeats = 0;
+    this.#isDenied = false;
+    this.#denials = 0;
     this.#saidCarried = NOTHING_CARRIED;
     this.#knownCarried = NOTHING_CARRIED;
-    this.#isAlone = false;
+    this.#alone = undefined;
     this.#told?.();
     this.#settled = false;
     this.#listener.changed();

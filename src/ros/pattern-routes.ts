@@ -40,6 +40,8 @@ interface Named {
 
 interface PatternRoute {
   readonly entry: RouteEntry;
+  /** It takes its messages from the filter of its domain. */
+  readonly isFiltered: boolean;
   /** How much it had carried and dropped when it was last looked at, and since when that is so (`performance.now()`). */
   carried: number;
   since: number;
@@ -66,8 +68,8 @@ export class PatternRoutes {
   #left = 0;
   /** The first topic for which there was no room, until there is. */
   #first: string | undefined;
-  /** Why the broker brings nothing for the patterns. */
-  #refusal: string | undefined;
+  /** Why the broker brings nothing for the patterns, by domains. */
+  readonly #refusals = new Map<number, string>();
   /** What was reported last, of topic names and of room. */
   #fault: string | undefined;
   #reported: string | undefined;
@@ -95,7 +97,7 @@ export class PatternRoutes {
 
   /** The first thing in words that keeps a topic from being carried that patterns allow. */
   get problem(): string | undefined {
-    if (this.#refusal !== undefined) return this.#refusal;
+    for (const refusal of this.#refusals.values()) return refusal;
     if (this.#first !== undefined) {
       return `patterns: ${this.#limit} routes are open, which is the most; ${this.#first} is the first topic that is left`;
     }
@@ -112,10 +114,13 @@ export class PatternRoutes {
   /** Has other patterns from now on: what they do not allow, or with other options, is closed. */
   change(patterns: readonly PatternSettings[]): void {
     this.#patterns = new NamePatterns(patterns);
-    for (const [key, { entry }] of this.#routes) {
+    for (const [key, { entry, isFiltered }] of this.#routes) {
       const { kind = 'topic', domain, rosName, direction } = entry.settings;
       const way = direction === 'both' ? 'ros-to-mqtt' : direction;
-      if (!isDeepStrictEqual(entry.settings, this.#allowed({ kind, domain, rosName }, way))) this.#close(key);
+      const allowed = this.#allowed({ kind, domain, rosName }, way);
+      // One that only reads parameters is opened again, without the filter.
+      const losesFilter = isFiltered && !this.#patterns.any(domain, 'mqtt-to-ros');
+      if (losesFilter || !isDeepStrictEqual(entry.settings, allowed)) this.#close(key);
     }
     this.#followPatterns();
     this.look();
@@ -124,20 +129,24 @@ export class PatternRoutes {
   /** Subscribes for the domains in which patterns allow messages from MQTT. */
   #followPatterns(): void {
     const { domains, connection, mapping, report, changed } = this.#parts;
-    const inUse = new Set([...this.#routes.values()].map(({ entry }) => entry.settings.domain));
     for (const domain of domains.keys()) {
       const isWanted = this.#patterns.any(domain, 'mqtt-to-ros');
       const present = this.#filters.get(domain);
-      if (present !== undefined && !isWanted && !inUse.has(domain)) {
+      if (present !== undefined && !isWanted) {
         present.close();
         this.#filters.delete(domain);
+        this.#refusals.delete(domain);
       }
       if (connection === undefined || !isWanted || present !== undefined) continue;
       const filter = new DomainFilter(connection, {
         unclaimed: (message) => this.#receive(message),
         result: (error) => {
-          this.#refusal = error && `patterns: ${error.message}`;
-          if (this.#refusal !== undefined) report(this.#refusal);
+          if (error === undefined) this.#refusals.delete(domain);
+          else {
+            const refusal = `patterns: ${error.message}`;
+            this.#refusals.set(domain, refusal);
+            report(refusal);
+          }
           changed();
         },
       });
@@ -246,10 +255,11 @@ export class PatternRoutes {
       return 'full';
     }
     // The filter knows no topics that go on with any one level, as those of answers do.
-    const isAnswering = way === 'ros-to-mqtt' && (kind === 'service' || kind === 'action');
-    const filter = isAnswering ? undefined : this.#filters.get(domain);
+    const takes = way === 'mqtt-to-ros' || kind === 'parameters';
+    const filter = takes ? this.#filters.get(domain) : undefined;
     const entry = table.openByPattern(settings, filter);
-    this.#routes.set(key, { entry, carried: 0, since: performance.now(), isLeft: false });
+    const isFiltered = filter !== undefined;
+    this.#routes.set(key, { entry, isFiltered, carried: 0, since: performance.now(), isLeft: false });
     return entry;
   }
 

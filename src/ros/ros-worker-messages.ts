@@ -154,6 +154,8 @@ export interface BridgeStatus {
   backend: 'rtps' | 'rclnodejs';
   /** Absent without a broker. */
   mqtt?: ConnectionStatus;
+  /** What keeps it from taking turns with other bridges of the broker, in words. */
+  problem?: string;
   domains: DomainStatus[];
   /** Those that the settings list. */
   routes: RouteStatus[];

@@ -23,6 +23,8 @@ const DISCOVERY = 3500;
 const PARTING = 2000;
 /** How long a participant is there without a word of it, in ms. */
 const LEASE = 10_000;
+/** How often it is looked whether the broker has dropped what others have said, in ms. */
+const CHECK = 30_000;
 /** Messages that wait until it is known who carries them, and the bytes of their payloads. */
 const MAX_HELD = 100;
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
@@ -51,6 +53,8 @@ export class Standby {
   #telling: NodeJS.Immediate | undefined;
   #looking: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
+  readonly #checkInterval: number;
+  #checks: NodeJS.Timeout | undefined;
   #closed = false;
 
   /**
@@ -58,12 +62,17 @@ export class Standby {
    * @param report told what keeps it from deciding, in words
    */
   constructor(
-    { id, protocolVersion }: { id: string; protocolVersion: 4 | 5 },
+    {
+      id,
+      protocolVersion,
+      checkInterval = CHECK,
+    }: { id: string; protocolVersion: 4 | 5; checkInterval?: number },
     known: KnownBridges | undefined,
     report: (problem: string) => void,
   ) {
     this.#id = id;
     this.#protocolVersion = protocolVersion;
+    this.#checkInterval = checkInterval;
     this.#known = known;
     this.#report = report;
   }
@@ -126,6 +135,7 @@ export class Standby {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#checks);
   }
 
   #look(): void {
@@ -136,6 +146,7 @@ export class Standby {
     // What comes before is of use then.
     if (!known.settled && !this.#wasSettled) return;
     this.#wasSettled = known.settled;
+    this.#checks ??= setInterval(() => this.#check(known), this.#checkInterval);
     for (const domain of this.#domains.values()) domain.look(known.online);
     for (const turn of this.#turns) this.#decide(turn, known);
     this.#isThere =
@@ -145,11 +156,19 @@ export class Standby {
     this.#tell(known);
   }
 
+  /** One that the broker has not told of, or whose leaving it has not told, is seen in ROS as long as it matters. */
+  #check(known: KnownBridges): void {
+    this.#guard(() => {
+      if ([...this.#domains.values()].some(({ seesOthers }) => seesOthers)) known.check();
+    });
+  }
+
   #decide(turn: RouteTurn, known: KnownBridges): void {
     const { way, domain: number, key } = turn;
     const domain = this.#domains.get(number);
     const others = known.settled ? this.#othersWith(turn, known.online) : [];
-    const lower = others.filter((id) => id < this.#id && domain?.sees(id)).sort();
+    const comesBefore = (id: string) => id < this.#id || known.isDenied;
+    const lower = others.filter((id) => comesBefore(id) && domain?.sees(id)).sort();
     const isKnown = known.told(way, number, key) === true;
     const hadEntered = turn.hasEntered;
     // Where nobody else is, what is new begins at once.
@@ -281,6 +300,11 @@ class JoinedDomain implements TurnDomain {
   /** When to look again though nothing happens (`performance.now()`). */
   get changesAt(): number {
     return this.#changesAt;
+  }
+
+  /** Whether there are others now, of whatever broker. */
+  get seesOthers(): boolean {
+    return this.#seen.size > 0 || this.#domain.bridges().size > 0;
   }
 
   sees(bridgeId: string): boolean {

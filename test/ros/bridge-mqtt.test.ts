@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { Connection } from '../../src/client/connection';
 import type { BridgeSettings } from '../../src/ros/bridge-settings';
@@ -170,6 +173,24 @@ describe('bridge between ROS and mosquitto', function () {
     const stored = await Inbox.on(bridges.client, 'ros/car/@bridge/b4');
     await stored.until(({ messages }) => messages.length === 1);
     assert.deepEqual([stored.messages[0]?.retain, stored.texts[0]], [true, inbox.texts[1]]);
+  });
+
+  it('says what a broker has to allow that keeps it from knowing other bridges, and carries', async function () {
+    const folder = mkdtempSync(join(tmpdir(), 'bridge-access-'));
+    bridges.keep(folder, () => rmSync(folder, { recursive: true }));
+    const rules = join(folder, 'rules');
+    writeFileSync(rules, `topic readwrite ros/${bridges.domain}/chatter\n`, { mode: 0o600 });
+    const strict = bridges.keep(await Mosquitto.start(this, [`acl_file ${rules}`]));
+    const mqtt = bridges.mqtt({ target: { url: strict.url } });
+    const bridge = await bridges.open({ id: 'b6', mqtt, routes: [route(bridges.domain)], graph: false });
+    await bridge.ready();
+    await bridge.until(() => bridge.status?.problem !== undefined);
+    const problem = bridge.status?.problem ?? '';
+    assert.match(
+      problem,
+      new RegExp(`let the bridge's client publish ros/${bridges.domain}/@bridge/b6 and subscribe `),
+    );
+    assert.deepEqual(bridge.warnings, [`MQTT connection: ${problem}`]);
   });
 
   it('is said to be broken by its will when its worker dies, and comes back', async () => {

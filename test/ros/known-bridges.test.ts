@@ -119,9 +119,10 @@ describe('the bridges that are known at a broker', function () {
   });
 
   /** One that another bridge knows, over a link that can be held up, with what it says of itself. */
-  const linked = async () => {
+  const linked = async ({ broker = mosquitto, checkInterval = 60_000 } = {}) => {
     const watch = new Watch();
-    const link = await NetworkLink.to(Number(new URL(mosquitto.url).port));
+    const warnings: string[] = [];
+    const link = await NetworkLink.to(Number(new URL(broker.url).port));
     const own = connection(`mqtt://127.0.0.1:${link.port}`);
     const options: KnownBridgesOptions = {
       ...{ id: 'one', domains: [0], protocolVersion: 5 },
@@ -132,9 +133,13 @@ describe('the bridges that are known at a broker', function () {
         standby.look();
         watch.changed();
       },
-      warning: (text) => assert.fail(text),
+      warning: (text) => {
+        warnings.push(text);
+        watch.changed();
+      },
     });
-    const standby = new Standby({ id: 'one', protocolVersion: 5 }, known, (problem) => assert.fail(problem));
+    const fail = (problem: string) => assert.fail(problem);
+    const standby = new Standby({ id: 'one', protocolVersion: 5, checkInterval }, known, fail);
     standby.addDomain({
       domain: 0,
       bridges: () => new Set(['two']),
@@ -144,7 +149,7 @@ describe('the bridges that are known at a broker', function () {
     known.open();
     own.open();
     await watch.until(() => known.settled);
-    const client = connection();
+    const client = connection(broker.url);
     client.open();
     await connected(client);
     const sayOther = async (keys: string) => {
@@ -154,7 +159,7 @@ describe('the bridges that are known at a broker', function () {
     };
     await sayOther('');
     return {
-      ...{ watch, link, options, standby, sayOther },
+      ...{ watch, link, options, standby, known, warnings, client, sayOther },
       said: await Inbox.on(client, 'ros/0/@bridge/one'),
       join: (topic: string) =>
         standby.join(
@@ -197,10 +202,10 @@ describe('the bridges that are known at a broker', function () {
   });
 
   it('are told again what does not come back, which a broker may have lost', async () => {
-    const { watch, link, options, said, join, leave } = await linked();
+    const { watch, link, options, warnings, said, join, leave } = await linked();
     const topic = 'ros/0/chatter';
     const release = link.hold();
-    options.patience = 20;
+    options.patience = 50;
     const turn = join(topic);
     const isTold = (text: string) => text.includes(topicKey(topic));
     await said.until(({ texts }) => texts.filter(isTold).length > 2);
@@ -208,7 +213,75 @@ describe('the bridges that are known at a broker', function () {
     delete options.patience;
     release();
     await watch.until(() => turn.active);
+    assert.deepEqual(warnings, []);
     await leave();
+  });
+
+  it('are not waited for when what is told never comes back, which is said with what to do, once', async () => {
+    const { watch, link, options, known, warnings, join, leave } = await linked();
+    const release = link.hold();
+    options.patience = 5;
+    const turn = join('ros/0/chatter');
+    await watch.until(() => warnings.length > 0 && turn.active);
+    const words =
+      "other bridges of this broker cannot be known (ros/+/@bridge/+: nothing of it comes back), and what two carry would be doubled; the broker must let the bridge's client publish ros/0/@bridge/one and subscribe ros/+/@bridge/+";
+    assert.deepEqual([warnings, known.problem], [[words], words]);
+    const more = join('ros/0/more');
+    await watch.until(() => more.active);
+    assert.equal(warnings.length, 1);
+    release();
+    await watch.until(() => known.problem === undefined);
+    await leave();
+  });
+
+  it('carry while somebody says of one that it is not there, who is not answered without end', async () => {
+    const { watch, known, client, said, sayOther, join, leave } = await linked();
+    const topic = 'ros/0/chatter';
+    const turn = join(topic);
+    await watch.until(() => turn.active);
+    await sayOther(topicKey(topic));
+    await said.until(({ texts }) => texts.at(-1)?.includes(topicKey(topic)) === true);
+    const from = said.messages.length;
+    const deny = () => client.publish('ros/0/@bridge/one', '{"state":"offline"}', { qos: 1, retain: false });
+    await deny();
+    await watch.until(() => turn.standbyFor === 'two');
+    // It may have been the will of its connection before.
+    await watch.until(() => turn.active);
+    assert.equal(known.problem, undefined);
+    await deny();
+    await watch.until(() => turn.standbyFor === 'two');
+    const states = said.messages.slice(from).map(({ payload }) => JSON.parse(String(payload)).state);
+    assert.deepEqual(states, ['offline', 'online', 'offline']);
+    assert.match(
+      known.problem ?? '',
+      /^somebody else says at ros\/0\/@bridge\/one that this bridge is not there/,
+    );
+    // What is new meanwhile waits for the answer.
+    const more = join('ros/0/more');
+    await watch.until(() => turn.active && more.active);
+    await leave();
+  });
+
+  it('are asked for again, because a broker may drop what they say', async function () {
+    const inFlight = 10;
+    const limits = [`max_inflight_messages ${inFlight}`, 'max_queued_messages 1'];
+    const broker = await Mosquitto.start(this, limits);
+    const { watch, link, known, client, leave } = await linked({ broker, checkInterval: 20 });
+    const say = (id: string, state: string) =>
+      client.publish(`ros/0/@bridge/${id}`, JSON.stringify({ state }), { qos: 1, retain: true });
+    const drop = async (state: string) => {
+      const release = link.hold();
+      for (let count = 0; count <= inFlight; count++) await say('three', state);
+      await say('two', state);
+      release();
+    };
+    await drop('offline');
+    await broker.logged(/Outgoing messages are being dropped/);
+    await watch.until(() => !known.online.has('two'));
+    await drop('online');
+    await watch.until(() => known.online.has('two'));
+    await leave();
+    await broker.stop();
   });
 
   it('have a bounded number of routes together, because anybody may say that there are more', async () => {

@@ -202,6 +202,18 @@ describe('routes by patterns', function () {
     assert.equal(bridge.status?.patterns?.routes, 1);
   });
 
+  it('take nothing from the broker any more when no pattern is left that allows it, whatever is open', async () => {
+    const bridge = await open();
+    const peer = await bridges.peer();
+    await peer.publisher('/chatter');
+    await routes(bridge, 1);
+    await bridge.handle.addPattern({ ...ALL, direction: 'ros-to-mqtt' });
+    await bridge.handle.removePattern({ pattern: '/**', direction: 'both' });
+    await bridges.mosquitto.logged(new RegExp(`: bridge-\\S+ ${topic('#')}$`));
+    await bridge.until(() => bridge.status?.patterns?.subscribed === undefined);
+    assert.equal(bridge.status?.patterns?.routes, 1);
+  });
+
   it('have the options of the pattern that allows them', async () => {
     const bridge = await open({
       patterns: [

@@ -9,15 +9,15 @@ const PACE = 10;
 /** For what is still under way, ms. */
 const SETTLING = 2000;
 
-/** What became of what was said each way. */
+type Side = 'ROS' | 'MQTT';
+
+/** What became of what was said, by where. */
 export interface TalkAccount {
-  readonly lost: number;
-  readonly doubled: number;
+  readonly lost: Readonly<Record<Side, number>>;
+  readonly doubled: Readonly<Record<Side, number>>;
   /** Messages that came back to where they were said. */
   readonly echoes: number;
 }
-
-type Side = 'ROS' | 'MQTT';
 
 /** Numbered texts on one topic from ROS to MQTT, and from MQTT to ROS. */
 export class NumberedTalk {
@@ -103,11 +103,15 @@ export class NumberedTalk {
     const said = this.#said;
     this.#said = { ROS: [], MQTT: [] };
     const times = (from: Side, to: Side) => said[from].map((text) => heard[to].get(text) ?? 0);
-    const crossed = [...times('ROS', 'MQTT'), ...times('MQTT', 'ROS')];
+    const crossed = { ROS: times('ROS', 'MQTT'), MQTT: times('MQTT', 'ROS') };
+    const count = (passes: (times: number) => boolean) => ({
+      ROS: crossed.ROS.filter(passes).length,
+      MQTT: crossed.MQTT.filter(passes).length,
+    });
     const sum = (numbers: readonly number[]) => numbers.reduce((all, number) => all + number, 0);
     return {
-      lost: crossed.filter((count) => count === 0).length,
-      doubled: crossed.filter((count) => count > 1).length,
+      lost: count((times) => times === 0),
+      doubled: count((times) => times > 1),
       // The observer hears the talker itself.
       echoes: sum(times('ROS', 'ROS')) + sum(times('MQTT', 'MQTT').map((count) => Math.max(0, count - 1))),
     };

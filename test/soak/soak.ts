@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { soakAccounts } from './accounts';
 import { soakBridge } from './bridge';
-import { soakBridges } from './bridges';
+import { soakBridges, soakBridgesEmbedded } from './bridges';
 import { soakBurst, soakChurn, soakIdle } from './connections';
 import { soakDecoder, soakFuzz } from './fuzz';
 import { soakGateway } from './gateway';
@@ -15,9 +15,11 @@ export interface Soak {
   print: (line: string) => void;
   /** Of `performance.now()`; what has begun is brought to its end. */
   deadline: number;
+  /** Of what is left to chance. */
+  seed: number;
 }
 
-// `npm run soak [name...] [-- --minutes <each>]`: what is too long for `npm test`. Each ends with an error or a figure.
+// `npm run soak [name...] [-- --minutes <each> --seed <number>]`: what is too long for `npm test`. Each ends with an error or a figure.
 const soaks: Record<string, (soak: Soak) => Promise<void>> = {
   kills: soakKills,
   decoder: soakDecoder,
@@ -31,13 +33,14 @@ const soaks: Record<string, (soak: Soak) => Promise<void>> = {
   talkers: soakTalkers,
   bridge: soakBridge,
   bridges: soakBridges,
+  'bridges-embedded': soakBridgesEmbedded,
   accounts: soakAccounts,
 };
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { minutes: { type: 'string', default: '2' } },
+    options: { minutes: { type: 'string', default: '2' }, seed: { type: 'string' } },
   });
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) throw new Error(`--minutes is "${values.minutes}", expected a number above 0`);
@@ -45,7 +48,8 @@ async function main(): Promise<void> {
     const soak = soaks[name];
     if (soak === undefined) throw new Error(`no soak "${name}"; there are ${Object.keys(soaks).join(', ')}`);
     const print = (line: string) => console.log(`${name}: ${line}`);
-    await soak({ print, deadline: performance.now() + minutes * 60_000 });
+    const seed = values.seed === undefined ? Date.now() % 2 ** 32 : Number(values.seed);
+    await soak({ print, deadline: performance.now() + minutes * 60_000, seed });
   }
 }
 
