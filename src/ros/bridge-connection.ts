@@ -84,7 +84,10 @@ export interface BridgeConnectionOptions {
 }
 
 /** The connection as routes have it. */
-export type RouteConnection = Pick<BridgeConnection, 'connected' | 'onStatus' | 'subscribe' | 'publish'>;
+export type RouteConnection = Pick<
+  BridgeConnection,
+  'connected' | 'onStatus' | 'subscribe' | 'stored' | 'publish'
+>;
 
 /** A bridge's own MQTT connection: its presence with a will, what it subscribes, and publishing with a bound. */
 export class BridgeConnection {
@@ -200,6 +203,31 @@ export class BridgeConnection {
         subscription.close();
       },
     };
+  }
+
+  /**
+   * What the broker has stored at a topic; `undefined` where that is nothing, or not to be known.
+   * @param others only what others have published; needed where the bridge has also subscribed to the topic
+   */
+  stored(topic: string, others: boolean): Promise<ReceivedMessage | undefined> {
+    return new Promise((resolve) => {
+      let found: ReceivedMessage | undefined;
+      const subscription = this.#connection.subscribe(
+        topic,
+        { qos: 0, noLocal: others && this.#noLocal, retainHandling: 0 },
+        {
+          message: (message) => {
+            if (message.retain) found = message;
+          },
+          result: async () => {
+            // What the broker has stored comes before its answer.
+            await this.#connection.ping().catch(() => {});
+            subscription.close();
+            resolve(found);
+          },
+        },
+      );
+    });
   }
 
   /**

@@ -60,6 +60,10 @@ export class DomainFilter implements RouteConnection {
     return this.#connection.onStatus(listener);
   }
 
+  stored(topic: string, others: boolean): ReturnType<RouteConnection['stored']> {
+    return this.#connection.stored(topic, others);
+  }
+
   publish(message: OutgoingMessage, settled: (undelivered?: Undelivered) => void): void {
     this.#connection.publish(message, settled);
   }

@@ -1,4 +1,4 @@
-import type { MessageProperties } from '../client/connection';
+import type { MessageProperties, ReceivedMessage } from '../client/connection';
 import type { OutgoingMessage } from './bridge-connection';
 import { incompatibilityWords } from './incompatibility-words';
 import { Latency, type LatencySummary } from './latency';
@@ -26,6 +26,8 @@ export class RosToMqtt {
   readonly #union: TransformUnion | undefined;
   /** What the broker is to have stored, and whether it has yet to be told. */
   #state: { message: OutgoingMessage; waits: boolean } | undefined;
+  /** The last time that the broker was asked what it has. */
+  #asked: symbol | undefined;
   #turn: Turn | undefined;
   readonly #latency = new Latency();
   /** ms since the epoch. */
@@ -92,7 +94,7 @@ export class RosToMqtt {
     this.#openedAt = Date.now();
     const { context, topic } = this.#parts;
     this.#turn = context.join('ros-to-mqtt', topic, () => {
-      if (this.#turn?.active) this.#publishState();
+      if (this.#turn?.active) void this.#publishState();
     });
     this.#subscription.open();
   }
@@ -205,12 +207,21 @@ export class RosToMqtt {
 
   /**
    * A broker may have lost what it had stored, and did not hear what was said while it was away, or by the bridge that
-   * carried before.
+   * carried before. Where it has it already, others must not hear it twice.
    */
-  #publishState(): void {
-    if (this.#state === undefined) return;
-    this.#state.waits = false;
-    this.#send(this.#state.message);
+  async #publishState(): Promise<void> {
+    const state = this.#state;
+    if (state === undefined) return;
+    const { context, topic, settings } = this.#parts;
+    const asked = Symbol();
+    this.#asked = asked;
+    const stored = await context.connection?.stored(topic, settings.direction === 'both');
+    const isOver = this.#asked !== asked || this.#state !== state || this.#turn?.active !== true;
+    if (isOver || context.connection?.connected !== true) return;
+    const { waits, message } = state;
+    state.waits = false;
+    if (!isSame(stored, message)) this.#send(message);
+    else if (waits) this.#drop('standby');
   }
 
   #send(message: OutgoingMessage): void {
@@ -270,4 +281,11 @@ export class RosToMqtt {
   #drop(reason: DropReason): void {
     countDrop(this.#parts.counts, reason);
   }
+}
+
+/** Whether the broker has a message, whichever bridge has carried it. MQTT 3.1.1 does not tell when it was said. */
+function isSame(stored: ReceivedMessage | undefined, { payload, userProperties }: OutgoingMessage): boolean {
+  if (stored === undefined || !stored.payload.equals(Buffer.from(payload))) return false;
+  const stamp = stored.properties?.userProperties?.['ros-stamp'];
+  return stamp === undefined || stamp === userProperties?.['ros-stamp'];
 }

@@ -327,6 +327,7 @@ export class RouteEntry {
         return connection.connected;
       },
       onStatus: (listener) => connection.onStatus(listener),
+      stored: (topic, others) => connection.stored(topic, others),
       publish: (message, settled) => connection.publish(message, settled),
       subscribe: (filter, listener, options) => {
         listeners.set(filter, listener);

@@ -3,7 +3,7 @@ import { Connection } from '../../src/client/connection';
 import type { EndpointQos } from '../../src/rtps/qos';
 import { Mosquitto } from '../client/mosquitto';
 import { Inbox, settingsFor } from '../client/observed';
-import { BEST_EFFORT, RELIABLE, STRING } from './bridge-fixture';
+import { BEST_EFFORT, RELIABLE, route, STRING } from './bridge-fixture';
 import { MqttBridges } from './mqtt-bridges';
 
 const LATCHED: EndpointQos = { ...RELIABLE, durability: 'transient-local' };
@@ -103,6 +103,31 @@ describe('QoS of a route', function () {
     await late.until(({ messages }) => messages.length === 1);
     assert.deepEqual(late.texts, [`${topic}={"data":"the map"}`]);
     assert.deepEqual(bridge.route()?.counts?.dropped, { offline: 1 });
+  });
+
+  it('has nothing stored twice by two bridges that take turns, and has the second store what is new', async () => {
+    const { domain } = bridges;
+    const routes = [route(domain, { rosName: '/map', direction: 'ros-to-mqtt' })];
+    const change = { domains: [domain], routes };
+    const first = await bridges.open({ id: 'a', mqtt: bridges.mqtt(), ...change });
+    await first.ready();
+    const second = await bridges.open({ id: 'b', mqtt: bridges.mqtt(), ...change });
+    await second.until(() => second.route()?.standby?.['ros-to-mqtt'] === 'a');
+    const topic = `ros/${domain}/map`;
+    const inbox = await Inbox.on(bridges.client, topic);
+    const peer = await bridges.peer(domain);
+    const { publish } = await peer.publisher('/map', STRING, LATCHED, 1);
+    publish({ data: 'the map' });
+    await inbox.until(({ messages }) => messages.length === 1);
+    await second.until(() => second.messages.length === 1);
+    await first.close();
+    await second.until(() => second.route()?.standby === undefined);
+    const counts = () => second.route()?.counts;
+    await second.until(() => (counts()?.dropped.standby ?? 0) + (counts()?.mqttPublished ?? 0) > 0);
+    publish({ data: 'another map' });
+    await inbox.until(({ texts }) => texts.includes(`${topic}={"data":"another map"}`));
+    assert.deepEqual(inbox.texts, [`${topic}={"data":"the map"}`, `${topic}={"data":"another map"}`]);
+    await store(topic, '');
   });
 
   it('tells MQTT how long a message is of use', async () => {

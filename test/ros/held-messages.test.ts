@@ -31,6 +31,7 @@ describe('a message that comes before it is known which bridge carries it', func
     const connection: RouteConnection = {
       connected: true,
       onStatus: () => () => {},
+      stored: async () => undefined,
       publish: ({ topic, payload }, settled) => {
         sent.push(`${topic}=${payload}`);
         settled();
