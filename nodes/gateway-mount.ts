@@ -123,8 +123,8 @@ function sourcesOf(RED: NodeAPI, controlNodes: boolean): GatewaySources {
       }
     },
     *bridges() {
-      for (const { id, name, bridge } of nodesOf<RosBridgeNode>('ros-bridge')) {
-        if (bridge !== undefined) yield { id, name: name || id, bridge };
+      for (const { id, name, bridge, at } of nodesOf<RosBridgeNode>('ros-bridge')) {
+        if (bridge !== undefined) yield { id, name: name || id, bridge, at };
       }
     },
   };

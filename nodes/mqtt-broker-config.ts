@@ -102,7 +102,7 @@ export default function (RED: NodeAPI): void {
     this.shownSettings = () => {
       const { endpoint, username, clientId, keepAlive, protocolVersion } = settings();
       return {
-        ...(endpoint !== 'embedded' && { url: endpoint.url }),
+        ...(endpoint === 'embedded' ? { embedded: fields.embedded ?? '' } : { url: endpoint.url }),
         ...(username !== undefined && { username }),
         clientId,
         keepAlive,

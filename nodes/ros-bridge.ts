@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Node, NodeAPI, NodeMessage, NodeStatus } from 'node-red';
+import type { BrokerAddress } from '../src/gateway/gateway';
 import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
 import { RosThread } from '../src/ros/ros-thread';
@@ -12,6 +13,8 @@ import { type BridgeForm, bridgeSettings } from './ros-bridge-settings';
 export interface RosBridgeNode extends Node {
   /** Absent where the form cannot be used. */
   bridge?: BridgeHandle;
+  /** Its broker; absent where it is for the flow alone. */
+  at?: BrokerAddress | undefined;
 }
 
 /** As much text as is of use below a node, in characters. */
@@ -57,6 +60,7 @@ export default function (RED: NodeAPI): void {
 
     try {
       const broker = brokerOf(RED, fields, text);
+      this.at = broker?.shownSettings();
       const settings = bridgeSettings(fields, bridgeId(RED, this), broker, text);
       defaultDomain = settings.domains[0] ?? 0;
       bridge = RosThread.shared().createBridge(settings, {

@@ -10,6 +10,8 @@ import { RosTopics } from './ros-topics';
 import { withoutSlash } from './setting-kind';
 import type { Configuration } from './settings';
 
+/** By which callers of the gateway know it. */
+const BROKER_ID = 'broker';
 const SCHEMES: Readonly<Record<ListenerKind, string>> = { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' };
 
 /** The broker as a program of its own, with bridge and gateway, which tells in its log what happens. */
@@ -35,9 +37,11 @@ export class BrokerProcess {
     const { rosIntegration, rosPrefix, httpEnabled } = configuration.settings;
     if (servesGateway(configuration)) {
       const sources = {
-        embeddedBrokers: () => [{ id: 'broker', name: 'broker', broker }],
+        embeddedBrokers: () => [{ id: BROKER_ID, name: 'broker', broker }],
         bridges: () =>
-          bridge === undefined ? [] : [{ id: 'bridge', name: 'bridge', bridge: bridge.handle }],
+          bridge === undefined
+            ? []
+            : [{ id: 'bridge', name: 'bridge', bridge: bridge.handle, at: { embedded: BROKER_ID } }],
       };
       this.#gateway = new GatewayProcess(configuration, { version, sources }, log);
     }

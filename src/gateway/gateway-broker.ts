@@ -1,9 +1,9 @@
 import type { Connection, ConnectionSettings, ConnectionStatus } from '../client/connection';
 import type { ConnectionPool } from '../client/connection-pool';
 import { NotConnectedError } from '../client/errors';
-import { shownUrl } from '../client/shown-url';
 import { ApiError } from './api-error';
 import { BrokerLink } from './broker-link';
+import { addressOf, brokerPlace } from './broker-place';
 import {
   BROKER_INPUT_SCHEMA,
   type BrokerInput,
@@ -27,6 +27,8 @@ export interface GatewayBroker {
   readonly origin: BrokerOrigin;
   readonly link: BrokerLink;
   readonly shown: ShownSettings;
+  /** See `brokerPlace`. */
+  readonly place: string | undefined;
   readonly status: ConnectionStatus;
   /** Connects now, and keeps connected; resolves when the first attempt has come to something, which the status tells. */
   connect(): Promise<void>;
@@ -88,6 +90,11 @@ export class AddedBroker implements GatewayBroker {
 
   get shown(): ShownSettings {
     return shownSettings(this.#input);
+  }
+
+  get place(): string {
+    const { host, port } = this.#input;
+    return `${host}:${port}`;
   }
 
   get status(): ConnectionStatus {
@@ -175,6 +182,10 @@ export class EmbeddedBroker implements GatewayBroker {
     return { client_id: this.#clientId, keepalive: 0, protocol_version: '5' };
   }
 
+  get place(): string {
+    return this.id;
+  }
+
   get status(): ConnectionStatus {
     return this.link.status ?? { state: 'disconnected' };
   }
@@ -220,6 +231,8 @@ export class NodeBroker implements GatewayBroker {
   readonly origin = 'node';
   readonly link: BrokerLink;
   readonly #find: () => KnownConnection | undefined;
+  /** Once it was asked for, which is for each message. */
+  #place: { place: string | undefined } | undefined;
 
   /** @param find the node as it is now: a deploy may replace it */
   constructor(
@@ -271,6 +284,11 @@ export class NodeBroker implements GatewayBroker {
     };
   }
 
+  get place(): string | undefined {
+    this.#place ??= { place: brokerPlace(this.#find()?.shown ?? {}) };
+    return this.#place.place;
+  }
+
   get status(): ConnectionStatus {
     const gone: ConnectionStatus = { state: 'disconnected', reason: 'the flows have it no more' };
     return this.link.status ?? this.#find()?.status ?? gone;
@@ -299,6 +317,7 @@ export class NodeBroker implements GatewayBroker {
   }
 
   renew(): void {
+    this.#place = undefined;
     this.link.renew();
   }
 
@@ -338,19 +357,4 @@ async function connectNow(connection: Connection): Promise<void> {
   });
   remove?.();
   clearTimeout(timer);
-}
-
-function addressOf(text: string): ShownSettings {
-  if (!URL.canParse(text)) return { host: shownUrl(text) };
-  const { protocol, hostname, port, pathname } = new URL(text);
-  const transport = protocol.startsWith('ws') ? 'websocket' : 'tcp';
-  const secure = protocol === 'mqtts:' || protocol === 'wss:';
-  const standard = transport === 'tcp' ? (secure ? 8883 : 1883) : secure ? 443 : 80;
-  return {
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: port === '' ? standard : Number(port),
-    use_ssl: secure,
-    transport,
-    ...(transport === 'websocket' && { path: pathname }),
-  };
 }

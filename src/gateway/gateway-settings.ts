@@ -17,12 +17,20 @@ export interface KnownBridge {
   id: string;
   name: string;
   bridge: BridgeHandle;
+  /** Where it is in MQTT; absent where it is at no broker. */
+  at?: BrokerAddress | undefined;
+}
+
+/** By which a broker is known that connections lead to. */
+export interface BrokerAddress {
+  /** Absent where it is no network address. */
+  url?: string;
+  /** The id of the broker in this process that it is. */
+  embedded?: string;
 }
 
 /** The settings of a connection, as far as callers see them. */
-export interface KnownSettings {
-  /** Absent where it is no network address. */
-  url?: string;
+export interface KnownSettings extends BrokerAddress {
   username?: string;
   clientId: string;
   keepAlive: number;

@@ -22,6 +22,7 @@ import { statisticsOperations } from './statistics-operations';
 import { Subscriptions } from './subscriptions';
 
 export type {
+  BrokerAddress,
   GatewayLimits,
   GatewaySettings,
   GatewaySources,

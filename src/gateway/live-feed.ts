@@ -148,8 +148,9 @@ export class LiveFeed implements FanOutJob {
 
   #frame(message: ReceivedMessage): Buffer | undefined {
     if (message.payload.length > MAX_FRAME) return undefined;
-    const reception = { brokerId: this.#broker.id, at: Date.now() };
-    const text = messageJson(message, reception, this.#rosNames, '"type":"message",');
+    const { id, place } = this.#broker;
+    const ros = this.#rosNames.of(message.topic, place);
+    const text = messageJson(message, { brokerId: id, at: Date.now() }, ros, '"type":"message",');
     return text.length > MAX_FRAME ? undefined : textFrame(text);
   }
 

@@ -3,7 +3,6 @@ import type { MessageProperties, ReceivedMessage } from '../client/connection';
 import { rosNameParts } from '../topic/parse-ros-topic';
 import type { RosTopic } from '../topic/ros-topic';
 import { isNestedDeeper, MOST_LEVELS } from './nesting';
-import type { RosNames } from './ros-names';
 
 /** Where and when a message has come. */
 export interface Reception {
@@ -15,16 +14,16 @@ export interface Reception {
 /**
  * A message as JSON text of `RECEIVED_SCHEMA`, with `head` before it within the braces. A payload that is JSON stands in
  * it as it came, so that its numbers keep all their digits.
+ * @param ros what its topic stands for there, where it does
  */
 export function messageJson(
   { topic, payload, qos, retain, properties }: ReceivedMessage,
   { brokerId, at }: Reception,
-  rosNames: RosNames,
+  ros: RosTopic | undefined,
   head = '',
 ): string {
   const own = ownJson(properties);
-  const ros = rosJson(rosNames.of(topic));
-  return `{${head}"broker_id":${JSON.stringify(brokerId)},"topic":${JSON.stringify(topic)},${payloadJson(payload)},"qos":${qos},"retain":${retain},"received_at":"${new Date(at).toISOString()}"${own}${ros}}`;
+  return `{${head}"broker_id":${JSON.stringify(brokerId)},"topic":${JSON.stringify(topic)},${payloadJson(payload)},"qos":${qos},"retain":${retain},"received_at":"${new Date(at).toISOString()}"${own}${rosJson(ros)}}`;
 }
 
 function payloadJson(payload: Buffer): string {

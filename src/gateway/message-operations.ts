@@ -278,11 +278,13 @@ export function messageOperations(parts: MessageParts): Operation[] {
           since: timeOf(query.since),
           limit: query.limit ?? 100,
         });
+        const places = new Map([...brokers.all()].map(({ id, place }) => [id, place]));
         let length = 0;
         const texts: string[] = [];
         for (const { message, brokerId, at, subscriptionId } of found) {
           const head = `"subscription_id":${JSON.stringify(subscriptionId)},`;
-          const text = messageJson(message, { brokerId, at }, rosNames, head);
+          const ros = rosNames.of(message.topic, places.get(brokerId));
+          const text = messageJson(message, { brokerId, at }, ros, head);
           length += text.length;
           if (length > MAX_HISTORY_TEXT && texts.length > 0) break;
           texts.push(text);

@@ -75,7 +75,7 @@ export const RECEIVED_SCHEMA = {
     properties: PROPERTIES_SCHEMA,
     ros: {
       type: 'object',
-      description: 'What the topic stands for in ROS, where it does',
+      description: 'What the topic stands for in ROS to the bridge at that broker, where it does',
       properties: {
         domain: { type: 'integer' },
         name: { type: 'string', description: 'Of the ROS topic, service, action or node' },

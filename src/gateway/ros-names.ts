@@ -1,12 +1,16 @@
 import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
+import { brokerPlace } from './broker-place';
 import type { GatewaySources, KnownBridge } from './gateway-settings';
 
-/** What topic names stand for in ROS: what the first bridge says that has the topic, and in domains without one the mapping. */
+/**
+ * What topic names stand for in ROS at a broker: what the first bridge there says that has the topic, and in domains
+ * without one the mapping.
+ */
 export class RosNames {
   readonly #sources: GatewaySources;
   readonly #mapping: RosTopicMapping | undefined;
-  /** Of the sources: they are not asked for each message. */
-  #bridges: readonly KnownBridge[] | undefined;
+  /** By where they are; the sources are not asked for each message. */
+  #bridges: ReadonlyMap<string, readonly KnownBridge[]> | undefined;
 
   /** @param mapping absent: in domains without a bridge topics stand for nothing */
   constructor(sources: GatewaySources, mapping: RosTopicMapping | undefined) {
@@ -19,14 +23,14 @@ export class RosNames {
     this.#bridges = undefined;
   }
 
-  /** Whether all topics stand for nothing. */
-  get none(): boolean {
-    return this.#mapping === undefined && this.#allBridges().length === 0;
+  /** Whether all topics stand for nothing. @param place of the broker, by `brokerPlace` */
+  none(place: string | undefined): boolean {
+    return this.#mapping === undefined && this.#bridgesAt(place).length === 0;
   }
 
-  /** `undefined` for a topic that stands for nothing. */
-  of(topic: string): RosTopic | undefined {
-    const bridges = this.#allBridges();
+  /** `undefined` for a topic that stands for nothing. @param place of the broker, by `brokerPlace` */
+  of(topic: string, place: string | undefined): RosTopic | undefined {
+    const bridges = this.#bridgesAt(place);
     for (const { bridge } of bridges) {
       const ros = bridge.rosOf(topic);
       if (ros !== undefined) return ros;
@@ -36,8 +40,18 @@ export class RosNames {
     return bridges.some(({ bridge }) => bridge.domains.includes(ros.domain)) ? undefined : ros;
   }
 
-  #allBridges(): readonly KnownBridge[] {
-    this.#bridges ??= [...(this.#sources.bridges?.() ?? [])];
-    return this.#bridges;
+  #bridgesAt(place: string | undefined): readonly KnownBridge[] {
+    if (place === undefined) return [];
+    this.#bridges ??= bridgesByPlace(this.#sources.bridges?.() ?? []);
+    return this.#bridges.get(place) ?? [];
   }
+}
+
+function bridgesByPlace(bridges: Iterable<KnownBridge>): Map<string, KnownBridge[]> {
+  const byPlace = new Map<string, KnownBridge[]>();
+  for (const each of bridges) {
+    const place = brokerPlace(each.at ?? {});
+    if (place !== undefined) byPlace.set(place, [...(byPlace.get(place) ?? []), each]);
+  }
+  return byPlace;
 }

@@ -4,6 +4,7 @@ import { percentile } from '../broker/latency-histogram';
 import type { Page } from '../broker/page';
 import type { RouteStatus } from '../ros/ros-worker-messages';
 import { rosNameParts } from '../topic/parse-ros-topic';
+import type { RosTopic } from '../topic/ros-topic';
 import type { Brokers } from './brokers';
 import { within } from './deadline';
 import type { GatewaySources, KnownBridge, KnownEmbeddedBroker } from './gateway-settings';
@@ -100,9 +101,12 @@ async function ofEmbedded(
   const { administration } = broker;
   const counts = await within(ANSWER_TIMEOUT, administration.statistics()).catch(() => undefined);
   if (counts === undefined) return state;
-  const topics = rosNames.none
+  const topics = rosNames.none(id)
     ? undefined
-    : await within(ANSWER_TIMEOUT, rosTopics(administration, rosNames)).catch(() => undefined);
+    : await within(
+        ANSWER_TIMEOUT,
+        rosTopics(administration, (topic) => rosNames.of(topic, id)),
+      ).catch(() => undefined);
   return {
     ...state,
     ...(Object.fromEntries(EMBEDDED_NAMES.map((each) => [each, counts[EMBEDDED_COUNTS[each]]])) as Record<
@@ -124,13 +128,13 @@ async function ofEmbedded(
 /** In the order in which they were first published to, so that the same ones are told each time. */
 async function rosTopics(
   administration: Pick<BrokerThread['administration'], 'topics'>,
-  rosNames: RosNames,
+  rosOf: (topic: string) => RosTopic | undefined,
 ): Promise<RosTopicCounts[]> {
   const found: RosTopicCounts[] = [];
   for (let next: number | undefined = 0; next !== undefined && found.length < MOST_TOPICS; ) {
     const page: Page<PublishedTopic> = await administration.topics({ offset: next, limit: TOPICS_PAGE });
     for (const { topic, messages, bytes, lastAt } of page.entries) {
-      const ros = rosNames.of(topic);
+      const ros = rosOf(topic);
       // What belongs to a bridge itself is none.
       if (ros === undefined || ros.kind !== undefined) continue;
       const { domain, rosName } = ros;

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { createBridge } from '../../src/ros/create-bridge';
 import { RosTopicMapping } from '../../src/topic/ros-topic';
 import { Mosquitto } from '../client/mosquitto';
 import { CONNECT, PUBLISH, packet, ScriptedBroker } from '../client/scripted-broker';
 import { counterpart } from '../counterparts';
 import { endingAfterEach } from '../ending-after-each';
 import { GatewayFixture } from './gateway-fixture';
+import { LiveClient } from './live-client';
 
 const execute = promisify(execFile);
 
@@ -174,6 +176,27 @@ describe('messages of the gateway', function () {
       ...{ domain: 0, name: '/add', node: '', message_type: 'add', kind: 'req' },
     });
     assert.equal(bad.ros, undefined);
+  });
+
+  it('tell what their topics stand for to the bridge at their broker, not to those that are elsewhere', async () => {
+    const places = [{ url: 'mqtt://127.0.0.1' }, undefined, { url: `mqtt://127.0.0.1:${mosquitto.port}` }];
+    const bridges = places.map((at, domain) => {
+      const bridge = createBridge({ domains: [domain], aliases: { robot: domain } });
+      return { id: `${domain}`, name: '', bridge, at };
+    });
+    await fixture.stop();
+    fixture = await GatewayFixture.start({ sources: { bridges: () => bridges } });
+    broker = await add();
+    await subscribe({ topic: 'ros/#', qos: 1 });
+    const live = keep(
+      await LiveClient.open(`ws://127.0.0.1:${fixture.port}/ws/${broker}/${encodeURIComponent('ros/#')}`),
+    );
+    await live.until('subscribed');
+    for (const topic of ['ros/0/scan', 'ros/robot/scan']) await publish({ topic, qos: 1 });
+    for (const [other, robot] of [(await history(2)).reverse(), await live.until('message', 2)]) {
+      assert.deepEqual(robot.ros, { domain: 2, name: '/scan', node: '', message_type: 'scan' });
+      assert.equal(other.ros, undefined);
+    }
   });
 
   it('are kept up to the bounds of their subscription', async () => {

@@ -130,7 +130,7 @@ describe('statistics of the gateway', function () {
       bridges: () => bridgesNow,
     };
     const add = (id: string, settings: Partial<BridgeSettings>) =>
-      bridgesNow.push({ id, name: id, bridge: createBridge(settings) });
+      bridgesNow.push({ id, name: id, bridge: createBridge(settings), at: { embedded: 'ours' } });
     const named = async (of: GatewayFixture) =>
       (await topics(of))?.map((each: { topic: string; domain: number; name: string }) => [
         each.topic,
@@ -155,6 +155,14 @@ describe('statistics of the gateway', function () {
       ];
       assert.deepEqual(await named(plain), bridged);
       assert.deepEqual(await named(mapped), [...bridged, ['ros/9/scan', 9, '/scan']]);
+      // What they have at another broker says nothing of this one.
+      for (const each of bridgesNow) each.at = { url: 'mqtt://127.0.0.1' };
+      for (const each of [mapped, plain]) each.gateway.renew();
+      assert.equal(await named(plain), undefined);
+      assert.deepEqual(
+        (await named(mapped)).map(([topic]: string[]) => topic),
+        ['ros/0/scan', 'ros/0/speed', 'ros/9/scan'],
+      );
     } finally {
       await Promise.all([mapped.stop(), plain.stop()]);
     }

@@ -8,7 +8,7 @@ import type { EmbeddedBrokerNode } from '../../nodes/embedded-broker';
 import { mountGateway } from '../../nodes/gateway-mount';
 import { ApiClient } from '../gateway/api-client';
 import { LiveClient } from '../gateway/live-client';
-import { brokerForm, deploy, embeddedForm, start, stop, tab } from './flow';
+import { bridgeForm, brokerForm, deploy, embeddedForm, start, stop, tab } from './flow';
 
 const DEPLOYS = 50;
 
@@ -90,6 +90,48 @@ describe('the gateway API in Node-RED', function () {
       ['embedded-1', 'broker-1'],
     );
     assert.equal(RED.server.listenerCount('upgrade'), before);
+  });
+
+  it('tells what topics stand for in ROS where the bridge is, by its connection and at the embedded broker', async () => {
+    await deploy([
+      ...flow('60'),
+      bridgeForm({
+        broker: 'broker-1',
+        domains: [{ id: 7, alias: 'robot' }],
+        discoveryRange: 'off',
+        routes: [],
+      }),
+      brokerForm({ id: 'broker-2', target: 'embedded', embedded: 'embedded-2' }),
+      embeddedForm({ id: 'embedded-2', persistence: 'memory', wires: [[]] }),
+    ]);
+    const topic = 'ros/robot/scan';
+    for (const broker_id of ['broker-1', 'embedded-1', 'broker-2'])
+      await api.post('/subscribe', { broker_id, topic, qos: 1 });
+    for (const broker_id of ['embedded-1', 'embedded-2'])
+      assert.equal((await api.post('/publish', { broker_id, topic, qos: 1 })).status, 200);
+    let messages = [];
+    while (messages.length < 3) messages = (await api.get('/messages')).body.messages;
+    assert.deepEqual(
+      messages
+        .map((each: { broker_id: string; ros?: { domain: number } }) => [each.broker_id, each.ros?.domain])
+        .sort(),
+      [
+        ['broker-1', 7],
+        ['broker-2', undefined],
+        ['embedded-1', 7],
+      ],
+    );
+    const { embedded_brokers } = (await api.get('/stats')).body;
+    assert.deepEqual(
+      embedded_brokers.map(({ id, ros_topics = [] }: { id: string; ros_topics?: unknown[] }) => [
+        id,
+        ros_topics.length,
+      ]),
+      [
+        ['embedded-1', 1],
+        ['embedded-2', 0],
+      ],
+    );
   });
 
   it('answers what is no JSON as the document says', async () => {
