@@ -19,6 +19,7 @@ import type { InterfaceLibrary } from './interface-library';
 import { parseInterfaces } from './interface-text';
 import type { LearnedTypes } from './learned-types';
 import { isPattern, type PatternSettings } from './name-patterns';
+import { Paced } from './paced';
 import { PatternRoutes } from './pattern-routes';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend } from './ros-backend';
@@ -74,8 +75,9 @@ export class Bridge {
   #connection: BridgeConnection | undefined;
   #flowOutput = false;
   #timer: NodeJS.Timeout | undefined;
-  #statusScheduled = false;
-  #graphChanged = false;
+  /** Discovery finds many endpoints in one turn. */
+  readonly #looking = new Paced(() => this.#look());
+  readonly #status = new Paced(() => this.#tellStatus());
   readonly #silent = new SilentRoutes((event) => this.#events.tell(event));
   #carried = 0;
   #countedAt = 0;
@@ -121,12 +123,14 @@ export class Bridge {
     this.#connection?.open();
     this.#countedAt = performance.now();
     this.#timer = setInterval(() => this.#count(), this.#settings.statusInterval ?? STATUS_INTERVAL);
-    this.#sendStatus();
+    this.#status.run();
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.#looking.close();
+    this.#status.close();
     this.#problems.close();
     this.#events.close();
     this.#patterns?.close();
@@ -172,10 +176,12 @@ export class Bridge {
         return table.list();
       case 'remove': {
         const { routes } = this.#settings;
-        table.removeListed(routesOf(request.route, this.#settings));
+        const removed = routesOf(request.route, this.#settings);
+        table.removeListed(removed);
         this.#settings = { ...this.#settings, routes: rowsWithout(request.route, routes, this.#settings) };
         // A pattern may allow it.
-        this.#patterns?.look();
+        for (const route of removed) this.#patterns?.take(route);
+        this.#looking.schedule();
         break;
       }
       case 'add':
@@ -191,7 +197,7 @@ export class Bridge {
         return this.#changePatterns(left);
       }
     }
-    this.#scheduleStatus();
+    this.#status.schedule();
     return undefined;
   }
 
@@ -215,7 +221,7 @@ export class Bridge {
       this.#patterns = this.#makePatterns(this.#mapping, this.#topics, this.#routes);
       this.#patterns?.open();
     }
-    this.#scheduleStatus();
+    this.#status.schedule();
     return patterns;
   }
 
@@ -256,7 +262,7 @@ export class Bridge {
       closed: (key) => this.#parts.onRouteClosed(key),
       report: (problem) => this.#report(problem),
       tell: (event) => this.#events.tell(event),
-      changed: () => this.#scheduleStatus(),
+      changed: () => this.#status.schedule(),
     });
   }
 
@@ -275,7 +281,7 @@ export class Bridge {
       domains: this.#domains.opened,
       connection: this.#connection,
       report: (problem) => this.#report(problem),
-      changed: () => this.#scheduleStatus(),
+      changed: () => this.#status.schedule(),
     });
   }
 
@@ -323,7 +329,7 @@ export class Bridge {
     });
     let reported: string | undefined;
     connection.onStatus(({ state, reason }) => {
-      this.#scheduleStatus();
+      this.#status.schedule();
       // Each attempt of a connection that is refused ends alike: once is enough.
       if (state === 'connected') reported = undefined;
       if (state !== 'error' || reason === reported) return;
@@ -334,14 +340,13 @@ export class Bridge {
   }
 
   #noteGraph(domain: number): void {
-    this.#graphChanged = true;
     this.#descriptions?.graphChanged(domain);
-    this.#scheduleStatus();
+    this.#looking.schedule();
   }
 
   #report(message: string): void {
     this.#problems.report(message);
-    this.#scheduleStatus();
+    this.#status.schedule();
   }
 
   #count(): void {
@@ -351,28 +356,20 @@ export class Bridge {
     this.#carried = carried;
     this.#countedAt = now;
     this.#descriptions?.tell();
-    this.#sendStatus();
+    this.#status.run();
   }
 
-  // Discovery finds many endpoints in one turn.
-  #scheduleStatus(): void {
-    if (this.#statusScheduled) return;
-    this.#statusScheduled = true;
-    setImmediate(() => {
-      this.#statusScheduled = false;
-      if (this.#timer === undefined) return;
-      // By now what was found is matched with what there is here.
-      if (this.#graphChanged) {
-        this.#domains.lookForNodes();
-        this.#routes?.look();
-        this.#patterns?.look();
-      }
-      this.#graphChanged = false;
-      this.#sendStatus();
-    });
+  /** By now what was found in the graph is matched with what there is here. */
+  #look(): void {
+    if (this.#timer === undefined) return;
+    this.#domains.lookForNodes();
+    this.#routes?.look();
+    this.#patterns?.look();
+    this.#status.schedule();
   }
 
-  #sendStatus(): void {
+  #tellStatus(): void {
+    if (this.#timer === undefined) return;
     const routes = this.#routes?.status() ?? [];
     this.#silent.look(routes);
     const problem = this.#connection?.known.problem;

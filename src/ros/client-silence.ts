@@ -1,5 +1,5 @@
 import type { RouteSettings } from './bridge-settings';
-import { actionsAmong } from './ros-action';
+import { servicesOf } from './ros-action';
 import type { RosDomain, RosServiceEndpoint } from './ros-backend';
 import { domainWords, type RouteSilence, type SilenceReason } from './route-silence';
 
@@ -50,7 +50,6 @@ function reasonOf(facts: ClientFacts): [SilenceReason, string] | undefined {
 
 /** The clients that others have under the name of a route in a domain. */
 export function clientsFor({ kind, rosName }: RouteSettings, domain: RosDomain): FoundClient[] {
-  const services = domain.services();
-  const all = kind === 'action' ? actionsAmong(services) : services;
-  return [...all].filter((other) => other.kind === 'client' && other.rosName === rosName);
+  const all = servicesOf(kind === 'action' ? kind : 'service', domain, rosName);
+  return [...all].filter((other) => other.kind === 'client');
 }

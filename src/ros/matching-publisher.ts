@@ -62,7 +62,7 @@ export class MatchingPublisher {
     this.#qos = this.#wantedQos();
     this.#wanted = this.#qos;
     this.#publisher = this.#create(this.#qos);
-    this.#stopFollowing = this.#domain.onGraphChange(() => this.#follow());
+    this.#stopFollowing = this.#domain.onGraphChange(() => this.#follow(), this.#options.rosName);
   }
 
   close(): void {
@@ -103,8 +103,8 @@ export class MatchingPublisher {
 
   #wantedQos(): RosQos {
     const { rosName, type, chosen } = this.#options;
-    const subscriptions = [...this.#domain.endpoints()].filter(
-      (other) => other.kind === 'subscription' && other.rosName === rosName && other.type === type,
+    const subscriptions = [...this.#domain.endpoints(rosName)].filter(
+      (other) => other.kind === 'subscription' && other.type === type,
     );
     return publisherQos(chosen, subscriptions, this.#wanted);
   }

@@ -76,7 +76,7 @@ export class MatchingSubscription {
   }
 
   open(): void {
-    this.#stopFollowing = this.#domain.onGraphChange(() => this.#follow());
+    this.#stopFollowing = this.#domain.onGraphChange(() => this.#follow(), this.#options.rosName);
     this.#follow();
   }
 
@@ -89,8 +89,8 @@ export class MatchingSubscription {
 
   #follow(): void {
     const { rosName, type, typeHash, chosen } = this.#options;
-    const publishers = [...this.#domain.endpoints()].filter(
-      (other) => other.kind === 'publisher' && other.rosName === rosName && other.type === type,
+    const publishers = [...this.#domain.endpoints(rosName)].filter(
+      (other) => other.kind === 'publisher' && other.type === type,
     );
     this.#know(publishers);
     const qos = subscriptionQos(chosen, publishers);

@@ -1,8 +1,18 @@
+import { Multimap } from '../rtps/multimap';
 import { incompatiblePolicy, type Policies, policiesOf } from '../rtps/qos';
 import type { Reader } from '../rtps/reader';
 import type { NeighbourWriter } from '../rtps/reception';
 import type { Writer } from '../rtps/writer';
+import { FoundEndpoints } from './found-endpoints';
 import type { RosEndpoint, RosEndpointOptions, RosSample, RosServiceEndpoint } from './ros-backend';
+
+/** What a user has, as the others know it. */
+interface Owned<Found> {
+  readonly guid: string;
+  readonly rosName: string;
+  readonly owner: object;
+  readonly found: Found;
+}
 
 /** A publisher or subscription of one user. */
 interface Neighbour {
@@ -36,26 +46,28 @@ export interface LocalPublisher {
  * of each other, by the same rules as there (DDS 1.4, 2.2.3).
  */
 export class Neighbours {
-  readonly #changed: () => void;
-  /** By their ROS names. */
-  readonly #publishers = new Map<string, Set<NearPublisher>>();
-  readonly #subscriptions = new Map<string, Set<NearSubscription>>();
-  /** By their users. */
-  readonly #endpoints = new Map<object, Set<RosEndpoint>>();
-  readonly #services = new Map<object, Set<RosServiceEndpoint>>();
+  readonly #changed: (rosName?: string) => void;
+  readonly #publishers = new Multimap<string, NearPublisher>();
+  readonly #subscriptions = new Multimap<string, NearSubscription>();
+  readonly #endpoints = new FoundEndpoints<Owned<RosEndpoint>>();
+  readonly #services = new FoundEndpoints<Owned<RosServiceEndpoint>>();
 
-  /** @param changed called when something was added or has gone */
-  constructor(changed: () => void) {
+  /** @param changed called when something was added or has gone: a publisher or a subscription of that name */
+  constructor(changed: (rosName?: string) => void) {
     this.#changed = changed;
   }
 
-  /** The publishers and subscriptions that other users have than this one. */
-  endpoints(user: object): Iterable<RosEndpoint> {
-    return othersIn(this.#endpoints, user);
+  /**
+   * The publishers and subscriptions that other users have than this one.
+   * @param rosName the name of those that are wanted; all where absent
+   */
+  endpoints(user: object, rosName?: string): Iterable<RosEndpoint> {
+    return ofOthers(this.#endpoints.of(rosName), user);
   }
 
-  services(user: object): Iterable<RosServiceEndpoint> {
-    return othersIn(this.#services, user);
+  /** The same of services. */
+  services(user: object, rosName?: string): Iterable<RosServiceEndpoint> {
+    return ofOthers(this.#services.of(rosName), user);
   }
 
   /** @param kept what it says to a transient-local subscription that comes later, in the order of publishing */
@@ -68,7 +80,7 @@ export class Neighbours {
     const matched = new Map<NearSubscription, NeighbourWriter>();
     const publisher = { ...neighbour(owner, writer, options), matched, kept };
     const remove = this.#add(this.#publishers, publisher);
-    for (const subscription of this.#subscriptions.get(options.rosName) ?? []) match(publisher, subscription);
+    for (const subscription of this.#subscriptions.get(options.rosName)) match(publisher, subscription);
     return {
       deliver: (sample) => {
         for (const [subscription, known] of matched) hand(subscription, known, sample);
@@ -89,14 +101,13 @@ export class Neighbours {
   ): () => void {
     const subscription = { ...neighbour(owner, reader, options), reader, onSample };
     const remove = this.#add(this.#subscriptions, subscription);
-    const publishers = this.#publishers.get(options.rosName);
-    for (const publisher of publishers ?? []) {
+    for (const publisher of this.#publishers.get(options.rosName)) {
       const known = match(publisher, subscription);
       if (known === undefined || options.qos.durability !== 'transient-local') continue;
       for (const sample of publisher.kept()) hand(subscription, known, sample);
     }
     return () => {
-      for (const { matched } of this.#publishers.get(options.rosName) ?? []) matched.delete(subscription);
+      for (const { matched } of this.#publishers.get(options.rosName)) matched.delete(subscription);
       remove();
     };
   }
@@ -104,40 +115,32 @@ export class Neighbours {
   /** Returns what takes it away. */
   addService(owner: object, service: RosServiceEndpoint): () => void {
     const found: RosServiceEndpoint = { ...service, isNeighbour: true };
-    const remove = addTo(this.#services, owner, found);
+    const { guid, rosName } = found;
+    this.#services.set({ guid, rosName, owner, found });
     this.#changed();
     return () => {
-      remove();
+      this.#services.delete(guid);
       this.#changed();
     };
   }
 
-  #add<Kind extends Neighbour>(byName: Map<string, Set<Kind>>, one: Kind): () => void {
+  #add<Kind extends Neighbour>(byName: Multimap<string, Kind>, one: Kind): () => void {
     const { owner, found } = one;
-    const removeFound = addTo(this.#endpoints, owner, found);
-    const remove = addTo(byName, found.rosName, one);
-    this.#changed();
+    const { guid, rosName } = found;
+    this.#endpoints.set({ guid, rosName, owner, found });
+    byName.add(rosName, one);
+    this.#changed(rosName);
     return () => {
       one.isOpen = false;
-      remove();
-      removeFound();
-      this.#changed();
+      byName.delete(rosName, one);
+      this.#endpoints.delete(guid);
+      this.#changed(rosName);
     };
   }
 }
 
-function* othersIn<Found>(byUser: ReadonlyMap<object, Iterable<Found>>, user: object): Iterable<Found> {
-  for (const [owner, found] of byUser) if (owner !== user) yield* found;
-}
-
-/** Returns what takes it out, and its set when that is empty. */
-function addTo<Key, Value>(sets: Map<Key, Set<Value>>, key: Key, value: Value): () => void {
-  const set = sets.get(key) ?? new Set();
-  sets.set(key, set.add(value));
-  return () => {
-    set.delete(value);
-    if (set.size === 0 && sets.get(key) === set) sets.delete(key);
-  };
+function* ofOthers<Found>(all: Iterable<Owned<Found>>, user: object): Iterable<Found> {
+  for (const { owner, found } of all) if (owner !== user) yield found;
 }
 
 function neighbour(

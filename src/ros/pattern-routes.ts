@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { RosTopic, RosTopicMapping } from '../topic/ros-topic';
 import type { IncomingMessage, RouteConnection } from './bridge-connection';
 import type { BridgeSettings, RouteKind, RouteSettings } from './bridge-settings';
-import { type BridgeTopics, ROUTE_KIND_OF } from './bridge-topics';
+import { type BridgeTopics, ROUTE_KIND_OF, ROUTE_KINDS } from './bridge-topics';
 import { DomainFilter } from './domain-filter';
 import { NamePatterns, type PatternSettings, type Way } from './name-patterns';
 import type { RosDomain } from './ros-backend';
@@ -36,6 +36,11 @@ interface Named {
   kind: RouteKind;
   domain: number;
   rosName: string;
+}
+
+/** What others have of it: of a service or an action whether they serve it. */
+interface InRos extends Named {
+  isServed?: boolean;
 }
 
 interface PatternRoute {
@@ -166,11 +171,21 @@ export class PatternRoutes {
     const left = new Set<string>();
     // What had to wait, and closed or left, waits no more.
     this.#first = undefined;
-    for (const { isServed, ...name } of this.#inRos()) {
-      if (this.#leaveServed(keyOf(name, 'ros-to-mqtt'), isServed === true)) continue;
-      if (this.#find(name, 'ros-to-mqtt') === 'full') left.add(nameKey(name.kind, name.domain, name.rosName));
+    for (const found of this.#inRos()) {
+      const { kind, domain, rosName } = found;
+      if (this.#take(found) === 'full') left.add(nameKey(kind, domain, rosName));
     }
     this.#left = left.size;
+  }
+
+  /** Something has its route of its own no more. */
+  take({ kind = 'topic', domain, rosName }: Pick<RouteSettings, 'kind' | 'domain' | 'rosName'>): void {
+    for (const found of this.#ofKind(kind, domain, rosName)) this.#take(found);
+  }
+
+  #take({ isServed = false, ...name }: InRos): RouteEntry | 'full' | undefined {
+    if (this.#leaveServed(keyOf(name, 'ros-to-mqtt'), isServed)) return undefined;
+    return this.#find(name, 'ros-to-mqtt');
   }
 
   /**
@@ -219,17 +234,23 @@ export class PatternRoutes {
   }
 
   /** What others have in ROS of which something may come; services and actions unless they are served there. */
-  *#inRos(): Iterable<Named & { isServed?: boolean }> {
-    for (const [domain, ros] of this.#parts.domains) {
-      for (const { kind, rosName } of ros.endpoints())
-        if (kind === 'publisher') yield { kind: 'topic', domain, rosName };
-      for (const kind of ['service', 'action'] as const) {
-        if (!this.#patterns.any(domain, 'ros-to-mqtt', kind)) continue;
-        for (const [rosName, isServed] of servedNames(kind, ros)) yield { kind, domain, rosName, isServed };
-      }
-      if (!this.#patterns.any(domain, 'ros-to-mqtt', 'parameters')) continue;
-      for (const rosName of nodesWithParameters(ros)) yield { kind: 'parameters', domain, rosName };
-    }
+  *#inRos(): Iterable<InRos> {
+    for (const domain of this.#parts.domains.keys())
+      for (const kind of ROUTE_KINDS) yield* this.#ofKind(kind, domain);
+  }
+
+  /** The same of one kind in one domain, and of one name where it is given. */
+  *#ofKind(kind: RouteKind, domain: number, wanted?: string): Iterable<InRos> {
+    const ros = this.#parts.domains.get(domain);
+    if (ros === undefined || !this.#patterns.any(domain, 'ros-to-mqtt', kind)) return;
+    if (kind === 'topic') {
+      for (const { kind: of, rosName } of ros.endpoints(wanted))
+        if (of === 'publisher') yield { kind, domain, rosName };
+    } else if (kind === 'parameters')
+      for (const rosName of nodesWithParameters(ros, wanted)) yield { kind, domain, rosName };
+    else
+      for (const [rosName, isServed] of servedNames(kind, ros, wanted))
+        yield { kind, domain, rosName, isServed };
   }
 
   /** The route that answers for ROS what has this topic; `undefined` where none does. */

@@ -20,8 +20,8 @@ export class QosComparison {
   /** Compares with all there are now, and reports those that are new. */
   run(): void {
     const reported = new Map<string, string>();
-    for (const remote of this.#domain.endpoints()) {
-      if (remote.rosName !== this.#options.rosName || remote.kind === this.#kind) continue;
+    for (const remote of this.#domain.endpoints(this.#options.rosName)) {
+      if (remote.kind === this.#kind) continue;
       const policy = this.#policy(remote);
       if (policy === undefined) continue;
       reported.set(remote.guid, policy);

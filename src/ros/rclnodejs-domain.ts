@@ -9,6 +9,8 @@ import type {
   SampleNotes,
 } from '../rclnodejs/process-messages';
 import type { RclnodejsProcess } from '../rclnodejs/rclnodejs-process';
+import { FoundEndpoints } from './found-endpoints';
+import { GraphListeners } from './graph-listeners';
 import { QosComparison } from './qos-comparison';
 import { unusedPolicies, unusedSettings, usedQos } from './rclnodejs-lacks';
 import { type NodeLink, RclnodejsPublisher } from './rclnodejs-publisher';
@@ -66,10 +68,10 @@ export class RclnodejsDomain implements RosDomain {
   readonly #host: DomainHost;
   readonly #link: NodeLink;
   readonly #locals = new Map<number, LocalEndpoint>();
-  readonly #endpoints = new Map<string, FoundEndpoint>();
-  readonly #services = new Map<string, FoundService>();
+  readonly #endpoints = new FoundEndpoints<FoundEndpoint>();
+  readonly #services = new FoundEndpoints<FoundService>();
   #nodes: readonly string[] = [];
-  readonly #graphListeners = new Set<() => void>();
+  readonly #graphListeners = new GraphListeners();
   readonly #warningListeners = new Set<(warning: string) => void>();
   readonly #warnings = new Set<string>();
   #process: RclnodejsProcess | undefined;
@@ -130,10 +132,11 @@ export class RclnodejsDomain implements RosDomain {
     this.#settle?.(new Error(reason));
     this.#settle = undefined;
     for (const local of [...this.#locals.values()]) local.lost?.(reason);
+    const names = new Set([...this.#endpoints.of()].map(({ rosName }) => rosName));
     this.#endpoints.clear();
     this.#services.clear();
     this.#nodes = [];
-    this.#graphChanged();
+    this.#graphChanged(names);
   }
 
   report(report: ProcessReport): void {
@@ -180,7 +183,7 @@ export class RclnodejsDomain implements RosDomain {
 
   /** The library knows no participants: they are counted by their nodes, or by the first halves of their GUIDs. */
   get participants(): number {
-    const prefixes = new Set([...this.#endpoints.keys()].map((guid) => guid.slice(0, 24)));
+    const prefixes = new Set([...this.#endpoints.of()].map(({ guid }) => guid.slice(0, 24)));
     return Math.max(this.#nodes.length, prefixes.size);
   }
 
@@ -188,25 +191,24 @@ export class RclnodejsDomain implements RosDomain {
     return this.#host.bridges();
   }
 
-  endpoints(): Iterable<RosEndpoint> {
-    return this.#endpoints.values();
+  endpoints(rosName?: string): Iterable<RosEndpoint> {
+    return this.#endpoints.of(rosName);
   }
 
-  services(): Iterable<RosServiceEndpoint> {
-    return this.#services.values();
+  services(rosName?: string): Iterable<RosServiceEndpoint> {
+    return this.#services.of(rosName);
   }
 
   *nodes(): Iterable<RosNode> {
     const endpoints = new Map(this.#nodes.map((name) => [name, [] as string[]]));
     for (const found of [this.#endpoints, this.#services]) {
-      for (const { guid, node } of found.values()) endpoints.get(node)?.push(guid);
+      for (const { guid, node } of found.of()) endpoints.get(node)?.push(guid);
     }
     for (const [name, guids] of endpoints) yield { name, endpoints: guids };
   }
 
-  onGraphChange(listener: () => void): () => void {
-    this.#graphListeners.add(listener);
-    return () => this.#graphListeners.delete(listener);
+  onGraphChange(listener: () => void, rosName?: string): () => void {
+    return this.#graphListeners.add(listener, rosName);
   }
 
   onWarning(listener: (warning: string) => void): () => void {
@@ -245,9 +247,8 @@ export class RclnodejsDomain implements RosDomain {
 
   createServiceClient(options: RosServiceOptions, onServersChange?: () => void): RosServiceClient {
     const servers = () =>
-      [...this.#services.values()].filter(
-        ({ kind, rosName, type }) =>
-          kind === 'server' && rosName === options.rosName && type === options.type,
+      [...this.#services.of(options.rosName)].filter(
+        ({ kind, type }) => kind === 'server' && type === options.type,
       ).length;
     let known = servers();
     const [number, close] = this.#add(
@@ -317,7 +318,7 @@ export class RclnodejsDomain implements RosDomain {
 
   #sample(cdr: Buffer, { via, guid, sequence, stamp, identity }: SampleNotes = {}): RosSample {
     // Some middlewares tell a number of their own in the place of a GUID.
-    const writerGuid = guid !== undefined && this.#endpoints.has(guid) ? guid : undefined;
+    const writerGuid = guid !== undefined && this.#endpoints.get(guid) !== undefined ? guid : undefined;
     const sourceTimestamp = stamp === undefined ? undefined : BigInt(stamp);
     return { payload: cdr, writerGuid, sequence, sourceTimestamp, identity, ...(via && { via }) };
   }
@@ -365,19 +366,25 @@ export class RclnodejsDomain implements RosDomain {
   }
 
   #change({ foundEndpoints, foundServices, lost, nodes }: GraphChange): void {
+    const names = new Set<string>();
     for (const guid of lost) {
-      this.#endpoints.delete(guid);
+      const endpoint = this.#endpoints.delete(guid);
+      if (endpoint !== undefined) names.add(endpoint.rosName);
       this.#services.delete(guid);
     }
-    for (const endpoint of foundEndpoints) this.#endpoints.set(endpoint.guid, endpoint);
-    for (const service of foundServices) this.#services.set(service.guid, service);
+    for (const endpoint of foundEndpoints) {
+      names.add(endpoint.rosName);
+      this.#endpoints.set(endpoint);
+    }
+    for (const service of foundServices) this.#services.set(service);
     if (nodes !== undefined) this.#nodes = nodes;
-    this.#graphChanged();
+    this.#graphChanged(names);
   }
 
-  #graphChanged(): void {
+  /** @param rosNames see `GraphListeners.tell` */
+  #graphChanged(rosNames?: Iterable<string>): void {
     // First: a subscription that follows the publishers must not be told of what it is about to follow.
-    for (const listener of [...this.#graphListeners]) listener();
+    this.#graphListeners.tell(rosNames);
     for (const local of [...this.#locals.values()]) local.graphChanged?.();
   }
 

@@ -2,7 +2,7 @@ import { goalIdIn } from './goal-id';
 import type { InterfaceLibrary } from './interface-library';
 import { MessageCodec } from './message-codec';
 import { rosNameFault } from './names';
-import type { RosQos, RosServiceEndpoint, RosServiceOptions } from './ros-backend';
+import type { RosDomain, RosQos, RosServiceEndpoint, RosServiceOptions } from './ros-backend';
 
 /** ROS 2's defaults for an action's topics (rcl_action). */
 export const FEEDBACK_QOS: RosQos = { reliability: 'reliable', durability: 'volatile', depth: 10 };
@@ -132,6 +132,16 @@ export function* actionsAmong(services: Iterable<RosServiceEndpoint>): Iterable<
     if (action === undefined || !rosName.endsWith(SEND_GOAL)) continue;
     yield { ...facts, rosName: rosName.slice(0, -SEND_GOAL.length), type: action };
   }
+}
+
+/** The servers and clients that others have in a domain now of services or actions; of one name where it is given. */
+export function servicesOf(
+  kind: 'service' | 'action',
+  domain: Pick<RosDomain, 'services'>,
+  rosName?: string,
+): Iterable<RosActionEndpoint> {
+  if (kind === 'service') return domain.services(rosName);
+  return actionsAmong(domain.services(rosName && `${rosName}${SEND_GOAL}`));
 }
 
 /** The goal in a decoded `action_msgs/msg/GoalInfo`. */

@@ -193,14 +193,17 @@ export interface RosDomain {
   readonly participants: number;
   /** The ids of the other bridges that are in this domain now and tell them; of all others see `nodes`. */
   bridges(): ReadonlySet<string>;
-  /** The ROS publishers and subscriptions that others have in this domain now. */
-  endpoints(): Iterable<RosEndpoint>;
-  /** The servers and clients of services that others have in this domain now. */
-  services(): Iterable<RosServiceEndpoint>;
+  /** The ROS publishers and subscriptions that others have in this domain now; of one name where it is given. */
+  endpoints(rosName?: string): Iterable<RosEndpoint>;
+  /** The servers and clients of services that others have in this domain now; of one name where it is given. */
+  services(rosName?: string): Iterable<RosServiceEndpoint>;
   /** The nodes that others have in this domain now, as far as they tell. */
   nodes(): Iterable<RosNode>;
-  /** Calls after participants, nodes or endpoints appeared or left; returns what ends it. */
-  onGraphChange(listener: () => void): () => void;
+  /**
+   * Calls after participants, nodes or endpoints appeared or left, or with a name after publishers or subscriptions of it
+   * did; returns what ends it.
+   */
+  onGraphChange(listener: () => void, rosName?: string): () => void;
   /** Calls with each thing that the user of the machine can repair, also those known before; returns what ends it. */
   onWarning(listener: (warning: string) => void): () => void;
   createPublisher(options: RosEndpointOptions): RosPublisher;

@@ -14,6 +14,7 @@ import {
 } from './discovery-info';
 import { encodeUserData } from './endpoint-user-data';
 import { ddsTypeName } from './names';
+import { Paced } from './paced';
 import { decodeBridgeIds, encodeBridgeIds } from './via';
 
 /** What rmw implementations put into a participant's user data, from which ROS 2 tools read the security enclave. */
@@ -39,10 +40,22 @@ export interface RemoteNode extends NodeEntities {
   prefix: string;
 }
 
+interface LocalEndpoint {
+  readonly kind: 'reader' | 'writer';
+  readonly guid: string;
+}
+
+interface LocalEntities {
+  readonly namespace: string;
+  readonly name: string;
+  readonly readers: Set<string>;
+  readonly writers: Set<string>;
+}
+
 /** A node of ours: the endpoints that are added to it are told to others as its own. */
 export interface LocalNode {
-  add(endpoint: { kind: 'reader' | 'writer'; guid: string }): void;
-  remove(guid: string): void;
+  add(endpoint: LocalEndpoint): void;
+  remove(endpoint: LocalEndpoint): void;
   close(): void;
 }
 
@@ -53,13 +66,14 @@ export interface LocalNode {
 export class RosGraph {
   readonly #participant: Participant;
   readonly #changed: () => void;
-  readonly #local = new Set<NodeEntities>();
+  readonly #local = new Set<LocalEntities>();
   /** By the participant's prefix. */
   readonly #remote = new Map<string, { gidSize: GidSize; nodes: RemoteNode[] }>();
   #writer: Writer | undefined;
   /** The size of gid that was published last. */
   #published: GidSize | undefined;
-  #scheduled = false;
+  /** Many endpoints come and go in one turn. */
+  readonly #telling = new Paced(() => this.#tell());
 
   /** @param changed called after nodes of others appeared, changed or left */
   constructor(participant: Participant, changed: () => void) {
@@ -88,6 +102,7 @@ export class RosGraph {
 
   /** Ends before its participant. */
   close(): void {
+    this.#telling.close();
     this.#writer = undefined;
   }
 
@@ -98,21 +113,21 @@ export class RosGraph {
 
   /** @param name a valid node name, for example `mqtt_ros_bridge` */
   createNode(namespace: string, name: string): LocalNode {
-    const node: NodeEntities = { namespace, name, readers: [], writers: [] };
+    const node: LocalEntities = { namespace, name, readers: new Set(), writers: new Set() };
+    const setOf = (kind: LocalEndpoint['kind']) => (kind === 'reader' ? node.readers : node.writers);
     this.#local.add(node);
-    this.#schedule();
+    this.#telling.schedule();
     return {
       add: ({ kind, guid }) => {
-        (kind === 'reader' ? node.readers : node.writers).push(guid);
-        this.#schedule();
+        setOf(kind).add(guid);
+        this.#telling.schedule();
       },
-      remove: (guid) => {
-        node.readers = node.readers.filter((other) => other !== guid);
-        node.writers = node.writers.filter((other) => other !== guid);
-        this.#schedule();
+      remove: ({ kind, guid }) => {
+        setOf(kind).delete(guid);
+        this.#telling.schedule();
       },
       close: () => {
-        if (this.#local.delete(node)) this.#schedule();
+        if (this.#local.delete(node)) this.#telling.schedule();
       },
     };
   }
@@ -129,7 +144,7 @@ export class RosGraph {
 
   #checkGidSize(): void {
     const size = this.#gidSize;
-    if (size !== undefined && size !== this.#published) this.#schedule();
+    if (size !== undefined && size !== this.#published) this.#telling.schedule();
   }
 
   /**
@@ -145,18 +160,15 @@ export class RosGraph {
     return alike.length > 0 ? 16 : undefined;
   }
 
-  // Many endpoints come and go in one turn.
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      const size = this.#gidSize ?? this.#published;
-      if (size === undefined || this.#writer === undefined) return;
-      this.#writer.write(
-        encodeDiscoveryInfo({ guid: this.#participant.guid, nodes: [...this.#local] }, size),
-      );
-      this.#published = size;
-    });
+  #tell(): void {
+    const size = this.#gidSize ?? this.#published;
+    if (size === undefined || this.#writer === undefined) return;
+    const nodes = [...this.#local].map(({ readers, writers, ...name }) => ({
+      ...name,
+      readers: [...readers],
+      writers: [...writers],
+    }));
+    this.#writer.write(encodeDiscoveryInfo({ guid: this.#participant.guid, nodes }, size));
+    this.#published = size;
   }
 }

@@ -82,7 +82,8 @@ export class RosToMqtt {
   /** What of the publishers' QoS one stored message cannot represent, in words. */
   get note(): string | undefined {
     if (!this.#stores || this.#union !== undefined) return undefined;
-    const latched = [...this.#parts.context.domain.endpoints()].filter((other) => this.#isLatched(other));
+    const { settings, context } = this.#parts;
+    const latched = [...context.domain.endpoints(settings.rosName)].filter((other) => this.#isLatched(other));
     if (latched.length > 1) {
       return `${latched.length} publishers are transient local, the broker stores the last message of any`;
     }
@@ -110,9 +111,8 @@ export class RosToMqtt {
     return this.#parts.settings.qos?.retain ?? this.qos.durability === 'transient-local';
   }
 
-  #isLatched({ kind, rosName, type, qos }: RosEndpoint): boolean {
-    const { settings } = this.#parts;
-    const isOurs = rosName === settings.rosName && type === settings.type;
+  #isLatched({ kind, type, qos }: RosEndpoint): boolean {
+    const isOurs = type === this.#parts.settings.type;
     return kind === 'publisher' && isOurs && qos.durability === 'transient-local';
   }
 

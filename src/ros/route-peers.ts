@@ -1,6 +1,6 @@
 import type { RouteSettings } from './bridge-settings';
-import { actionsAmong } from './ros-action';
-import type { RosDomain, RosEndpoint, RosServiceEndpoint } from './ros-backend';
+import { servicesOf } from './ros-action';
+import type { RosDomain, RosEndpoint } from './ros-backend';
 
 /** What others have on the ROS name of a route now, of its type. */
 export interface RoutePeers {
@@ -17,18 +17,15 @@ export function routePeers(
   { kind, rosName, type }: RouteSettings,
   domain: RosDomain | undefined,
 ): RoutePeers {
-  const isOfRoute = (other: { rosName: string; type: string }) =>
-    other.rosName === rosName && other.type === type;
   if (kind === 'service' || kind === 'action') {
-    const services = domain?.services() ?? [];
-    const others = [...(kind === 'action' ? actionsAmong(services) : services)].filter(isOfRoute);
+    const all = domain === undefined ? [] : servicesOf(kind, domain, rosName);
+    const others = [...all].filter((other) => other.type === type);
     const servers = others.filter((other) => other.kind === 'server').length;
     return { servers, clients: others.length - servers };
   }
   if (kind === 'parameters') {
-    const service = `${rosName}/get_parameters`;
-    const isNode = (other: RosServiceEndpoint) => other.kind === 'server' && other.rosName === service;
-    return { servers: [...(domain?.services() ?? [])].filter(isNode).length };
+    const services = domain?.services(`${rosName}/get_parameters`) ?? [];
+    return { servers: [...services].filter((other) => other.kind === 'server').length };
   }
   return topicPeers({ rosName, type }, domain);
 }
@@ -40,10 +37,8 @@ export function topicPeers(
   isWanted: (other: RosEndpoint) => boolean = () => true,
 ): { publishers: number; subscriptions: number } {
   const counts = { publishers: 0, subscriptions: 0 };
-  for (const other of domain?.endpoints() ?? []) {
-    if (other.rosName !== rosName || other.type !== type || !isWanted(other)) continue;
-    counts[`${other.kind}s`]++;
-  }
+  for (const other of domain?.endpoints(rosName) ?? [])
+    if (other.type === type && isWanted(other)) counts[`${other.kind}s`]++;
   return counts;
 }
 
@@ -54,12 +49,11 @@ export function typesInRos(
 ): Set<string> {
   const types = new Set<string>();
   if (kind === 'topic') {
-    for (const other of domain.endpoints()) if (other.rosName === rosName) types.add(other.type);
+    for (const { type } of domain.endpoints(rosName)) types.add(type);
     return types;
   }
-  const others = kind === 'action' ? actionsAmong(domain.services()) : domain.services();
   const counterpart = direction === 'mqtt-to-ros' ? 'server' : 'client';
-  for (const other of others)
-    if (other.rosName === rosName && other.kind === counterpart) types.add(other.type);
+  for (const other of servicesOf(kind === 'action' ? kind : 'service', domain, rosName))
+    if (other.kind === counterpart) types.add(other.type);
   return types;
 }

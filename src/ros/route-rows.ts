@@ -58,12 +58,21 @@ export function rowsWithout<Row extends NamedRow>(
   rows: readonly Row[],
   place: Place,
 ): Row[] {
-  const names = new Set(routesOf(removed, place).map(keyOf));
-  return rows.flatMap((row) => {
+  const routes = routesOf(removed, place);
+  const names = new Set(routes.map(keyOf));
+  const rosNames = new Set(routes.map(({ rosName }) => rosName));
+  const left: Row[] = [];
+  for (const row of rows) {
+    // The list may be long, and most rows have other names.
+    if (!rosNames.has(row.rosName) && !row.rosName.includes('{')) {
+      left.push(row);
+      continue;
+    }
     const own = routesOf(row, place);
-    const left = own.filter((route) => !names.has(keyOf(route)));
-    return left.length === own.length ? [row] : left;
-  });
+    const others = own.filter((route) => !names.has(keyOf(route)));
+    left.push(...(others.length === own.length ? [row] : others));
+  }
+  return left;
 }
 
 function keyOf({ kind, domain, rosName }: NamedRow & { domain: number }): string {

@@ -128,7 +128,7 @@ export function domainsOf(
   domains: ReadonlyMap<number, RosDomain>,
 ): number[] {
   const hasName = (other: RosDomain) =>
-    [...other.endpoints()].some((endpoint) => endpoint.kind === kind && endpoint.rosName === rosName);
+    [...other.endpoints(rosName)].some((endpoint) => endpoint.kind === kind);
   return [...domains].filter(([id, other]) => id !== domain && hasName(other)).map(([id]) => id);
 }
 

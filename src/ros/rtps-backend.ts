@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { encodeAnnotation } from '../rtps/annotation';
 import type { EndpointPair } from '../rtps/matching';
+import type { EndpointListener } from '../rtps/participant';
 import type { Reader, Sample } from '../rtps/reader';
 import type { EndpointOptions, Writer } from '../rtps/writer';
 import { encodeUserData, typeHashIn } from './endpoint-user-data';
@@ -25,7 +26,7 @@ import type { LocalNode } from './ros-graph';
 import { RtpsServiceClient } from './rtps-service-client';
 import { RtpsServiceServer } from './rtps-service-server';
 import { BRIDGE } from './service-dialect';
-import { fullName, type LocalServer, rosEndpoint, SharedParticipant } from './shared-participant';
+import { fullName, rosEndpoint, SharedParticipant } from './shared-participant';
 import { decodeBridgeIds, encodeBridgeIds, type Via } from './via';
 
 /**
@@ -122,14 +123,14 @@ class RtpsDomain implements RosDomain {
     return others;
   }
 
-  *endpoints(): Iterable<RosEndpoint> {
-    yield* this.#shared.endpoints.values();
-    yield* this.#shared.neighbours.endpoints(this);
+  *endpoints(rosName?: string): Iterable<RosEndpoint> {
+    yield* this.#shared.endpoints.of(rosName);
+    yield* this.#shared.neighbours.endpoints(this, rosName);
   }
 
-  *services(): Iterable<RosServiceEndpoint> {
-    yield* this.#shared.services.values();
-    yield* this.#shared.neighbours.services(this);
+  *services(rosName?: string): Iterable<RosServiceEndpoint> {
+    yield* this.#shared.services.of(rosName);
+    yield* this.#shared.neighbours.services(this, rosName);
   }
 
   *nodes(): Iterable<RosNode> {
@@ -138,18 +139,22 @@ class RtpsDomain implements RosDomain {
     }
   }
 
-  onGraphChange(listener: () => void): () => void {
-    return this.#listen(this.#shared.graphListeners, listener);
+  onGraphChange(listener: () => void, rosName?: string): () => void {
+    return this.#closer(this.#shared.graphListeners.add(listener, rosName));
   }
 
   onWarning(listener: (warning: string) => void): () => void {
     for (const warning of this.#shared.warnings) listener(warning);
-    return this.#listen(this.#shared.warningListeners, listener);
+    const { warningListeners } = this.#shared;
+    warningListeners.add(listener);
+    return this.#closer(() => warningListeners.delete(listener));
   }
 
   createPublisher(options: RosEndpointOptions): RosPublisher {
     const { participant } = this.#shared;
-    const [writer, closeWriter] = this.#create(options, (dds) => participant.createWriter(dds));
+    const [writer, closeWriter] = this.#create(options, (dds, listener) =>
+      participant.createWriter(dds, listener),
+    );
     this.#writers.add(writer);
     const history = new LocalHistory(writer);
     const local = this.#shared.neighbours.addPublisher(this, writer, options, () => history.kept());
@@ -172,8 +177,8 @@ class RtpsDomain implements RosDomain {
 
   createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription {
     const { participant, neighbours } = this.#shared;
-    const [reader, close] = this.#create(options, (dds) =>
-      participant.createReader(dds, (sample) => onSample(rosSample(sample))),
+    const [reader, close] = this.#create(options, (dds, listener) =>
+      participant.createReader(dds, (sample) => onSample(rosSample(sample)), listener),
     );
     const leave = neighbours.addSubscription(this, reader, options, onSample);
     return {
@@ -185,14 +190,11 @@ class RtpsDomain implements RosDomain {
   }
 
   createServiceClient(options: RosServiceOptions, onServersChange?: () => void): RosServiceClient {
-    const { participant, servers, serviceClients } = this.#shared;
-    const localServers = () =>
-      [...servers]
-        .filter((server) => server.owner !== this && isOf(options, server))
-        .map(({ handler }) => handler);
+    const { participant } = this.#shared;
+    const localServers = () => this.#shared.serversFor(this, options).map(({ handler }) => handler);
     const client = new RtpsServiceClient(participant, options, localServers, onServersChange);
-    serviceClients.add(client);
-    const close = this.#own('client', client, options, () => serviceClients.delete(client));
+    const leave = this.#shared.addServiceClient(options.rosName, client);
+    const close = this.#own('client', client, options, leave);
     return {
       get servers() {
         return client.servers;
@@ -230,7 +232,7 @@ class RtpsDomain implements RosDomain {
     return this.#closer(() => {
       leave();
       closing();
-      for (const { guid } of endpoints) this.#node.remove(guid);
+      for (const endpoint of endpoints) this.#node.remove(endpoint);
       service.close();
     });
   }
@@ -250,50 +252,36 @@ class RtpsDomain implements RosDomain {
   /** Makes a writer or reader, and reports with which others it does not match, from the first moment on. */
   #create<Endpoint extends Writer | Reader>(
     { rosName, type, typeHash, qos, onIncompatible, onDeadlineMissed }: RosEndpointOptions,
-    make: (dds: EndpointOptions) => Endpoint,
+    make: (dds: EndpointOptions, listener: EndpointListener) => Endpoint,
   ): [Endpoint, () => void] {
-    const { participant } = this.#shared;
-    const early: Array<EndpointPair & { policy: string }> = [];
-    let endpoint: Endpoint | undefined;
-    const report = (pair: EndpointPair & { policy: string }) => {
-      if (endpoint === undefined) {
-        early.push(pair);
-        return;
-      }
-      const remote = pair.local === endpoint ? rosEndpoint(pair.remote) : undefined;
-      if (remote !== undefined) onIncompatible({ remote, policy: pair.policy });
+    const early: Array<() => void> = [];
+    let isMade = false;
+    const report = ({ remote, policy }: Pick<EndpointPair, 'remote'> & { policy: string }) => {
+      const found = rosEndpoint(remote);
+      const tell = () => found && onIncompatible({ remote: found, policy });
+      if (isMade) tell();
+      else early.push(tell);
     };
-    const compareHash = (pair: EndpointPair) => {
-      const found = typeHashIn(pair.remote.userData);
-      if (found !== undefined && found !== typeHash) report({ ...pair, policy: 'type hash' });
-    };
-    const missed = ({ local }: { local: Writer | Reader }) => {
-      if (local === endpoint) onDeadlineMissed?.();
-    };
-    const stopListening = () =>
-      participant.off('incompatible', report).off('matched', compareHash).off('deadline-missed', missed);
-    participant.on('incompatible', report).on('matched', compareHash).on('deadline-missed', missed);
-    try {
-      const userData = encodeUserData({ typehash: typeHash });
-      endpoint = make({ topic: ddsTopicName(rosName), type: ddsTypeName(type), qos, userData });
-    } catch (error) {
-      stopListening();
-      throw error;
-    }
-    const made = endpoint;
-    this.#node.add(made);
+    const userData = encodeUserData({ typehash: typeHash });
+    const endpoint = make(
+      { topic: ddsTopicName(rosName), type: ddsTypeName(type), qos, userData },
+      {
+        incompatible: report,
+        matched: ({ remote }) => {
+          const hash = typeHashIn(remote.userData);
+          if (hash !== undefined && hash !== typeHash) report({ remote, policy: 'type hash' });
+        },
+        deadlineMissed: () => onDeadlineMissed?.(),
+      },
+    );
+    this.#node.add(endpoint);
     const close = this.#closer(() => {
-      stopListening();
-      this.#node.remove(made.guid);
-      made.close();
+      this.#node.remove(endpoint);
+      endpoint.close();
     });
-    early.forEach(report);
-    return [made, close];
-  }
-
-  #listen<Listener>(listeners: Set<Listener>, listener: Listener): () => void {
-    listeners.add(listener);
-    return this.#closer(() => listeners.delete(listener));
+    isMade = true;
+    for (const tell of early) tell();
+    return [endpoint, close];
   }
 
   /** Runs once: by whoever holds it, or when the domain is closed. */
@@ -315,10 +303,6 @@ async function acknowledged(writers: Iterable<Writer>): Promise<void> {
 function rosSample(sample: Sample): RosSample {
   const via = sample.annotation && decodeBridgeIds(sample.annotation);
   return via === undefined ? sample : { ...sample, via };
-}
-
-function isOf(options: RosServiceOptions, { rosName, type }: LocalServer): boolean {
-  return rosName === options.rosName && type === options.type;
 }
 
 function now(): bigint {

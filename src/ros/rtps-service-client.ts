@@ -68,16 +68,16 @@ export class RtpsServiceClient implements RosServiceClient {
     });
     const changed = () => this.serversChanged();
     this.#replies = new TrackedEndpoint(
-      participant,
-      () =>
-        participant.createReader(endpoint(topics.reply, 'Response', responseHash), (sample) =>
-          this.#receive(sample),
+      (listener) =>
+        participant.createReader(
+          endpoint(topics.reply, 'Response', responseHash),
+          (sample) => this.#receive(sample),
+          listener,
         ),
       changed,
     );
     this.#requests = new TrackedEndpoint(
-      participant,
-      () => participant.createWriter(endpoint(topics.request, 'Request', requestHash)),
+      (listener) => participant.createWriter(endpoint(topics.request, 'Request', requestHash), listener),
       changed,
     );
   }

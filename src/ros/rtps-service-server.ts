@@ -44,16 +44,16 @@ export class RtpsServiceServer {
       userData: encodeUserData({ typehash, serviceid }),
     });
     this.#replies = new TrackedEndpoint(
-      participant,
-      () => participant.createWriter(endpoint(topics.reply, 'Response', responseHash)),
+      (listener) => participant.createWriter(endpoint(topics.reply, 'Response', responseHash), listener),
       () => this.#wake(),
     );
     this.#requests = new TrackedEndpoint(
-      participant,
-      () =>
-        participant.createReader(endpoint(topics.request, 'Request', requestHash), (sample) => {
-          void this.#serve(sample);
-        }),
+      (listener) =>
+        participant.createReader(
+          endpoint(topics.request, 'Request', requestHash),
+          (sample) => void this.#serve(sample),
+          listener,
+        ),
       () => {},
     );
   }

@@ -1,4 +1,4 @@
-import { actionsAmong } from './ros-action';
+import { servicesOf } from './ros-action';
 import type { RosDomain } from './ros-backend';
 import { BRIDGE } from './service-dialect';
 
@@ -6,22 +6,29 @@ import { BRIDGE } from './service-dialect';
 const BRIDGE_NODE = /(?:^|\/)mqtt_ros_bridge_\w*$/;
 const OF_NODE_WITH_PARAMETERS = '/get_parameters';
 
-/** The services or actions that others have in a domain, each with whether anybody serves it; bridges, which stand for others, do not count. */
-export function servedNames(kind: 'service' | 'action', domain: RosDomain): Map<string, boolean> {
-  const services = domain.services();
+/**
+ * The services or actions that others have in a domain, each with whether anybody serves it; bridges, which stand for others,
+ * do not count.
+ * @param wanted the name of those that are wanted; all where absent
+ */
+export function servedNames(
+  kind: 'service' | 'action',
+  domain: RosDomain,
+  wanted?: string,
+): Map<string, boolean> {
   const ofBridges = bridgeEndpoints(domain);
   const names = new Map<string, boolean>();
-  for (const { guid, kind: role, rosName, vendor } of kind === 'action' ? actionsAmong(services) : services) {
+  for (const { guid, kind: role, rosName, vendor } of servicesOf(kind, domain, wanted)) {
     if (vendor === BRIDGE || ofBridges.has(guid)) continue;
     names.set(rosName, role === 'server' || names.get(rosName) === true);
   }
   return names;
 }
 
-/** The nodes of others that have parameters. */
-export function nodesWithParameters(domain: RosDomain): Set<string> {
+/** The nodes of others that have parameters; of one name where it is given. */
+export function nodesWithParameters(domain: RosDomain, wanted?: string): Set<string> {
   const nodes = new Set<string>();
-  for (const { kind, rosName } of domain.services()) {
+  for (const { kind, rosName } of domain.services(wanted && `${wanted}${OF_NODE_WITH_PARAMETERS}`)) {
     if (kind === 'server' && rosName.endsWith(OF_NODE_WITH_PARAMETERS))
       nodes.add(rosName.slice(0, -OF_NODE_WITH_PARAMETERS.length));
   }

@@ -1,5 +1,5 @@
 import type { RouteSettings } from './bridge-settings';
-import { actionsAmong } from './ros-action';
+import { servicesOf } from './ros-action';
 import type { RosDomain, RosServiceEndpoint } from './ros-backend';
 import { domainWords, type RouteSilence, type SilenceReason } from './route-silence';
 import { CYCLONE_DDS, TRIED_VENDORS } from './service-dialect';
@@ -76,12 +76,10 @@ function reasonOf(facts: ServerFacts): [SilenceReason, string] | undefined {
 
 /** The servers that others have under the name of a route in a domain. */
 export function serversFor({ kind, rosName, type }: RouteSettings, domain: RosDomain): FoundServer[] {
-  const services = domain.services();
   // Every node that has parameters serves this one.
   const name = kind === 'parameters' ? `${rosName}/get_parameters` : rosName;
-  const all = kind === 'action' ? actionsAmong(services) : services;
-  return [...all]
-    .filter((other) => other.kind === 'server' && other.rosName === name)
+  return [...servicesOf(kind === 'action' ? kind : 'service', domain, name)]
+    .filter((other) => other.kind === 'server')
     .map((server) => ({ ...server, type: kind === 'parameters' ? type : server.type }));
 }
 

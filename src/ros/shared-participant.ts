@@ -1,8 +1,11 @@
 import type { EndpointPair } from '../rtps/matching';
+import { Multimap } from '../rtps/multimap';
 import { Participant } from '../rtps/participant';
 import type { RemoteEndpoint } from '../rtps/remote-endpoint';
 import { Writer } from '../rtps/writer';
 import { typeHashIn } from './endpoint-user-data';
+import { FoundEndpoints } from './found-endpoints';
+import { GraphListeners } from './graph-listeners';
 import { rosNameOf, rosServiceOf, rosTypeOf } from './names';
 import { Neighbours } from './neighbours';
 import type {
@@ -27,20 +30,23 @@ const MAX_ANNOUNCED_BRIDGES = 256;
 export class SharedParticipant {
   readonly participant: Participant;
   readonly graph: RosGraph;
-  readonly endpoints = new Map<string, RosEndpoint>();
-  readonly services = new Map<string, RosServiceEndpoint>();
-  readonly graphListeners = new Set<() => void>();
+  readonly endpoints = new FoundEndpoints<RosEndpoint>();
+  readonly services = new FoundEndpoints<RosServiceEndpoint>();
+  readonly graphListeners = new GraphListeners();
   readonly warningListeners = new Set<(warning: string) => void>();
   /** What it has warned of so far. */
   readonly warnings = new Set<string>();
   /** What its users have for each other. */
-  readonly neighbours = new Neighbours(() => this.#neighboursChanged());
-  readonly servers = new Set<LocalServer>();
-  readonly serviceClients = new Set<RtpsServiceClient>();
+  readonly neighbours = new Neighbours((rosName) => this.#neighboursChanged(rosName));
+  /** By the names of their services. */
+  readonly #servers = new Multimap<string, LocalServer>();
+  readonly #clients = new Multimap<string, RtpsServiceClient>();
   readonly #users: string[] = [];
   #bridges: ReadonlySet<string> | undefined;
   #started: Promise<void> | undefined;
   #telling: NodeJS.Immediate | undefined;
+  /** What of the neighbours has changed until it is told. */
+  readonly #changedNames = new Set<string>();
 
   constructor({ domain, range, interfaces, peers, advertisedAddress, maxSampleBytes }: RosDomainOptions) {
     this.participant = new Participant({
@@ -51,9 +57,7 @@ export class SharedParticipant {
       ...(advertisedAddress !== undefined && { advertisedAddress }),
       ...(maxSampleBytes !== undefined && { maxSampleBytes }),
     });
-    // One listener for each endpoint of each bridge.
-    this.participant.setMaxListeners(0);
-    this.graph = new RosGraph(this.participant, () => this.#graphChanged());
+    this.graph = new RosGraph(this.participant, () => this.graphListeners.tell());
   }
 
   join(bridgeId: string): void {
@@ -91,7 +95,7 @@ export class SharedParticipant {
     const { participant } = this;
     const bridgesChanged = () => {
       this.#bridges = undefined;
-      this.#graphChanged();
+      this.graphListeners.tell();
     };
     participant.on('participant', bridgesChanged);
     participant.on('participant-changed', bridgesChanged);
@@ -99,13 +103,16 @@ export class SharedParticipant {
     participant.on('endpoint', (remote) => {
       const endpoint = rosEndpoint(remote);
       const service = serviceEndpoint(remote, vendorIdFor(participant, remote.guid));
-      if (endpoint !== undefined) this.endpoints.set(remote.guid, endpoint);
-      else if (service !== undefined) this.services.set(remote.guid, service);
-      else return;
-      this.#graphChanged();
+      if (endpoint !== undefined) this.#found(endpoint);
+      else if (service !== undefined) {
+        this.services.set(service);
+        this.graphListeners.tell();
+      }
     });
     participant.on('endpoint-lost', ({ guid }) => {
-      if (this.endpoints.delete(guid) || this.services.delete(guid)) this.#graphChanged();
+      const lost = this.endpoints.delete(guid);
+      if (lost !== undefined) this.graphListeners.tell([lost.rosName]);
+      else if (this.services.delete(guid) !== undefined) this.graphListeners.tell();
     });
     participant.on('warning', (warning) => this.#warn(warning));
     participant.on('behind', (pair) => {
@@ -114,6 +121,13 @@ export class SharedParticipant {
     });
     await participant.start();
     this.graph.open();
+  }
+
+  #found(endpoint: RosEndpoint): void {
+    const { guid, rosName } = endpoint;
+    const before = this.endpoints.get(guid)?.rosName ?? rosName;
+    this.endpoints.set(endpoint);
+    this.graphListeners.tell(new Set([before, rosName]));
   }
 
   #checkBehind({ local, remote }: EndpointPair): void {
@@ -134,34 +148,45 @@ export class SharedParticipant {
   #usersChanged(): void {
     this.participant.setUserData(participantUserData(this.#users.slice(0, MAX_ANNOUNCED_BRIDGES)));
     this.#bridges = undefined;
-    this.#graphChanged();
+    this.graphListeners.tell();
   }
 
   /** Adds a server for the clients of the same participant; returns what takes it away. */
   addServer(server: LocalServer): () => void {
-    this.servers.add(server);
-    this.#serversChanged();
+    const { rosName } = server;
+    this.#servers.add(rosName, server);
+    this.#serversChanged(rosName);
     return () => {
-      this.servers.delete(server);
-      this.#serversChanged();
+      this.#servers.delete(rosName, server);
+      this.#serversChanged(rosName);
     };
   }
 
-  #serversChanged(): void {
-    for (const client of [...this.serviceClients]) client.serversChanged();
+  /** Adds who is told when there are other servers of a name for it; returns what takes it away. */
+  addServiceClient(rosName: string, client: RtpsServiceClient): () => void {
+    this.#clients.add(rosName, client);
+    return () => this.#clients.delete(rosName, client);
+  }
+
+  /** Those of the same participant for a client of one of its users. */
+  serversFor(user: RosDomain, { rosName, type }: Pick<LocalServer, 'rosName' | 'type'>): LocalServer[] {
+    return [...this.#servers.get(rosName)].filter((server) => server.owner !== user && server.type === type);
+  }
+
+  #serversChanged(rosName: string): void {
+    for (const client of [...this.#clients.get(rosName)]) client.serversChanged();
   }
 
   /** Not from within the call that makes an endpoint, as from the network; many come and go in one turn. */
-  #neighboursChanged(): void {
+  #neighboursChanged(rosName: string | undefined): void {
     if (this.#users.length < 2) return;
+    if (rosName !== undefined) this.#changedNames.add(rosName);
     this.#telling ??= setImmediate(() => {
       this.#telling = undefined;
-      this.#graphChanged();
+      const names = [...this.#changedNames];
+      this.#changedNames.clear();
+      this.graphListeners.tell(names);
     });
-  }
-
-  #graphChanged(): void {
-    for (const listener of [...this.graphListeners]) listener();
   }
 }
 

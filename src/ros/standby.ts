@@ -1,6 +1,7 @@
 import { type BridgePresence, bridgeNodeName, MAX_TOLD_ROUTES, topicKey } from './bridge-presence';
 import type { KnownBridges } from './known-bridges';
 import type { Way } from './name-patterns';
+import { Paced } from './paced';
 import type { RosDomain } from './ros-backend';
 import {
   type HeldMessages,
@@ -50,7 +51,8 @@ export class Standby {
   /** What was to be told after the connect has come back, so that all who carry the same are known. */
   #isThere = false;
   #wasSettled = false;
-  #telling: NodeJS.Immediate | undefined;
+  /** Tells the others what there is now: routes come and go many at a time. */
+  readonly #telling = new Paced(() => this.#guard(() => this.#tell()));
   #looking: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #checkInterval: number;
@@ -95,7 +97,7 @@ export class Standby {
         domain: this.#domains.get(place.domain),
         held: this.#held,
         closed: () => {
-          if (this.#turns.delete(turn) && this.#known !== undefined) this.#tell(this.#known);
+          if (this.#turns.delete(turn)) this.#telling.schedule();
         },
       },
       listener,
@@ -104,7 +106,7 @@ export class Standby {
     if (this.#known === undefined) turn.decide(undefined);
     else {
       this.#decide(turn, this.#known);
-      this.#tell(this.#known);
+      this.#telling.schedule();
     }
     return turn;
   }
@@ -134,6 +136,7 @@ export class Standby {
 
   close(): void {
     this.#closed = true;
+    this.#telling.close();
     clearTimeout(this.#timer);
     clearInterval(this.#checks);
   }
@@ -153,7 +156,7 @@ export class Standby {
       known.settled &&
       (this.#isThere || [...this.#turns].every(({ hasEntered, waits }) => hasEntered || waits));
     this.#lookLater();
-    this.#tell(known);
+    this.#telling.schedule();
   }
 
   /** One that the broker has not told of, or whose leaving it has not told, is seen in ROS as long as it matters. */
@@ -182,15 +185,9 @@ export class Standby {
     turn.decide(turn.hasEntered ? lower[0] : turn.waits ? others[0] : '');
   }
 
-  /** Tells the others what there is now, at the end of this turn of the event loop: routes come and go many at a time. */
-  #tell(known: KnownBridges): void {
-    this.#telling ??= setImmediate(() => {
-      this.#telling = undefined;
-      this.#guard(() => this.#tellNow(known));
-    });
-  }
-
-  #tellNow(known: KnownBridges): void {
+  #tell(): void {
+    const known = this.#known;
+    if (known === undefined) return;
     const carried = {
       'ros-to-mqtt': new Map<number, Set<string>>(),
       'mqtt-to-ros': new Map<number, Set<string>>(),

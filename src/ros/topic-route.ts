@@ -86,7 +86,7 @@ export class TopicRoute implements BridgeRoute {
   }
 
   open(): void {
-    this.#stopFollowing = this.#context.domain.onGraphChange(() => this.#forgetGone());
+    this.#stopFollowing = this.#context.domain.onGraphChange(() => this.#forgetGone(), this.settings.rosName);
     this.#toRos?.open();
     this.#toMqtt?.open();
   }
@@ -109,7 +109,9 @@ export class TopicRoute implements BridgeRoute {
   /** An endpoint that has gone does not suit better, but nobody needs to know any more. */
   #forgetGone(): void {
     if (this.#faults.all.length === 0) return;
-    const present = new Set([...this.#context.domain.endpoints()].map(({ guid }) => guid));
+    const present = new Set(
+      [...this.#context.domain.endpoints(this.settings.rosName)].map(({ guid }) => guid),
+    );
     this.#faults.keepEndpoints((guid) => present.has(guid));
   }
 }

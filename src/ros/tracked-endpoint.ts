@@ -1,5 +1,4 @@
-import type { EndpointPair } from '../rtps/matching';
-import type { Participant } from '../rtps/participant';
+import type { EndpointListener } from '../rtps/participant';
 import type { Reader } from '../rtps/reader';
 import type { RemoteEndpoint } from '../rtps/remote-endpoint';
 import type { Writer } from '../rtps/writer';
@@ -9,36 +8,23 @@ export class TrackedEndpoint<Endpoint extends Writer | Reader> {
   readonly endpoint: Endpoint;
   /** By GUID. */
   readonly matched = new Map<string, RemoteEndpoint>();
-  readonly #stop: () => void;
 
-  /** @param changed called after `matched` has changed */
-  constructor(participant: Participant, make: () => Endpoint, changed: () => void) {
-    let made: Endpoint | undefined;
-    const early: EndpointPair[] = [];
-    const add = (pair: EndpointPair) => {
-      if (made === undefined) early.push(pair);
-      else if (pair.local === made) {
-        this.matched.set(pair.remote.guid, pair.remote);
-        changed();
-      }
-    };
-    const remove = ({ local, remote }: EndpointPair) => {
-      if (local === made && this.matched.delete(remote.guid)) changed();
-    };
-    participant.on('matched', add).on('unmatched', remove);
-    this.#stop = () => participant.off('matched', add).off('unmatched', remove);
-    try {
-      made = make();
-    } catch (error) {
-      this.#stop();
-      throw error;
-    }
-    this.endpoint = made;
-    for (const { local, remote } of early) if (local === made) this.matched.set(remote.guid, remote);
+  /** @param changed called after `matched` has changed, but not while the endpoint is made */
+  constructor(make: (listener: EndpointListener) => Endpoint, changed: () => void) {
+    let isMade = false;
+    this.endpoint = make({
+      matched: ({ remote }) => {
+        this.matched.set(remote.guid, remote);
+        if (isMade) changed();
+      },
+      unmatched: ({ remote }) => {
+        if (this.matched.delete(remote.guid)) changed();
+      },
+    });
+    isMade = true;
   }
 
   close(): void {
-    this.#stop();
     this.endpoint.close();
     this.matched.clear();
   }

@@ -42,10 +42,10 @@ export class TypeInquiry {
    */
   look(rosName: string, type: string): void {
     const guids = new Set<string>();
-    for (const endpoint of this.#domain.endpoints()) {
+    for (const endpoint of this.#domain.endpoints(rosName)) {
       const { guid, typeHash } = endpoint;
       guids.add(guid);
-      if (endpoint.rosName !== rosName || endpoint.type !== type || typeHash === undefined) continue;
+      if (endpoint.type !== type || typeHash === undefined) continue;
       const known = this.#learned.get(type, typeHash);
       if (known !== undefined) {
         this.#listener.found(known);

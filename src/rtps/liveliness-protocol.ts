@@ -35,7 +35,10 @@ export class LivelinessProtocol {
   readonly #asserted: (prefix: string, kind: number) => void;
   readonly #writer: StatefulWriter;
   readonly #reader: StatefulReader;
-  readonly #leases: number[] = [];
+  /** How many of our writers have a lease, by leases. */
+  readonly #leases = new Map<number, number>();
+  /** Of the leases, while there is any. */
+  #shortest: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param asserted called with a participant's prefix and the `LivelinessKind` of those of its writers that live */
@@ -76,13 +79,17 @@ export class LivelinessProtocol {
 
   /** A writer of ours offers that lease, in milliseconds, automatically. */
   offer(lease: number): void {
-    this.#leases.push(lease);
+    if (lease === Number.POSITIVE_INFINITY) return;
+    this.#leases.set(lease, (this.#leases.get(lease) ?? 0) + 1);
     this.#assertRegularly();
   }
 
   /** A writer with that lease is gone. */
   withdraw(lease: number): void {
-    this.#leases.splice(this.#leases.indexOf(lease), 1);
+    const count = this.#leases.get(lease);
+    if (count === undefined) return;
+    if (count > 1) this.#leases.set(lease, count - 1);
+    else this.#leases.delete(lease);
     this.#assertRegularly();
   }
 
@@ -98,9 +105,11 @@ export class LivelinessProtocol {
   }
 
   #assertRegularly(): void {
+    const lease = this.#leases.size === 0 ? undefined : Math.min(...this.#leases.keys());
+    if (lease === this.#shortest) return;
+    this.#shortest = lease;
     clearInterval(this.#timer);
-    const lease = Math.min(...this.#leases);
-    if (lease === Number.POSITIVE_INFINITY) return;
+    if (lease === undefined) return;
     const message = this.#message(AUTOMATIC_UPDATE);
     this.#writer.write(message);
     const period = Math.min(lease / WORDS_PER_LEASE, MAX_TIMER_MS);

@@ -2,6 +2,7 @@ import type { EndpointData } from './endpoint-data';
 import { entityIdOf, prefixOf } from './guid';
 import type { Locator } from './locator';
 import type { MessageReceiver } from './message-receiver';
+import { Multimap } from './multimap';
 import { DurabilityKind, incompatiblePolicy, type PolicyName, policiesOf } from './qos';
 import type { Reader } from './reader';
 import type { Reception } from './reception';
@@ -53,7 +54,10 @@ export class Matching {
   readonly #liveliness: WriterLiveliness;
   readonly #listener: MatchingListener;
   readonly #locals = new Map<Writer | Reader, Local>();
+  /** By topic: an endpoint costs nothing of what has other topics. */
+  readonly #localsOf = new Multimap<string, Local>();
   readonly #remotes = new Map<string, Remote>();
+  readonly #remotesOf = new Multimap<string, Remote>();
   /** The remote endpoints by GUID that each of ours is matched with, and as what its protocol knows them. */
   readonly #matched = new Map<Writer | Reader, Map<string, WriterTarget>>();
 
@@ -64,23 +68,26 @@ export class Matching {
   }
 
   addLocal(local: Local): void {
-    this.#locals.set(local.endpoint, local);
-    this.#matched.set(local.endpoint, new Map());
-    for (const remote of this.#remotes.values()) this.#match(local, remote)?.open();
+    const { endpoint } = local;
+    this.#locals.set(endpoint, local);
+    this.#localsOf.add(endpoint.topic, local);
+    this.#matched.set(endpoint, new Map());
+    for (const remote of [...this.#remotesOf.get(endpoint.topic)]) this.#match(local, remote)?.open();
   }
 
   removeLocal(endpoint: Writer | Reader): void {
     const local = this.#locals.get(endpoint);
     if (local === undefined) return;
-    for (const remote of this.#remotes.values()) this.#unmatch(local, remote);
+    for (const remote of [...this.#remotesOf.get(endpoint.topic)]) this.#unmatch(local, remote);
     this.#locals.delete(endpoint);
+    this.#localsOf.delete(endpoint.topic, local);
     this.#matched.delete(endpoint);
   }
 
   addRemote(data: EndpointData, locator: Locator): void {
     const remote = { data, locator, endpoint: remoteEndpointOf(data) };
-    this.#remotes.set(data.guid, remote);
-    const proxies = [...this.#locals.values()].map((local) => this.#match(local, remote));
+    this.#setRemote(remote);
+    const proxies = [...this.#localsOf.get(data.topic)].map((local) => this.#match(local, remote));
     if (data.kind !== 'writer') return;
     this.#receiver.replay(
       proxies.filter((proxy) => proxy !== undefined),
@@ -97,8 +104,9 @@ export class Matching {
       return;
     }
     const remote = { data, locator, endpoint: remoteEndpointOf(data) };
-    this.#remotes.set(data.guid, remote);
-    for (const local of [...this.#locals.values()]) {
+    this.#deleteRemote(known);
+    this.#setRemote(remote);
+    for (const local of [...this.#localsOf.get(data.topic)]) {
       const target = this.#matched.get(local.endpoint)?.get(data.guid);
       const fault = target && faultOf(local, data);
       if (target === undefined) this.#match(local, remote)?.open();
@@ -113,15 +121,15 @@ export class Matching {
   removeRemote(guid: string): void {
     const remote = this.#remotes.get(guid);
     if (remote === undefined) return;
-    this.#remotes.delete(guid);
-    for (const local of [...this.#locals.values()]) this.#unmatch(local, remote);
+    this.#deleteRemote(remote);
+    for (const local of [...this.#localsOf.get(remote.data.topic)]) this.#unmatch(local, remote);
   }
 
   /** A writer is alive, or is not any more: tells the readers that are matched with it. */
   livelinessChanged(writerGuid: string, alive: boolean): void {
     const remote = this.#remotes.get(writerGuid);
     if (remote === undefined) return;
-    for (const local of [...this.#locals.values()]) {
+    for (const local of [...this.#localsOf.get(remote.data.topic)]) {
       const target = this.#matched.get(local.endpoint)?.get(writerGuid);
       if (target === undefined || isWriterSide(local)) continue;
       if (!alive) local.reception.suspendWriter(target);
@@ -129,10 +137,20 @@ export class Matching {
     }
   }
 
+  #setRemote(remote: Remote): void {
+    this.#remotes.set(remote.data.guid, remote);
+    this.#remotesOf.add(remote.data.topic, remote);
+  }
+
+  #deleteRemote(remote: Remote): void {
+    this.#remotes.delete(remote.data.guid);
+    this.#remotesOf.delete(remote.data.topic, remote);
+  }
+
   /** Returns the proxy of a writer newly matched with a reader of ours, for its exchange to begin. */
   #match(local: Local, remote: Remote): WriterProxy | undefined {
     const { data } = remote;
-    if (local.endpoint.kind === data.kind || local.endpoint.topic !== data.topic) return undefined;
+    if (local.endpoint.kind === data.kind) return undefined;
     const pair = { local: local.endpoint, remote: remote.endpoint };
     const fault = faultOf(local, data);
     if (fault !== undefined) {
@@ -171,7 +189,8 @@ export class Matching {
     else {
       this.#receiver.disconnect(local.protocol, data.guid);
       local.reception.removeWriter(target);
-      if (![...this.#matched.values()].some((others) => others.has(data.guid)))
+      const ofTopic = [...this.#localsOf.get(data.topic)];
+      if (!ofTopic.some((other) => this.#matched.get(other.endpoint)?.has(data.guid)))
         this.#liveliness.unwatch(data.guid);
     }
     this.#listener.unmatched({ local: local.endpoint, remote: endpoint });

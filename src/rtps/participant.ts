@@ -86,6 +86,18 @@ export interface ParticipantEvents {
   warning: [string];
 }
 
+/**
+ * Told the events of the same names that are of one endpoint of ours, also while it is being made: of many, a listener of
+ * the participant's events would look at those of all.
+ */
+export interface EndpointListener {
+  matched?(pair: EndpointPair): void;
+  /** Not when the endpoint is closed. */
+  unmatched?(pair: EndpointPair): void;
+  incompatible?(pair: EndpointPair & { readonly policy: PolicyName | 'type' }): void;
+  deadlineMissed?(): void;
+}
+
 /** A participant's option is out of range. */
 export class ParticipantOptionError extends Error {
   override name = 'ParticipantOptionError';
@@ -118,7 +130,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   readonly #writerLiveliness: WriterLiveliness;
   readonly #liveliness: LivelinessProtocol;
   readonly #matching: Matching;
-  readonly #local = new Set<Writer | Reader>();
+  readonly #local = new Map<Writer | Reader, EndpointListener>();
   #lastEntityKey = 0;
   #expiryTimer: NodeJS.Timeout | undefined;
   #hasToldTooLarge = false;
@@ -203,13 +215,18 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     this.#matching = new Matching(this.#receiver, this.#writerLiveliness, {
       matched: (pair) => {
         this.emit('matched', pair);
+        this.#listenerOf(pair.local)?.matched?.(pair);
         if (pair.local instanceof Writer) pair.local.emit('matched', pair.remote);
       },
       unmatched: (pair) => {
         this.emit('unmatched', pair);
+        this.#listenerOf(pair.local)?.unmatched?.(pair);
         if (pair.local instanceof Writer) pair.local.emit('unmatched', pair.remote);
       },
-      incompatible: (pair, policy) => this.emit('incompatible', { ...pair, policy }),
+      incompatible: (pair, policy) => {
+        this.emit('incompatible', { ...pair, policy });
+        this.#listenerOf(pair.local)?.incompatible?.({ ...pair, policy });
+      },
       livelinessChanged: (pair, alive) => this.emit('liveliness', { ...pair, alive }),
     });
   }
@@ -270,7 +287,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     this.#state = 'closed';
     clearInterval(this.#expiryTimer);
     this.removeAllListeners();
-    for (const endpoint of [...this.#local]) endpoint.close();
+    for (const endpoint of [...this.#local.keys()]) endpoint.close();
     if (this.#local.size > 0) await new Promise<void>((resolve) => (this.#onLastWithdrawn = resolve));
     this.#outbox.flush();
     if (started) this.#participants.stop();
@@ -281,7 +298,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   }
 
   /** @throws QosError, ParticipantOptionError */
-  createWriter(options: EndpointOptions): Writer {
+  createWriter(options: EndpointOptions, listener: EndpointListener = {}): Writer {
     this.#checkEndpoint(options);
     const { liveliness = 'automatic', livelinessLease = Number.POSITIVE_INFINITY } = options.qos;
     // The others have to say it themselves.
@@ -318,10 +335,10 @@ export class Participant extends EventEmitter<ParticipantEvents> {
         this.#liveliness.withdraw(automaticLease);
       },
     );
-    writer.on('deadline-missed', (total) => this.emit('deadline-missed', { local: writer, total }));
+    writer.on('deadline-missed', (total) => this.#deadlineMissed(writer, total));
     this.#receiver.addWriter(protocol);
     this.#liveliness.offer(automaticLease);
-    this.#add(writer);
+    this.#add(writer, listener);
     this.#matching.addLocal({ endpoint: writer, protocol });
     return writer;
   }
@@ -330,13 +347,17 @@ export class Participant extends EventEmitter<ParticipantEvents> {
    * @param onSample called for each sample, in order per writer; it must not throw
    * @throws QosError, ParticipantOptionError
    */
-  createReader(options: EndpointOptions, onSample: (sample: Sample) => void): Reader {
+  createReader(
+    options: EndpointOptions,
+    onSample: (sample: Sample) => void,
+    listener: EndpointListener = {},
+  ): Reader {
     this.#checkEndpoint(options);
     const entityId = this.#newEntityId(READER_KIND_NO_KEY);
     const { reliability, durability } = options.qos;
     const reception = new Reception(policiesOf('reader', options.qos), this.#statistics, {
       asserted: (guid) => this.#writerLiveliness.asserted(guid),
-      deadlineMissed: (total) => this.emit('deadline-missed', { local: reader, total }),
+      deadlineMissed: (total) => this.#deadlineMissed(reader, total),
     });
     const protocol = new StatefulReader(
       entityId,
@@ -364,7 +385,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
       protocol.close();
       reception.close();
     });
-    this.#add(reader);
+    this.#add(reader, listener);
     this.#matching.addLocal({ endpoint: reader, protocol, reception });
     return reader;
   }
@@ -385,8 +406,17 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     return ((++this.#lastEntityKey << 8) | kind) >>> 0;
   }
 
-  #add(endpoint: Writer | Reader): void {
-    this.#local.add(endpoint);
+  #listenerOf(endpoint: Writer | Reader): EndpointListener | undefined {
+    return this.#state === 'closed' ? undefined : this.#local.get(endpoint);
+  }
+
+  #deadlineMissed(local: Writer | Reader, total: number): void {
+    this.emit('deadline-missed', { local, total });
+    this.#listenerOf(local)?.deadlineMissed?.();
+  }
+
+  #add(endpoint: Writer | Reader, listener: EndpointListener): void {
+    this.#local.set(endpoint, listener);
     this.#endpoints.announce(endpoint);
   }
 

@@ -27,8 +27,8 @@ describe('MatchingPublisher', function () {
     const watch = new Watch();
     let forgotten = 0;
     const watched: PublishingDomain = {
-      endpoints: () => domain.endpoints(),
-      onGraphChange: (listener) => domain.onGraphChange(listener),
+      endpoints: (rosName) => domain.endpoints(rosName),
+      onGraphChange: (listener, rosName) => domain.onGraphChange(listener, rosName),
       createPublisher: (options) => {
         const made = domain.createPublisher(options);
         const forgets = (by: (() => void) | undefined) => () => {

@@ -125,6 +125,41 @@ describe('users of one participant', function () {
     assert.deepEqual(found(), []);
   });
 
+  it('are told of what has the names that they ask for alone', async () => {
+    const told: string[] = [];
+    other.onGraphChange(() => told.push('/scan'), '/scan');
+    other.onGraphChange(() => {
+      told.push('all');
+      watch.changed();
+    });
+    const service = {
+      ...{ rosName: '/add', type: 'example_interfaces/srv/AddTwoInts' },
+      ...{ requestHash: 'RIHS01_0', responseHash: 'RIHS01_0' },
+    };
+    const client = other.createServiceClient(service, () => told.push('servers'));
+    const { publisher } = publish('/map', RELIABLE);
+    one.createServiceServer({ ...service, rosName: '/other' }, async () => Buffer.alloc(0));
+    await watch.until(() => told.includes('all'));
+    assert.ok(!told.includes('/scan') && !told.includes('servers'), told.join(', '));
+    const server = one.createServiceServer(service, async () => Buffer.alloc(0));
+    assert.deepEqual([told.includes('servers'), client.servers], [true, 1]);
+    const asked = publish('/scan', RELIABLE);
+    await watch.until(() => told.includes('/scan'));
+    assert.deepEqual(
+      [
+        [...other.endpoints('/scan')].length,
+        [...other.endpoints('/none')],
+        [...other.services('/add')].length,
+      ],
+      [1, [], 1],
+    );
+    for (const each of [publisher, asked.publisher, server]) each.close();
+    assert.deepEqual(
+      [client.servers, [...other.endpoints('/scan')], [...other.services('/add')]],
+      [0, [], []],
+    );
+  });
+
   it('that are bridges follow the QoS of each other, and have the types from each other', async () => {
     const { domain } = bridges;
     const scan = { rosName: '/scan', qos: { reliability: 'best-effort' } } as const;

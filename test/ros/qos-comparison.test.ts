@@ -33,7 +33,7 @@ describe('the comparison of QoS', () => {
         qos,
         onIncompatible: ({ policy }) => policies.push(policy),
       },
-      { endpoints: () => found },
+      { endpoints: (rosName) => found.filter((other) => other.rosName === rosName) },
     );
 
   const cases: Array<[string, string | undefined, RosQos, Partial<RosEndpoint>]> = [

@@ -5,7 +5,12 @@ import { EntityId } from '../../src/rtps/guid';
 import type { EndpointPair } from '../../src/rtps/matching';
 import { MessageWriter } from '../../src/rtps/message-writer';
 import { Pid } from '../../src/rtps/parameter-list';
-import { Participant, ParticipantOptionError, type RemoteParticipant } from '../../src/rtps/participant';
+import {
+  type EndpointListener,
+  Participant,
+  ParticipantOptionError,
+  type RemoteParticipant,
+} from '../../src/rtps/participant';
 import { decodeParticipantData, encodeDisposal } from '../../src/rtps/participant-data';
 import { metatrafficUnicastPort } from '../../src/rtps/port-mapping';
 import { QosError } from '../../src/rtps/qos';
@@ -218,6 +223,36 @@ describe('participants among themselves', function () {
     assert.equal((await left)[0].guid, a.guid);
     assert.deepEqual(b.participants, []);
     assert.deepEqual(b.endpoints, []);
+  });
+
+  it('tell each endpoint what concerns it alone, from the moment in which it is made until it is closed', async () => {
+    const [a, b] = await pair();
+    const [topic, other] = [freshTopic(), freshTopic()];
+    const told: string[] = [];
+    const listener = (name: string): EndpointListener => ({
+      matched: ({ local, remote }) => told.push(`${name} matched ${local.topic === remote.topic}`),
+      unmatched: () => told.push(`${name} unmatched`),
+      incompatible: ({ policy }) => told.push(`${name} ${policy}`),
+    });
+    const reader = b.createReader({ topic, type: STRING, qos: RELIABLE }, () => {});
+    b.createReader({ topic: other, type: STRING, qos: RELIABLE }, () => {});
+    while (a.endpoints.length < 2) await once(a, 'endpoint');
+    const writers = [
+      a.createWriter({ topic, type: STRING, qos: RELIABLE }, listener('first')),
+      a.createWriter({ topic: other, type: STRING, qos: BEST_EFFORT }, listener('second')),
+    ];
+    assert.deepEqual(told.splice(0), ['first matched true', 'second reliability']);
+    const lost = once(a, 'unmatched');
+    reader.close();
+    await lost;
+    assert.deepEqual(told.splice(0), ['first unmatched']);
+    b.createReader({ topic, type: STRING, qos: RELIABLE }, () => {});
+    await once(a, 'matched');
+    assert.deepEqual(told.splice(0), ['first matched true']);
+    const unmatched = Promise.all(writers.slice(0, 1).map((writer) => once(writer, 'unmatched')));
+    for (const writer of writers) writer.close();
+    await unmatched;
+    assert.deepEqual(told, []);
   });
 
   it('tell an address that is not of this host first, where they are to be reached there', async () => {

@@ -7,6 +7,7 @@ import { soakDecoder, soakFuzz } from './fuzz';
 import { soakGateway } from './gateway';
 import { soakKills } from './kills';
 import { soakLoad } from './load';
+import { soakRoutes } from './routes';
 import { soakRtps } from './rtps';
 import { soakTalkers } from './talkers';
 
@@ -34,6 +35,7 @@ const soaks: Record<string, (soak: Soak) => Promise<void>> = {
   bridge: soakBridge,
   bridges: soakBridges,
   'bridges-embedded': soakBridgesEmbedded,
+  routes: soakRoutes,
   accounts: soakAccounts,
 };
 

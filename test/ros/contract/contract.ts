@@ -81,7 +81,7 @@ class User extends Watch {
   }
 
   #found(kind: 'publisher' | 'subscription', rosName: string): boolean {
-    return [...this.domain.endpoints()].some((found) => found.kind === kind && found.rosName === rosName);
+    return [...this.domain.endpoints(rosName)].some((found) => found.kind === kind);
   }
 
   #endpoint(rosName: string, qos: RosQos): RosEndpointOptions {
@@ -233,10 +233,14 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
         it('knows the endpoints of others with their types and QoS, as long as they are there', async function () {
           const others = enter(this);
           const user = await open();
+          const told = new Set<string>();
+          for (const rosName of ['/spoken', '/said', '/never'])
+            user.domain.onGraphChange(() => told.add(rosName), rosName);
           const talker = others.talk('/spoken', 'hello', BEST_EFFORT);
           const listener = others.listen('/said', VOLATILE);
           await user.finds('publisher', '/spoken');
           await user.finds('subscription', '/said');
+          assert.deepEqual(told, new Set(['/spoken', '/said']));
           const found = [...user.domain.endpoints()].filter(({ rosName }) =>
             ['/spoken', '/said'].includes(rosName),
           );
@@ -252,10 +256,13 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
             ],
           );
           assert.ok(user.domain.participants > 0);
+          told.clear();
           await talker.stop();
           await user.misses('publisher', '/spoken');
           await listener.stop();
           await user.misses('subscription', '/said');
+          assert.deepEqual(told, new Set(['/spoken', '/said']));
+          assert.deepEqual([...user.domain.endpoints('/spoken')], []);
         });
 
         it('calls a service, and knows its servers', async function () {
@@ -268,7 +275,7 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
           assert.equal(await call(40, 2), 42);
           assert.deepEqual(await Promise.all([call(1, 2), call(3, -4), call(5, 6)]), [3, -1, 11]);
           await user.until(() => client.servers === 1);
-          const servers = [...user.domain.services()].filter(({ rosName }) => rosName === '/robot1/add');
+          const servers = [...user.domain.services('/robot1/add')];
           assert.deepEqual(
             servers.map(({ kind, type }) => [kind, type]),
             [['server', 'example_interfaces/srv/AddTwoInts']],
