@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Connection } from '../../src/client/connection';
+import type { RouteQosSettings } from '../../src/ros/route-qos';
 import type { EndpointQos } from '../../src/rtps/qos';
 import { Mosquitto } from '../client/mosquitto';
 import { Inbox, settingsFor } from '../client/observed';
@@ -72,6 +73,28 @@ describe('QoS of a route', function () {
     await peer.until(() => peer.heard.includes('{"data":"to both"}'));
     await late.until(() => late.heard.includes('{"data":"to both"}'));
     assert.equal(late.heard.length, 2);
+    await store(topic, '');
+  });
+
+  it('gives ROS what the broker has stored where the route says so, and not where it does not, whoever asks', async () => {
+    const { domain } = bridges;
+    const topic = `ros/${domain}/chatter`;
+    await store(topic, '{"data":"stored"}');
+    const open = (retain: boolean) => {
+      const routes = [route(domain, { direction: 'mqtt-to-ros', qos: { retain } })];
+      return bridges.open({ mqtt: bridges.mqtt(), routes });
+    };
+    const giving = await open(true);
+    await giving.until(() => giving.route()?.counts?.rosPublished === 1);
+    await giving.close();
+    const peer = await bridges.peer();
+    await peer.listen('/chatter', STRING, LATCHED, 0);
+    const bridge = await open(false);
+    await bridge.until(() => bridge.route()?.offered?.durability === 'transient-local');
+    await bridge.ready({ subscriptions: 1 });
+    await bridges.say(topic, '{"data":"live"}');
+    await peer.until(() => peer.heard.length > 0);
+    assert.deepEqual(peer.heard, ['{"data":"live"}']);
     await store(topic, '');
   });
 
@@ -188,6 +211,33 @@ describe('QoS of a route', function () {
     await peer.publisher('/map', STRING, LATCHED);
     const words = '2 publishers are transient local, the broker stores the last message of any';
     await bridge.until(() => bridge.route()?.note === words);
+  });
+
+  it('is announced in ROS, and subscribed with at the broker, as the route says', async () => {
+    const qos: RouteQosSettings = {
+      ...{ reliability: 'best-effort', durability: 'transient-local', depth: 7 },
+      ...{ deadline: 3000, lifespan: 2000, mqtt: 0 },
+    };
+    const mqtt = bridges.mqtt();
+    const { bridge, peer, topic } = await bridges.bridged({ qos }, { mqtt });
+    const announced = () => peer.participant.endpoints.filter((each) => each.topic === 'rt/chatter');
+    peer.participant.on('endpoint', () => peer.changed());
+    await peer.until(() => announced().length === 2);
+    const of = (kind: string) => announced().find((each) => each.kind === kind)?.qos;
+    const { reliability, durability, deadline, lifespan } = qos;
+    for (const kind of ['reader', 'writer']) {
+      const found = of(kind);
+      assert.deepEqual(
+        [found?.reliability, found?.durability, found?.deadline],
+        [reliability, durability, deadline],
+      );
+    }
+    assert.equal(of('writer')?.lifespan, lifespan);
+    const { requested, offered } = bridge.route() ?? {};
+    assert.deepEqual([requested?.depth, offered?.depth], [7, 7]);
+    await bridge.ready();
+    await bridges.client.publish(topic, '{"data":"x"}', { qos: 2, retain: false });
+    await bridges.mosquitto.logged(new RegExp(`Sending PUBLISH to ${mqtt.clientId} \\(d0, q0, .*'${topic}'`));
   });
 
   it('names the policy by which an endpoint does not match, until it has gone', async () => {

@@ -75,6 +75,17 @@ describe('bridge settings', () => {
     [{ rosName: 'chatter' }, 'ROS name "chatter" does not start with /'],
     [{ type: 'String' }, '"String" is not an interface type like "std_msgs/msg/String"'],
     [{ direction: 'in' as 'both' }, 'direction: expected one of ros-to-mqtt, mqtt-to-ros, both, got "in"'],
+    [{ mqttTopic: 'a/{x}' }, '"a/{x}": {x}: expected {domain} or {name}'],
+    [{ format: 'xml' as 'json' }, 'payload format: expected one of json, cdr, text, got "xml"'],
+    [{ qos: { depth: 0 } }, 'depth: expected a whole number from 1 to 10000, got 0'],
+    [
+      { rate: { perSecond: 0, policy: 'latest' } },
+      'rate: expected messages per second from 0.00001 to 1000000, got 0',
+    ],
+    [
+      { deadband: { path: '', threshold: 1 } },
+      'deadband field: expected a path such as pose.position.x or ranges[0], got ""',
+    ],
   ];
   for (const [change, message] of routeFaults) {
     it(`of a route are refused: ${message}`, () => {

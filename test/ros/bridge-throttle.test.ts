@@ -23,6 +23,34 @@ describe('rate limit and deadband of a route', function () {
     await bridge.until(() => bridge.messages.length === 2);
   });
 
+  it('keep back what says nothing new on its way to ROS, and count it', async () => {
+    const { bridge, peer, topic } = await bridges.bridged({ type: FLOAT, deadband });
+    await peer.listen('/chatter', FLOAT);
+    await bridge.ready({ subscriptions: 1 });
+    for (const data of [20, 20.5, 22, 21.5]) await bridges.say(topic, JSON.stringify({ data }));
+    await bridge.until(() => bridge.route()?.counts?.dropped.deadband === 2);
+    await peer.until(() => peer.heard.length === 2);
+    assert.deepEqual(peer.heard, ['{"data":20}', '{"data":22}']);
+  });
+
+  for (const policy of ['latest', 'queue'] as const) {
+    it(`keep back what comes too often on its way to MQTT, or have it wait: ${policy}`, async () => {
+      const perSecond = policy === 'latest' ? 1 : 10;
+      const { bridge, peer, topic } = await bridges.bridged({ type: FLOAT, rate: { perSecond, policy } });
+      const inbox = await Inbox.on(bridges.client, topic);
+      const { publish } = await peer.publisher('/chatter', FLOAT);
+      await bridge.ready({ publishers: 1 });
+      for (const data of [1, 2, 3]) publish({ data });
+      const expected = policy === 'latest' ? [1, 3] : [1, 2, 3];
+      await inbox.until(({ messages }) => messages.length === expected.length);
+      assert.deepEqual(
+        inbox.texts,
+        expected.map((data) => `${topic}={"data":${data}}`),
+      );
+      await bridge.until(() => (bridge.route()?.counts?.dropped.rate ?? 0) === 3 - expected.length);
+    });
+  }
+
   it('keep back what comes too often on its way to ROS, and count it', async () => {
     const { bridge, peer, topic } = await bridges.bridged({ type: FLOAT, rate });
     await peer.listen('/chatter', FLOAT);
