@@ -1,6 +1,6 @@
 /** Of the time, what an action may take. */
 const SHARE = 0.1;
-/** How long it waits at most, in ms: where the machine stands still it seems to take long. */
+/** How long it waits at most, in ms. */
 const MAX_WAIT = 500;
 
 /**
@@ -12,6 +12,8 @@ export class Paced {
   readonly #now: () => number;
   #turn: NodeJS.Immediate | undefined;
   #later: NodeJS.Timeout | undefined;
+  /** How long it took the last time, in ms. */
+  #took = 0;
   /** When it may be done again. */
   #due = Number.NEGATIVE_INFINITY;
   #closed = false;
@@ -44,7 +46,10 @@ export class Paced {
       this.#act();
     } finally {
       const ended = this.#now();
-      this.#due = ended + Math.min((ended - begun) * (1 / SHARE - 1), MAX_WAIT);
+      const took = ended - begun;
+      // The first time, or while the machine stands still, it takes longer than it would again.
+      this.#due = ended + Math.min(Math.min(took, this.#took) * (1 / SHARE - 1), MAX_WAIT);
+      this.#took = took;
     }
   }
 

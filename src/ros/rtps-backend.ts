@@ -125,12 +125,12 @@ class RtpsDomain implements RosDomain {
 
   *endpoints(rosName?: string): Iterable<RosEndpoint> {
     yield* this.#shared.endpoints.of(rosName);
-    yield* this.#shared.neighbours.endpoints(this, rosName);
+    if (this.#shared.isShared) yield* this.#shared.neighbours.endpoints(this, rosName);
   }
 
   *services(rosName?: string): Iterable<RosServiceEndpoint> {
     yield* this.#shared.services.of(rosName);
-    yield* this.#shared.neighbours.services(this, rosName);
+    if (this.#shared.isShared) yield* this.#shared.neighbours.services(this, rosName);
   }
 
   *nodes(): Iterable<RosNode> {

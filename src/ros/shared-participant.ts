@@ -65,6 +65,11 @@ export class SharedParticipant {
     this.#usersChanged();
   }
 
+  /** Whether there are others than one user. */
+  get isShared(): boolean {
+    return this.#users.length > 1;
+  }
+
   /** Returns how many are left. */
   leave(bridgeId: string): number {
     this.#users.splice(this.#users.indexOf(bridgeId), 1);
@@ -179,7 +184,7 @@ export class SharedParticipant {
 
   /** Not from within the call that makes an endpoint, as from the network; many come and go in one turn. */
   #neighboursChanged(rosName: string | undefined): void {
-    if (this.#users.length < 2) return;
+    if (!this.isShared) return;
     if (rosName !== undefined) this.#changedNames.add(rosName);
     this.#telling ??= setImmediate(() => {
       this.#telling = undefined;

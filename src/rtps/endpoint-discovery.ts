@@ -17,6 +17,8 @@ export interface EndpointDiscoveryListener {
   /** It announced other QoS, user data or locators than before. */
   endpointChanged(endpoint: EndpointData): void;
   endpointLost(endpoint: EndpointData): void;
+  /** There are more, or larger ones, than are kept; in words. */
+  full(warning: string): void;
   /** Whether the participant was found and not lost. */
   knowsParticipant(prefix: string): boolean;
 }
@@ -27,11 +29,16 @@ const BUILTIN_PROTOCOL = {
   transientLocal: true,
   history: { depth: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY },
 };
-const MAX_ENDPOINTS_PER_PARTICIPANT = 1024;
-const MAX_ENDPOINTS = 8192;
+/** A bridge or a container of nodes is one participant. */
+const MAX_ENDPOINTS_PER_PARTICIPANT = 8192;
+const MAX_ENDPOINTS = 32768;
 /** Of their announcements, of which less is kept. */
 const MAX_BYTES_PER_PARTICIPANT = 4 * 1024 * 1024;
 const MAX_BYTES = 64 * 1024 * 1024;
+
+const FULL =
+  `more publishers, subscriptions and services are announced than can be known: ${MAX_ENDPOINTS_PER_PARTICIPANT} of one ` +
+  `process and ${MAX_ENDPOINTS} in all, in ${MAX_BYTES_PER_PARTICIPANT / 2 ** 20} and ${MAX_BYTES / 2 ** 20} MiB`;
 
 /** One of the two directions of endpoint discovery: of all writers, or of all readers. */
 interface Side {
@@ -172,15 +179,19 @@ export class EndpointDiscovery {
     const ofParticipant = this.#remote.get(prefix) ?? new KnownEndpoints();
     const known = ofParticipant.get(guid);
     if (known !== undefined && isSame(known, endpoint)) return;
+    if (!this.#listener.knowsParticipant(prefix)) {
+      this.#statistics.announcementsRefused++;
+      return;
+    }
     const more = bytes - ofParticipant.bytesOf(guid);
     if (
-      !this.#listener.knowsParticipant(prefix) ||
       ofParticipant.bytes + more > MAX_BYTES_PER_PARTICIPANT ||
       this.#remoteBytes + more > MAX_BYTES ||
       (known === undefined &&
         (ofParticipant.size >= MAX_ENDPOINTS_PER_PARTICIPANT || this.#remoteCount >= MAX_ENDPOINTS))
     ) {
       this.#statistics.announcementsRefused++;
+      this.#listener.full(FULL);
       return;
     }
     ofParticipant.set(endpoint, bytes);

@@ -134,6 +134,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   #lastEntityKey = 0;
   #expiryTimer: NodeJS.Timeout | undefined;
   #hasToldTooLarge = false;
+  #hasToldFull = false;
   #closing: Promise<void> | undefined;
   #onLastWithdrawn: (() => void) | undefined;
   #state: 'new' | 'started' | 'closed' = 'new';
@@ -203,6 +204,10 @@ export class Participant extends EventEmitter<ParticipantEvents> {
       endpointFound: (endpoint) => this.#endpointFound(endpoint),
       endpointChanged: (endpoint) => this.#endpointChanged(endpoint),
       endpointLost: (endpoint) => this.#endpointLost(endpoint),
+      full: (warning) => {
+        if (!this.#hasToldFull) this.emit('warning', warning);
+        this.#hasToldFull = true;
+      },
       knowsParticipant: (prefix) => this.#participants.get(prefix) !== undefined,
     });
     this.#writerLiveliness = new WriterLiveliness({

@@ -31,33 +31,60 @@ describe('Paced', () => {
     assert.equal(times(), 2);
   });
 
-  it('waits nine times as long as it took until it does it again, and does it then', async () => {
+  it('waits nine times as long as it takes until it does it again, and does it then', async () => {
     const { paced, clock, watch, times } = acting(10);
-    paced.schedule();
-    await turn();
-    paced.schedule();
-    await turn();
-    paced.schedule();
-    assert.equal(times(), 1);
-    await watch.until(() => times() === 2);
+    paced.run();
+    paced.run();
+    for (let time = 0; time < 3; time++) {
+      paced.schedule();
+      await turn();
+    }
+    assert.equal(times(), 2);
+    await watch.until(() => times() === 3);
     clock.now += 89;
     paced.schedule();
     await turn();
-    assert.equal(times(), 2);
-    await watch.until(() => times() === 3);
+    assert.equal(times(), 3);
+    await watch.until(() => times() === 4);
     clock.now += 90;
     paced.schedule();
     await turn();
-    assert.equal(times(), 4);
+    assert.equal(times(), 5);
+  });
+
+  it('does not wait because it took long once', async () => {
+    const clock = { now: 0 };
+    let times = 0;
+    const takes = [1000, 0, 0, 1000, 0];
+    const paced = new Paced(
+      () => {
+        clock.now += takes[times++] ?? 0;
+      },
+      () => clock.now,
+    );
+    for (let time = 1; time <= takes.length; time++) {
+      paced.schedule();
+      await turn();
+      assert.equal(times, time);
+    }
   });
 
   it('waits half a second at most', async () => {
     const { paced, clock, times } = acting(60_000);
     paced.run();
-    clock.now += 500;
+    paced.run();
+    clock.now += 499;
     paced.schedule();
     await turn();
     assert.equal(times(), 2);
+    paced.close();
+    const other = acting(60_000);
+    other.paced.run();
+    other.paced.run();
+    other.clock.now += 500;
+    other.paced.schedule();
+    await turn();
+    assert.equal(other.times(), 3);
   });
 
   it('does at once what cannot wait, and not once more', async () => {

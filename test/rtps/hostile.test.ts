@@ -228,17 +228,21 @@ describe('a participant under hostile datagrams', function () {
   }
 
   for (const [bound, count, userData, kept] of [
-    ['number', 1100, undefined, 1024],
+    ['number', 8202, undefined, 8192],
     ['size', 300, Buffer.alloc(16 * 1024), 253],
   ] as const)
-    it(`keeps endpoints of one participant up to a ${bound}, and counts the others`, async () => {
+    it(`keeps endpoints of one participant up to a ${bound}, counts the others, and warns once`, async () => {
       const domain = freshDomain();
       const participant = await cast.participant({ domain });
+      const warnings: string[] = [];
+      participant.on('warning', (warning) => warnings.push(warning));
       const [announcement] = messages(freshTopic()) as [Buffer, ...Buffer[]];
       await send(participant, domain, [announcement]);
       await send(participant, domain, endpoints(count, userData));
       assert.equal(participant.endpoints.length, kept);
       assert.equal(participant.statistics.announcementsRefused, count - kept);
+      const told = warnings.filter((warning) => /can be known: 8192 of one process/.test(warning));
+      assert.equal(told.length, 1);
     });
 
   it('follows a participant to another place once a lease, so that two of one name do not take turns', async () => {
