@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { ConnectionPool } from '../client/connection-pool';
+import { AddedBroker } from './added-broker';
 import { ApiError } from './api-error';
 import type { BrokerInput } from './broker-settings';
-import { AddedBroker, EmbeddedBroker, type GatewayBroker, NodeBroker } from './gateway-broker';
+import { EmbeddedBroker } from './embedded-broker';
+import type { GatewayBroker } from './gateway-broker';
 import type { GatewaySources } from './gateway-settings';
+import { NodeBroker } from './node-broker';
 
 /** All brokers that callers can use: those that they have added, and those that there are beside them. */
 export class Brokers {
