@@ -234,6 +234,8 @@ export interface SubscribeOptions {
   retainAsPublished?: boolean;
   /** 0 and 1: retained messages are wanted, also by a listener that joins a filter already subscribed; 2: they are not. */
   retainHandling?: 0 | 1 | 2;
+  /** The payload may be gone when `message()` returns, for a listener that has no use for it any more, or takes it with `kept`. */
+  lent?: boolean;
   /** Present: the listener says itself when it is done with a message. Absent: it is when `message()` returns. */
   acknowledgement?: Acknowledgement;
 }

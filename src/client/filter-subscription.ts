@@ -3,6 +3,7 @@ import { parseFilter } from '../topic/topic-filter';
 import { AcknowledgedDelivery, type Unfinished } from './acknowledged-delivery';
 import type { MessageProperties, QoS, ReceivedMessage, SubscribeOptions } from './connection-settings';
 import type { Hold } from './incoming-exchanges';
+import { kept } from './lent-bytes';
 
 /** Who receives the messages of a subscription. */
 export interface SubscriptionListener {
@@ -209,6 +210,11 @@ export class FilterSubscription {
     const generation = identifier === undefined ? this.#generation : identifier % GENERATIONS;
     // One for all who get it with the same QoS: with a thousand listeners it is them that cost.
     const messages: ReceivedMessage[] = [];
+    for (const { options } of this.members) {
+      if (options.lent === true) continue;
+      packet.payload = kept(packet.payload as Buffer);
+      break;
+    }
     for (const member of this.members) {
       const { options } = member;
       const replay = packet.retain && options.retainAsPublished !== true;
@@ -224,7 +230,10 @@ export class FilterSubscription {
     if (this.members.size === 0 && packet.retain && !this.#retainAsPublished) return;
     this.#parkedBytes += packet.payload.length;
     if (parked.length >= MAX_PARKED || this.#parkedBytes > MAX_PARKED_BYTES) this.#droppedBefore++;
-    else parked.push({ packet, identifier, hold, release: hold() });
+    else {
+      packet.payload = kept(packet.payload as Buffer);
+      parked.push({ packet, identifier, hold, release: hold() });
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IPublishPacket } from 'mqtt';
+import { kept } from './lent-bytes';
 
 /** Bytes of messages that may wait at the gate before nothing more is read from the network. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -37,6 +38,7 @@ export class IncomingGate {
     if (this.#waiting.length === 0 && this.#unanswered() < this.#limit) {
       this.#pass(packet);
     } else {
+      packet.payload = kept(packet.payload as Buffer);
       this.#waiting.push(packet);
       this.#bytes += bytesOf(packet);
     }

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { createWebSocketStream, WebSocket } from 'ws';
 import type { ProxySettings } from './connection-settings';
+import { readBuffer } from './lent-bytes';
 import { openThroughProxy } from './proxy';
 
 const defaultPort: Record<string, number> = { 'mqtt:': 1883, 'mqtts:': 8883, 'ws:': 80, 'wss:': 443 };
@@ -20,7 +21,7 @@ export interface NetworkOptions {
 
 /**
  * Opens a stream to a `mqtt:`, `mqtts:`, `ws:` or `wss:` URL and resolves when MQTT can be spoken on it.
- * Rejects with what went wrong, or with the signal's reason.
+ * Rejects with what went wrong, or with the signal's reason. What `data` events bring may be lent: see `kept`.
  */
 export async function openNetworkStream(
   url: URL,
@@ -56,10 +57,24 @@ export async function openNetworkStream(
       return established(socket, socket, 'secureConnect', 'TLS', signal);
     }
     default: {
-      const socket = tcp();
-      return carrier === undefined ? established(socket, socket, 'connect', undefined, signal) : carrier;
+      if (carrier !== undefined) return carrier;
+      const socket = connectLending(address);
+      return established(socket, socket, 'connect', undefined, signal);
     }
   }
+}
+
+/** Connects a socket with one buffer for all that it reads; it begins to read with `resume`. */
+function connectLending(address: { host: string; port: number }): Socket {
+  const socket: Socket = connectTcp({
+    ...address,
+    noDelay: true,
+    onread: {
+      buffer: readBuffer(),
+      callback: (length, buffer) => socket.emit('data', (buffer as Buffer).subarray(0, length)),
+    },
+  });
+  return socket.pause();
 }
 
 /** @param protocol what has to be spoken there before `event`, if anything: a listener of another ends the connection */

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { IPublishPacket } from 'mqtt';
+import { kept } from './lent-bytes';
 import { readPublish } from './publish-packet';
 
 const PUBLISH = 3;
@@ -7,10 +8,12 @@ const PUBLISH = 3;
 const QOS_BITS = 0b110;
 /** Bytes of the Remaining Length at most [MQTT-1.5.5-1]. */
 const LENGTH_BYTES = 4;
+/** Bytes that are set aside for a packet at first. */
+const FIRST_ROOM = 1024 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 
 export interface PublishReaderListener {
-  /** Each PUBLISH, except for those that MQTT.js has to look at. */
+  /** Each PUBLISH, except for those that MQTT.js has to look at. Its payload may be lent: see `kept`. */
   publish(packet: IPublishPacket): void;
   /** A packet of this size begins, which is more than allowed: the reader is to be stopped. */
   tooLarge(bytes: number): void;
@@ -29,8 +32,9 @@ export class PublishReader {
   /** What has come; it was looked at up to `#at`. */
   #chunk: Buffer = NO_BYTES;
   #at = 0;
-  /** What has come of a PUBLISH packet, and how much of it is still to come. */
-  readonly #parts: Buffer[] = [];
+  /** Room for a PUBLISH packet of which a part has come, how much has, and how much is still to come. */
+  #packet: Buffer = NO_BYTES;
+  #gathered = 0;
   #missing = 0;
   /** Bytes that are still to be passed to MQTT.js. */
   #passing = 0;
@@ -50,7 +54,7 @@ export class PublishReader {
     // This is how MQTT.js asks for what comes.
     stream.pipe = <T extends NodeJS.WritableStream>(mqttJs: T): T => {
       this.#mqttJs = mqttJs;
-      stream.on('data', (chunk: Buffer) => this.#receive(chunk));
+      stream.on('data', (chunk: Buffer) => this.#receive(chunk)).resume();
       return mqttJs;
     };
   }
@@ -73,8 +77,8 @@ export class PublishReader {
   /** Drops all that comes. */
   stop(): void {
     this.#stopped = true;
-    this.#chunk = NO_BYTES;
-    this.#parts.length = this.#at = 0;
+    this.#chunk = this.#packet = NO_BYTES;
+    this.#at = 0;
   }
 
   #receive(chunk: Buffer): void {
@@ -83,6 +87,10 @@ export class PublishReader {
     this.#chunk = isDone ? chunk : Buffer.concat([this.#chunk.subarray(this.#at), chunk]);
     this.#at = 0;
     this.#work();
+    if (this.#at < this.#chunk.length) {
+      this.#chunk = kept(this.#chunk.subarray(this.#at));
+      this.#at = 0;
+    }
     if (this.#waits) this.#stream.pause();
   }
 
@@ -166,10 +174,23 @@ export class PublishReader {
     const part = this.#chunk.subarray(this.#at, this.#at + this.#missing);
     this.#at += part.length;
     this.#missing -= part.length;
-    this.#parts.push(part);
+    this.#makeRoom(part.length);
+    part.copy(this.#packet, this.#gathered);
+    this.#gathered += part.length;
     if (this.#missing > 0) return;
-    const packet = Buffer.concat(this.#parts.splice(0));
+    const packet = this.#packet.subarray(0, this.#gathered);
+    this.#packet = NO_BYTES;
+    this.#gathered = 0;
     this.#publish(packet, 0, packet.length);
+  }
+
+  /** A packet that says that it is large gets its room as it comes. */
+  #makeRoom(bytes: number): void {
+    const needed = this.#gathered + bytes;
+    if (needed <= this.#packet.length) return;
+    const room = Buffer.allocUnsafe(Math.min(needed + this.#missing, Math.max(2 * needed, FIRST_ROOM)));
+    this.#packet.copy(room, 0, 0, this.#gathered);
+    this.#packet = room;
   }
 
   #publish(bytes: Buffer, start: number, end: number): void {
@@ -190,7 +211,7 @@ export class PublishReader {
 
   #write(bytes: Buffer): void {
     this.#busy = true;
-    this.#mqttJs?.write(bytes, () => {
+    this.#mqttJs?.write(kept(bytes), () => {
       this.#busy = false;
       this.#work();
     });

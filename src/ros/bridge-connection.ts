@@ -157,12 +157,13 @@ export class BridgeConnection {
    * Subscribes for what others publish while the bridge is connected: on MQTT 5 No Local keeps back its own messages,
    * and Retain Handling 2 the stored ones, because an old command must not move a robot at each reconnect.
    * On MQTT 3.1.1 those own messages that come are told by `via`, where the bridge expects them.
-   * @param options `retained`: whether the stored ones are wanted, of a topic that takes no commands
+   * @param options `retained`: whether the stored ones are wanted, of a topic that takes no commands; `lent`: see
+   * `SubscribeOptions`
    */
   subscribe(
     filter: string,
     listener: BridgeSubscriptionListener,
-    { retained = false, qos = 1 }: { retained?: boolean; qos?: QoS } = {},
+    { retained = false, qos = 1, lent = false }: { retained?: boolean; qos?: QoS; lent?: boolean } = {},
   ): BridgeSubscription {
     let granted = false;
     const expectNoMore = this.#echoes?.subscribe(filter);
@@ -171,7 +172,7 @@ export class BridgeConnection {
     });
     const subscription = this.#connection.subscribe(
       filter,
-      { qos, noLocal: this.#noLocal, retainHandling: retained ? 0 : 2 },
+      { qos, noLocal: this.#noLocal, retainHandling: retained ? 0 : 2, lent },
       {
         message: ({ topic, payload, retain, properties }) => {
           this.#noteStandstill();

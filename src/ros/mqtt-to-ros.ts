@@ -1,3 +1,4 @@
+import { kept } from '../client/connection';
 import { shown } from '../topic/topic-name';
 import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
 import { incompatibilityWords } from './incompatibility-words';
@@ -139,7 +140,7 @@ export class MqttToRos {
           context.changed();
         },
       },
-      { retained: this.#takesStored, qos: settings.qos?.mqtt ?? 1 },
+      { retained: this.#takesStored, qos: settings.qos?.mqtt ?? 1, lent: true },
     );
   }
 
@@ -156,7 +157,10 @@ export class MqttToRos {
         countDrop(counts, 'standby');
       },
     });
-    if (isHeld) return;
+    if (isHeld) {
+      message.payload = kept(payload);
+      return;
+    }
     const { type } = settings;
     counts.mqttReceived++;
     counts.mqttReceivedBytes += payload.length;
@@ -173,7 +177,7 @@ export class MqttToRos {
             const shownType = shown(String(said));
             throw new Error(`a message is of the type ${shownType} by its ros-type, expected ${type}`);
           }
-          return payloads.fromMqtt(payload, properties?.contentType);
+          return kept(payloads.fromMqtt(payload, properties?.contentType));
         },
         via.length === 0 ? this.#own : [...via, context.bridgeId],
         properties?.messageExpiryInterval,

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
-import { PassThrough, Writable } from 'node:stream';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type Duplex, PassThrough, Writable } from 'node:stream';
 import type { IPublishPacket } from 'mqtt';
 import mqttPacket, { type Packet } from 'mqtt-packet';
+import { kept } from '../../src/client/lent-bytes';
+import { openNetworkStream } from '../../src/client/network-stream';
 import { PublishReader } from '../../src/client/publish-reader';
 import { Random } from '../random';
 
@@ -18,16 +22,20 @@ function parsed(bytes: Buffer, protocolVersion: 4 | 5): Packet[] {
 
 /** A reader, and what came of a stream through it, in its order: packets that it read, and bytes for MQTT.js. */
 class Harness {
-  readonly stream = new PassThrough();
   readonly came: (IPublishPacket | Buffer)[] = [];
   readonly reader: PublishReader;
   tooLarge: number | undefined;
   /** Called with each packet. */
   onPublish = () => {};
 
-  constructor(protocolVersion: 4 | 5, largest = Number.POSITIVE_INFINITY) {
+  constructor(
+    protocolVersion: 4 | 5,
+    largest = Number.POSITIVE_INFINITY,
+    readonly stream: Duplex = new PassThrough(),
+  ) {
     this.reader = new PublishReader(this.stream, protocolVersion === 5, largest, {
       publish: (packet) => {
+        packet.payload = kept(packet.payload as Buffer);
         this.came.push(packet);
         this.onPublish();
       },
@@ -139,6 +147,33 @@ describe('the reader of PUBLISH packets', () => {
       }
     });
   }
+
+  it('reads from a socket that reads into the same buffer again and again', async () => {
+    const random = new Random(11);
+    const bytes = Buffer.concat(randomPackets(random, 5));
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = new URL(`mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const opening = openNetworkStream(url, { subprotocol: 'mqtt' }, new AbortController().signal);
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    const harness = new Harness(5, undefined, await opening);
+    harness.reader.start();
+    let came = 0;
+    harness.stream.on('data', ({ length }: Buffer) => {
+      came += length;
+    });
+    for (let at = 0; at < bytes.length; ) {
+      const length = 1 + random.below(random.below(2) === 0 ? 3 : 50_000);
+      socket.write(bytes.subarray(at, at + length));
+      at = Math.min(bytes.length, at + length);
+      while (came < at) await once(harness.stream, 'data');
+    }
+    socket.end();
+    await once(harness.stream, 'end');
+    await harness.drained();
+    server.close();
+    assert.deepEqual(harness.packets(5), parsed(bytes, 5).map(facts));
+  });
 
   it('leaves all to MQTT.js before it is started, and what only MQTT.js can judge', async () => {
     const good = mqttPacket.generate({

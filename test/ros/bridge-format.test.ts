@@ -3,11 +3,13 @@ import type { TopicRouteSettings } from '../../src/ros/bridge-settings';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import type { PayloadFormat } from '../../src/ros/payload-format';
+import type { EndpointQos } from '../../src/rtps/qos';
 import { Inbox } from '../client/observed';
 import { RELIABLE, STRING } from './bridge-fixture';
 import { MqttBridges } from './mqtt-bridges';
 
 const IMU = 'sensor_msgs/msg/Imu';
+const LATCHED: EndpointQos = { ...RELIABLE, durability: 'transient-local', depth: 3 };
 
 describe('payload format of a route', function () {
   this.timeout(60_000);
@@ -54,6 +56,24 @@ describe('payload format of a route', function () {
     const { messages, p50 = 0, p99 = 0 } = bridge.route()?.latency ?? {};
     assert.ok(messages === 1 && p50 > 0 && p50 === p99, `latency ${p50} and ${p99} of ${messages}`);
     assert.deepEqual(peer.heard, [codec.decodeToJson(imu), codec.decodeToJson(imu)]);
+  });
+
+  it('keeps CDR as it came for those who ask for it later', async () => {
+    const qos = { durability: 'transient-local', depth: 3 } as const;
+    const { bridge, peer, topic } = await bridges.bridged({ format: 'cdr', type: IMU, qos });
+    await bridge.until(() => bridge.route()?.subscribed === true);
+    const samples = [1, 2, 3].map((z) => codec.encode({ angular_velocity: { z } }));
+    for (const [index, sample] of samples.entries()) {
+      await bridges.say(topic, sample);
+      // Each is read for itself.
+      await bridge.until(() => bridge.route()?.counts?.rosPublished === index + 1);
+    }
+    await peer.listen('/chatter', IMU, LATCHED);
+    await peer.until(() => peer.heard.length === 3);
+    assert.deepEqual(
+      peer.heard,
+      samples.map((sample) => codec.decodeToJson(sample)),
+    );
   });
 
   it('refuses what is no CDR of the type, and carries JSON that says so', async () => {
