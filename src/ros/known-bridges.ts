@@ -25,7 +25,10 @@ export interface KnownBridgesListener {
 /** Online bridges that are kept in mind, and the routes that they have together; what is beyond is not known. */
 const MAX_BRIDGES = 1000;
 const MAX_ROUTES = 2 ** 18;
-/** How long what a bridge has carried may be under way after it has left, in ms; of more the last are kept in mind. */
+/**
+ * How long what a bridge has carried may be under way after it has left, or has the route no more, in ms; of more the last
+ * are kept in mind.
+ */
 const UNDER_WAY = 10_000;
 const MAX_LEFT = 32;
 /** How long the broker may take to send back what this bridge says of itself, in ms, and how often it is said. */
@@ -53,8 +56,8 @@ export class KnownBridges {
   readonly #online = new Map<string, BridgePresence & { topic: string }>();
   /** Of all that are online. */
   #routes = 0;
-  /** What those carried that were online. */
-  readonly #left = new Map<string, { presence: BridgePresence; at: number }>();
+  /** What those carried that were online, or had more routes. */
+  readonly #left: Array<{ id: string; presence: BridgePresence; at: number }> = [];
   #subscription: Subscription | undefined;
   #carried = NOTHING_CARRIED;
   /** What was said last, while connected, and whether it has yet to come back. */
@@ -93,11 +96,15 @@ export class KnownBridges {
     return this.#online;
   }
 
-  /** One that is online, or was until a moment ago: what it has carried may come after the word that it has left. */
-  lately(id: string): BridgePresence | undefined {
-    const left = this.#left.get(id);
-    const isUnderWay = left !== undefined && performance.now() - left.at < UNDER_WAY;
-    return this.#online.get(id) ?? (isUnderWay ? left.presence : undefined);
+  /**
+   * What another is, and was until a moment ago: what it has carried may come after the word that it has left, or has the
+   * route no more. Empty of one that is not known.
+   */
+  lately(id: string): BridgePresence[] {
+    const since = performance.now() - UNDER_WAY;
+    const before = this.#left.filter((left) => left.id === id && left.at > since);
+    const now = this.#online.get(id);
+    return [...(now === undefined ? [] : [now]), ...before.map(({ presence }) => presence)];
   }
 
   /** Whether others have been told by somebody else that this bridge is not there: they carry now. */
@@ -313,6 +320,7 @@ export class KnownBridges {
       }
       this.#routes = routes;
       this.#online.set(id, { ...presence, topic });
+      if (known !== undefined && !hasAll(presence, known)) this.#noteLeft(id, known);
     } else if (known?.topic === topic) {
       this.#online.delete(id);
       this.#routes -= routesOf(known);
@@ -322,10 +330,8 @@ export class KnownBridges {
   }
 
   #noteLeft(id: string, presence: BridgePresence): void {
-    this.#left.delete(id);
-    this.#left.set(id, { presence, at: performance.now() });
-    const [oldest] = this.#left.keys();
-    if (this.#left.size > MAX_LEFT && oldest !== undefined) this.#left.delete(oldest);
+    this.#left.push({ id, presence, at: performance.now() });
+    if (this.#left.length > MAX_LEFT) this.#left.shift();
   }
 
   #settle(): void {
@@ -347,7 +353,7 @@ export class KnownBridges {
     clearTimeout(this.#patience);
     this.#online.clear();
     this.#routes = 0;
-    this.#left.clear();
+    this.#left.length = 0;
     this.#said = undefined;
     this.#isUnderWay = false;
     this.#isRepeated = false;
@@ -366,4 +372,12 @@ export class KnownBridges {
 function routesOf(presence: BridgePresence | undefined): number {
   const byDomain = Object.values(presence?.carried ?? {}).flatMap((carried) => [...carried.values()]);
   return byDomain.reduce((sum, keys) => sum + keys.size, 0);
+}
+
+/** Whether a bridge carries what it has carried from ROS before. */
+function hasAll(now: BridgePresence, before: BridgePresence): boolean {
+  const carried = now.carried['ros-to-mqtt'];
+  return [...before.carried['ros-to-mqtt']].every(([domain, keys]) =>
+    [...keys].every((key) => carried.get(domain)?.has(key)),
+  );
 }

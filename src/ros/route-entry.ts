@@ -13,12 +13,15 @@ import type { FlowFacts, RouteName, RouteStatus } from './ros-worker-messages';
 import { addCounts, countDrop, type RouteCounts } from './route-counts';
 import { routePeers } from './route-peers';
 import { type RouteSilence, SILENT_AFTER, untypedSilenceOf } from './route-silence';
+import type { Turn } from './route-turn';
 import { TypeInquiry } from './type-inquiry';
 import { TypeSearch } from './type-search';
 import type { TypeTable } from './type-table';
 
 /** How long a message waits for the type of its route, in ms. */
 const PATIENCE = 10_000;
+/** How long a route that is removed goes on at most until other bridges know that they are to carry, in ms. */
+const PARTING = 3000;
 
 const NOT_IN_ROS = 'its type is not known: nobody has it in ROS';
 const NO_TYPE =
@@ -159,6 +162,30 @@ export class RouteEntry {
     this.look();
     if (this.#route === undefined) this.#wait();
     this.#search.followMeta();
+  }
+
+  /**
+   * Carries until others know that they are to, where they wait for that; `left` is called then, or when that takes long,
+   * perhaps more than once.
+   */
+  leave(left: () => void): void {
+    const turns = new Set(Object.values(this.turns));
+    const timer = setTimeout(left, PARTING);
+    const leaveOne = (turn: Turn): void => {
+      let isAtOnce = true;
+      turn.leave(() => {
+        turns.delete(turn);
+        // A publisher that is closed may take with it what it has just said.
+        if (isAtOnce || turns.size > 0) return;
+        clearTimeout(timer);
+        void this.#place?.domain.delivered().then(left);
+      });
+      isAtOnce = false;
+    };
+    for (const turn of [...turns]) leaveOne(turn);
+    if (turns.size > 0) return;
+    clearTimeout(timer);
+    left();
   }
 
   close(): void {

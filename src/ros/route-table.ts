@@ -58,6 +58,8 @@ export class RouteTable {
   /** Those that are listed, by kind, domain and name. */
   readonly #listed = new Map<string, RouteEntry>();
   readonly #byPattern = new Set<RouteEntry>();
+  /** Those that were removed, until other bridges carry. */
+  readonly #leaving = new Set<RouteEntry>();
   readonly #typeTable: TypeTable;
   readonly #memory = new HeldMemory();
   #library: InterfaceLibrary;
@@ -158,14 +160,19 @@ export class RouteTable {
   remove(entry: RouteEntry): void {
     this.#entries.delete(entry.key);
     this.#byPattern.delete(entry);
-    this.#carriedBefore += entry.carried;
-    entry.close();
-    this.#parts.closed(entry.key);
+    this.#leaving.add(entry);
+    entry.leave(() => {
+      if (!this.#leaving.delete(entry)) return;
+      this.#carriedBefore += entry.carried;
+      entry.close();
+      this.#parts.closed(entry.key);
+    });
   }
 
   close(): void {
-    for (const entry of this.#entries.values()) entry.close();
+    for (const entry of [...this.#entries.values(), ...this.#leaving]) entry.close();
     this.#entries.clear();
+    this.#leaving.clear();
     this.#listed.clear();
   }
 
@@ -187,7 +194,7 @@ export class RouteTable {
   /** Messages that were carried, either way, since the bridge opened. */
   get carried(): number {
     let carried = this.#carriedBefore;
-    for (const entry of this.#entries.values()) carried += entry.carried;
+    for (const entry of [...this.#entries.values(), ...this.#leaving]) carried += entry.carried;
     return carried;
   }
 

@@ -33,6 +33,11 @@ export interface Turn {
   refusal(via?: Via, writerGuid?: string): Refusal | undefined;
   /** Keeps a message until it is known who carries it. Returns `false` when it is, there is no connection, or no room. */
   hold(message: HeldMessage): boolean;
+  /**
+   * Tells others that this bridge is to have the route no more. Goes on until they know; then, or at once where none of
+   * them waits for that, `left` is called, perhaps within this call.
+   */
+  leave(left: () => void): void;
   close(): void;
 }
 
@@ -57,12 +62,14 @@ export interface TurnListener {
 export interface TurnParts {
   /** This bridge's. */
   id: string;
-  /** Another bridge that is at the broker, or was until a moment ago. */
-  lately(id: string): BridgePresence | undefined;
+  /** What another bridge at the broker says, and said until a moment ago; empty where there is none. */
+  lately(id: string): readonly BridgePresence[];
   /** The place's ROS domain, where it is open. */
   domain: TurnDomain | undefined;
   /** What the turns of the bridge hold together. */
   held: HeldMessages;
+  /** See `Turn.leave`. */
+  leave(left: () => void): void;
   closed(): void;
 }
 
@@ -170,6 +177,10 @@ export class RouteTurn implements Turn {
     return this.#comesFromThere(last, this.#parts.lately(last)) ? 'echo' : undefined;
   }
 
+  leave(left: () => void): void {
+    this.#parts.leave(left);
+  }
+
   close(): void {
     this.#parts.closed();
     for (const message of this.#held.splice(0)) {
@@ -179,10 +190,9 @@ export class RouteTurn implements Turn {
   }
 
   /** Whether the message came from where this way leads to. */
-  #comesFromThere(bridgeId: string, bridge: BridgePresence | undefined): boolean {
-    if (bridge === undefined) return false;
-    if (this.way === 'ros-to-mqtt') return true;
-    const carries = bridge.carried['ros-to-mqtt'].get(this.domain)?.has(this.key) === true;
+  #comesFromThere(bridgeId: string, presences: readonly BridgePresence[]): boolean {
+    if (this.way === 'ros-to-mqtt') return presences.length > 0;
+    const carries = presences.some(({ carried }) => carried['ros-to-mqtt'].get(this.domain)?.has(this.key));
     return carries && this.#parts.domain?.sees(bridgeId) === true;
   }
 

@@ -46,6 +46,8 @@ export class Standby {
   readonly #known: KnownBridges | undefined;
   readonly #domains = new Map<number, JoinedDomain>();
   readonly #turns = new Set<RouteTurn>();
+  /** Those of routes that go on until others know that they are to carry, with what is called then. */
+  readonly #leaving = new Map<RouteTurn, () => void>();
   readonly #report: (problem: string) => void;
   readonly #held = new Held(() => this.#known?.connected === true);
   /** What was to be told after the connect has come back, so that all who carry the same are known. */
@@ -89,19 +91,23 @@ export class Standby {
 
   /** This bridge has one more way of a route. */
   join(place: Place, listener: TurnListener): Turn {
-    const turn = new RouteTurn(
+    const turn: RouteTurn = new RouteTurn(
       place,
       {
         id: this.#id,
-        lately: (id) => this.#known?.lately(id),
+        lately: (id) => this.#known?.lately(id) ?? [],
         domain: this.#domains.get(place.domain),
         held: this.#held,
+        leave: (left) => this.#leave(turn, left),
         closed: () => {
+          this.#leaving.delete(turn);
           if (this.#turns.delete(turn)) this.#telling.schedule();
         },
       },
       listener,
     );
+    // One that leaves is back.
+    for (const other of [...this.#leaving.keys()]) if (isSamePlace(other, turn)) this.#endLeaving(other);
     this.#turns.add(turn);
     if (this.#known === undefined) turn.decide(undefined);
     else {
@@ -146,6 +152,10 @@ export class Standby {
     if (known === undefined) return;
     // What was held must not reach a robot later.
     if (!known.connected) for (const turn of this.#turns) turn.release();
+    for (const turn of [...this.#leaving.keys()]) {
+      const { way, domain, key } = turn;
+      if (!known.settled || known.told(way, domain, key) === false) this.#endLeaving(turn);
+    }
     // What comes before is of use then.
     if (!known.settled && !this.#wasSettled) return;
     this.#wasSettled = known.settled;
@@ -157,6 +167,32 @@ export class Standby {
       (this.#isThere || [...this.#turns].every(({ hasEntered, waits }) => hasEntered || waits));
     this.#lookLater();
     this.#telling.schedule();
+  }
+
+  #leave(turn: RouteTurn, left: () => void): void {
+    const known = this.#known;
+    const isWaitedFor =
+      known?.settled === true &&
+      turn.active &&
+      turn.isTold &&
+      this.#othersWith(turn, known.online).length > 0 &&
+      // What takes its place here is told as this was.
+      ![...this.#turns].some((other) => other !== turn && isSamePlace(other, turn));
+    if (!isWaitedFor) {
+      left();
+      return;
+    }
+    this.#leaving.set(turn, left);
+    this.#telling.schedule();
+  }
+
+  #endLeaving(turn: RouteTurn): void {
+    const left = this.#leaving.get(turn);
+    this.#leaving.delete(turn);
+    this.#turns.delete(turn);
+    const [other = ''] = this.#known === undefined ? [] : this.#othersWith(turn, this.#known.online);
+    turn.decide(other);
+    left?.();
   }
 
   /** One that the broker has not told of, or whose leaving it has not told, is seen in ROS as long as it matters. */
@@ -195,7 +231,7 @@ export class Standby {
     const told = { 'ros-to-mqtt': 0, 'mqtt-to-ros': 0 };
     for (const turn of this.#turns) {
       const { way, domain, key } = turn;
-      if (turn.waits) continue;
+      if (turn.waits || this.#leaving.has(turn)) continue;
       turn.isTellable = ++told[way] <= MAX_TOLD_ROUTES;
       turn.isTold = turn.isTellable && known.settled;
       if (turn.isTellable) keysOf(carried[way], domain).add(key);
@@ -231,10 +267,7 @@ export class Standby {
     }
   }
 
-  #othersWith(
-    { way, domain, key }: Pick<RouteTurn, 'way' | 'domain' | 'key'>,
-    online: ReadonlyMap<string, BridgePresence>,
-  ): string[] {
+  #othersWith({ way, domain, key }: Where, online: ReadonlyMap<string, BridgePresence>): string[] {
     const others: string[] = [];
     for (const [id, { carried, protocolVersion }] of online) {
       const eitherWay = protocolVersion === 4 || this.#protocolVersion === 4;
@@ -244,6 +277,8 @@ export class Standby {
     return others;
   }
 }
+
+type Where = Pick<RouteTurn, 'way' | 'domain' | 'key'>;
 
 /** What the turns of one bridge hold. */
 class Held implements HeldMessages {
@@ -345,6 +380,10 @@ class JoinedDomain implements TurnDomain {
       for (const guid of endpoints) this.#writers.set(guid, [id]);
     }
   }
+}
+
+function isSamePlace(one: Where, other: Where): boolean {
+  return one.key === other.key && one.way === other.way && one.domain === other.domain;
 }
 
 function keysOf(carried: Map<number, Set<string>>, domain: number): Set<string> {

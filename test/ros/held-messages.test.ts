@@ -44,7 +44,7 @@ describe('a message that comes before it is known which bridge carries it', func
       },
     };
     const known = {
-      ...{ connected: true, settled: false, online: new Map(), carry: () => {}, lately: () => undefined },
+      ...{ connected: true, settled: false, online: new Map(), carry: () => {}, lately: () => [] },
       told: (way: string) => way === 'mqtt-to-ros',
     };
     const standby = new Standby(

@@ -155,7 +155,8 @@ describe('the bridges that are known at a broker', function () {
     const sayOther = async (keys: string) => {
       const text = `{"state":"online","domains":[0],"toRos":{"0":"${keys}"}}`;
       await client.publish('ros/0/@bridge/two', text, { qos: 1, retain: false });
-      await watch.until(() => known.online.has('two'));
+      const carried = () => known.online.get('two')?.carried['mqtt-to-ros'].get(0);
+      await watch.until(() => carried()?.size === keys.length / 8);
     };
     await sayOther('');
     return {
@@ -198,6 +199,51 @@ describe('the bridges that are known at a broker', function () {
     // In a domain that was joined just now it waits for those that may not be seen yet, as long as the other one has it.
     await sayOther('');
     await watch.until(() => shared.active);
+    await leave();
+  });
+
+  it('take the turn of a route that is removed while it is carried until they can know', async () => {
+    const { watch, link, sayOther, said, join, leave } = await linked();
+    const topic = 'ros/0/chatter';
+    const turns = [join(topic), join('ros/0/back'), join('ros/0/other')];
+    const [removed, back, other] = turns;
+    await watch.until(() => turns.every(({ active }) => active));
+    await sayOther(topicKey(topic) + topicKey('ros/0/back'));
+    const release = link.hold();
+    const left: string[] = [];
+    removed?.leave(() => {
+      left.push('removed');
+      watch.changed();
+    });
+    back?.leave(() => left.push('back'));
+    other?.leave(() => left.push('other'));
+    // Nobody waits for it.
+    assert.deepEqual(left, ['other']);
+    await said.until(({ texts }) => texts.at(-1)?.includes(topicKey(topic)) === false);
+    assert.deepEqual([removed?.active, removed?.refusal(), left], [true, undefined, ['other']]);
+    join('ros/0/back');
+    assert.deepEqual(left, ['other', 'back']);
+    release();
+    await watch.until(() => left.includes('removed'));
+    await leave();
+  });
+
+  it('are known for what they carried a moment ago, of which something may come yet', async () => {
+    const { watch, client, known, join, leave } = await linked();
+    const topic = 'ros/0/chatter';
+    const turn = join(topic);
+    await watch.until(() => turn.active);
+    const carries = async (keys: string) => {
+      const text = `{"state":"online","domains":[0],"toMqtt":{"0":"${keys}"}}`;
+      await client.publish('ros/0/@bridge/two', text, { qos: 1, retain: false });
+      const carried = () => known.online.get('two')?.carried['ros-to-mqtt'].get(0);
+      await watch.until(() => carried()?.size === keys.length / 8);
+    };
+    assert.equal(turn.refusal(['two']), undefined);
+    await carries(topicKey(topic));
+    assert.equal(turn.refusal(['two']), 'echo');
+    await carries('');
+    assert.equal(turn.refusal(['two']), 'echo');
     await leave();
   });
 

@@ -9,9 +9,10 @@ describe('the turn of a route', () => {
       { way: 'mqtt-to-ros', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter' },
       {
         id: 'own',
-        lately: () => undefined,
+        lately: () => [],
         domain: undefined,
         held: ROOM,
+        leave: (left) => left(),
         closed: () => {},
       },
       { changed: () => {}, report: (problem) => rings.push(problem) },
@@ -22,7 +23,14 @@ describe('the turn of a route', () => {
     let changes = 0;
     const own = new RouteTurn(
       { way: 'mqtt-to-ros', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter' },
-      { id: 'own', lately: () => undefined, domain: undefined, held: ROOM, closed: () => {} },
+      {
+        id: 'own',
+        lately: () => [],
+        domain: undefined,
+        held: ROOM,
+        leave: (left) => left(),
+        closed: () => {},
+      },
       {
         changed: () => {
           changes++;
