@@ -3,17 +3,10 @@
  * rcl_action have one, with the command line, the output and the exit codes of the one on Cyclone DDS
  * (../dds/action-peer.c).
  */
-#include <atomic>
-#include <chrono>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <list>
 #include <optional>
 #include <random>
 #include <string>
-#include <fastdds/dds/domain/DomainParticipantFactory.hpp>
 #include "services.hpp"
 
 enum Status : uint8_t { UNKNOWN, ACCEPTED, EXECUTING, CANCELING, SUCCEEDED, CANCELED, ABORTED };
@@ -97,8 +90,6 @@ struct GetResult {
     template <class Visitor> void visit(Visitor &v) { v("status", status), v("sequence", sequence); }
   };
 };
-
-static std::atomic<bool> stopped{false};
 
 using Clock = std::chrono::steady_clock;
 
@@ -289,30 +280,15 @@ static int call(const Place &place, int order, int cancel_after, bool late, doub
 
 int main(int argc, char **argv)
 {
-  const bool server = argc > 1 && !strcmp(argv[1], "serve");
-  if (!server && (argc < 2 || strcmp(argv[1], "call"))) return 2;
-  const auto option = [&](const char *name, const char *otherwise) {
-    for (int i = 2; i + 1 < argc; i += 2)
-      if (!strcmp(argv[i], name)) return argv[i + 1];
-    return const_cast<char *>(otherwise);
-  };
-  signal(SIGINT, [](int) { stopped = true; });
-  signal(SIGTERM, [](int) { stopped = true; });
-  setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-  auto *factory = DomainParticipantFactory::get_instance();
-  factory->load_profiles();
-  DomainParticipantQos qos;
-  factory->get_default_participant_qos(qos);
-  auto *participant = factory->create_participant(atoi(option("--domain", "0")), qos);
-  if (participant == nullptr) return 1;
-  const Place place{participant, std::string(option("--action", "/fibonacci")) + "/_action/",
-                    participant->create_publisher(PUBLISHER_QOS_DEFAULT),
-                    participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT)};
-  const int code = server ? serve(place, atof(option("--period", "10")) / 1e3,
-                                  atoi(option("--refuse-cancel", "0")) != 0)
-                          : call(place, atoi(option("--order", "5")), atoi(option("--cancel", "0")),
-                                 atoi(option("--late", "0")) != 0, atof(option("--timeout", "10")));
-  participant->delete_contained_entities();
-  factory->delete_participant(participant);
-  return code;
+  const Options options(argc, argv);
+  const auto number = [&](const char *name, int otherwise) { return static_cast<int>(options.number(name, otherwise)); };
+  return play(
+    options, options.text("--action", "/fibonacci") + "/_action/",
+    [&](const Place &place) {
+      return serve(place, options.number("--period", 10) / 1e3, number("--refuse-cancel", 0) != 0);
+    },
+    [&](const Place &place) {
+      return call(place, number("--order", 5), number("--cancel", 0), number("--late", 0) != 0,
+                  options.number("--timeout", 10));
+    });
 }

@@ -2,12 +2,6 @@
  * A ROS 2 node with parameters on eProsima Fast DDS, or who sets one of them, as rmw_fastrtps_cpp and rclcpp do, with the
  * command line, the output and the exit codes of the one on Cyclone DDS (../dds/parameter-peer.c).
  */
-#include <atomic>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <fastdds/dds/domain/DomainParticipantFactory.hpp>
 #include "services.hpp"
 
 enum Kind : uint8_t { NOT_SET, BOOL, INTEGER, DOUBLE, STRING };
@@ -174,8 +168,6 @@ struct SetParametersAtomically {
   };
 };
 
-static std::atomic<bool> stopped{false};
-
 static Value value_of(Kind type)
 {
   Value value;
@@ -295,7 +287,7 @@ static int serve(const Place &place, const std::string &node)
   return 0;
 }
 
-static int call(const Place &place, const char *name, int64_t value, double timeout)
+static int call(const Place &place, const std::string &name, int64_t value, double timeout)
 {
   Client<SetParameters> set(place);
   std::fputs("{\"ready\":true}\n", stderr);
@@ -319,29 +311,12 @@ static int call(const Place &place, const char *name, int64_t value, double time
 
 int main(int argc, char **argv)
 {
-  const bool server = argc > 1 && !strcmp(argv[1], "serve");
-  if (!server && (argc < 2 || strcmp(argv[1], "call"))) return 2;
-  const auto option = [&](const char *name, const char *otherwise) {
-    for (int i = 2; i + 1 < argc; i += 2)
-      if (!strcmp(argv[i], name)) return argv[i + 1];
-    return const_cast<char *>(otherwise);
-  };
-  signal(SIGINT, [](int) { stopped = true; });
-  signal(SIGTERM, [](int) { stopped = true; });
-  setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-  auto *factory = DomainParticipantFactory::get_instance();
-  factory->load_profiles();
-  DomainParticipantQos qos;
-  factory->get_default_participant_qos(qos);
-  auto *participant = factory->create_participant(atoi(option("--domain", "0")), qos);
-  if (participant == nullptr) return 1;
-  const std::string node = option("--node", "/robot1/camera");
-  const Place place{participant, node + "/", participant->create_publisher(PUBLISHER_QOS_DEFAULT),
-                    participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT)};
-  const int code = server ? serve(place, node)
-                          : call(place, option("--name", "depth"), atoll(option("--value", "0")),
-                                 atof(option("--timeout", "10")));
-  participant->delete_contained_entities();
-  factory->delete_participant(participant);
-  return code;
+  const Options options(argc, argv);
+  const std::string node = options.text("--node", "/robot1/camera");
+  return play(
+    options, node + "/", [&](const Place &place) { return serve(place, node); },
+    [&](const Place &place) {
+      return call(place, options.text("--name", "depth"), static_cast<int64_t>(options.number("--value", 0)),
+                  options.number("--timeout", 10));
+    });
 }

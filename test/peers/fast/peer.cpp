@@ -13,7 +13,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -28,6 +27,7 @@
 #include <fastdds/dds/subscriber/Subscriber.hpp>
 #include <fastdds/rtps/transport/test_UDPv4TransportDescriptor.h>
 #include "messages.hpp"
+#include "options.hpp"
 
 using namespace eprosima::fastdds::dds;
 using eprosima::fastrtps::Duration_t;
@@ -46,25 +46,6 @@ static Duration_t milliseconds(double span)
 }
 
 static void sleep_ms(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
-
-class Options {
-  int argc_;
-  char **argv_;
-
-public:
-  Options(int argc, char **argv) : argc_(argc), argv_(argv) {}
-  std::string text(const char *name, const char *otherwise) const
-  {
-    for (int i = 2; i + 1 < argc_; i += 2)
-      if (!strcmp(argv_[i], name)) return argv_[i + 1];
-    return otherwise;
-  }
-  double number(const char *name, double otherwise) const
-  {
-    const std::string value = text(name, "");
-    return value.empty() ? otherwise : atof(value.c_str());
-  }
-};
 
 static int fail(const char *what)
 {
@@ -241,9 +222,9 @@ static DomainParticipant *create_participant(const Options &options)
 
 int main(int argc, char **argv)
 {
-  const bool pub = argc > 1 && !strcmp(argv[1], "pub");
-  if (!pub && (argc < 2 || strcmp(argv[1], "sub"))) return 2;
   const Options options(argc, argv);
+  const bool pub = options.role() == "pub";
+  if (!pub && options.role() != "sub") return 2;
   MessageType *type = make_type(options.text("--type", "string"));
   if (type == nullptr) return 2;
   signal(SIGINT, [](int) { stopped = true; });

@@ -7,7 +7,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <thread>
 #include <fastdds/dds/domain/DomainParticipant.hpp>
@@ -18,6 +17,7 @@
 #include <fastdds/dds/subscriber/SampleInfo.hpp>
 #include <fastdds/dds/subscriber/Subscriber.hpp>
 #include "messages.hpp"
+#include "options.hpp"
 
 using namespace eprosima::fastdds::dds;
 using eprosima::fastrtps::rtps::GUID_t;
@@ -38,13 +38,6 @@ struct Response {
 };
 
 static std::atomic<bool> stopped{false};
-
-static std::string option(int argc, char **argv, const char *name, const char *otherwise)
-{
-  for (int i = 2; i + 1 < argc; i += 2)
-    if (!strcmp(argv[i], name)) return argv[i + 1];
-  return otherwise;
-}
 
 /** Whether the condition holds within the time, or a signal has come. */
 template <class Condition> static bool within(double timeout, Condition condition)
@@ -113,12 +106,12 @@ static int call(DataWriter *writer, DataReader *reader, long count, double timeo
 
 int main(int argc, char **argv)
 {
-  const bool server = argc > 1 && !strcmp(argv[1], "serve");
-  if (!server && (argc < 2 || strcmp(argv[1], "call"))) return 2;
-  const auto text = [&](const char *name, const char *otherwise) { return option(argc, argv, name, otherwise); };
-  const std::string service = text("--service", "/add_two_ints");
-  const long count = atol(text("--count", "1").c_str());
-  const double timeout = atof(text("--timeout", "10").c_str());
+  const Options options(argc, argv);
+  const bool server = options.role() == "serve";
+  if (!server && options.role() != "call") return 2;
+  const std::string service = options.text("--service", "/add_two_ints");
+  const long count = static_cast<long>(options.number("--count", 1));
+  const double timeout = options.number("--timeout", 10);
   signal(SIGINT, [](int) { stopped = true; });
   signal(SIGTERM, [](int) { stopped = true; });
   setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
@@ -126,7 +119,7 @@ int main(int argc, char **argv)
   factory->load_profiles();
   DomainParticipantQos participant_qos;
   factory->get_default_participant_qos(participant_qos);
-  auto *participant = factory->create_participant(atoi(text("--domain", "0").c_str()), participant_qos);
+  auto *participant = factory->create_participant(static_cast<int>(options.number("--domain", 0)), participant_qos);
   if (participant == nullptr) return 1;
   const TypeSupport request_type(new MessageTypeOf<Request>), response_type(new MessageTypeOf<Response>);
   request_type.register_type(participant);
@@ -146,8 +139,8 @@ int main(int argc, char **argv)
   if (writer == nullptr || reader == nullptr) return 1;
   std::fputs("{\"ready\":true}\n", stderr);
   const int code = server ? serve(writer, reader, count, timeout)
-                          : call(writer, reader, count, timeout, atoll(text("--a", "0").c_str()),
-                                 atoll(text("--b", "0").c_str()));
+                          : call(writer, reader, count, timeout, atoll(options.text("--a", "0").c_str()),
+                                 atoll(options.text("--b", "0").c_str()));
   participant->delete_contained_entities();
   factory->delete_participant(participant);
   return code;

@@ -1,16 +1,21 @@
 // Services as rmw_fastrtps_cpp has them: the requests and responses are those of rosidl as they are, and who has asked
 // what stands in the related sample identity.
 #pragma once
+#include <atomic>
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <string>
 #include <thread>
 #include <fastdds/dds/domain/DomainParticipant.hpp>
+#include <fastdds/dds/domain/DomainParticipantFactory.hpp>
 #include <fastdds/dds/publisher/DataWriter.hpp>
 #include <fastdds/dds/publisher/Publisher.hpp>
 #include <fastdds/dds/subscriber/DataReader.hpp>
 #include <fastdds/dds/subscriber/SampleInfo.hpp>
 #include <fastdds/dds/subscriber/Subscriber.hpp>
 #include "messages.hpp"
+#include "options.hpp"
 
 using namespace eprosima::fastdds::dds;
 using eprosima::fastrtps::rtps::GUID_t;
@@ -128,3 +133,28 @@ public:
     return false;
   }
 };
+
+static std::atomic<bool> stopped{false};
+
+/** Plays the role, `serve` or `call`, that the command line names, in its domain until it is done or is to stop. */
+template <class Serve, class Call>
+static int play(const Options &options, const std::string &name, Serve serve, Call call)
+{
+  const bool server = options.role() == "serve";
+  if (!server && options.role() != "call") return 2;
+  signal(SIGINT, [](int) { stopped = true; });
+  signal(SIGTERM, [](int) { stopped = true; });
+  setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+  auto *factory = DomainParticipantFactory::get_instance();
+  factory->load_profiles();
+  DomainParticipantQos qos;
+  factory->get_default_participant_qos(qos);
+  auto *participant = factory->create_participant(static_cast<int>(options.number("--domain", 0)), qos);
+  if (participant == nullptr) return 1;
+  const Place place{participant, name, participant->create_publisher(PUBLISHER_QOS_DEFAULT),
+                    participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT)};
+  const int code = server ? serve(place) : call(place);
+  participant->delete_contained_entities();
+  factory->delete_participant(participant);
+  return code;
+}
