@@ -55,7 +55,8 @@ export class Standby {
   #wasSettled = false;
   /** Tells the others what there is now: routes come and go many at a time. */
   readonly #telling = new Paced(() => this.#guard(() => this.#tell()));
-  #looking: NodeJS.Immediate | undefined;
+  /** Discovery finds many in one turn. */
+  readonly #looking = new Paced(() => this.look());
   #timer: NodeJS.Timeout | undefined;
   readonly #checkInterval: number;
   #checks: NodeJS.Timeout | undefined;
@@ -85,7 +86,7 @@ export class Standby {
   addDomain(domain: RosDomain): void {
     this.#domains.set(domain.domain, new JoinedDomain(domain));
     domain.onGraphChange(() => {
-      if (this.#known !== undefined && this.#known.online.size > 0) this.#lookSoon();
+      if (this.#known !== undefined && this.#known.online.size > 0) this.#looking.schedule();
     });
   }
 
@@ -142,6 +143,7 @@ export class Standby {
 
   close(): void {
     this.#closed = true;
+    this.#looking.close();
     this.#telling.close();
     clearTimeout(this.#timer);
     clearInterval(this.#checks);
@@ -238,14 +240,6 @@ export class Standby {
     }
     known.carry(carried);
     this.#lookLater();
-  }
-
-  // Discovery finds many in one turn.
-  #lookSoon(): void {
-    this.#looking ??= setImmediate(() => {
-      this.#looking = undefined;
-      this.look();
-    });
   }
 
   /** Looks again when time alone changes who is seen, or may be there unseen. */
