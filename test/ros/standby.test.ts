@@ -5,7 +5,7 @@ import type { Connection } from '../../src/client/connection';
 import { Mosquitto } from '../client/mosquitto';
 import { Inbox } from '../client/observed';
 import { freshDomain } from '../rtps/test-domain';
-import { RELIABLE, type RosPeer, STRING } from './bridge-fixture';
+import { RELIABLE, type RosPeer, STRING, TestBridge } from './bridge-fixture';
 import { BridgeProcess } from './bridge-process';
 import { type AnyBridge, carries, type SharedBroker, Stage, seesOthers, standsBy } from './several-bridges';
 
@@ -174,6 +174,26 @@ for (const [name, startBroker] of Object.entries(brokers)) {
         assert.deepEqual(irregular(said, streams.sent).doubled, []);
       });
     }
+
+    it('carry each message to ROS once when the route is removed from the one that carries it', async () => {
+      const [a, b] = [await stage.bridge('a', 'runtime'), await stage.bridge('b', 'process')];
+      await a.until(() => carries(a));
+      await b.until(() => standsBy(b, 'a'));
+      const streams = await Streams.open(stage, 2);
+      for (const bridge of [a, b]) await bridge.until(() => seesOthers(bridge, 2));
+      await streams.sayOn(20);
+      assert.ok(a instanceof TestBridge);
+      const said = Array.from({ length: COUNT }, () => streams.say());
+      await a.handle.removeRoute({ domain: stage.domain, rosName: '/chatter' });
+      await Promise.all(said);
+      await b.until(() => carries(b));
+      await streams.sayOn(20);
+      // What the two have carried comes in no order.
+      await streams.peer.until(() => streams.toRos.length >= streams.sent);
+      assert.deepEqual(irregular(streams.toRos, streams.sent), { lost: [], doubled: [] });
+      // Nor does b carry back what a still carried from ROS.
+      assert.deepEqual(numbersIn(streams.peer.heard, 'ROS'), []);
+    });
 
     it('give back to one that returns', async () => {
       const b = await stage.bridge('b');
