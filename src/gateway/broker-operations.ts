@@ -6,7 +6,7 @@ import {
 } from './broker-settings';
 import type { Brokers } from './brokers';
 import type { GatewayBroker } from './gateway-broker';
-import type { Schema } from './json-schema';
+import { objectOf, type Schema } from './json-schema';
 import { type Operation, operation } from './operation';
 import type { Subscriptions } from './subscriptions';
 
@@ -29,12 +29,9 @@ export const BROKER_SCHEMA = {
   additionalProperties: false,
 } as const satisfies Schema;
 
-const LIST_SCHEMA = {
-  type: 'object',
-  properties: { brokers: { type: 'array', items: BROKER_SCHEMA } },
-  required: ['brokers'],
-  additionalProperties: false,
-} as const satisfies Schema;
+const LIST_SCHEMA = objectOf({
+  brokers: { type: 'array', items: BROKER_SCHEMA },
+});
 
 const view = ({ id, name, origin, shown, status }: GatewayBroker) => ({
   broker_id: id,

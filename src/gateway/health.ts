@@ -1,39 +1,32 @@
 import type { BridgeState } from '../ros/bridge-handle';
 import type { Brokers } from './brokers';
 import type { GatewaySources } from './gateway-settings';
-import type { Schema } from './json-schema';
+import { objectOf } from './json-schema';
 import { type Operation, operation } from './operation';
 
-const PART = {
-  type: 'object',
-  properties: {
+const PART = objectOf(
+  {
     id: { type: 'string' },
     name: { type: 'string' },
     state: { type: 'string' },
     reason: { type: 'string', description: 'Why it is in this state, in words' },
   },
-  required: ['id', 'name', 'state'],
-  additionalProperties: false,
-} as const satisfies Schema;
+  ['reason'],
+);
 
-const HEALTH = {
-  type: 'object',
-  properties: {
-    status: {
-      type: 'string',
-      enum: ['ok', 'degraded'],
-      description: '`degraded` where there are problems',
-    },
-    version: { type: 'string' },
-    uptime: { type: 'number', description: 'Seconds' },
-    brokers: { type: 'array', items: PART },
-    embedded_brokers: { type: 'array', items: PART },
-    bridges: { type: 'array', items: PART },
-    problems: { type: 'array', items: { type: 'string' }, description: 'What does not work, in words' },
+const HEALTH = objectOf({
+  status: {
+    type: 'string',
+    enum: ['ok', 'degraded'],
+    description: '`degraded` where there are problems',
   },
-  required: ['status', 'version', 'uptime', 'brokers', 'embedded_brokers', 'bridges', 'problems'],
-  additionalProperties: false,
-} as const satisfies Schema;
+  version: { type: 'string' },
+  uptime: { type: 'number', description: 'Seconds' },
+  brokers: { type: 'array', items: PART },
+  embedded_brokers: { type: 'array', items: PART },
+  bridges: { type: 'array', items: PART },
+  problems: { type: 'array', items: { type: 'string' }, description: 'What does not work, in words' },
+});
 
 /** `GET /health`. */
 export function healthOperations(version: string, sources: GatewaySources, brokers: Brokers): Operation[] {

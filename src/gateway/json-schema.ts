@@ -38,6 +38,21 @@ type Properties<S extends Schema, P extends { readonly [name: string]: Schema }>
   [Name in keyof P as Name extends Required<S> ? never : Name]?: ValueOf<P[Name]>;
 };
 
+/** The schema of an object with these properties, all of which are there but the optional ones, and no others. */
+export function objectOf<
+  const P extends { readonly [name: string]: Schema },
+  const Optional extends keyof P & string = never,
+>(properties: P, optional: readonly Optional[] = []) {
+  type Name = Exclude<keyof P & string, Optional>;
+  const isRequired = (name: string): name is Name => !(optional as readonly string[]).includes(name);
+  return {
+    type: 'object',
+    properties,
+    required: Object.keys(properties).filter(isRequired),
+    additionalProperties: false,
+  } as const;
+}
+
 /** The TypeScript type of the values that a schema allows, where it is a constant of this program. */
 export type ValueOf<S extends Schema> = S extends { enum: readonly (infer Value)[] }
   ? Value

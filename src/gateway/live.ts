@@ -6,6 +6,7 @@ import { ApiError } from './api-error';
 import type { Brokers } from './brokers';
 import { FanOut } from './fan-out';
 import type { GatewayBroker } from './gateway-broker';
+import { objectOf } from './json-schema';
 import { LiveFeed } from './live-feed';
 import { LiveReader, type ReaderBounds, type ReaderCounts } from './live-reader';
 import { TOPIC_SCHEMA } from './message-schema';
@@ -73,28 +74,18 @@ export class Live {
         description:
           'Good for one connection within 30 s, as `GET` of the `url` that comes with it. Each frame is a JSON object of `type` `subscribed`, `message`, `missed` (`count` messages were not sent, as this reader or the gateway was too slow) or `error`.',
         permission: 'read',
-        body: {
-          type: 'object',
-          properties: {
-            broker_id: { type: 'string' },
-            topic: { ...TOPIC_SCHEMA, description: 'A topic filter' },
-          },
-          required: ['broker_id', 'topic'],
-          additionalProperties: false,
-        },
+        body: objectOf({
+          broker_id: { type: 'string' },
+          topic: { ...TOPIC_SCHEMA, description: 'A topic filter' },
+        }),
         answer: {
           status: 201,
           description: 'The ticket',
-          schema: {
-            type: 'object',
-            properties: {
-              ticket: { type: 'string' },
-              url: { type: 'string', description: 'Path and query of the WebSocket, on this server' },
-              expires_at: { type: 'string', format: 'date-time' },
-            },
-            required: ['ticket', 'url', 'expires_at'],
-            additionalProperties: false,
-          },
+          schema: objectOf({
+            ticket: { type: 'string' },
+            url: { type: 'string', description: 'Path and query of the WebSocket, on this server' },
+            expires_at: { type: 'string', format: 'date-time' },
+          }),
         },
         errors: ['not_found'],
         run: ({ body: { broker_id: id, topic } }) => {

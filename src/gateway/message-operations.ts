@@ -8,7 +8,7 @@ import type { Brokers } from './brokers';
 import { within } from './deadline';
 import type { GatewayBroker } from './gateway-broker';
 import type { GatewaySubscription } from './gateway-subscription';
-import type { Schema } from './json-schema';
+import { objectOf } from './json-schema';
 import { messageJson } from './message-json';
 import {
   PAYLOAD_SCHEMAS,
@@ -31,9 +31,8 @@ const MAX_HISTORY_TEXT = 8 * 1024 * 1024;
 const DEFAULT_HISTORY_MESSAGES = 1000;
 const DEFAULT_HISTORY_BYTES = 256 * 1024;
 
-const SUBSCRIPTION_SCHEMA = {
-  type: 'object',
-  properties: {
+const SUBSCRIPTION_SCHEMA = objectOf(
+  {
     subscription_id: { type: 'string' },
     broker_id: { type: 'string' },
     topic: { type: 'string', description: 'The topic filter' },
@@ -52,22 +51,8 @@ const SUBSCRIPTION_SCHEMA = {
     history: { type: 'integer', description: 'Messages that the history keeps at most' },
     history_bytes: { type: 'integer', description: 'Memory that they may take' },
   },
-  required: [
-    'subscription_id',
-    'broker_id',
-    'topic',
-    'qos',
-    'state',
-    'received',
-    'received_bytes',
-    'kept',
-    'kept_bytes',
-    'dropped',
-    'history',
-    'history_bytes',
-  ],
-  additionalProperties: false,
-} as const satisfies Schema;
+  ['reason'],
+);
 
 export interface MessageParts {
   brokers: Brokers;
@@ -105,9 +90,8 @@ export function messageOperations(parts: MessageParts): Operation[] {
       answer: {
         status: 200,
         description: 'It is published',
-        schema: {
-          type: 'object',
-          properties: {
+        schema: objectOf(
+          {
             broker_id: { type: 'string' },
             topic: { type: 'string' },
             qos: QOS_SCHEMA,
@@ -116,9 +100,8 @@ export function messageOperations(parts: MessageParts): Operation[] {
               description: 'Of the acknowledgement: 0, or 16 where nobody has subscribed; absent at QoS 0',
             },
           },
-          required: ['broker_id', 'topic', 'qos'],
-          additionalProperties: false,
-        },
+          ['reason_code'],
+        ),
       },
       errors: ['not_found', 'not_connected', 'refused', 'timeout'],
       run: async ({ body }) => {
@@ -220,12 +203,9 @@ export function messageOperations(parts: MessageParts): Operation[] {
       answer: {
         status: 200,
         description: 'The oldest first',
-        schema: {
-          type: 'object',
-          properties: { subscriptions: { type: 'array', items: SUBSCRIPTION_SCHEMA } },
-          required: ['subscriptions'],
-          additionalProperties: false,
-        },
+        schema: objectOf({
+          subscriptions: { type: 'array', items: SUBSCRIPTION_SCHEMA },
+        }),
       },
       run: ({ query: { broker_id } }) => ({
         subscriptions: [...subscriptions.all()]
@@ -249,25 +229,20 @@ export function messageOperations(parts: MessageParts): Operation[] {
       answer: {
         status: 200,
         description: 'The messages',
-        schema: {
-          type: 'object',
-          properties: {
-            messages: {
-              type: 'array',
-              items: {
-                ...RECEIVED_SCHEMA,
-                properties: { subscription_id: { type: 'string' }, ...RECEIVED_SCHEMA.properties },
-                required: ['subscription_id', ...RECEIVED_SCHEMA.required],
-              },
-            },
-            truncated: {
-              type: 'boolean',
-              description: 'Whether older ones are left out as they are too long',
+        schema: objectOf({
+          messages: {
+            type: 'array',
+            items: {
+              ...RECEIVED_SCHEMA,
+              properties: { subscription_id: { type: 'string' }, ...RECEIVED_SCHEMA.properties },
+              required: ['subscription_id', ...RECEIVED_SCHEMA.required],
             },
           },
-          required: ['messages', 'truncated'],
-          additionalProperties: false,
-        },
+          truncated: {
+            type: 'boolean',
+            description: 'Whether older ones are left out as they are too long',
+          },
+        }),
       },
       run: ({ query }) => {
         checkText('topic', query.topic === undefined ? undefined : watchFilterFault(query.topic));

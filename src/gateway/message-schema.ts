@@ -1,6 +1,6 @@
 import type { MessageProperties } from '../client/connection';
 import { ApiError } from './api-error';
-import type { Schema, ValueOf } from './json-schema';
+import { objectOf, type Schema, type ValueOf } from './json-schema';
 
 const LONGEST_TEXT = 65_535;
 
@@ -58,9 +58,8 @@ export const PAYLOAD_SCHEMAS = {
 } as const satisfies Record<string, Schema>;
 
 /** A message that has come, as `/messages` and WebSockets tell it. */
-export const RECEIVED_SCHEMA = {
-  type: 'object',
-  properties: {
+export const RECEIVED_SCHEMA = objectOf(
+  {
     broker_id: { type: 'string' },
     topic: { type: 'string' },
     payload: { description: 'As `payload_encoding` says' },
@@ -87,9 +86,8 @@ export const RECEIVED_SCHEMA = {
       additionalProperties: false,
     },
   },
-  required: ['broker_id', 'topic', 'payload', 'payload_encoding', 'qos', 'retain', 'received_at'],
-  additionalProperties: false,
-} as const satisfies Schema;
+  ['properties', 'ros'],
+);
 
 /**
  * The bytes that a payload of a call stands for.

@@ -1,25 +1,18 @@
 import { ERROR_STATUS, type ErrorCode } from './api-error';
-import type { Schema } from './json-schema';
+import { objectOf, type Schema } from './json-schema';
 import type { Operation } from './operation';
 
-const ERROR_SCHEMA = {
-  type: 'object',
-  properties: {
-    error: {
-      type: 'object',
-      properties: {
-        code: { type: 'string', enum: Object.keys(ERROR_STATUS) },
-        message: { type: 'string', description: 'For a person: names the value and what was expected' },
-        field: { type: 'string', description: 'The value of the call that is wrong: `port`, `will.topic`' },
-        reason_code: { type: 'integer', description: 'The MQTT reason code, where a broker has given one' },
-      },
-      required: ['code', 'message'],
-      additionalProperties: false,
+const ERROR_SCHEMA = objectOf({
+  error: objectOf(
+    {
+      code: { type: 'string', enum: Object.keys(ERROR_STATUS) },
+      message: { type: 'string', description: 'For a person: names the value and what was expected' },
+      field: { type: 'string', description: 'The value of the call that is wrong: `port`, `will.topic`' },
+      reason_code: { type: 'integer', description: 'The MQTT reason code, where a broker has given one' },
     },
-  },
-  required: ['error'],
-  additionalProperties: false,
-} as const satisfies Schema;
+    ['field', 'reason_code'],
+  ),
+});
 
 /** What any call may be answered with. */
 const ALWAYS: readonly ErrorCode[] = [

@@ -2,7 +2,7 @@ import { MAX_DOMAIN } from '../topic/ros-topic';
 import { ApiError } from './api-error';
 import { within } from './deadline';
 import type { GatewaySources, KnownBridge } from './gateway-settings';
-import type { Schema } from './json-schema';
+import { objectOf, type Schema } from './json-schema';
 import { type Operation, operation } from './operation';
 
 /** How long a graph and a publish may take, and a call of a service, whose own timeout is the route's, ms. */
@@ -35,31 +35,21 @@ const PLACE = { bridge_id: { type: 'string' }, domain: { type: 'integer' } } as 
 
 const QOS_COUNTS = {
   type: 'array',
-  items: {
-    type: 'object',
-    properties: {
-      reliability: { type: 'string' },
-      durability: { type: 'string' },
-      count: { type: 'integer' },
-    },
-    required: ['reliability', 'durability', 'count'],
-    additionalProperties: false,
-  },
+  items: objectOf({
+    reliability: { type: 'string' },
+    durability: { type: 'string' },
+    count: { type: 'integer' },
+  }),
 } as const satisfies Schema;
 
 const SERVICES = {
   type: 'array',
-  items: {
-    type: 'object',
-    properties: {
-      name: { type: 'string' },
-      type: { type: 'string' },
-      servers: { type: 'integer' },
-      clients: { type: 'integer' },
-    },
-    required: ['name', 'type', 'servers', 'clients'],
-    additionalProperties: false,
-  },
+  items: objectOf({
+    name: { type: 'string' },
+    type: { type: 'string' },
+    servers: { type: 'integer' },
+    clients: { type: 'integer' },
+  }),
 } as const satisfies Schema;
 
 /** The calls under `/ros`. */
@@ -85,17 +75,12 @@ export function rosOperations(sources: GatewaySources): Operation[] {
             nodes: { type: 'array', items: { type: 'string' } },
             topics: {
               type: 'array',
-              items: {
-                type: 'object',
-                properties: {
-                  name: { type: 'string' },
-                  types: { type: 'array', items: { type: 'string' } },
-                  publishers: QOS_COUNTS,
-                  subscriptions: QOS_COUNTS,
-                },
-                required: ['name', 'types', 'publishers', 'subscriptions'],
-                additionalProperties: false,
-              },
+              items: objectOf({
+                name: { type: 'string' },
+                types: { type: 'array', items: { type: 'string' } },
+                publishers: QOS_COUNTS,
+                subscriptions: QOS_COUNTS,
+              }),
             },
             services: SERVICES,
             actions: SERVICES,
@@ -117,17 +102,15 @@ export function rosOperations(sources: GatewaySources): Operation[] {
       operationId: 'publishToRos',
       summary: 'Publishes on a ROS topic that a bridge has a route for',
       permission: 'write',
-      body: {
-        type: 'object',
-        properties: {
+      body: objectOf(
+        {
           bridge_id: BRIDGE_ID_SCHEMA,
           domain: DOMAIN_SCHEMA,
           name: NAME_SCHEMA,
           payload: { description: 'The message in the JSON form of its type' },
         },
-        required: ['name', 'payload'],
-        additionalProperties: false,
-      },
+        ['bridge_id', 'domain'],
+      ),
       answer: {
         status: 200,
         description: 'The ROS publisher has it',

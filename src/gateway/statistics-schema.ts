@@ -1,5 +1,5 @@
 import type { BrokerStatistics } from '../broker/statistics';
-import type { Schema, ValueOf } from './json-schema';
+import { objectOf, type Schema, type ValueOf } from './json-schema';
 
 const TEXT = { type: 'string' } as const satisfies Schema;
 const COUNT = { type: 'integer', minimum: 0 } as const satisfies Schema;
@@ -22,9 +22,8 @@ const DROPPED = {
   additionalProperties: COUNT,
 } as const satisfies Schema;
 
-const CONNECTION = {
-  type: 'object',
-  properties: {
+const CONNECTION = objectOf(
+  {
     broker_id: TEXT,
     name: TEXT,
     state: TEXT,
@@ -41,49 +40,20 @@ const CONNECTION = {
     in_flight: { ...COUNT, description: 'Messages that are not acknowledged' },
     dropped: DROPPED,
   },
-  required: [
-    'broker_id',
-    'name',
-    'state',
-    'published',
-    'published_bytes',
-    'published_rate',
-    'failed',
-    'received',
-    'received_bytes',
-    'received_rate',
-    'latency',
-    'dropped',
-  ],
-  additionalProperties: false,
-} as const satisfies Schema;
+  ['waiting', 'waiting_bytes', 'in_flight'],
+);
 
-const SUBSCRIPTION = {
-  type: 'object',
-  properties: {
-    subscription_id: TEXT,
-    broker_id: TEXT,
-    topic: TEXT,
-    received: COUNT,
-    received_bytes: BYTES,
-    received_rate: RATE,
-    kept: COUNT,
-    kept_bytes: BYTES,
-    dropped: COUNT,
-  },
-  required: [
-    'subscription_id',
-    'broker_id',
-    'topic',
-    'received',
-    'received_bytes',
-    'received_rate',
-    'kept',
-    'kept_bytes',
-    'dropped',
-  ],
-  additionalProperties: false,
-} as const satisfies Schema;
+const SUBSCRIPTION = objectOf({
+  subscription_id: TEXT,
+  broker_id: TEXT,
+  topic: TEXT,
+  received: COUNT,
+  received_bytes: BYTES,
+  received_rate: RATE,
+  kept: COUNT,
+  kept_bytes: BYTES,
+  dropped: COUNT,
+});
 
 /** What is told of an embedded broker's counts, and its names for them. */
 export const EMBEDDED_COUNTS = {
@@ -112,21 +82,16 @@ export const EMBEDDED_NAMES = Object.keys(EMBEDDED_COUNTS) as EmbeddedCount[];
 
 /** Topics of ROS that are told of a broker; those that came later are left out. */
 export const MOST_TOPICS = 200;
-const ROS_TOPIC = {
-  type: 'object',
-  properties: {
-    topic: TEXT,
-    domain: { type: 'integer' },
-    name: { ...TEXT, description: 'In ROS' },
-    node: TEXT,
-    message_type: TEXT,
-    messages: COUNT,
-    bytes: { ...COUNT, description: 'Of their payloads' },
-    last_at: { type: 'string', format: 'date-time' },
-  },
-  required: ['topic', 'domain', 'name', 'node', 'message_type', 'messages', 'bytes', 'last_at'],
-  additionalProperties: false,
-} as const satisfies Schema;
+const ROS_TOPIC = objectOf({
+  topic: TEXT,
+  domain: { type: 'integer' },
+  name: { ...TEXT, description: 'In ROS' },
+  node: TEXT,
+  message_type: TEXT,
+  messages: COUNT,
+  bytes: { ...COUNT, description: 'Of their payloads' },
+  last_at: { type: 'string', format: 'date-time' },
+});
 
 const EMBEDDED = {
   type: 'object',
@@ -176,9 +141,8 @@ const ROUTE = {
   additionalProperties: false,
 } as const satisfies Schema;
 
-const BRIDGE = {
-  type: 'object',
-  properties: {
+const BRIDGE = objectOf(
+  {
     id: TEXT,
     name: TEXT,
     state: TEXT,
@@ -186,18 +150,16 @@ const BRIDGE = {
     rate: RATE,
     domains: {
       type: 'array',
-      items: {
-        type: 'object',
-        properties: { domain: { type: 'integer' }, participants: COUNT, nodes: COUNT },
-        required: ['domain', 'participants', 'nodes'],
-        additionalProperties: false,
-      },
+      items: objectOf({
+        domain: { type: 'integer' },
+        participants: COUNT,
+        nodes: COUNT,
+      }),
     },
     routes: { type: 'array', items: ROUTE },
   },
-  required: ['id', 'name', 'state', 'routes'],
-  additionalProperties: false,
-} as const satisfies Schema;
+  ['backend', 'rate', 'domains'],
+);
 
 const READERS = {
   type: 'object',
@@ -214,19 +176,14 @@ const READERS = {
   additionalProperties: false,
 } as const satisfies Schema;
 
-export const STATISTICS_SCHEMA = {
-  type: 'object',
-  properties: {
-    uptime: { type: 'number', description: 'Seconds' },
-    connections: { type: 'array', items: CONNECTION },
-    subscriptions: { type: 'array', items: SUBSCRIPTION },
-    readers: READERS,
-    embedded_brokers: { type: 'array', items: EMBEDDED },
-    bridges: { type: 'array', items: BRIDGE },
-  },
-  required: ['uptime', 'connections', 'subscriptions', 'readers', 'embedded_brokers', 'bridges'],
-  additionalProperties: false,
-} as const satisfies Schema;
+export const STATISTICS_SCHEMA = objectOf({
+  uptime: { type: 'number', description: 'Seconds' },
+  connections: { type: 'array', items: CONNECTION },
+  subscriptions: { type: 'array', items: SUBSCRIPTION },
+  readers: READERS,
+  embedded_brokers: { type: 'array', items: EMBEDDED },
+  bridges: { type: 'array', items: BRIDGE },
+});
 
 /**
  * Counts since each thing was made; as they are now are rates, what waits, is in flight or kept, and of embedded brokers and
