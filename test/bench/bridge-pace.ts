@@ -35,6 +35,8 @@ export interface PacedBridge extends Delays {
 const LISTENER_QOS: EndpointQos = { reliability: 'reliable', durability: 'volatile', depth: 8192 };
 /** For what is still under way, ms. */
 const SETTLING = 300;
+/** How long it goes at the rate before it counts: what V8 has compiled for a load it compiles anew for a trickle, s. */
+const WARM_UP = 5;
 
 /** ROS -> MQTT at a steady rate, by a bridge that is warm. Of a String every message's time is taken. */
 export function paceOut(options: BridgeRunOptions, { rate, seconds }: Pace): Promise<PacedBridge> {
@@ -57,14 +59,20 @@ export function paceOut(options: BridgeRunOptions, { rate, seconds }: Pace): Pro
       eachPacket(subscriber, (_header, bytes, body) =>
         delays.push(age(bytes, body + 2 + run.mqttTopic.length + stampAt)),
       );
-    const sent = rate * seconds;
     const stamp = stampAt === undefined ? -1 : STAMP.cdr;
-    const talker = run.talker({ rate, count: sent, stamp });
-    await talker.told('ready');
-    const [first, used] = [came, times.bridge()];
-    delays = [];
-    talker.write(1);
-    await sleep(1000 * seconds + SETTLING);
+    const talk = async (time: number) => {
+      const talker = run.talker({ rate, count: rate * time, stamp });
+      await talker.told('ready');
+      delays = [];
+      const [first, used] = [came, times.bridge()];
+      talker.write(1);
+      await sleep(1000 * time + SETTLING);
+      await talker.stop();
+      return [first, used] as const;
+    };
+    await talk(WARM_UP);
+    const sent = rate * seconds;
+    const [first, used] = await talk(seconds);
     const cost = (1000 * (times.bridge() - used)) / (came - first);
     return { ...percentiles(delays), sent, came: came - first, cost };
   });
@@ -85,20 +93,26 @@ export async function paceIn(options: BridgeRunOptions, { rate, seconds }: Pace)
       heard = () => loop.came(1);
       await loop.warmUp();
       let came = 0;
-      const delays: number[] = [];
+      let delays: number[] = [];
       heard = (cdr) => {
         came++;
         if (hasStamp) delays.push(age(cdr, STAMP.cdr));
       };
       const message = encodeMessage(mqttTopic, payload, 0, 0, MQTT_VERSION);
       const stampAt = message.length - payload.length + (stampOf(sample, contestant.format) ?? 0);
+      const send = async (count: number) => {
+        await pace(rate, count, () => {
+          if (hasStamp)
+            message.write(`${process.hrtime.bigint()}`.padStart(STAMP.digits, '0'), stampAt, 'latin1');
+          publisher.write(Buffer.from(message));
+        });
+        await sleep(SETTLING);
+      };
+      await send(rate * WARM_UP);
+      came = 0;
+      delays = [];
       const [sent, used] = [rate * seconds, times.bridge()];
-      await pace(rate, sent, () => {
-        if (hasStamp)
-          message.write(`${process.hrtime.bigint()}`.padStart(STAMP.digits, '0'), stampAt, 'latin1');
-        publisher.write(Buffer.from(message));
-      });
-      await sleep(SETTLING);
+      await send(sent);
       return { ...percentiles(delays), sent, came, cost: (1000 * (times.bridge() - used)) / came };
     },
   );
