@@ -356,7 +356,7 @@ export class Bridge {
     this.#carried = carried;
     this.#countedAt = now;
     this.#descriptions?.tell();
-    this.#status.run();
+    this.#status.schedule();
   }
 
   /** By now what was found in the graph is matched with what there is here. */

@@ -36,22 +36,23 @@ const MAX_NAME = 256;
  */
 export function encodeDiscoveryInfo({ guid, nodes }: ParticipantEntities, gidSize: GidSize): Buffer {
   const writer = new CdrWriter();
-  const gid = (hex: string) => {
-    const bytes = Buffer.alloc(gidSize);
-    bytes.write(hex, 'hex');
-    writer.fixedOctets(bytes, gidSize);
+  const padding = '00'.repeat(gidSize - GUID_BYTES);
+  // All at once: a bridge may have ten thousand.
+  const gids = (guids: readonly string[]) => {
+    const bytes = Buffer.from(guids.map((hex) => hex + padding).join(''), 'hex');
+    writer.fixedOctets(bytes, bytes.length);
   };
-  const gids = (all: string[]) => {
-    writer.uint32(all.length);
-    all.forEach(gid);
+  const gidSequence = (guids: readonly string[]) => {
+    writer.uint32(guids.length);
+    gids(guids);
   };
-  gid(guid);
+  gids([guid]);
   writer.uint32(nodes.length);
   for (const { namespace, name, readers, writers } of nodes) {
     writer.string(namespace, MAX_NAME);
     writer.string(name, MAX_NAME);
-    gids(readers);
-    gids(writers);
+    gidSequence(readers);
+    gidSequence(writers);
   }
   return writer.toBuffer();
 }
