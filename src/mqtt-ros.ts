@@ -111,12 +111,8 @@ export { RosThread } from './ros/ros-thread';
 export type { BridgeStatus, FlowFacts, RouteRowName, RouteStatus } from './ros/ros-worker-messages';
 export { describeType, type TypeDescription, typeHash } from './ros/type-description';
 export type { TypeTableRow } from './ros/type-table';
-export {
-  Participant,
-  ParticipantOptionError,
-  type ParticipantOptions,
-  type RemoteParticipant,
-} from './rtps/participant';
+export { Participant, type ParticipantOptions, type RemoteParticipant } from './rtps/participant';
+export { ParticipantOptionError } from './rtps/participant-option-error';
 export type { EndpointQos } from './rtps/qos';
 export type { Reader, Sample } from './rtps/reader';
 export type { RemoteEndpoint } from './rtps/remote-endpoint';

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { encodeAnnotation } from '../rtps/annotation';
+import type { EndpointListener } from '../rtps/local-endpoints';
 import type { EndpointPair } from '../rtps/matching';
-import type { EndpointListener } from '../rtps/participant';
 import type { Reader, Sample } from '../rtps/reader';
 import type { EndpointOptions, Writer } from '../rtps/writer';
 import { encodeUserData, typeHashIn } from './endpoint-user-data';

@@ -1,4 +1,4 @@
-import type { EndpointListener } from '../rtps/participant';
+import type { EndpointListener } from '../rtps/local-endpoints';
 import type { Reader } from '../rtps/reader';
 import type { RemoteEndpoint } from '../rtps/remote-endpoint';
 import type { Writer } from '../rtps/writer';

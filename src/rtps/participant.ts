@@ -1,30 +1,21 @@
 import { EventEmitter } from 'node:events';
 import type { EndpointData } from './endpoint-data';
 import { EndpointDiscovery } from './endpoint-discovery';
-import {
-  EntityId,
-  guidOf,
-  newGuidPrefix,
-  prefixOf,
-  READER_KIND_NO_KEY,
-  VENDOR_ID,
-  WRITER_KIND_NO_KEY,
-} from './guid';
+import { EntityId, guidOf, newGuidPrefix, prefixOf, VENDOR_ID } from './guid';
 import { LivelinessProtocol } from './liveliness-protocol';
+import { type EndpointListener, LocalEndpoints } from './local-endpoints';
 import type { Locator } from './locator';
 import { type EndpointPair, Matching } from './matching';
 import { MessageReceiver } from './message-receiver';
 import { Outbox } from './outbox';
 import type { ParticipantData } from './participant-data';
 import { type FoundParticipant, ParticipantDiscovery } from './participant-discovery';
+import { ParticipantOptionError } from './participant-option-error';
 import { MAX_DOMAIN } from './port-mapping';
-import { checkQos, type PolicyName, policiesOf } from './qos';
-import { Reader, type Sample } from './reader';
+import type { PolicyName } from './qos';
+import type { Reader, Sample } from './reader';
 import { ReceiveMemory } from './receive-memory';
-import { Reception } from './reception';
 import { type RemoteEndpoint, remoteEndpointOf } from './remote-endpoint';
-import { StatefulReader } from './stateful-reader';
-import { StatefulWriter } from './stateful-writer';
 import { Statistics } from './statistics';
 import { type DiscoveryRange, UdpTransport } from './udp-transport';
 import { type EndpointOptions, Writer } from './writer';
@@ -86,32 +77,11 @@ export interface ParticipantEvents {
   warning: [string];
 }
 
-/**
- * Told the events of the same names that are of one endpoint of ours, also while it is being made: of many, a listener of
- * the participant's events would look at those of all.
- */
-export interface EndpointListener {
-  matched?(pair: EndpointPair): void;
-  /** Not when the endpoint is closed. */
-  unmatched?(pair: EndpointPair): void;
-  incompatible?(pair: EndpointPair & { readonly policy: PolicyName | 'type' }): void;
-  deadlineMissed?(): void;
-}
-
-/** A participant's option is out of range. */
-export class ParticipantOptionError extends Error {
-  override name = 'ParticipantOptionError';
-}
-
 const DEFAULT_LEASE_MS = 10_000;
 const MIN_LEASE_MS = 500;
 const DEFAULT_MAX_SAMPLE_BYTES = 64 * 1024 * 1024;
 /** A sample's length is an unsigned 32-bit number on the wire; the memory for several is reserved. */
 const LARGEST_MAX_SAMPLE_BYTES = 1024 * 1024 * 1024;
-/** What a writer keeps to send again, whatever its depth; more where two of the largest samples are more. */
-const HISTORY_BYTES = 64 * 1024 * 1024;
-const MAX_ENTITY_KEY = 0xffffff;
-const MAX_NAME_LENGTH = 1024;
 const EXPIRY_MS = 1000;
 
 /**
@@ -130,13 +100,11 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   readonly #writerLiveliness: WriterLiveliness;
   readonly #liveliness: LivelinessProtocol;
   readonly #matching: Matching;
-  readonly #local = new Map<Writer | Reader, EndpointListener>();
-  #lastEntityKey = 0;
+  readonly #local: LocalEndpoints;
   #expiryTimer: NodeJS.Timeout | undefined;
   #hasToldTooLarge = false;
   #hasToldFull = false;
   #closing: Promise<void> | undefined;
-  #onLastWithdrawn: (() => void) | undefined;
   #state: 'new' | 'started' | 'closed' = 'new';
 
   /**
@@ -220,20 +188,37 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     this.#matching = new Matching(this.#receiver, this.#writerLiveliness, {
       matched: (pair) => {
         this.emit('matched', pair);
-        this.#listenerOf(pair.local)?.matched?.(pair);
+        this.#local.listenerOf(pair.local)?.matched?.(pair);
         if (pair.local instanceof Writer) pair.local.emit('matched', pair.remote);
       },
       unmatched: (pair) => {
         this.emit('unmatched', pair);
-        this.#listenerOf(pair.local)?.unmatched?.(pair);
+        this.#local.listenerOf(pair.local)?.unmatched?.(pair);
         if (pair.local instanceof Writer) pair.local.emit('unmatched', pair.remote);
       },
       incompatible: (pair, policy) => {
         this.emit('incompatible', { ...pair, policy });
-        this.#listenerOf(pair.local)?.incompatible?.({ ...pair, policy });
+        this.#local.listenerOf(pair.local)?.incompatible?.({ ...pair, policy });
       },
       livelinessChanged: (pair, alive) => this.emit('liveliness', { ...pair, alive }),
     });
+    this.#local = new LocalEndpoints(
+      {
+        prefix: this.#prefix,
+        maxSampleBytes,
+        statistics: this.#statistics,
+        outbox: this.#outbox,
+        receiver: this.#receiver,
+        discovery: this.#endpoints,
+        liveliness: this.#liveliness,
+        writerLiveliness: this.#writerLiveliness,
+        matching: this.#matching,
+      },
+      {
+        behind: (pair) => this.emit('behind', pair),
+        deadlineMissed: (local, total) => this.emit('deadline-missed', { local, total }),
+      },
+    );
   }
 
   get guid(): string {
@@ -292,8 +277,8 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     this.#state = 'closed';
     clearInterval(this.#expiryTimer);
     this.removeAllListeners();
-    for (const endpoint of [...this.#local.keys()]) endpoint.close();
-    if (this.#local.size > 0) await new Promise<void>((resolve) => (this.#onLastWithdrawn = resolve));
+    const withdrawn = this.#local.close();
+    if (withdrawn !== undefined) await withdrawn;
     this.#outbox.flush();
     if (started) this.#participants.stop();
     this.#endpoints.close();
@@ -304,48 +289,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
 
   /** @throws QosError, ParticipantOptionError */
   createWriter(options: EndpointOptions, listener: EndpointListener = {}): Writer {
-    this.#checkEndpoint(options);
-    const { liveliness = 'automatic', livelinessLease = Number.POSITIVE_INFINITY } = options.qos;
-    // The others have to say it themselves.
-    const automaticLease = liveliness === 'automatic' ? livelinessLease : Number.POSITIVE_INFINITY;
-    const entityId = this.#newEntityId(WRITER_KIND_NO_KEY);
-    const { reliability, durability, depth } = options.qos;
-    const protocol = new StatefulWriter(
-      entityId,
-      {
-        reliable: reliability === 'reliable',
-        transientLocal: durability === 'transient-local',
-        history: { depth, bytes: Math.max(HISTORY_BYTES, 2 * this.#maxSampleBytes) },
-      },
-      this.#outbox,
-      this.#statistics,
-      (readerGuid) => {
-        const reader = this.#endpoints.get(readerGuid);
-        if (reader !== undefined) this.emit('behind', { local: writer, remote: remoteEndpointOf(reader) });
-      },
-    );
-    const writer: Writer = new Writer(
-      guidOf(this.#prefix, entityId),
-      options,
-      this.#maxSampleBytes,
-      protocol,
-      () => {
-        if (liveliness === 'manual-by-participant') this.#liveliness.assertManually();
-        else protocol.assertLiveliness();
-      },
-      () => {
-        this.#remove(writer);
-        this.#receiver.removeWriter(protocol);
-        protocol.close();
-        this.#liveliness.withdraw(automaticLease);
-      },
-    );
-    writer.on('deadline-missed', (total) => this.#deadlineMissed(writer, total));
-    this.#receiver.addWriter(protocol);
-    this.#liveliness.offer(automaticLease);
-    this.#add(writer, listener);
-    this.#matching.addLocal({ endpoint: writer, protocol });
-    return writer;
+    return this.#local.createWriter(options, listener);
   }
 
   /**
@@ -357,79 +301,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     onSample: (sample: Sample) => void,
     listener: EndpointListener = {},
   ): Reader {
-    this.#checkEndpoint(options);
-    const entityId = this.#newEntityId(READER_KIND_NO_KEY);
-    const { reliability, durability } = options.qos;
-    const reception = new Reception(policiesOf('reader', options.qos), this.#statistics, {
-      asserted: (guid) => this.#writerLiveliness.asserted(guid),
-      deadlineMissed: (total) => this.#deadlineMissed(reader, total),
-    });
-    const protocol = new StatefulReader(
-      entityId,
-      { reliable: reliability === 'reliable', transientLocal: durability === 'transient-local' },
-      this.#outbox,
-      this.#statistics,
-      (change, target) => {
-        // Without a payload it says that the writer or its instance is gone, which discovery tells better.
-        if (change.status !== 0 || change.payload.length === 0) return;
-        const writerGuid = reception.accept(target, change);
-        if (writerGuid === undefined) return;
-        this.#statistics.samplesReceived++;
-        onSample({
-          payload: change.payload,
-          writerGuid,
-          sequence: change.sequence,
-          sourceTimestamp: change.timestamp,
-          related: change.related,
-          annotation: change.annotation,
-        });
-      },
-    );
-    const reader = new Reader(guidOf(this.#prefix, entityId), options, protocol, reception, () => {
-      this.#remove(reader);
-      protocol.close();
-      reception.close();
-    });
-    this.#add(reader, listener);
-    this.#matching.addLocal({ endpoint: reader, protocol, reception });
-    return reader;
-  }
-
-  #checkEndpoint({ topic, type, qos }: EndpointOptions): void {
-    if (this.#state === 'closed') throw new ParticipantOptionError('the participant is closed');
-    for (const [field, value] of Object.entries({ topic, type }))
-      if (value === '' || value.length > MAX_NAME_LENGTH || value.includes('\0'))
-        throw new ParticipantOptionError(
-          `${field}: expected 1 to ${MAX_NAME_LENGTH} characters without NUL, got ${JSON.stringify(value)}`,
-        );
-    checkQos(qos);
-  }
-
-  #newEntityId(kind: number): number {
-    if (this.#lastEntityKey >= MAX_ENTITY_KEY)
-      throw new ParticipantOptionError('the participant has no entity id left');
-    return ((++this.#lastEntityKey << 8) | kind) >>> 0;
-  }
-
-  #listenerOf(endpoint: Writer | Reader): EndpointListener | undefined {
-    return this.#state === 'closed' ? undefined : this.#local.get(endpoint);
-  }
-
-  #deadlineMissed(local: Writer | Reader, total: number): void {
-    this.emit('deadline-missed', { local, total });
-    this.#listenerOf(local)?.deadlineMissed?.();
-  }
-
-  #add(endpoint: Writer | Reader, listener: EndpointListener): void {
-    this.#local.set(endpoint, listener);
-    this.#endpoints.announce(endpoint);
-  }
-
-  #remove(endpoint: Writer | Reader): void {
-    if (!this.#local.delete(endpoint)) return;
-    this.#endpoints.withdraw(endpoint);
-    this.#matching.removeLocal(endpoint);
-    if (this.#local.size === 0) this.#onLastWithdrawn?.();
+    return this.#local.createReader(options, onSample, listener);
   }
 
   #tellTooLarge(): void {

@@ -2,16 +2,13 @@ import assert from 'node:assert/strict';
 import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { EntityId } from '../../src/rtps/guid';
+import type { EndpointListener } from '../../src/rtps/local-endpoints';
 import type { EndpointPair } from '../../src/rtps/matching';
 import { MessageWriter } from '../../src/rtps/message-writer';
 import { Pid } from '../../src/rtps/parameter-list';
-import {
-  type EndpointListener,
-  Participant,
-  ParticipantOptionError,
-  type RemoteParticipant,
-} from '../../src/rtps/participant';
+import { Participant, type RemoteParticipant } from '../../src/rtps/participant';
 import { decodeParticipantData, encodeDisposal } from '../../src/rtps/participant-data';
+import { ParticipantOptionError } from '../../src/rtps/participant-option-error';
 import { metatrafficUnicastPort } from '../../src/rtps/port-mapping';
 import { QosError } from '../../src/rtps/qos';
 import type { RemoteEndpoint } from '../../src/rtps/remote-endpoint';
