@@ -210,8 +210,9 @@ export class FilterSubscription {
     const generation = identifier === undefined ? this.#generation : identifier % GENERATIONS;
     // One for all who get it with the same QoS: with a thousand listeners it is them that cost.
     const messages: ReceivedMessage[] = [];
-    for (const { options } of this.members) {
-      if (options.lent === true) continue;
+    for (const { options, acknowledged } of this.members) {
+      // One that acknowledges messages itself may have to wait for them.
+      if (options.lent === true && acknowledged === undefined) continue;
       packet.payload = kept(packet.payload as Buffer);
       break;
     }
