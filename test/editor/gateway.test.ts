@@ -14,6 +14,7 @@ const FLOWS = [
   brokerForm({ name: 'Shared', target: 'embedded', embedded: 'embedded-1', clientId: 'shared' }),
   subForm({ topicFilter: 'x', wires: [[]] }),
   bridgeForm({
+    broker: 'broker-1',
     discoveryRange: 'off',
     domains: [{ id: freshDomain(), alias: 'car' }],
     namespaces: [{ ros: '/robot1', mqtt: '' }],
