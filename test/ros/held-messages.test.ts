@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readBuffer } from '../../src/client/lent-bytes';
 import type { BridgeSubscriptionListener, RouteConnection } from '../../src/ros/bridge-connection';
 import type { BridgeSettings, RouteSettings } from '../../src/ros/bridge-settings';
 import { BridgeTopics, mappingOf } from '../../src/ros/bridge-topics';
@@ -27,7 +28,7 @@ describe('a message that comes before it is known which bridge carries it', func
     const watch = new Watch();
     const sent: string[] = [];
     const reported: string[] = [];
-    const listeners = new Map<string, Set<BridgeSubscriptionListener>>();
+    const listeners = new Map<string, Map<BridgeSubscriptionListener, { lent?: boolean }>>();
     const connection: RouteConnection = {
       connected: true,
       onStatus: () => () => {},
@@ -37,9 +38,9 @@ describe('a message that comes before it is known which bridge carries it', func
         settled();
         watch.changed();
       },
-      subscribe: (filter, listener) => {
-        const all = listeners.get(filter) ?? new Set();
-        listeners.set(filter, all.add(listener));
+      subscribe: (filter, listener, options = {}) => {
+        const all = listeners.get(filter) ?? new Map();
+        listeners.set(filter, all.set(listener, options));
         return { granted: true, close: () => all.delete(listener) };
       },
     };
@@ -98,8 +99,12 @@ describe('a message that comes before it is known which bridge carries it', func
       type: () => table.list()[0]?.type,
       counts: () => table.list()[0]?.counts,
       say: (filter: string, topic: string, payload: string) => {
-        const message = { topic, payload: Buffer.from(payload), retain: false, via: [] };
-        for (const listener of [...(listeners.get(filter) ?? [])]) listener.message(message);
+        for (const [listener, { lent = false }] of [...(listeners.get(filter) ?? [])]) {
+          const read = readBuffer();
+          const bytes = read.subarray(0, read.write(payload));
+          listener.message({ topic, payload: lent ? bytes : Buffer.from(bytes), retain: false, via: [] });
+          read.fill(0);
+        }
       },
       settle: () => {
         known.settled = true;
