@@ -16,6 +16,7 @@
 #include <fastdds/dds/subscriber/DataReader.hpp>
 #include <fastdds/dds/subscriber/SampleInfo.hpp>
 #include <fastdds/dds/subscriber/Subscriber.hpp>
+#include "found-readers.hpp"
 #include "messages.hpp"
 #include "options.hpp"
 
@@ -57,7 +58,7 @@ static bool take(DataReader *reader, void *message, SampleInfo &info, double tim
   });
 }
 
-static int serve(DataWriter *writer, DataReader *reader, long count, double timeout)
+static int serve(DataWriter *writer, FoundReaders &clients, DataReader *reader, long count, double timeout)
 {
   for (long served = 0; count == 0 || served < count; served++) {
     Request request;
@@ -70,6 +71,7 @@ static int serve(DataWriter *writer, DataReader *reader, long count, double time
     if (reply_reader != GUID_t::unknown()) related.related_sample_identity().writer_guid() = reply_reader;
     Response response;
     response.sum = request.a + request.b;
+    clients.wait_for(related.related_sample_identity().writer_guid());
     if (!writer->write(&response, related)) return 1;
   }
   writer->wait_for_acknowledgments({5, 0});
@@ -132,13 +134,14 @@ int main(int argc, char **argv)
   DataReaderQos reader_qos;
   reader_qos.reliability().kind = RELIABLE_RELIABILITY_QOS;
   reader_qos.history().depth = 10;
+  FoundReaders found;
   auto *writer = participant->create_publisher(PUBLISHER_QOS_DEFAULT)
-                   ->create_datawriter(server ? replies : requests, writer_qos);
+                   ->create_datawriter(server ? replies : requests, writer_qos, &found);
   auto *reader = participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT)
                    ->create_datareader(server ? requests : replies, reader_qos);
   if (writer == nullptr || reader == nullptr) return 1;
   std::fputs("{\"ready\":true}\n", stderr);
-  const int code = server ? serve(writer, reader, count, timeout)
+  const int code = server ? serve(writer, found, reader, count, timeout)
                           : call(writer, reader, count, timeout, atoll(options.text("--a", "0").c_str()),
                                  atoll(options.text("--b", "0").c_str()));
   participant->delete_contained_entities();

@@ -14,6 +14,7 @@
 #include <fastdds/dds/subscriber/DataReader.hpp>
 #include <fastdds/dds/subscriber/SampleInfo.hpp>
 #include <fastdds/dds/subscriber/Subscriber.hpp>
+#include "found-readers.hpp"
 #include "messages.hpp"
 #include "options.hpp"
 
@@ -54,9 +55,9 @@ struct Place {
   }
   template <class Message>
   DataWriter *writer(const std::string &name, DurabilityQosPolicyKind durability = VOLATILE_DURABILITY_QOS,
-                     int depth = 10) const
+                     int depth = 10, DataWriterListener *listener = nullptr) const
   {
-    return publisher->create_datawriter(topic<Message>(name), reliable<DataWriterQos>(durability, depth));
+    return publisher->create_datawriter(topic<Message>(name), reliable<DataWriterQos>(durability, depth), listener);
   }
   template <class Message>
   DataReader *reader(const std::string &name, DurabilityQosPolicyKind durability = VOLATILE_DURABILITY_QOS,
@@ -74,13 +75,16 @@ template <class Message> static bool take(DataReader *reader, Message &message, 
 
 /** A service, as its server has it. */
 template <class Service> class Server {
+  FoundReaders clients_;
   DataWriter *replies_;
   DataReader *requests_;
 
 public:
   explicit Server(const Place &place)
-    : replies_(place.writer<typename Service::Response>(place.part("rr", Service::name, "Reply"))),
+    : replies_(place.writer<typename Service::Response>(place.part("rr", Service::name, "Reply"),
+                                                        VOLATILE_DURABILITY_QOS, 10, &clients_)),
       requests_(place.reader<typename Service::Request>(place.part("rq", Service::name, "Request"))) {}
+  ~Server() { replies_->set_listener(nullptr); }
   bool take(typename Service::Request &request, SampleIdentity &asker)
   {
     SampleInfo info;
@@ -92,6 +96,7 @@ public:
   }
   void reply(const SampleIdentity &asker, typename Service::Response response)
   {
+    clients_.wait_for(asker.writer_guid());
     WriteParams related;
     related.related_sample_identity() = asker;
     replies_->write(&response, related);
