@@ -262,6 +262,8 @@ export class NetworkConnection {
     for (const id of Object.keys(client.outgoing)) delete client.outgoing[Number(id)];
     const farewell = setTimeout(() => this.#stream.destroy(), FAREWELL_MS);
     if (!connected) this.#stream.destroy();
+    // What is not read would hide that the broker closes it as well.
+    if (this.#backpressure.paused) this.#reader.stop();
     // MQTT.js is done before the network connection is closed where it was not connected.
     const ended = new Promise<void>((resolve) => this.#leavers.push(resolve));
     client.end(!connected);

@@ -74,11 +74,12 @@ export class PublishReader {
     this.#work();
   }
 
-  /** Drops all that comes. */
+  /** Drops all that comes; the end of the stream is seen also where it was paused. */
   stop(): void {
     this.#stopped = true;
     this.#chunk = this.#packet = NO_BYTES;
     this.#at = 0;
+    if (this.#stream.isPaused()) this.#stream.resume();
   }
 
   #receive(chunk: Buffer): void {
