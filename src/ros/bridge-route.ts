@@ -3,6 +3,7 @@ import type { IncomingMessage, RouteConnection } from './bridge-connection';
 import type { BridgeEvent } from './bridge-events';
 import type { RouteSettings } from './bridge-settings';
 import type { RouteTopics } from './bridge-topics';
+import type { Fellows } from './fellow-bridges';
 import type { InterfaceLibrary } from './interface-library';
 import type { Way } from './name-patterns';
 import type { PayloadFormat } from './payload-format';
@@ -20,6 +21,8 @@ export interface RouteContext {
   readonly library: InterfaceLibrary;
   /** The domain of the route's settings. */
   readonly domain: RosDomain;
+  /** What of it belongs to other bridges at the broker. */
+  readonly fellows: Fellows;
   /** All open domains of the bridge, by their numbers. */
   readonly domains: ReadonlyMap<number, RosDomain>;
   /** Absent for a bridge without a broker. */

@@ -1,3 +1,4 @@
+import { FellowFaults, type Fellows } from './fellow-bridges';
 import type { RosDomain, RosIncompatibility, RosPublisher, RosQos } from './ros-backend';
 import { isSameQos, publisherQos, type RouteQosSettings } from './route-qos';
 import type { Via } from './via';
@@ -12,6 +13,8 @@ export interface MatchingPublisherOptions {
   type: string;
   typeHash: string;
   chosen: RouteQosSettings;
+  /** Whose subscriptions need not be served. */
+  fellows: Fellows;
   onIncompatible(incompatibility: RosIncompatibility, own: RosQos): void;
   /** It could not be made; told by a backend that finds out later. */
   onProblem(reason: string): void;
@@ -44,13 +47,15 @@ export class MatchingPublisher {
   #handover: NodeJS.Timeout | undefined;
   #overlap: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
-  #stopFollowing: (() => void) | undefined;
+  readonly #ofFellows: FellowFaults;
+  #stopFollowing: Array<() => void> = [];
 
   constructor(domain: PublishingDomain, options: MatchingPublisherOptions) {
     this.#domain = domain;
     this.#options = options;
     this.#qos = publisherQos(options.chosen, []);
     this.#wanted = this.#qos;
+    this.#ofFellows = new FellowFaults(options.fellows);
   }
 
   /** What is offered now. */
@@ -62,11 +67,13 @@ export class MatchingPublisher {
     this.#qos = this.#wantedQos();
     this.#wanted = this.#qos;
     this.#publisher = this.#create(this.#qos);
-    this.#stopFollowing = this.#domain.onGraphChange(() => this.#follow(), this.#options.rosName);
+    const { rosName, fellows } = this.#options;
+    const follow = () => this.#follow();
+    this.#stopFollowing = [this.#domain.onGraphChange(follow, rosName), fellows.onChange(follow)];
   }
 
   close(): void {
-    this.#stopFollowing?.();
+    for (const stop of this.#stopFollowing) stop();
     clearTimeout(this.#expiry);
     this.#closePredecessor();
     this.#abandonSuccessor();
@@ -102,17 +109,21 @@ export class MatchingPublisher {
   }
 
   #wantedQos(): RosQos {
-    const { rosName, type, chosen } = this.#options;
+    const { rosName, type, chosen, fellows } = this.#options;
     const subscriptions = [...this.#domain.endpoints(rosName)].filter(
-      (other) => other.kind === 'subscription' && other.type === type,
+      (other) => other.kind === 'subscription' && other.type === type && !fellows.has(other.guid),
     );
     return publisherQos(chosen, subscriptions, this.#wanted);
   }
 
   #follow(): void {
     const qos = this.#wantedQos();
-    if (isSameQos(qos, this.#wanted)) return;
+    if (isSameQos(qos, this.#wanted)) {
+      this.#ofFellows.look(this.#domain.endpoints(this.#options.rosName));
+      return;
+    }
     this.#wanted = qos;
+    this.#ofFellows.clear();
     this.#abandonSuccessor();
     this.#succeed(() => this.#handOver());
   }
@@ -148,7 +159,8 @@ export class MatchingPublisher {
       qos,
       // That of the newest publisher counts: it was made for those who did not match the one before.
       onIncompatible: (incompatibility) => {
-        if (qos === this.#wanted) onIncompatible(incompatibility, qos);
+        if (qos !== this.#wanted) return;
+        this.#ofFellows.tell(incompatibility.remote.guid, () => onIncompatible(incompatibility, qos));
       },
       onProblem,
       onDeadlineMissed: () => {

@@ -1,3 +1,4 @@
+import { FellowFaults, type Fellows } from './fellow-bridges';
 import type {
   RosDomain,
   RosEndpoint,
@@ -29,6 +30,8 @@ export interface MatchingSubscriptionOptions {
   type: string;
   typeHash: string;
   chosen: RouteQosSettings;
+  /** Whose publishers need not be heard. */
+  fellows: Fellows;
   /** Told each sample once. */
   onSample(sample: RosSample, reception: Reception): void;
   onIncompatible(incompatibility: RosIncompatibility, own: RosQos): void;
@@ -62,12 +65,14 @@ export class MatchingSubscription {
   #subscription: RosSubscription | undefined;
   #predecessor: RosSubscription | undefined;
   #overlap: NodeJS.Timeout | undefined;
-  #stopFollowing: (() => void) | undefined;
+  readonly #ofFellows: FellowFaults;
+  #stopFollowing: Array<() => void> = [];
 
   constructor(domain: RosDomain, options: MatchingSubscriptionOptions) {
     this.#domain = domain;
     this.#options = options;
     this.#qos = subscriptionQos(options.chosen, []);
+    this.#ofFellows = new FellowFaults(options.fellows);
   }
 
   /** What is asked for now. */
@@ -76,25 +81,32 @@ export class MatchingSubscription {
   }
 
   open(): void {
-    this.#stopFollowing = this.#domain.onGraphChange(() => this.#follow(), this.#options.rosName);
-    this.#follow();
+    const { rosName, fellows } = this.#options;
+    const follow = () => this.#follow();
+    this.#stopFollowing = [this.#domain.onGraphChange(follow, rosName), fellows.onChange(follow)];
+    follow();
   }
 
   close(): void {
-    this.#stopFollowing?.();
+    for (const stop of this.#stopFollowing) stop();
     this.#closePredecessor();
     this.#subscription?.close();
     this.#subscription = undefined;
   }
 
   #follow(): void {
-    const { rosName, type, typeHash, chosen } = this.#options;
+    const { rosName, type, typeHash, chosen, fellows } = this.#options;
     const publishers = [...this.#domain.endpoints(rosName)].filter(
       (other) => other.kind === 'publisher' && other.type === type,
     );
     this.#know(publishers);
-    const qos = subscriptionQos(chosen, publishers);
-    if (this.#subscription !== undefined && isSameQos(qos, this.#qos)) return;
+    const others = publishers.filter(({ guid }) => !fellows.has(guid));
+    const qos = subscriptionQos(chosen, others);
+    if (this.#subscription !== undefined && isSameQos(qos, this.#qos)) {
+      this.#ofFellows.look(publishers);
+      return;
+    }
+    this.#ofFellows.clear();
     this.#closePredecessor();
     this.#predecessor = this.#subscription;
     if (this.#predecessor !== undefined) this.#overlap = setTimeout(() => this.#closePredecessor(), OVERLAP);
@@ -107,7 +119,9 @@ export class MatchingSubscription {
         typeHash,
         qos,
         onIncompatible: (incompatibility) => {
-          if (generation === this.#generation) this.#options.onIncompatible(incompatibility, qos);
+          if (generation !== this.#generation) return;
+          const tell = () => this.#options.onIncompatible(incompatibility, qos);
+          this.#ofFellows.tell(incompatibility.remote.guid, tell);
         },
         onProblem: (reason) => {
           if (generation === this.#generation) this.#options.onProblem(reason);

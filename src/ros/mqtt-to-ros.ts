@@ -51,6 +51,7 @@ export class MqttToRos {
       type,
       typeHash,
       chosen,
+      fellows: context.fellows,
       onIncompatible: (incompatibility, qos) => {
         const words = incompatibilityWords(incompatibility, { type, typeHash, qos });
         faults.report(incompatibility.remote.guid, words);

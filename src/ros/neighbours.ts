@@ -6,17 +6,22 @@ import type { Writer } from '../rtps/writer';
 import { FoundEndpoints } from './found-endpoints';
 import type { RosEndpoint, RosEndpointOptions, RosSample, RosServiceEndpoint } from './ros-backend';
 
+/** A user of the participant. */
+export interface NeighbourUser {
+  readonly bridgeId: string;
+}
+
 /** What a user has, as the others know it. */
 interface Owned<Found> {
   readonly guid: string;
   readonly rosName: string;
-  readonly owner: object;
+  readonly owner: NeighbourUser;
   readonly found: Found;
 }
 
 /** A publisher or subscription of one user. */
 interface Neighbour {
-  readonly owner: object;
+  readonly owner: NeighbourUser;
   /** As the other users know it. */
   readonly found: RosEndpoint;
   readonly policies: Policies;
@@ -61,18 +66,23 @@ export class Neighbours {
    * The publishers and subscriptions that other users have than this one.
    * @param rosName the name of those that are wanted; all where absent
    */
-  endpoints(user: object, rosName?: string): Iterable<RosEndpoint> {
+  endpoints(user: NeighbourUser, rosName?: string): Iterable<RosEndpoint> {
     return ofOthers(this.#endpoints.of(rosName), user);
   }
 
   /** The same of services. */
-  services(user: object, rosName?: string): Iterable<RosServiceEndpoint> {
+  services(user: NeighbourUser, rosName?: string): Iterable<RosServiceEndpoint> {
     return ofOthers(this.#services.of(rosName), user);
+  }
+
+  /** Who has made a publisher or subscription. */
+  ownerOf(guid: string): NeighbourUser | undefined {
+    return this.#endpoints.get(guid)?.owner;
   }
 
   /** @param kept what it says to a transient-local subscription that comes later, in the order of publishing */
   addPublisher(
-    owner: object,
+    owner: NeighbourUser,
     writer: Writer,
     options: RosEndpointOptions,
     kept: () => Iterable<RosSample>,
@@ -94,7 +104,7 @@ export class Neighbours {
 
   /** Returns what takes it away. */
   addSubscription(
-    owner: object,
+    owner: NeighbourUser,
     reader: Reader,
     options: RosEndpointOptions,
     onSample: (sample: RosSample) => void,
@@ -113,7 +123,7 @@ export class Neighbours {
   }
 
   /** Returns what takes it away. */
-  addService(owner: object, service: RosServiceEndpoint): () => void {
+  addService(owner: NeighbourUser, service: RosServiceEndpoint): () => void {
     const found: RosServiceEndpoint = { ...service, isNeighbour: true };
     const { guid, rosName } = found;
     this.#services.set({ guid, rosName, owner, found });
@@ -139,12 +149,12 @@ export class Neighbours {
   }
 }
 
-function* ofOthers<Found>(all: Iterable<Owned<Found>>, user: object): Iterable<Found> {
+function* ofOthers<Found>(all: Iterable<Owned<Found>>, user: NeighbourUser): Iterable<Found> {
   for (const { owner, found } of all) if (owner !== user) yield found;
 }
 
 function neighbour(
-  owner: object,
+  owner: NeighbourUser,
   { kind, guid, qos }: Writer | Reader,
   { rosName, type, typeHash, qos: rosQos, onIncompatible }: RosEndpointOptions,
 ): Neighbour {

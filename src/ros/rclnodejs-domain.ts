@@ -9,6 +9,7 @@ import type {
   SampleNotes,
 } from '../rclnodejs/process-messages';
 import type { RclnodejsProcess } from '../rclnodejs/rclnodejs-process';
+import { bridgeNodeName } from './bridge-presence';
 import { FoundEndpoints } from './found-endpoints';
 import { GraphListeners } from './graph-listeners';
 import { QosComparison } from './qos-comparison';
@@ -189,6 +190,12 @@ export class RclnodejsDomain implements RosDomain {
 
   bridges(): ReadonlySet<string> {
     return this.#host.bridges();
+  }
+
+  /** Nothing but the name of its node tells whose it is. */
+  bridgesOf(endpointGuid: string): readonly string[] {
+    const node = this.#endpoints.get(endpointGuid)?.node;
+    return [...this.bridges()].filter((id) => `/${bridgeNodeName(id)}` === node);
   }
 
   endpoints(rosName?: string): Iterable<RosEndpoint> {

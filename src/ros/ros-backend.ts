@@ -193,6 +193,8 @@ export interface RosDomain {
   readonly participants: number;
   /** The ids of the other bridges that are in this domain now and tell them; of all others see `nodes`. */
   bridges(): ReadonlySet<string>;
+  /** The ids of those of them to which a publisher or subscription of others may belong; empty where none is known to. */
+  bridgesOf(endpointGuid: string): readonly string[];
   /** The ROS publishers and subscriptions that others have in this domain now; of one name where it is given. */
   endpoints(rosName?: string): Iterable<RosEndpoint>;
   /** The servers and clients of services that others have in this domain now; of one name where it is given. */

@@ -49,6 +49,7 @@ export class RosToMqtt {
       type,
       typeHash,
       chosen,
+      fellows: context.fellows,
       onSample: (sample, reception) => this.#receive(sample, reception),
       onIncompatible: (incompatibility, qos) => {
         const words = incompatibilityWords(incompatibility, { type, typeHash, qos });
@@ -83,7 +84,9 @@ export class RosToMqtt {
   get note(): string | undefined {
     if (!this.#stores || this.#union !== undefined) return undefined;
     const { settings, context } = this.#parts;
-    const latched = [...context.domain.endpoints(settings.rosName)].filter((other) => this.#isLatched(other));
+    const latched = [...context.domain.endpoints(settings.rosName)].filter(
+      (other) => this.#isLatched(other) && !context.fellows.has(other.guid),
+    );
     if (latched.length > 1) {
       return `${latched.length} publishers are transient local, the broker stores the last message of any`;
     }

@@ -276,6 +276,7 @@ export class RouteTable {
       topics,
       library: this.#library,
       domain,
+      fellows: standby.fellowsIn(id),
       domains: this.#parts.domains,
       connection,
       mqttVersion: settings.mqtt?.protocolVersion,

@@ -91,7 +91,7 @@ class LocalHistory {
 
 class RtpsDomain implements RosDomain {
   readonly domain: number;
-  readonly #bridgeId: string;
+  readonly bridgeId: string;
   readonly #shared: SharedParticipant;
   readonly #node: LocalNode;
   readonly #leave: () => Promise<void>;
@@ -107,7 +107,7 @@ class RtpsDomain implements RosDomain {
     leave: () => Promise<void>,
   ) {
     this.domain = domain;
-    this.#bridgeId = bridgeId;
+    this.bridgeId = bridgeId;
     this.#shared = shared;
     this.#node = node;
     this.#leave = leave;
@@ -119,8 +119,12 @@ class RtpsDomain implements RosDomain {
 
   bridges(): ReadonlySet<string> {
     const others = new Set(this.#shared.bridges);
-    others.delete(this.#bridgeId);
+    others.delete(this.bridgeId);
     return others;
+  }
+
+  bridgesOf(endpointGuid: string): readonly string[] {
+    return this.#shared.bridgesOf(endpointGuid);
   }
 
   *endpoints(rosName?: string): Iterable<RosEndpoint> {

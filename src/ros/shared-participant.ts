@@ -1,5 +1,7 @@
+import { prefixOf } from '../rtps/guid';
 import type { EndpointPair } from '../rtps/matching';
 import { Multimap } from '../rtps/multimap';
+import type { RemoteParticipant } from '../rtps/participant';
 import { Participant } from '../rtps/participant';
 import type { RemoteEndpoint } from '../rtps/remote-endpoint';
 import { Writer } from '../rtps/writer';
@@ -43,6 +45,8 @@ export class SharedParticipant {
   readonly #clients = new Multimap<string, RtpsServiceClient>();
   readonly #users: string[] = [];
   #bridges: ReadonlySet<string> | undefined;
+  /** The ids of bridges by the prefixes of the participants of others; as long as their endpoints are known. */
+  readonly #remoteBridges = new Map<string, readonly string[]>();
   #started: Promise<void> | undefined;
   #telling: NodeJS.Immediate | undefined;
   /** What of the neighbours has changed until it is told. */
@@ -79,11 +83,16 @@ export class SharedParticipant {
 
   /** The ids of all bridges in the domain that are known, those of this participant among them. */
   get bridges(): ReadonlySet<string> {
-    this.#bridges ??= new Set([
-      ...this.#users,
-      ...this.participant.participants.flatMap((participant) => bridgeIdsOf(participant) ?? []),
-    ]);
+    this.#bridges ??= new Set([...this.#users, ...[...this.#remoteBridges.values()].flat()]);
     return this.#bridges;
+  }
+
+  /** Those of which the endpoint may be: a participant does not tell which of its users has made it. */
+  bridgesOf(endpointGuid: string): readonly string[] {
+    const prefix = prefixOf(endpointGuid);
+    if (prefix !== prefixOf(this.participant.guid)) return this.#remoteBridges.get(prefix) ?? [];
+    const owner = this.neighbours.ownerOf(endpointGuid)?.bridgeId;
+    return owner === undefined ? [] : [owner];
   }
 
   started(): Promise<void> {
@@ -98,13 +107,15 @@ export class SharedParticipant {
 
   async #start(): Promise<void> {
     const { participant } = this;
-    const bridgesChanged = () => {
+    const bridgesChanged = ({ guid }: RemoteParticipant, ids?: readonly string[]) => {
+      if (ids === undefined) this.#remoteBridges.delete(prefixOf(guid));
+      else this.#remoteBridges.set(prefixOf(guid), ids);
       this.#bridges = undefined;
       this.graphListeners.tell();
     };
-    participant.on('participant', bridgesChanged);
-    participant.on('participant-changed', bridgesChanged);
-    participant.on('participant-lost', bridgesChanged);
+    participant.on('participant', (remote) => bridgesChanged(remote, bridgeIdsOf(remote)));
+    participant.on('participant-changed', (remote) => bridgesChanged(remote, bridgeIdsOf(remote)));
+    participant.on('participant-lost', (remote) => bridgesChanged(remote));
     participant.on('endpoint', (remote) => {
       const endpoint = rosEndpoint(remote);
       const service = serviceEndpoint(remote, vendorIdFor(participant, remote.guid));

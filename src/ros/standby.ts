@@ -1,4 +1,5 @@
 import { type BridgePresence, bridgeNodeName, MAX_TOLD_ROUTES, topicKey } from './bridge-presence';
+import { FellowBridges, type Fellows, NO_FELLOWS } from './fellow-bridges';
 import type { KnownBridges } from './known-bridges';
 import type { Way } from './name-patterns';
 import { Paced } from './paced';
@@ -84,10 +85,17 @@ export class Standby {
 
   /** A domain in which bridges may see each other. */
   addDomain(domain: RosDomain): void {
-    this.#domains.set(domain.domain, new JoinedDomain(domain));
+    const joined = new JoinedDomain(domain);
+    this.#domains.set(domain.domain, joined);
     domain.onGraphChange(() => {
-      if (this.#known !== undefined && this.#known.online.size > 0) this.#looking.schedule();
+      if (this.#known === undefined) return;
+      if (this.#known.online.size > 0 || joined.fellows.areOfConcern) this.#looking.schedule();
     });
+  }
+
+  /** What of a domain belongs to others at the broker. */
+  fellowsIn(domain: number): Fellows {
+    return (this.#known && this.#domains.get(domain)?.fellows) ?? NO_FELLOWS;
   }
 
   /** This bridge has one more way of a route. */
@@ -162,7 +170,7 @@ export class Standby {
     if (!known.settled && !this.#wasSettled) return;
     this.#wasSettled = known.settled;
     this.#checks ??= setInterval(() => this.#check(known), this.#checkInterval);
-    for (const domain of this.#domains.values()) domain.look(known.online);
+    for (const domain of this.#domains.values()) domain.look(known.online, known.settled);
     for (const turn of this.#turns) this.#decide(turn, known);
     this.#isThere =
       known.settled &&
@@ -299,6 +307,7 @@ class Held implements HeldMessages {
 
 /** A domain and which bridges are seen in it. */
 class JoinedDomain implements TurnDomain {
+  readonly fellows: FellowBridges;
   readonly #domain: RosDomain;
   #youthEnd = performance.now() + DISCOVERY;
   #isYoung = true;
@@ -310,6 +319,7 @@ class JoinedDomain implements TurnDomain {
 
   constructor(domain: RosDomain) {
     this.#domain = domain;
+    this.fellows = new FellowBridges(domain);
   }
 
   /** Whether bridges may be in it that have not been seen yet. */
@@ -325,7 +335,7 @@ class JoinedDomain implements TurnDomain {
 
   /** When to look again though nothing happens (`performance.now()`). */
   get changesAt(): number {
-    return this.#changesAt;
+    return Math.min(this.#changesAt, this.fellows.changesAt);
   }
 
   /** Whether there are others now, of whatever broker. */
@@ -343,7 +353,8 @@ class JoinedDomain implements TurnDomain {
   }
 
   /** Who is there may have changed. */
-  look(online: ReadonlyMap<string, BridgePresence>): void {
+  look(online: ReadonlyMap<string, BridgePresence>, isSettled: boolean): void {
+    this.fellows.look(online, isSettled);
     const before = this.#seen;
     this.#find(online);
     const now = performance.now();

@@ -22,7 +22,7 @@ export class TopicRoute implements BridgeRoute {
   readonly #toMqtt: RosToMqtt | undefined;
   readonly #toRos: MqttToRos | undefined;
   readonly #silence: SilenceWatch;
-  #stopFollowing: (() => void) | undefined;
+  #stopFollowing: Array<() => void> = [];
 
   /**
    * Throws `UnknownTypeError` where the library has no definition of the type, and `BridgeSettingsError` where the type
@@ -86,13 +86,15 @@ export class TopicRoute implements BridgeRoute {
   }
 
   open(): void {
-    this.#stopFollowing = this.#context.domain.onGraphChange(() => this.#forgetGone(), this.settings.rosName);
+    const { domain, fellows } = this.#context;
+    const forget = () => this.#forgetGone();
+    this.#stopFollowing = [domain.onGraphChange(forget, this.settings.rosName), fellows.onChange(forget)];
     this.#toRos?.open();
     this.#toMqtt?.open();
   }
 
   close(): void {
-    this.#stopFollowing?.();
+    for (const stop of this.#stopFollowing) stop();
     this.#toRos?.close();
     this.#toMqtt?.close();
   }
@@ -106,12 +108,12 @@ export class TopicRoute implements BridgeRoute {
     this.#toRos.publishFromFlow(payload);
   }
 
-  /** An endpoint that has gone does not suit better, but nobody needs to know any more. */
+  /** An endpoint that has gone, or need not suit, does not suit better, but nobody needs to know any more. */
   #forgetGone(): void {
     if (this.#faults.all.length === 0) return;
     const present = new Set(
       [...this.#context.domain.endpoints(this.settings.rosName)].map(({ guid }) => guid),
     );
-    this.#faults.keepEndpoints((guid) => present.has(guid));
+    this.#faults.keepEndpoints((guid) => present.has(guid) && !this.#context.fellows.has(guid));
   }
 }

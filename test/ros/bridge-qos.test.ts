@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { Connection } from '../../src/client/connection';
+import { RosThread } from '../../src/ros/ros-thread';
 import type { RouteQosSettings } from '../../src/ros/route-qos';
 import type { EndpointQos } from '../../src/rtps/qos';
 import { Mosquitto } from '../client/mosquitto';
 import { Inbox, settingsFor } from '../client/observed';
-import { BEST_EFFORT, RELIABLE, route, STRING } from './bridge-fixture';
+import { BEST_EFFORT, RELIABLE, route, STRING, TestBridge } from './bridge-fixture';
 import { MqttBridges } from './mqtt-bridges';
 
 const LATCHED: EndpointQos = { ...RELIABLE, durability: 'transient-local' };
@@ -152,6 +153,36 @@ describe('QoS of a route', function () {
     assert.deepEqual(inbox.texts, [`${topic}={"data":"the map"}`, `${topic}={"data":"another map"}`]);
     await store(topic, '');
   });
+
+  for (const [where, thread] of [
+    ['of the same participant', () => bridges.thread],
+    ['of another participant', () => new RosThread()],
+  ] as const) {
+    it(`has the broker store it though a bridge ${where} would publish there what MQTT says`, async () => {
+      const { domain } = bridges;
+      const change = { domains: [domain], routes: [route(domain, { rosName: '/map' })] };
+      const first = await bridges.open({ id: 'a', mqtt: bridges.mqtt(), ...change });
+      await first.ready();
+      const second = bridges.keep(TestBridge.create(thread(), { id: 'b', mqtt: bridges.mqtt(), ...change }));
+      await second.handle.open();
+      await second.until(() => second.route()?.standby?.['mqtt-to-ros'] === 'a');
+      const peer = await bridges.peer(domain);
+      const { publish } = await peer.publisher('/map', STRING, LATCHED, 2);
+      publish({ data: 'the map' });
+      const topic = `ros/${domain}/map`;
+      await first.until(() => first.route()?.counts?.mqttPublished === 1);
+      const late = await Inbox.on(await bridges.connect(), topic);
+      await late.until(({ messages }) => messages.length === 1);
+      assert.deepEqual([late.messages[0]?.retain, late.texts], [true, [`${topic}={"data":"the map"}`]]);
+      for (const bridge of [first, second]) {
+        await bridge.until(() => bridge.route()?.requested?.durability === 'transient-local');
+        // Neither gives what is stored back to ROS for the other.
+        assert.equal(bridge.route()?.offered?.durability, 'volatile');
+        assert.deepEqual([bridge.problems, bridge.route()?.problems], [[], undefined]);
+      }
+      await store(topic, '');
+    });
+  }
 
   it('tells MQTT how long a message is of use', async () => {
     const { bridge, peer, topic } = await bridges.bridged();

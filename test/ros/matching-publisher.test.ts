@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { NO_FELLOWS } from '../../src/ros/fellow-bridges';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MatchingPublisher, type PublishingDomain } from '../../src/ros/matching-publisher';
 import { MessageCodec } from '../../src/ros/message-codec';
@@ -46,6 +47,7 @@ describe('MatchingPublisher', function () {
       type: STRING,
       typeHash: codec.typeHash,
       chosen: { durability: 'transient-local', depth: 10 },
+      fellows: NO_FELLOWS,
       onIncompatible: () => undefined,
       onProblem: () => undefined,
       onDeadlineMissed: () => undefined,

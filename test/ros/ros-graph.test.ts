@@ -136,6 +136,18 @@ describe('the graph of a ROS domain', function () {
     );
     await watch.until(() => known(other).length === 2);
     assert.deepEqual(known(other), ['b 1,;', 'b3']);
+    // Only who shares the participant knows whose of the two it is.
+    publisher(second, '/of_second');
+    const made = (user: RosDomain) => [...user.endpoints('/of_second')].map(({ guid }) => guid);
+    await watch.until(() => made(other).length === 1);
+    const [guid = ''] = made(first);
+    assert.deepEqual([first.bridgesOf(guid), other.bridgesOf(guid)], [['b3'], ['b 1,;', 'b3']]);
+    publisher(other, '/of_other');
+    await watch.until(() => [...first.endpoints('/of_other')].length === 1);
+    assert.deepEqual(
+      [...first.endpoints('/of_other')].map((found) => first.bridgesOf(found.guid)),
+      [['b 2']],
+    );
     await first.close();
     await watch.until(() => known(other).length === 1);
     assert.deepEqual([known(other), known(second)], [['b3'], ['b 2']]);
