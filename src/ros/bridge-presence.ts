@@ -8,7 +8,8 @@ export type CarriedTopics = ReadonlyMap<number, ReadonlySet<string>>;
 /**
  * What a bridge says of itself at `<prefix>/<domain>/@bridge/<id>`, retained: whether it is there and what it carries.
  * As JSON: `{"state":"online","domains":[0],"toMqtt":{"0":"<keys>"},"toRos":{"0":"<keys>"}}`, the keys of 8 characters
- * one behind the other, and `"mqtt":4` where it uses MQTT 3.1.1.
+ * one behind the other, and `"mqtt":4` where it uses MQTT 3.1.1. `"from"` stands beside it, also where it says that it
+ * leaves.
  */
 export interface BridgePresence {
   /** `broken`: the broker says so by the will. */
@@ -16,6 +17,11 @@ export interface BridgePresence {
   domains: readonly number[];
   protocolVersion: 4 | 5;
   carried: Readonly<Record<Way, CarriedTopics>>;
+  /**
+   * Of what changes by this word from ROS to MQTT between bridges that all say it, those carry who did before what ROS
+   * publishes before this time, and the others what it publishes from then on; in ms since the epoch.
+   */
+  from?: number;
 }
 
 export const NOTHING_CARRIED: BridgePresence['carried'] = {
@@ -42,8 +48,8 @@ export function topicKey(topic: string): string {
     .toString('base64url', 0, (KEY_LENGTH * 6) / 8);
 }
 
-export function encodePresence({ state, domains, protocolVersion, carried }: BridgePresence): string {
-  if (state !== 'online') return JSON.stringify({ state });
+export function encodePresence({ state, domains, protocolVersion, carried, from }: BridgePresence): string {
+  if (state !== 'online') return JSON.stringify({ state, from });
   const told = Object.entries(FIELDS).flatMap(([way, field]) => {
     const byDomain = [...carried[way as Way]].map(([domain, keys]) => [domain, [...keys].join('')]);
     return byDomain.length === 0 ? [] : [[field, Object.fromEntries(byDomain)]];
@@ -53,6 +59,7 @@ export function encodePresence({ state, domains, protocolVersion, carried }: Bri
     domains,
     ...(protocolVersion === 4 && { mqtt: 4 }),
     ...Object.fromEntries(told),
+    from,
   });
 }
 
@@ -61,7 +68,7 @@ export function decodePresence(payload: Buffer): BridgePresence | undefined {
   if (payload.length > MAX_PAYLOAD_BYTES) return undefined;
   const said = parsed(payload);
   if (!isRecord(said)) return undefined;
-  const { state, domains = [], mqtt } = said;
+  const { state, domains = [], mqtt, from } = said;
   if (state !== 'online' && state !== 'offline' && state !== 'broken') return undefined;
   if (!Array.isArray(domains) || domains.length > MAX_DOMAIN + 1 || !domains.every(isDomain))
     return undefined;
@@ -69,7 +76,8 @@ export function decodePresence(payload: Buffer): BridgePresence | undefined {
   const toRos = decodeCarried(said.toRos);
   if (toMqtt === undefined || toRos === undefined) return undefined;
   const carried = { 'ros-to-mqtt': toMqtt, 'mqtt-to-ros': toRos };
-  return { state, domains, protocolVersion: mqtt === 4 ? 4 : 5, carried };
+  const protocolVersion = mqtt === 4 ? 4 : 5;
+  return { state, domains, protocolVersion, carried, ...(isTime(from) && { from }) };
 }
 
 function decodeCarried(value: unknown = {}): CarriedTopics | undefined {
@@ -96,6 +104,10 @@ function parsed(payload: Buffer): unknown {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value);
 }
 
 function isDomain(value: unknown): value is number {

@@ -35,8 +35,9 @@ export interface RouteContext {
    * Takes part with the other bridges of the broker in deciding which of them carries one way of the route.
    * @param topic the MQTT topic name, or what else tells the route from others
    * @param changed called when `active` of the turn has changed
+   * @param isTimed see `Place`
    */
-  join(way: Way, topic: string, changed?: () => void): Turn;
+  join(way: Way, topic: string, changed?: () => void, isTimed?: boolean): Turn;
   /**
    * Gives what has come at a filter, and this route has not looked at when it is closed, to the route in its place.
    * Returns `false` where there is none.

@@ -136,6 +136,7 @@ export class Bridge {
     this.#patterns?.close();
     // Carrying ends where others take over.
     await this.#connection?.known.leave();
+    await this.#standby?.changedOver();
     await this.#domains.delivered();
     this.#standby?.close();
     this.#routes?.close();
@@ -318,6 +319,7 @@ export class Bridge {
         id,
         domains,
         protocolVersion: mqtt.protocolVersion,
+        isTimed: this.#parts.backend.capabilities.sourceTimestamp,
         topic: mapping.toMqtt(domains[0] as number, '', 'bridge', [id]),
         filter: mapping.filterForBridges,
       },

@@ -7,6 +7,8 @@ export interface KnownBridgesOptions {
   id: string;
   domains: readonly number[];
   protocolVersion: 4 | 5;
+  /** Whether ROS messages tell this bridge when they were published. */
+  isTimed?: boolean;
   /** Where this bridge's presence stands. */
   topic: string;
   /** Where those of all bridges of the prefix stand. */
@@ -31,6 +33,11 @@ const MAX_ROUTES = 2 ** 18;
  */
 const UNDER_WAY = 10_000;
 const MAX_LEFT = 32;
+/**
+ * How long after this bridge has said it what it has said is to count for what ROS publishes, in ms: by then all have
+ * heard it.
+ */
+const NOTICE = 500;
 /** How long the broker may take to send back what this bridge says of itself, in ms, and how often it is said. */
 const PATIENCE = 3000;
 const MAX_REPEATS = 5;
@@ -57,11 +64,11 @@ export class KnownBridges {
   /** Of all that are online. */
   #routes = 0;
   /** What those carried that were online, or had more routes. */
-  readonly #left: Array<{ id: string; presence: BridgePresence; at: number }> = [];
+  readonly #left: Array<{ id: string; presence: BridgePresence; at: number; from: number | undefined }> = [];
   #subscription: Subscription | undefined;
   #carried = NOTHING_CARRIED;
-  /** What was said last, while connected, and whether it has yet to come back. */
-  #said: string | undefined;
+  /** What was said last, while connected, as it was sent, and whether it has yet to come back. */
+  #said: { what: string; text: string; from: number | undefined } | undefined;
   #isUnderWay = false;
   /** It is said again: what was said before may have come to others alone. */
   #isRepeated = false;
@@ -80,6 +87,8 @@ export class KnownBridges {
   #checks = 0;
   #isChecking = false;
   #isLeaving = false;
+  #hasLeft = false;
+  #from: number | undefined;
   #settled = false;
   #patience: NodeJS.Timeout | undefined;
   #isFull = false;
@@ -105,6 +114,22 @@ export class KnownBridges {
     const before = this.#left.filter((left) => left.id === id && left.at > since);
     const now = this.#online.get(id);
     return [...(now === undefined ? [] : [now]), ...before.map(({ presence }) => presence)];
+  }
+
+  /** From when on counts what came back of this bridge's presence last, where it tells it; see `BridgePresence`. */
+  get from(): number | undefined {
+    return this.#from;
+  }
+
+  /** The same of the last word of another; `undefined` where it has not said it, or has left some time ago. */
+  fromOf(id: string): number | undefined {
+    const now = this.#online.get(id);
+    return now === undefined ? this.#left.findLast((left) => left.id === id)?.from : now.from;
+  }
+
+  /** Whether all have been told that this bridge is leaving. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
   /** Whether others have been told by somebody else that this bridge is not there: they carry now. */
@@ -216,14 +241,18 @@ export class KnownBridges {
 
   /** Returns whether there was anything to say that it has not said yet. */
   #say(): boolean {
-    const { domains, protocolVersion, topic } = this.#options;
+    const { domains, protocolVersion, isTimed = false, topic } = this.#options;
     const state = this.#isLeaving ? 'offline' : 'online';
-    const text = encodePresence({ state, domains, protocolVersion, carried: this.#carried });
-    if (text === this.#said) return false;
+    const presence = { state, domains, protocolVersion, carried: this.#carried } as const;
+    const what = encodePresence(presence);
+    if (what === this.#said?.what) return false;
     // One at a time: of many routes that come and go each would tell all.
     const isAlone = this.#alone !== undefined;
     if (this.#isUnderWay && this.#settled && !isAlone && !this.#isLeaving) return false;
-    this.#said = text;
+    // Over MQTT 3.1.1 both ways change at once, because nothing tells what a bridge has published.
+    const from = isTimed && protocolVersion === 5 ? Date.now() + NOTICE : undefined;
+    const text = encodePresence(from === undefined ? presence : { ...presence, from });
+    this.#said = { what, text, from };
     this.#saidCarried = this.#carried;
     this.#isUnderWay = true;
     this.#waitForOwn();
@@ -256,7 +285,7 @@ export class KnownBridges {
     const id = topic.slice(topic.lastIndexOf('/') + 1);
     const presence = decodePresence(payload);
     if (topic === this.#options.topic) {
-      if (isPresent) this.#receiveOwn(presence?.state === 'online', payload.toString() === this.#said);
+      if (isPresent) this.#receiveOwn(presence?.state === 'online', payload.toString() === this.#said?.text);
     } else if (id !== this.#options.id && bridgeIdFault(id) === undefined) {
       this.#receiveOther(id, topic, presence);
     }
@@ -265,6 +294,8 @@ export class KnownBridges {
   #receiveOwn(isOnline: boolean, isLast: boolean): void {
     if (this.#isLeaving) {
       if (isOnline) return;
+      this.#from = this.#said?.from;
+      this.#hasLeft = true;
       this.#settled = false;
       this.#listener.changed();
       this.#told?.();
@@ -275,6 +306,7 @@ export class KnownBridges {
       this.#isDenied = false;
       this.#alone = undefined;
       this.#knownCarried = this.#saidCarried;
+      this.#from = this.#said?.from;
       this.#settle();
       this.#say();
     } else if (this.#alone === undefined && !(isOnline && this.#isUnderWay)) {
@@ -320,17 +352,17 @@ export class KnownBridges {
       }
       this.#routes = routes;
       this.#online.set(id, { ...presence, topic });
-      if (known !== undefined && !hasAll(presence, known)) this.#noteLeft(id, known);
+      if (known !== undefined && !hasAll(presence, known)) this.#noteLeft(id, known, presence.from);
     } else if (known?.topic === topic) {
       this.#online.delete(id);
       this.#routes -= routesOf(known);
-      this.#noteLeft(id, known);
+      this.#noteLeft(id, known, presence?.from);
     } else return;
     this.#listener.changed();
   }
 
-  #noteLeft(id: string, presence: BridgePresence): void {
-    this.#left.push({ id, presence, at: performance.now() });
+  #noteLeft(id: string, presence: BridgePresence, from: number | undefined): void {
+    this.#left.push({ id, presence, at: performance.now(), from });
     if (this.#left.length > MAX_LEFT) this.#left.shift();
   }
 

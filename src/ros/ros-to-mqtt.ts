@@ -97,9 +97,10 @@ export class RosToMqtt {
   open(): void {
     this.#openedAt = Date.now();
     const { context, topic } = this.#parts;
-    this.#turn = context.join('ros-to-mqtt', topic, () => {
+    const changed = () => {
       if (this.#turn?.active) void this.#publishState();
-    });
+    };
+    this.#turn = context.join('ros-to-mqtt', topic, changed, true);
     this.#subscription.open();
   }
 
@@ -155,7 +156,7 @@ export class RosToMqtt {
   #carry(sample: RosSample, reception: Reception): void {
     const { counts, context, faults, payloads } = this.#parts;
     const { connection } = context;
-    const refusal = this.#turn?.refusal(sample.via, sample.writerGuid);
+    const refusal = this.#turn?.refusal(sample.via, sample.writerGuid, sample.sourceTimestamp);
     const retain = this.#stores;
     const carries = connection?.connected === true && refusal === undefined;
     // The broker is told a state when it is this bridge's turn.

@@ -285,9 +285,9 @@ export class RouteTable {
         settings.mqtt?.protocolVersion === 4 &&
         settings.bothWaysOverMqtt311 === true &&
         (direction === 'both' || !this.#listed.has(nameKey(kind, id, rosName))),
-      join: (way, topic, turnChanged) =>
+      join: (way, topic, turnChanged, isTimed = false) =>
         standby.join(
-          { way, domain: id, topic, rosName },
+          { way, domain: id, topic, rosName, isTimed },
           {
             changed: () => {
               turnChanged?.();

@@ -12,6 +12,8 @@ export interface Place {
   topic: string;
   /** By which problems name the route. */
   rosName: string;
+  /** Whether its messages tell when they were published, by which a change can be told to a moment. */
+  isTimed?: boolean;
 }
 
 /** Why a bridge does not carry a message: it stands by, or the message has been where it would go. */
@@ -29,8 +31,9 @@ export interface Turn {
    * Why a message is not to be carried, if it is not.
    * @param via the bridges that carried it so far
    * @param writerGuid of its ROS publisher
+   * @param sourceTimestamp when that has published it, in ns since the epoch
    */
-  refusal(via?: Via, writerGuid?: string): Refusal | undefined;
+  refusal(via?: Via, writerGuid?: string, sourceTimestamp?: bigint): Refusal | undefined;
   /** Keeps a message until it is known who carries it. Returns `false` when it is, there is no connection, or no room. */
   hold(message: HeldMessage): boolean;
   /**
@@ -86,6 +89,11 @@ export interface TurnDomain {
   viaOf(writerGuid: string): Via | undefined;
 }
 
+/** After so many ms nothing comes any more that was published before a change that was told. */
+export const CHANGEOVER = 800;
+/** Changes that are under way at once; what is beyond changes when it is told. */
+const MAX_CHANGES = 8;
+
 /** How long a ring is a problem after its last message, in ms. */
 const RING_MEMORY = 60_000;
 
@@ -96,6 +104,8 @@ export class RouteTurn implements Turn {
   readonly domain: number;
   /** Of the MQTT topic. */
   readonly key: string;
+  /** See `Place`. */
+  readonly isTimed: boolean;
   /** All others have been told that this bridge has the route. */
   hasEntered = false;
   /** Others are not to be told yet, because they carry and this bridge may not see all that it would carry. */
@@ -108,42 +118,75 @@ export class RouteTurn implements Turn {
   readonly #listener: TurnListener;
   readonly #rosName: string;
   #standbyFor: string | undefined = '';
+  /** What it was before each change that is under way, for what was published before a time (ns since the epoch). */
+  readonly #before: Array<{ time: bigint; standbyFor: string | undefined; timer: NodeJS.Timeout }> = [];
   readonly #held: HeldMessage[] = [];
   #ring: string | undefined;
   #ringAt = 0;
 
-  constructor({ way, domain, topic, rosName }: Place, parts: TurnParts, listener: TurnListener) {
+  constructor(
+    { way, domain, topic, rosName, isTimed = false }: Place,
+    parts: TurnParts,
+    listener: TurnListener,
+  ) {
     this.way = way;
     this.domain = domain;
     this.key = topicKey(topic);
+    this.isTimed = isTimed;
     this.#rosName = rosName;
     this.#parts = parts;
     this.#listener = listener;
   }
 
   get active(): boolean {
-    return this.#standbyFor === undefined;
+    return this.standbyFor === undefined;
   }
 
   get standbyFor(): string | undefined {
+    const [before] = this.#before;
+    return before === undefined ? this.#standbyFor : before.standbyFor;
+  }
+
+  /** The bridge that carries when what is under way has changed; see `standbyFor`. */
+  get decided(): string | undefined {
     return this.#standbyFor;
+  }
+
+  /** Whether what was published before a certain time is still carried as it was before the last change. */
+  get isChangingOver(): boolean {
+    return this.#before.length > 0;
   }
 
   get problem(): string | undefined {
     return performance.now() - this.#ringAt < RING_MEMORY ? this.#ring : undefined;
   }
 
-  /** @param standbyFor see `Turn` */
-  decide(standbyFor: string | undefined): void {
+  /**
+   * @param standbyFor see `Turn`
+   * @param from when what it counts for is published, in ms since the epoch: from now on, where it is absent or the
+   * publisher does not tell
+   */
+  decide(standbyFor: string | undefined, from?: number): void {
     if (standbyFor === this.#standbyFor) return;
+    if (from !== undefined && this.#before.length < MAX_CHANGES) {
+      const timer = setTimeout(() => {
+        this.#before.shift();
+        this.#tellChange();
+      }, CHANGEOVER);
+      this.#before.push({ time: BigInt(from) * 1_000_000n, standbyFor: this.#standbyFor, timer });
+    }
     this.#standbyFor = standbyFor;
+    this.#tellChange();
+    if (standbyFor !== '') this.release();
+  }
+
+  #tellChange(): void {
     // What one route cannot do must not keep the others from their turns.
     try {
       this.#listener.changed();
     } catch (error) {
       this.#listener.report(`${this.#rosName}: ${(error as Error).message}`);
     }
-    if (standbyFor !== '') this.release();
   }
 
   /** Delivers what was held. */
@@ -160,7 +203,7 @@ export class RouteTurn implements Turn {
     return true;
   }
 
-  refusal(via: Via = NO_BRIDGE, writerGuid?: string): Refusal | undefined {
+  refusal(via: Via = NO_BRIDGE, writerGuid?: string, sourceTimestamp?: bigint): Refusal | undefined {
     const { id, domain } = this.#parts;
     const way = via.length === 0 && writerGuid !== undefined ? (domain?.viaOf(writerGuid) ?? via) : via;
     const last = way.at(-1);
@@ -170,7 +213,7 @@ export class RouteTurn implements Turn {
       const ring = shown(way.slice(way.indexOf(id)).join(', '));
       return this.#noteRing(`carried in a ring over bridges ${ring}`);
     }
-    if (!this.active) return 'standby';
+    if (this.#standbyAt(sourceTimestamp) !== undefined) return 'standby';
     if (last === undefined) return undefined;
     const fault = viaFault([...way, id]);
     if (fault !== undefined) return this.#noteRing(fault);
@@ -182,11 +225,18 @@ export class RouteTurn implements Turn {
   }
 
   close(): void {
+    for (const { timer } of this.#before.splice(0)) clearTimeout(timer);
     this.#parts.closed();
     for (const message of this.#held.splice(0)) {
       this.#parts.held.release(message.bytes);
       message.giveUp();
     }
+  }
+
+  #standbyAt(sourceTimestamp: bigint | undefined): string | undefined {
+    if (sourceTimestamp === undefined || this.#before.length === 0) return this.#standbyFor;
+    const before = this.#before.find(({ time }) => sourceTimestamp < time);
+    return before === undefined ? this.#standbyFor : before.standbyFor;
   }
 
   /** Whether the message came from where this way leads to. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type BridgePresence, bridgeNodeName, MAX_TOLD_ROUTES, topicKey } from './bridge-presence';
 import { FellowBridges, type Fellows, NO_FELLOWS } from './fellow-bridges';
 import type { KnownBridges } from './known-bridges';
@@ -5,6 +6,7 @@ import type { Way } from './name-patterns';
 import { Paced } from './paced';
 import type { RosDomain } from './ros-backend';
 import {
+  CHANGEOVER,
   type HeldMessages,
   type Place,
   RouteTurn,
@@ -40,6 +42,9 @@ const MAX_HELD_BYTES = 16 * 1024 * 1024;
  * is to take over from others who carry tells them when it has had the time to see them, and all publishers; they go on
  * until it has told them. The broker brings all of them what each has told in one order: what comes to two that begin
  * at the same time waits until that is known.
+ *
+ * They do not hear a word at the same time. What a change by a word means for what ROS says they tell therefore by when
+ * its publisher has said it, where all of them do so.
  */
 export class Standby {
   readonly #id: string;
@@ -116,7 +121,7 @@ export class Standby {
       listener,
     );
     // One that leaves is back.
-    for (const other of [...this.#leaving.keys()]) if (isSamePlace(other, turn)) this.#endLeaving(other);
+    for (const other of [...this.#leaving.keys()]) if (isSamePlace(other, turn)) this.#endLeaving(other)?.();
     this.#turns.add(turn);
     if (this.#known === undefined) turn.decide(undefined);
     else {
@@ -136,6 +141,11 @@ export class Standby {
     const key = topicKey(topic);
     if (!known.settled || known.told(way, domain, key) !== false) return undefined;
     return this.#othersWith({ way, domain, key }, known.online).length > 0;
+  }
+
+  /** Resolves when what is still this bridge's has come, though others have been told to carry. */
+  async changedOver(): Promise<void> {
+    if ([...this.#turns].some(({ isChangingOver }) => isChangingOver)) await sleep(CHANGEOVER);
   }
 
   /** Who is there, or which bridge carries what, has changed. */
@@ -164,7 +174,12 @@ export class Standby {
     if (!known.connected) for (const turn of this.#turns) turn.release();
     for (const turn of [...this.#leaving.keys()]) {
       const { way, domain, key } = turn;
-      if (!known.settled || known.told(way, domain, key) === false) this.#endLeaving(turn);
+      if (!known.settled) this.#endLeaving(turn)?.();
+      else if (known.told(way, domain, key) === false) {
+        const left = this.#endLeaving(turn, true);
+        if (turn.isChangingOver) setTimeout(() => left?.(), CHANGEOVER).unref();
+        else left?.();
+      }
     }
     // What comes before is of use then.
     if (!known.settled && !this.#wasSettled) return;
@@ -183,7 +198,7 @@ export class Standby {
     const known = this.#known;
     const isWaitedFor =
       known?.settled === true &&
-      turn.active &&
+      turn.decided === undefined &&
       turn.isTold &&
       this.#othersWith(turn, known.online).length > 0 &&
       // What takes its place here is told as this was.
@@ -196,13 +211,13 @@ export class Standby {
     this.#telling.schedule();
   }
 
-  #endLeaving(turn: RouteTurn): void {
+  /** @param isTold whether others know that it has left */
+  #endLeaving(turn: RouteTurn, isTold = false): (() => void) | undefined {
     const left = this.#leaving.get(turn);
     this.#leaving.delete(turn);
     this.#turns.delete(turn);
-    const [other = ''] = this.#known === undefined ? [] : this.#othersWith(turn, this.#known.online);
-    turn.decide(other);
-    left?.();
+    if (this.#known !== undefined) this.#leaveToOthers(turn, this.#known, isTold);
+    return left;
   }
 
   /** One that the broker has not told of, or whose leaving it has not told, is seen in ROS as long as it matters. */
@@ -215,6 +230,10 @@ export class Standby {
   #decide(turn: RouteTurn, known: KnownBridges): void {
     const { way, domain: number, key } = turn;
     const domain = this.#domains.get(number);
+    if (known.hasLeft) {
+      this.#leaveToOthers(turn, known, true);
+      return;
+    }
     const others = known.settled ? this.#othersWith(turn, known.online) : [];
     const comesBefore = (id: string) => id < this.#id || known.isDenied;
     const lower = others.filter((id) => comesBefore(id) && domain?.sees(id)).sort();
@@ -227,8 +246,38 @@ export class Standby {
     const mayWait = !turn.hasEntered && !turn.isTold;
     turn.waits = mayWait && others.length > 0 && lower.length === 0 && domain?.isYoung === true;
     // What was held was carried by those who had the route before.
-    if (turn.hasEntered && !hadEntered && others.length > 0) turn.decide(others[0]);
-    turn.decide(turn.hasEntered ? lower[0] : turn.waits ? others[0] : '');
+    const isNew = turn.hasEntered && !hadEntered;
+    if (isNew && others.length > 0) turn.decide(others.find((id) => domain?.sees(id)) ?? others[0]);
+    const next = turn.hasEntered ? lower[0] : turn.waits ? others[0] : '';
+    turn.decide(next, this.#changeover(turn, known, next, isNew));
+  }
+
+  #leaveToOthers(turn: RouteTurn, known: KnownBridges, isTold: boolean): void {
+    const domain = this.#domains.get(turn.domain);
+    const others = this.#othersWith(turn, known.online);
+    const next = others.find((id) => domain?.sees(id)) ?? others[0] ?? '';
+    turn.decide(next, isTold ? this.#changeover(turn, known, next, true) : undefined);
+  }
+
+  /**
+   * When what ROS says is published for which a change counts, in ms since the epoch: where one bridge takes over from
+   * another by a word, and all that carry the same tell that time.
+   * @param isOwn whether the word is this bridge's
+   */
+  #changeover(
+    turn: RouteTurn,
+    known: KnownBridges,
+    next: string | undefined,
+    isOwn: boolean,
+  ): number | undefined {
+    const domain = this.#domains.get(turn.domain);
+    const isChange = (turn.decided === undefined) !== (next === undefined);
+    const other = next ?? turn.decided;
+    if (!turn.isTimed || known.from === undefined || !isChange || !other) return undefined;
+    if (domain?.sees(other) !== true) return undefined;
+    const seen = this.#othersWith(turn, known.online).filter((id) => domain.sees(id));
+    const allTell = seen.every((id) => known.online.get(id)?.from !== undefined);
+    return allTell ? (isOwn ? known.from : known.fromOf(other)) : undefined;
   }
 
   #tell(): void {

@@ -29,6 +29,7 @@ describe('what a bridge says of itself', () => {
         ]),
         'mqtt-to-ros': new Map([[7, keys('ros/car/d')]]),
       }),
+      { ...online(NOTHING_CARRIED), from: 1_700_000_000_000 },
     ])
       assert.deepEqual(decode(encodePresence(presence)), presence);
   });
@@ -45,6 +46,7 @@ describe('what a bridge says of itself', () => {
     for (const state of ['offline', 'broken'] as const) {
       assert.equal(encodePresence({ ...online(NOTHING_CARRIED), state }), `{"state":"${state}"}`);
       assert.equal(decode(`{"state":"${state}"}`)?.state, state);
+      assert.equal(decode(encodePresence({ ...online(NOTHING_CARRIED), state, from: 5 }))?.from, 5);
     }
   });
 
@@ -74,5 +76,10 @@ describe('what a bridge says of itself', () => {
 
   it('may say more, which a later version understands', () => {
     assert.equal(decode('{"state":"online","domains":[0],"since":1}')?.state, 'online');
+  });
+
+  it('tells no time where it is none that can be counted', () => {
+    for (const from of ['1', '1e300', '1.5', '"1"', 'null', '[1]', '-1e16'])
+      assert.equal(decode(`{"state":"online","from":${from}}`)?.from, from === '1' ? 1 : undefined, from);
   });
 });

@@ -119,13 +119,13 @@ describe('the bridges that are known at a broker', function () {
   });
 
   /** One that another bridge knows, over a link that can be held up, with what it says of itself. */
-  const linked = async ({ broker = mosquitto, checkInterval = 60_000 } = {}) => {
+  const linked = async ({ broker = mosquitto, checkInterval = 60_000, isTimed = false } = {}) => {
     const watch = new Watch();
     const warnings: string[] = [];
     const link = await NetworkLink.to(Number(new URL(broker.url).port));
     const own = connection(`mqtt://127.0.0.1:${link.port}`);
     const options: KnownBridgesOptions = {
-      ...{ id: 'one', domains: [0], protocolVersion: 5 },
+      ...{ id: 'one', domains: [0], protocolVersion: 5, isTimed },
       ...{ topic: 'ros/0/@bridge/one', filter: 'ros/+/@bridge/+' },
     };
     const known = new KnownBridges(options, own, {
@@ -246,6 +246,28 @@ describe('the bridges that are known at a broker', function () {
     assert.equal(turn.refusal(['two']), 'echo');
     await leave();
   });
+
+  for (const from of [1000, undefined])
+    it(`are left what is published from a told time on, where they ${from === undefined ? 'do not tell' : 'tell'} one`, async () => {
+      const { watch, client, standby, known, leave } = await linked({ isTimed: true });
+      const topic = 'ros/0/chatter';
+      const place = { way: 'ros-to-mqtt', domain: 0, topic, rosName: '/chatter', isTimed: true } as const;
+      const turn = standby.join(place, { changed: () => watch.changed(), report: assert.fail });
+      await watch.until(() => turn.active);
+      const other = { state: 'online', domains: [0], toMqtt: { 0: topicKey(topic) }, from };
+      await client.publish('ros/0/@bridge/two', JSON.stringify(other), { qos: 1, retain: false });
+      await watch.until(() => known.online.get('two')?.carried['ros-to-mqtt'].has(0) === true);
+      await known.leave();
+      const time = BigInt(known.from ?? 0) * 1_000_000n;
+      const refusals = [time - 1n, time, undefined].map((at) => turn.refusal([], 'guid', at));
+      const isTold = from !== undefined;
+      assert.deepEqual(refusals, [isTold ? undefined : 'standby', 'standby', 'standby']);
+      assert.equal(turn.active, isTold);
+      await standby.changedOver();
+      assert.equal(turn.standbyFor, 'two');
+      turn.close();
+      await leave();
+    });
 
   it('are told again what does not come back, which a broker may have lost', async () => {
     const { watch, link, options, warnings, said, join, leave } = await linked();

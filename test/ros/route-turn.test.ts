@@ -60,4 +60,53 @@ describe('the turn of a route', () => {
     assert.equal(own.problem, rings[1]);
     assert.equal(rings.length, 2);
   });
+
+  it('changes by the time of publishing, where a word tells it, and as a whole a moment later', async () => {
+    const changes: Array<string | undefined> = [];
+    let changed: () => void = () => {};
+    const own = new RouteTurn(
+      { way: 'ros-to-mqtt', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter', isTimed: true },
+      {
+        id: 'b',
+        lately: () => [],
+        domain: undefined,
+        held: ROOM,
+        leave: (left) => left(),
+        closed: () => {},
+      },
+      {
+        changed: () => {
+          changes.push(own.standbyFor);
+          changed();
+        },
+        report: assert.fail,
+      },
+    );
+    const at = (time?: bigint) => own.refusal([], 'guid', time);
+    own.decide('c');
+    // It takes over from c, and a from it before that is over.
+    own.decide(undefined, 1000);
+    assert.deepEqual([at(999_999_999n), at(1_000_000_000n), at()], ['standby', undefined, undefined]);
+    assert.equal(own.standbyFor, 'c');
+    own.decide('a', 2000);
+    const times = [999_999_999n, 1_000_000_000n, 1_999_999_999n, 2_000_000_000n, undefined];
+    assert.deepEqual(times.map(at), ['standby', undefined, undefined, 'standby', 'standby']);
+    while (own.isChangingOver)
+      await new Promise<void>((resolve) => {
+        changed = resolve;
+      });
+    assert.equal(own.standbyFor, 'a');
+    assert.deepEqual(times.map(at), Array(5).fill('standby'));
+    assert.deepEqual(changes.slice(0, 3), ['c', 'c', 'c']);
+    own.decide(undefined, 3000);
+    own.close();
+    assert.equal(own.isChangingOver, false);
+  });
+
+  it('changes at once beyond a bounded number of changes, which others may tell without end', () => {
+    const own = turn([]);
+    for (let time = 0; time < 20; time++) own.decide(time % 2 === 0 ? undefined : 'a', time);
+    assert.equal(own.refusal([], 'guid', 8_500_000n), 'standby');
+    own.close();
+  });
 });
