@@ -247,9 +247,10 @@ describe('connection to a real mosquitto', function () {
     await trusting.publish('secret', 'x', quick);
     const wary = connect(settingsFor(url));
     const { reason } = await statusOf(wary, ({ state }) => state === 'reconnecting');
-    assert.equal(
-      reason,
-      "the broker's certificate is of an authority that is not trusted here (unable to verify the first certificate)",
+    // Newer versions of Node.js add what to try.
+    assert.match(
+      reason ?? '',
+      /^the broker's certificate is of an authority that is not trusted here \(unable to verify the first certificate/,
     );
   });
 
