@@ -1,36 +1,28 @@
 import assert from 'node:assert/strict';
-import { RouteTurn } from '../../src/ros/route-turn';
+import { RouteTurn, type TurnParts } from '../../src/ros/route-turn';
 
-const ROOM = { take: () => true, release: () => {} };
+const PARTS: TurnParts = {
+  id: 'own',
+  lately: () => [],
+  domain: undefined,
+  held: { take: () => true, release: () => {} },
+  leave: (left) => left(),
+  closed: () => {},
+};
 
 describe('the turn of a route', () => {
   const turn = (rings: string[]) =>
-    new RouteTurn(
-      { way: 'mqtt-to-ros', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter' },
-      {
-        id: 'own',
-        lately: () => [],
-        domain: undefined,
-        held: ROOM,
-        leave: (left) => left(),
-        closed: () => {},
-      },
-      { changed: () => {}, report: (problem) => rings.push(problem) },
-    );
+    new RouteTurn({ way: 'mqtt-to-ros', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter' }, PARTS, {
+      changed: () => {},
+      report: (problem) => rings.push(problem),
+    });
 
   it('reports what cannot follow it, and goes on', () => {
     const problems: string[] = [];
     let changes = 0;
     const own = new RouteTurn(
       { way: 'mqtt-to-ros', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter' },
-      {
-        id: 'own',
-        lately: () => [],
-        domain: undefined,
-        held: ROOM,
-        leave: (left) => left(),
-        closed: () => {},
-      },
+      PARTS,
       {
         changed: () => {
           changes++;
@@ -66,14 +58,7 @@ describe('the turn of a route', () => {
     let changed: () => void = () => {};
     const own = new RouteTurn(
       { way: 'ros-to-mqtt', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter', isTimed: true },
-      {
-        id: 'b',
-        lately: () => [],
-        domain: undefined,
-        held: ROOM,
-        leave: (left) => left(),
-        closed: () => {},
-      },
+      PARTS,
       {
         changed: () => {
           changes.push(own.standbyFor);
