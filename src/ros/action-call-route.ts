@@ -170,7 +170,7 @@ export class ActionCallRoute implements BridgeRoute {
   /** Resolves when the goal is accepted. Rejects with CallFailure. */
   #sendGoal(payload: unknown, patience?: number): Promise<StatusEntry> {
     return this.#attempt(payload, ['goal_id', 'goal'], async (client, message) => {
-      const goalId = String(message.goal_id ?? randomUUID()).toLowerCase();
+      const goalId = (message.goal_id ?? randomUUID()).toLowerCase();
       message.goal_id = goalId;
       if (this.#goals.has(goalId)) throw new Error(`goal ${goalId} is under way already`);
       if (this.#goals.size >= MAX_GOALS) throw this.#error('unavailable', `${MAX_GOALS} goals are under way`);

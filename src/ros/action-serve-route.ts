@@ -1,4 +1,5 @@
 import type { RosTopic } from '../topic/ros-topic';
+import { shown } from '../topic/topic-name';
 import { DEFAULT_RESULT_TIMEOUT, DEFAULT_TIMEOUT } from './action-call-route';
 import { ActionServer } from './action-server';
 import { type ActionMessage, ActionTopics, parseActionMessage } from './action-topics';
@@ -7,6 +8,7 @@ import type { BridgeRoute, RouteContext } from './bridge-route';
 import type { ActionRouteSettings } from './bridge-settings';
 import { ClientWatch } from './client-watch';
 import type { Way } from './name-patterns';
+import { mismatch } from './payload-error';
 import type { RouteDetails } from './ros-worker-messages';
 import { countDrop, type DropReason, newRouteCounts } from './route-counts';
 import type { Turn } from './route-turn';
@@ -292,10 +294,10 @@ export class ActionServeRoute implements BridgeRoute {
     } finally {
       served.asked?.settle(false);
     }
-    if (!ENDS.has(status))
-      throw new Error(
-        `goal ${goal.goalId} is aborted: ${reason ?? `its result has the status ${JSON.stringify(status)}`}`,
-      );
+    if (ENDS.has(status)) return;
+    const words =
+      typeof reason === 'string' ? shown(reason) : `status: ${mismatch([...ENDS].join(', '), status)}`;
+    throw new Error(`goal ${goal.goalId} is aborted: ${words}`);
   }
 
   #drop(reason: DropReason): void {

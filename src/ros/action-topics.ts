@@ -1,7 +1,9 @@
 import type { RosTopic } from '../topic/ros-topic';
+import { shown } from '../topic/topic-name';
 import type { OutgoingMessage } from './bridge-connection';
 import type { RouteContext } from './bridge-route';
 import type { ActionRouteSettings } from './bridge-settings';
+import { notGoalId } from './goal-id';
 import type { RosTime } from './ros-action';
 import { countDrop, type RouteCounts } from './route-counts';
 
@@ -96,7 +98,7 @@ function encoded(message: ActionMessage): Buffer {
 
 /**
  * A message of MQTT or the flow: JSON as text or bytes, or an already parsed value; nothing stands for no fields.
- * Throws an Error that says what was expected.
+ * Throws an Error that says what was expected; what becomes of the message may be told with its goal_id, which is a text.
  */
 export function parseActionMessage(payload: unknown, fields: readonly string[]): ActionMessage {
   const isText = typeof payload === 'string' || Buffer.isBuffer(payload);
@@ -111,6 +113,9 @@ export function parseActionMessage(payload: unknown, fields: readonly string[]):
     throw new Error(`expected an object with ${fields.join(', ')}`);
   }
   const unknown = Object.keys(value).find((field) => !fields.includes(field));
-  if (unknown !== undefined) throw new Error(`unknown field "${unknown}"; known are ${fields.join(', ')}`);
+  if (unknown !== undefined)
+    throw new Error(`unknown field "${shown(unknown)}"; known are ${fields.join(', ')}`);
+  const { goal_id } = value as { goal_id?: unknown };
+  if (goal_id !== undefined && typeof goal_id !== 'string') throw notGoalId(goal_id);
   return value as ActionMessage;
 }

@@ -1,3 +1,5 @@
+import { mismatch } from './payload-error';
+
 const TEXT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** What stands for no goal in a request to cancel. */
@@ -9,9 +11,7 @@ export const NO_GOAL = '00000000-0000-0000-0000-000000000000';
  */
 export function uuidMessage(id: unknown): { uuid: Buffer } {
   if (typeof id === 'string' && TEXT.test(id)) return { uuid: Buffer.from(id.replaceAll('-', ''), 'hex') };
-  throw new Error(
-    `goal_id: expected a UUID such as "0b8f1ec2-3c52-4a0e-9d3c-6f1f6f6b9a01", got ${shown(id)}`,
-  );
+  throw notGoalId(id);
 }
 
 /** The id in a decoded `unique_identifier_msgs/msg/UUID`, in lower case. */
@@ -20,7 +20,7 @@ export function goalIdIn({ uuid }: { uuid: string }): string {
   return [0, 8, 12, 16, 20].map((at, index, all) => hex.slice(at, all[index + 1])).join('-');
 }
 
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+/** The error for what a message has in the place of a goal's id. */
+export function notGoalId(value: unknown): Error {
+  return new Error(`goal_id: ${mismatch('a UUID such as "0b8f1ec2-3c52-4a0e-9d3c-6f1f6f6b9a01"', value)}`);
 }

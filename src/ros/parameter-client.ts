@@ -1,3 +1,4 @@
+import { shown } from '../topic/topic-name';
 import type { InterfaceLibrary } from './interface-library';
 import {
   kindOf,
@@ -94,7 +95,7 @@ export class ParameterClient {
       try {
         return { name, value: parameterValue(value, kinds.get(name)) };
       } catch (error) {
-        const reason = `${name}: ${(error as Error).message}`;
+        const reason = `${shown(name)}: ${(error as Error).message}`;
         throw new ServiceError(`${this.#node}/set_parameters`, 'bad-request', reason);
       }
     });

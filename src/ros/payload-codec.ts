@@ -1,3 +1,4 @@
+import { shown } from '../topic/topic-name';
 import { BridgeSettingsError } from './bridge-settings';
 import { MAX_CDR_BYTES } from './cdr-reader';
 import type { MessageCodec } from './message-codec';
@@ -62,7 +63,7 @@ export class PayloadCodec {
       case undefined: {
         const known = Object.values(PAYLOAD_FACTS).map((facts) => facts.contentType);
         throw new PayloadError(
-          `has the Content Type ${JSON.stringify(contentType)}, expected one of ${known.join(', ')}`,
+          `has the Content Type ${JSON.stringify(shown(contentType as string))}, expected one of ${known.join(', ')}`,
         );
       }
     }
@@ -97,8 +98,8 @@ export class PayloadCodec {
     if (cdr.length > MAX_CDR_BYTES) throw new PayloadError(`has more than ${MAX_CDR_BYTES} bytes`);
     const representation = cdr.readUInt16BE(0);
     if (representation !== LITTLE_ENDIAN && representation !== BIG_ENDIAN) {
-      const shown = representation.toString(16).padStart(4, '0');
-      throw new PayloadError(`has the CDR representation 0x${shown}, expected 0x0000 or 0x0001 (plain CDR)`);
+      const hex = representation.toString(16).padStart(4, '0');
+      throw new PayloadError(`has the CDR representation 0x${hex}, expected 0x0000 or 0x0001 (plain CDR)`);
     }
     return cdr;
   }

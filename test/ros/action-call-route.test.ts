@@ -168,6 +168,28 @@ describe('routes of actions to ROS', function () {
     assert.deepEqual(dropped(bridge), { invalid: 6, unavailable: 2 });
   });
 
+  it('refuse in few words what is as deep or as long as a message can be', async () => {
+    const bridge = await bridges.open({ routes: [bridges.route('mqtt-to-ros')], mqtt: bridges.mqtt() });
+    await bridge.ready();
+    const client = await bridges.mqttClient();
+    const answers = await Inbox.on(client.connection, 'answers');
+    // Nothing can make it a text again: it is deeper than the stack.
+    const deep = `{"goal_id":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+    await client.say('goal', deep, { responseTopic: 'answers' });
+    await client.say('cancel', deep, { responseTopic: 'answers' });
+    await client.say('goal', { ['x'.repeat(10_000)]: 5 }, { responseTopic: 'answers' });
+    await answers.until(({ messages }) => messages.length === 3);
+    const about = `action ${ACTION.rosName}: `;
+    const id = `${about}goal_id: expected a UUID such as "${GOAL_ID}", got an array of 1`;
+    const field = `${about}unknown field "${'x'.repeat(100)}…"; known are goal_id, goal`;
+    assert.deepEqual(
+      answers.messages.map((answer) => parsed(answer)),
+      [id, id, field].map((reason) => ({ '@status': 'bad-request', '@error': reason })),
+    );
+    await bridge.until(() => dropped(bridge)?.invalid === 3);
+    assert.deepEqual(bridge.problems, [id, id, field]);
+  });
+
   it('tell when the server leaves in the middle, and keep no state of it', async () => {
     const there = await server();
     const bridge = await bridges.open({ routes: [bridges.route('mqtt-to-ros')], mqtt: bridges.mqtt() });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ReceivedMessage } from '../../src/client/connection';
 import { ActionClient, type ActionClientListener } from '../../src/ros/action-client';
+import type { BridgeMessage } from '../../src/ros/bridge-message';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { freshDomain } from '../rtps/test-domain';
 import { ACTION, ActionBridges, dropped, GOAL_ID, PATIENCE, upTo } from './action-bridges';
@@ -181,6 +182,22 @@ describe('routes of actions for ROS', function () {
     await handle.publish(`${bridges.topic}/result`, { goal_id: GOAL_ID, status: 'succeeded' });
     const result = await client.result(GOAL_ID, PATIENCE);
     assert.deepEqual(result, { state: 'succeeded', result: { sequence: [] } });
+    const ends: Array<[Record<string, unknown>, string]> = [
+      [{ status: 'lost' }, 'status: expected succeeded, aborted, canceled, got "lost"'],
+      [{ '@error': 'x'.repeat(101) }, `${'x'.repeat(100)}…`],
+    ];
+    for (const [end, reason] of ends) {
+      const count = bridge.messages.length + 1;
+      const next = client.sendGoal({}, PATIENCE);
+      await bridge.until(() => bridge.messages.length === count);
+      const { goal_id } = (bridge.messages.at(-1) as BridgeMessage).payload as { goal_id: string };
+      await handle.publish(`${bridges.topic}/status`, { goal_id, status: 'accepted' });
+      await next;
+      await assert.rejects(handle.publish(`${bridges.topic}/result`, { goal_id, ...end }), {
+        message: `${ACTION.rosName}/@action/result: goal ${goal_id} is aborted: ${reason}`,
+      });
+      assert.equal((await client.result(goal_id, PATIENCE)).state, 'aborted');
+    }
     handle.flowOutput = false;
     // Its answer comes when the bridge knows.
     await assert.rejects(handle.publish(`${bridges.topic}/result`, {}), /no goal of that goal_id/);

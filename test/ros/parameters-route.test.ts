@@ -90,6 +90,10 @@ describe('routes of parameters', function () {
       [],
     );
     assert.deepEqual(await handle.publish(topic('get'), undefined), plain);
+    const kind = `service ${NODE}/set_parameters: ${'x'.repeat(100)}…: expected a plain value`;
+    await assert.rejects(handle.publish(topic('set'), { ['x'.repeat(101)]: {} }), ({ message }: Error) =>
+      message.startsWith(kind),
+    );
   });
 
   it('say what is wrong with a request, and that there is no such node', async () => {

@@ -81,10 +81,14 @@ describe('payload format', () => {
     }
     // An empty one says nothing.
     assert.deepEqual(payloads('std_msgs/msg/String', 'json').fromMqtt(json, ''), cdr);
-    assert.throws(() => payloads('std_msgs/msg/String', 'json').fromMqtt(json, 'image/png'), {
-      message:
-        'has the Content Type "image/png", expected one of application/json, application/cdr, text/plain',
-    });
+    for (const [type, shown] of [
+      ['image/png', 'image/png'],
+      ['x'.repeat(101), `${'x'.repeat(100)}…`],
+    ] as const) {
+      assert.throws(() => payloads('std_msgs/msg/String', 'json').fromMqtt(json, type), {
+        message: `has the Content Type "${shown}", expected one of application/json, application/cdr, text/plain`,
+      });
+    }
   });
 
   const texts: Array<[string, unknown, string]> = [
