@@ -1,5 +1,6 @@
-import type { RouteSettings } from './bridge-settings';
+import type { RouteSettings, TopicRouteSettings } from './bridge-settings';
 import type { RosDomain } from './ros-backend';
+import type { DropReason, RouteCounts } from './route-counts';
 import { typesInRos } from './route-peers';
 
 /** Why nothing is carried. */
@@ -12,6 +13,8 @@ export type SilenceReason =
   | 'no-subscription'
   | 'no-data'
   | 'kept-back'
+  | 'dropped'
+  | 'not-acknowledged'
   /** Of what a route calls. */
   | 'no-server'
   | 'other-type'
@@ -20,6 +23,7 @@ export type SilenceReason =
   | 'no-answer'
   /** Of what is answered for ROS. */
   | 'no-client'
+  /** Of what is for the flow alone. */
   | 'not-wired'
   /** Of a topic whose type is left open. */
   | 'no-type';
@@ -36,7 +40,7 @@ export const SILENT_AFTER = 5000;
 
 /** What is known of a route that carries nothing. */
 export interface SilenceFacts {
-  settings: RouteSettings;
+  settings: TopicRouteSettings;
   /** `undefined` without a broker. */
   mqttConnected: boolean | undefined;
   /** Whether the broker has granted what the route subscribes; `undefined` where it takes nothing from MQTT. */
@@ -55,7 +59,20 @@ export interface SilenceFacts {
   heardLately: boolean;
   /** Whether MQTT or the flow has said anything lately. */
   toldLately: boolean;
+  /** Why a message was dropped last, where that was lately. */
+  droppedLately: DropReason | undefined;
+  /** Whether what ROS says comes to anybody: the broker, or the flow. */
+  hasTaker: boolean;
 }
+
+const WHY_DROPPED: Partial<Record<DropReason, string>> = {
+  invalid: 'it is not of its type, or too large',
+  echo: 'it has come from where it would go',
+  ring: 'it has come back over other bridges',
+  'in-flight': 'more waits for the broker than the bridge keeps',
+  unacknowledged: 'the broker does not take it',
+  flow: 'the flows do not keep up',
+};
 
 /** Says why a route is silent; `undefined` where nothing is wrong but that nobody says anything. */
 export function silenceOf(facts: SilenceFacts): RouteSilence | undefined {
@@ -69,7 +86,8 @@ export function silenceOf(facts: SilenceFacts): RouteSilence | undefined {
   if (subscribed === false) return silence('mqtt-not-granted', 'the broker has not granted its subscription');
   if (incompatible !== undefined) return { reason: 'incompatible', text: incompatible };
   if (facts.heardLately || facts.toldLately) {
-    return silence('kept-back', 'all that comes is kept back by its rate limit or deadband');
+    const [reason, words] = lossOf(facts) ?? [];
+    return reason && { reason, text: `${rosName}: ${words}` };
   }
   const fromRos = direction !== 'mqtt-to-ros';
   const toRos = direction !== 'ros-to-mqtt';
@@ -95,6 +113,20 @@ export function silenceOf(facts: SilenceFacts): RouteSilence | undefined {
   return fromRos
     ? silence('no-publisher', 'no publisher and no subscription in ROS')
     : silence('no-subscription', 'no subscription in ROS');
+}
+
+/** What becomes of that which comes and is not carried. */
+function lossOf(facts: SilenceFacts): [SilenceReason, string] | undefined {
+  const { settings, droppedLately, heardLately, hasTaker, mqttConnected } = facts;
+  const why = droppedLately && WHY_DROPPED[droppedLately];
+  if (why !== undefined) return ['dropped', `all that comes is dropped: ${why}`];
+  if (heardLately && !hasTaker) return ['not-wired', 'nothing is wired to the output of the bridge'];
+  // What waits for its turn is not dropped yet.
+  const { rate, deadband } = settings;
+  if (rate !== undefined || deadband !== undefined)
+    return ['kept-back', 'all that comes is kept back by its rate limit or deadband'];
+  const waits = heardLately && droppedLately === undefined && mqttConnected;
+  return waits ? ['not-acknowledged', 'the broker has not acknowledged what it was sent'] : undefined;
 }
 
 /** Says why a route has no type yet that is to find it in ROS. @param domains of the bridge that are open */
@@ -130,6 +162,22 @@ export function domainsOf(
   const hasName = (other: RosDomain) =>
     [...other.endpoints(rosName)].some((endpoint) => endpoint.kind === kind);
   return [...domains].filter(([id, other]) => id !== domain && hasName(other)).map(([id]) => id);
+}
+
+/** Why a message was dropped last. */
+export class DropWatch {
+  readonly #known: RouteCounts['dropped'] = {};
+  #last: { reason: DropReason; at: number } | undefined;
+
+  /** The reason, where something was seen to be dropped in the time after which a route is silent. @param now as of `CountWatch` */
+  lately(dropped: RouteCounts['dropped'], now: number): DropReason | undefined {
+    for (const [reason, count] of Object.entries(dropped) as Array<[DropReason, number]>) {
+      if (count === this.#known[reason]) continue;
+      this.#known[reason] = count;
+      this.#last = { reason, at: now };
+    }
+    return this.#last !== undefined && now - this.#last.at < SILENT_AFTER ? this.#last.reason : undefined;
+  }
 }
 
 /** Since when a count has been what it is. */

@@ -1,6 +1,13 @@
 import type { RosEndpoint } from './ros-backend';
 import { topicPeers } from './route-peers';
-import { CountWatch, domainsOf, type RouteSilence, SILENT_AFTER, silenceOf } from './route-silence';
+import {
+  CountWatch,
+  DropWatch,
+  domainsOf,
+  type RouteSilence,
+  SILENT_AFTER,
+  silenceOf,
+} from './route-silence';
 import type { TopicParts } from './topic-parts';
 
 /** Watches whether the route of a topic carries anything, and finds out why it does not. */
@@ -9,6 +16,7 @@ export class SilenceWatch {
   readonly #carried: CountWatch;
   readonly #heard: CountWatch;
   readonly #told: CountWatch;
+  readonly #dropped = new DropWatch();
 
   /** @param now in ms of any steady clock */
   constructor(parts: TopicParts, now: number) {
@@ -30,6 +38,7 @@ export class SilenceWatch {
     const heardFor = this.#heard.unchangedFor(rosReceived, now);
     // What the flow says is counted only as it is carried or kept back.
     const toldFor = this.#told.unchangedFor(mqttReceived + rate + deadband, now);
+    const droppedLately = this.#dropped.lately(counts.dropped, now);
     if (carriedFor < SILENT_AFTER || state.standsBy) return undefined;
     const isOfNeighbour = (other: RosEndpoint) => other.isNeighbour === true;
     const isOnNetwork = (other: RosEndpoint) => !isOfNeighbour(other);
@@ -45,6 +54,8 @@ export class SilenceWatch {
       everHeard: rosReceived > 0,
       heardLately: heardFor < SILENT_AFTER && rosReceived > 0,
       toldLately: toldFor < SILENT_AFTER && mqttReceived + rate + deadband > 0,
+      droppedLately,
+      hasTaker: context.connection !== undefined || context.flowOutput,
     });
   }
 }

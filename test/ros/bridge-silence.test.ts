@@ -77,6 +77,18 @@ describe('diagnosis of silent routes', function () {
         ],
       }),
     );
+    const unwired = await bridges.open(
+      { routes: [route(here, { rosName: '/unheard', direction })] },
+      { flowOutput: false },
+    );
+    const garbled = await bridges.open({ routes: [route(here, { rosName: '/garbled', direction })] });
+    const unheard = await peer.publisher('/unheard');
+    const { writer: garbling } = await peer.publisher('/garbled');
+    const talking = setInterval(() => {
+      unheard.publish({ data: 'is there anybody?' });
+      garbling.write(Buffer.alloc(4));
+    }, 200);
+    bridges.keep({ stop: () => clearInterval(talking) });
     const events: BridgeEvent[] = [];
     bridge.handle.on('event', (event) => {
       if (event.event === 'silent' || event.event === 'silence-ended') events.push(event);
@@ -136,6 +148,11 @@ describe('diagnosis of silent routes', function () {
     ];
     // Who is found late was missed before.
     await bridge.until(() => isDeepStrictEqual(texts(), expected));
+    await unwired.until(
+      () => unwired.route()?.silence?.text === '/unheard: nothing is wired to the output of the bridge',
+    );
+    const ofNoType = '/garbled: all that comes is dropped: it is not of its type, or too large';
+    await garbled.until(() => garbled.route()?.silence?.text === ofNoType);
     const unanswered = 'service /ask: nobody has answered in time; its client gets no response';
     assert.deepEqual(bridge.problems, [unanswered]);
     const told = events.map((event) => event.event === 'silent' && event.reason);

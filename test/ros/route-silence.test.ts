@@ -1,9 +1,22 @@
 import assert from 'node:assert/strict';
 import type { Direction } from '../../src/ros/bridge-settings';
-import { CountWatch, type SilenceFacts, type SilenceReason, silenceOf } from '../../src/ros/route-silence';
+import {
+  CountWatch,
+  DropWatch,
+  type SilenceFacts,
+  type SilenceReason,
+  silenceOf,
+} from '../../src/ros/route-silence';
 
+const settings = (direction: Direction) => ({
+  domain: 0,
+  rosName: '/scan',
+  type: 'sensor_msgs/msg/LaserScan',
+  direction,
+});
+const heard = { publishers: 1, everHeard: true, heardLately: true };
 const facts = (direction: Direction, change: Partial<SilenceFacts>): SilenceFacts => ({
-  settings: { domain: 0, rosName: '/scan', type: 'sensor_msgs/msg/LaserScan', direction },
+  settings: settings(direction),
   mqttConnected: true,
   subscribed: direction === 'ros-to-mqtt' ? undefined : true,
   publishers: 0,
@@ -15,6 +28,8 @@ const facts = (direction: Direction, change: Partial<SilenceFacts>): SilenceFact
   everHeard: false,
   heardLately: false,
   toldLately: false,
+  droppedLately: undefined,
+  hasTaker: true,
   ...change,
 });
 
@@ -47,16 +62,40 @@ describe('a silent route', () => {
     ],
     [
       'ros-to-mqtt',
-      { publishers: 1, everHeard: true, heardLately: true },
+      { ...heard, settings: { ...settings('ros-to-mqtt'), rate: { perSecond: 1, policy: 'queue' } } },
       'kept-back',
       'all that comes is kept back by its rate limit or deadband',
     ],
     [
       'mqtt-to-ros',
-      { subscriptions: 1, toldLately: true },
+      {
+        subscriptions: 1,
+        toldLately: true,
+        droppedLately: 'deadband',
+        settings: { ...settings('mqtt-to-ros'), deadband: { path: 'range_min', threshold: 1 } },
+      },
       'kept-back',
       'all that comes is kept back by its rate limit or deadband',
     ],
+    [
+      'mqtt-to-ros',
+      { subscriptions: 1, toldLately: true, droppedLately: 'invalid' },
+      'dropped',
+      'all that comes is dropped: it is not of its type, or too large',
+    ],
+    [
+      'ros-to-mqtt',
+      { ...heard, droppedLately: 'unacknowledged' },
+      'dropped',
+      'all that comes is dropped: the broker does not take it',
+    ],
+    [
+      'ros-to-mqtt',
+      { ...heard, mqttConnected: undefined, hasTaker: false },
+      'not-wired',
+      'nothing is wired to the output of the bridge',
+    ],
+    ['ros-to-mqtt', heard, 'not-acknowledged', 'the broker has not acknowledged what it was sent'],
   ];
   for (const [direction, change, reason, words] of cases) {
     it(`${direction} has the reason: ${words}`, () => {
@@ -68,9 +107,20 @@ describe('a silent route', () => {
     assert.equal(silenceOf(facts('ros-to-mqtt', { publishers: 1, everHeard: true })), undefined);
     assert.equal(silenceOf(facts('mqtt-to-ros', { subscriptions: 1 })), undefined);
     assert.equal(silenceOf(facts('both', { subscriptions: 1 })), undefined);
+    // It was just connected again.
+    assert.equal(silenceOf(facts('ros-to-mqtt', { ...heard, droppedLately: 'offline' })), undefined);
     const neighbours = { publishers: 1, subscriptions: 1 };
     assert.equal(silenceOf(facts('ros-to-mqtt', { neighbours })), undefined);
     assert.equal(silenceOf(facts('mqtt-to-ros', { neighbours })), undefined);
+  });
+
+  it('has dropped what is counted since it was last looked at, for a time', () => {
+    const watch = new DropWatch();
+    assert.equal(watch.lately({}, 0), undefined);
+    assert.equal(watch.lately({ invalid: 1 }, 1000), 'invalid');
+    assert.equal(watch.lately({ invalid: 1, echo: 1 }, 2000), 'echo');
+    assert.equal(watch.lately({ invalid: 1, echo: 1 }, 6999), 'echo');
+    assert.equal(watch.lately({ invalid: 1, echo: 1 }, 7000), undefined);
   });
 
   it('is one whose count does not change', () => {
