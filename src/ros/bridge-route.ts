@@ -1,3 +1,4 @@
+import type { ReceivedMessage } from '../client/connection';
 import type { RosTopic } from '../topic/ros-topic';
 import type { IncomingMessage, RouteConnection } from './bridge-connection';
 import type { BridgeEvent } from './bridge-events';
@@ -12,6 +13,17 @@ import type { RouteDetails } from './ros-worker-messages';
 import type { RouteCounts } from './route-counts';
 import type { Turn } from './route-turn';
 import type { SampleFrame } from './sample-frame';
+
+/** What one of a bridge's routes hears in ROS. */
+export interface HeardTopic {
+  /** After so many ms it is to be asked again; 0 when what publishers keep for those who come late has been heard. */
+  readonly pending: number;
+  /**
+   * Whether ROS has what the broker has stored, or what takes its place there: a publisher that is there has said it, and
+   * was heard.
+   */
+  hasSaid(stored: Pick<ReceivedMessage, 'payload' | 'properties'>): boolean;
+}
 
 /** What a route has of its bridge. */
 export interface RouteContext {
@@ -43,6 +55,10 @@ export interface RouteContext {
    * Returns `false` where there is none.
    */
   passOn(filter: string, message: IncomingMessage): boolean;
+  /** Has others know what this route hears in ROS; returns what ends it. */
+  hear(topic: HeardTopic): () => void;
+  /** What a route of the same ROS name hears, this one or another; `undefined` where none does. */
+  readonly heard: HeardTopic | undefined;
   /** Whether anybody in the flow takes messages now. */
   readonly flowOutput: boolean;
   /** Gives the flow a message of this route. */

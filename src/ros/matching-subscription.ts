@@ -43,10 +43,21 @@ export interface MatchingSubscriptionOptions {
   onLost(count: number): void;
 }
 
-interface Publisher {
+/** A publisher of somebody else, as far as it was heard. */
+export interface HeardPublisher {
+  readonly isLatched: boolean;
+  readonly hasSpoken: boolean;
+  /** When it has published what was heard last, in ns since the epoch; `undefined` where nothing tells. */
+  readonly saidAt: bigint | undefined;
+}
+
+interface Publisher extends HeardPublisher {
   /** Sequence number: two subscriptions overlap, and a transient-local one is sent old samples. */
   last: number | undefined;
   lifespan: number;
+  isLatched: boolean;
+  hasSpoken: boolean;
+  saidAt: bigint | undefined;
 }
 
 /**
@@ -58,6 +69,8 @@ export class MatchingSubscription {
   readonly #options: MatchingSubscriptionOptions;
   /** By GUID. */
   readonly #publishers = new Map<string, Publisher>();
+  /** All whose samples do not tell them. */
+  readonly #unnamed = newPublisher();
   /** Of the newest samples that have no sequence number. */
   readonly #identities = new Set<string>();
   #qos: RosQos;
@@ -78,6 +91,12 @@ export class MatchingSubscription {
   /** What is asked for now. */
   get qos(): RosQos {
     return this.#qos;
+  }
+
+  /** Those that are there, by their GUIDs, and if there are any what came without one (''); none of fellows. */
+  get heard(): ReadonlyMap<string, HeardPublisher> {
+    const others = [...this.#publishers].filter(([guid]) => !this.#options.fellows.has(guid));
+    return new Map(others.length === 0 ? [] : [...others, ['', this.#unnamed]]);
   }
 
   open(): void {
@@ -141,8 +160,9 @@ export class MatchingSubscription {
     const present = new Set(publishers.map(({ guid }) => guid));
     for (const guid of this.#publishers.keys()) if (!present.has(guid)) this.#publishers.delete(guid);
     for (const { guid, qos } of publishers) {
-      const { lifespan = Number.POSITIVE_INFINITY } = qos;
-      this.#publishers.set(guid, { last: this.#publishers.get(guid)?.last, lifespan });
+      const { lifespan = Number.POSITIVE_INFINITY, durability } = qos;
+      const isLatched = durability === 'transient-local';
+      this.#publishers.set(guid, { ...newPublisher(), ...this.#publishers.get(guid), lifespan, isLatched });
     }
   }
 
@@ -153,20 +173,18 @@ export class MatchingSubscription {
   }
 
   #receive(sample: RosSample, generation: number): void {
-    const { writerGuid, sequence, identity } = sample;
+    const { writerGuid, sequence, identity, sourceTimestamp } = sample;
     let lost = 0;
-    let lifespan = Number.POSITIVE_INFINITY;
+    let publisher = writerGuid === undefined ? this.#unnamed : this.#publishers.get(writerGuid);
+    if (publisher === undefined) {
+      publisher = newPublisher();
+      this.#publishers.set(writerGuid as string, publisher);
+    }
     if (writerGuid !== undefined && sequence !== undefined) {
-      let publisher = this.#publishers.get(writerGuid);
-      if (publisher === undefined) {
-        publisher = { last: undefined, lifespan };
-        this.#publishers.set(writerGuid, publisher);
-      }
       const last = publisher.last ?? sequence - 1;
       if (sequence <= last) return;
       lost = sequence - last - 1;
       publisher.last = sequence;
-      lifespan = publisher.lifespan;
     } else if (identity !== undefined) {
       if (this.#identities.has(identity)) return;
       this.#identities.add(identity);
@@ -176,6 +194,13 @@ export class MatchingSubscription {
       // Nothing would tell it from its successor's copy.
       return;
     }
-    this.#options.onSample(sample, { qos: this.#qos, lost, lifespan });
+    publisher.hasSpoken = true;
+    publisher.saidAt = sourceTimestamp;
+    this.#options.onSample(sample, { qos: this.#qos, lost, lifespan: publisher.lifespan });
   }
+}
+
+function newPublisher(): Publisher {
+  const lifespan = Number.POSITIVE_INFINITY;
+  return { last: undefined, lifespan, isLatched: false, hasSpoken: false, saidAt: undefined };
 }

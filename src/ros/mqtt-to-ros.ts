@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { kept } from '../client/connection';
 import { shown } from '../topic/topic-name';
 import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
@@ -17,6 +18,8 @@ interface Outgoing {
   cdr: Buffer;
   via: Via;
   expiry: number | undefined;
+  /** Of the payload, by which it is known when the broker sends it as stored; see `MqttToRos.#given`. */
+  digest?: string | undefined;
 }
 
 /** Carries what the broker and the flow say to a ROS topic. */
@@ -34,6 +37,9 @@ export class MqttToRos {
   #stoodBy = false;
   /** Whether what the broker has stored was asked for. */
   #takesStored = false;
+  #waiting: NodeJS.Timeout | undefined;
+  /** Digest of what ROS was given last, as long as the publisher keeps it: at each connect the broker sends it again. */
+  #given: string | undefined;
 
   constructor(parts: TopicParts) {
     const { settings, codec, faults, context } = parts;
@@ -65,6 +71,7 @@ export class MqttToRos {
         );
       },
       onQosChange: () => {
+        this.#given = undefined;
         this.#followStored();
         context.changed();
       },
@@ -93,6 +100,7 @@ export class MqttToRos {
   }
 
   close(): void {
+    clearTimeout(this.#waiting);
     this.#turn?.close();
     this.#subscription?.close();
     this.#throttle?.close();
@@ -110,7 +118,17 @@ export class MqttToRos {
   }
 
   #followStored(): void {
-    if (this.#wantsStored !== this.#takesStored) this.#subscribeAnew();
+    clearTimeout(this.#waiting);
+    if (this.#wantsStored === this.#takesStored) return;
+    const pending = this.#wantsStored ? this.#pending : 0;
+    // Until then it is not known what of it ROS has.
+    if (pending > 0) this.#waiting = setTimeout(() => this.#followStored(), pending);
+    else this.#subscribeAnew();
+  }
+
+  get #pending(): number {
+    const { heard, storedMayBeOwn } = this.#parts.context;
+    return storedMayBeOwn ? 0 : (heard?.pending ?? 0);
   }
 
   #followTurn(): void {
@@ -130,7 +148,7 @@ export class MqttToRos {
 
   #subscribe(turn: Turn): void {
     const { topic, settings, faults, context } = this.#parts;
-    this.#takesStored = this.#wantsStored;
+    this.#takesStored = this.#wantsStored && this.#pending === 0;
     this.#subscription = context.connection?.subscribe(
       topic,
       {
@@ -143,6 +161,7 @@ export class MqttToRos {
       },
       { retained: this.#takesStored, qos: settings.qos?.mqtt ?? 1, lent: true },
     );
+    this.#followStored();
   }
 
   /** Nobody waits for the outcome: a fault is reported, not thrown. */
@@ -165,7 +184,9 @@ export class MqttToRos {
     const { type } = settings;
     counts.mqttReceived++;
     counts.mqttReceivedBytes += payload.length;
-    const refusal = turn.refusal(via) ?? (retain && context.storedMayBeOwn ? 'echo' : undefined);
+    const expiry = properties?.messageExpiryInterval;
+    const digest = this.#takesStored && expiry === undefined ? digestOf(payload) : undefined;
+    const refusal = turn.refusal(via) ?? (retain && this.#isInRos(message, digest) ? 'echo' : undefined);
     if (refusal !== undefined) {
       countDrop(counts, refusal);
       return;
@@ -181,24 +202,36 @@ export class MqttToRos {
           return kept(payloads.fromMqtt(payload, properties?.contentType));
         },
         via.length === 0 ? this.#own : [...via, context.bridgeId],
-        properties?.messageExpiryInterval,
+        { expiry, digest },
       );
     } catch (error) {
       context.report((error as Error).message);
     }
   }
 
+  /** Whether ROS has what the broker has stored, of a publisher there or of this bridge, or may have. */
+  #isInRos(stored: IncomingMessage, digest: string | undefined): boolean {
+    const { storedMayBeOwn, heard } = this.#parts.context;
+    const isGiven = digest !== undefined && digest === this.#given;
+    return storedMayBeOwn || isGiven || heard?.hasSaid(stored) === true;
+  }
+
   /**
    * @param encode makes the CDR
    * @param via the bridges that carried it, this one last
    */
-  #publish(encode: () => Buffer, via: Via, expiry?: number): void {
+  #publish(
+    encode: () => Buffer,
+    via: Via,
+    { expiry, digest }: Partial<Pick<Outgoing, 'expiry' | 'digest'>> = {},
+  ): void {
     try {
       const cdr = encode();
-      if (this.#throttle === undefined) this.#write({ cdr, via, expiry });
+      const message = { cdr, via, expiry, digest };
+      if (this.#throttle === undefined) this.#write(message);
       else {
         const decode = () => JSON.parse(this.#parts.codec.decodeToJson(cdr));
-        this.#throttle.take({ cdr, via, expiry }, cdr.length, decode);
+        this.#throttle.take(message, cdr.length, decode);
       }
     } catch (error) {
       throw this.#refused(error as Error);
@@ -213,10 +246,11 @@ export class MqttToRos {
     }
   }
 
-  #write({ cdr, via, expiry }: Outgoing): void {
+  #write({ cdr, via, expiry, digest }: Outgoing): void {
     const { counts, faults } = this.#parts;
     const merged = this.#takesStored && this.#union !== undefined ? this.#union.add(cdr) : cdr;
     this.#publisher.publish(merged, via, expiry);
+    this.#given = digest;
     counts.rosPublished++;
     counts.rosPublishedBytes += merged.length;
     faults.clear('message');
@@ -229,4 +263,8 @@ export class MqttToRos {
     const about = error instanceof PayloadError ? 'payload ' : '';
     return new Error(faults.set('message', `${about}${error.message}`), { cause: error });
   }
+}
+
+function digestOf(payload: Buffer): string {
+  return createHash('sha256').update(payload).digest('base64');
 }

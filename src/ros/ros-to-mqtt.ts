@@ -1,5 +1,6 @@
 import type { MessageProperties, ReceivedMessage } from '../client/connection';
 import type { OutgoingMessage } from './bridge-connection';
+import type { HeardTopic } from './bridge-route';
 import { incompatibilityWords } from './incompatibility-words';
 import { Latency, type LatencySummary } from './latency';
 import { MatchingSubscription, type Reception } from './matching-subscription';
@@ -11,13 +12,21 @@ import type { TopicParts } from './topic-parts';
 import { TRANSFORMS_TYPE, TransformUnion } from './transform-union';
 import type { Via } from './via';
 
+/**
+ * How long a route hears what publishers keep before it knows it: as long as discovery may take to show them all, and at
+ * most so much longer where one has said nothing yet, in ms; and how often it looks then.
+ */
+const DISCOVERY = 3500;
+const PATIENCE = 3500;
+const LOOK = 250;
+
 interface Received {
   sample: RosSample;
   reception: Reception;
 }
 
 /** Carries what ROS says on a topic to the broker and to the flow. */
-export class RosToMqtt {
+export class RosToMqtt implements HeardTopic {
   readonly #parts: TopicParts;
   readonly #subscription: MatchingSubscription;
   /** Of messages that no other bridge has carried, of the last lifespan. */
@@ -25,13 +34,14 @@ export class RosToMqtt {
   /** For a type of which one stored message can stand for several publishers. */
   readonly #union: TransformUnion | undefined;
   /** What the broker is to have stored, and whether it has yet to be told. */
-  #state: { message: OutgoingMessage; waits: boolean } | undefined;
+  #state: { message: OutgoingMessage; waits: boolean; writerGuid: string } | undefined;
   /** The last time that the broker was asked what it has. */
   #asked: symbol | undefined;
   #turn: Turn | undefined;
   readonly #latency = new Latency();
-  /** ms since the epoch. */
+  /** `performance.now()` */
   #openedAt = 0;
+  #stopTelling: (() => void) | undefined;
   readonly #throttle: Throttle<Received> | undefined;
 
   constructor(parts: TopicParts) {
@@ -94,9 +104,41 @@ export class RosToMqtt {
     return depth > 1 ? `the publisher keeps its last ${depth} messages, the broker stores one` : undefined;
   }
 
+  get pending(): number {
+    const age = performance.now() - this.#openedAt;
+    if (age < DISCOVERY) return Math.ceil(DISCOVERY - age);
+    const isSilent = [...this.#subscription.heard.values()].some(
+      (other) => other.isLatched && !other.hasSpoken,
+    );
+    return isSilent && age < DISCOVERY + PATIENCE ? LOOK : 0;
+  }
+
+  /**
+   * A message from ROS that the broker has stored tells when it was published. What is older than the last that a
+   * publisher has said, and the broker is to store, is not the state of the topic any more. Where it does not tell, as
+   * over MQTT 3.1.1, it is known by its payload if its publisher serves those who come late itself.
+   *
+   * Not known is what publishers said that are there, and were not heard: volatile ones from before the bridge, and
+   * transient-local ones beside volatile ones. A client that stores the payload of such a publisher is taken for it.
+   */
+  hasSaid({ payload, properties }: Pick<ReceivedMessage, 'payload' | 'properties'>): boolean {
+    const { heard } = this.#subscription;
+    const stamp = stampIn(properties);
+    if (stamp === undefined) {
+      const { message, writerGuid = '' } = this.#state ?? {};
+      const latched = writerGuid === '' ? [...heard.values()] : [heard.get(writerGuid)];
+      const isServed = latched.some((other) => other?.isLatched);
+      return isServed && message !== undefined && payload.equals(Buffer.from(message.payload));
+    }
+    return [...heard.values()].some(
+      ({ saidAt }) => saidAt !== undefined && (saidAt === stamp || (saidAt > stamp && this.#stores)),
+    );
+  }
+
   open(): void {
-    this.#openedAt = Date.now();
+    this.#openedAt = performance.now();
     const { context, topic } = this.#parts;
+    this.#stopTelling = context.hear(this);
     const changed = () => {
       if (this.#turn?.active) void this.#publishState();
     };
@@ -105,6 +147,7 @@ export class RosToMqtt {
   }
 
   close(): void {
+    this.#stopTelling?.();
     this.#turn?.close();
     this.#subscription.close();
     this.#throttle?.close();
@@ -178,7 +221,9 @@ export class RosToMqtt {
       return;
     }
     faults.clear('message');
-    if (isForBroker) this.#publish(this.#messageOf(toMqtt, sample, reception, retain), carries);
+    if (isForBroker) {
+      this.#publish(this.#messageOf(toMqtt, sample, reception, retain), carries, sample.writerGuid);
+    }
     const { sequence, sourceTimestamp } = sample;
     if (context.flowOutput) {
       counts.flowPublished++;
@@ -190,7 +235,7 @@ export class RosToMqtt {
   /** How long the sample has taken from its publisher to here; one from before this route was there has waited for it. */
   #measure(sourceTimestamp: bigint): void {
     const stamp = Number(sourceTimestamp) / 1e6;
-    if (stamp < this.#openedAt) return;
+    if (stamp < performance.timeOrigin + this.#openedAt) return;
     const now = performance.now();
     this.#latency.add(performance.timeOrigin + now - stamp, now);
   }
@@ -200,11 +245,11 @@ export class RosToMqtt {
     this.#parts.faults.report('message', `sample of ${writerGuid}: ${error.message}`);
   }
 
-  #publish(message: OutgoingMessage, carries: boolean): void {
+  #publish(message: OutgoingMessage, carries: boolean, writerGuid = ''): void {
     const { connected } = this.#parts.context.connection ?? {};
     if (message.retain) {
       if (this.#state?.waits) this.#drop(connected ? 'standby' : 'offline');
-      this.#state = { message, waits: !carries };
+      this.#state = { message, waits: !carries, writerGuid };
     }
     if (carries) this.#send(message);
   }
@@ -292,4 +337,10 @@ function isSame(stored: ReceivedMessage | undefined, { payload, userProperties }
   if (stored === undefined || !stored.payload.equals(Buffer.from(payload))) return false;
   const stamp = stored.properties?.userProperties?.['ros-stamp'];
   return stamp === undefined || stamp === userProperties?.['ros-stamp'];
+}
+
+/** When ROS has said a message, in ns since the epoch. */
+function stampIn(properties: ReceivedMessage['properties']): bigint | undefined {
+  const said = properties?.userProperties?.['ros-stamp'];
+  return typeof said === 'string' && /^\d{1,20}$/.test(said) ? BigInt(said) : undefined;
 }

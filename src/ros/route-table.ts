@@ -3,7 +3,7 @@ import { ActionCallRoute } from './action-call-route';
 import { ActionServeRoute } from './action-serve-route';
 import type { RouteConnection } from './bridge-connection';
 import type { BridgeEvent } from './bridge-events';
-import type { BridgeRoute, RouteContext } from './bridge-route';
+import type { BridgeRoute, HeardTopic, RouteContext } from './bridge-route';
 import { type BridgeSettings, checkRoute, type RouteKind, type RouteSettings } from './bridge-settings';
 import { type BridgeTopics, ROUTE_KIND_OF, ROUTE_KINDS } from './bridge-topics';
 import { HeldMemory } from './early-messages';
@@ -60,6 +60,8 @@ export class RouteTable {
   readonly #byPattern = new Set<RouteEntry>();
   /** Those that were removed, until other bridges carry. */
   readonly #leaving = new Set<RouteEntry>();
+  /** What routes hear in ROS, by kind, domain and name. */
+  readonly #heard = new Map<string, HeardTopic>();
   readonly #typeTable: TypeTable;
   readonly #memory = new HeldMemory();
   #library: InterfaceLibrary;
@@ -271,6 +273,8 @@ export class RouteTable {
     connection: RouteConnection | undefined,
   ): RouteContext {
     const { settings, standby, flowOutput, onSample, report, tell, changed } = this.#parts;
+    const name = nameKey(kind, id, rosName);
+    const heard = this.#heard;
     return {
       bridgeId: settings.id,
       topics,
@@ -284,7 +288,7 @@ export class RouteTable {
       storedMayBeOwn:
         settings.mqtt?.protocolVersion === 4 &&
         settings.bothWaysOverMqtt311 === true &&
-        (direction === 'both' || !this.#listed.has(nameKey(kind, id, rosName))),
+        (direction === 'both' || !this.#listed.has(name)),
       join: (way, topic, turnChanged, isTimed = false) =>
         standby.join(
           { way, domain: id, topic, rosName, isTimed },
@@ -297,6 +301,16 @@ export class RouteTable {
           },
         ),
       passOn: (filter, message) => this.#entries.get(key)?.passOn(filter, message) === true,
+      hear: (topic) => {
+        heard.set(name, topic);
+        return () => {
+          // Another may have taken its place.
+          if (heard.get(name) === topic) heard.delete(name);
+        };
+      },
+      get heard() {
+        return heard.get(name);
+      },
       get flowOutput() {
         return flowOutput();
       },

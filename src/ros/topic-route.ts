@@ -89,8 +89,9 @@ export class TopicRoute implements BridgeRoute {
     const { domain, fellows } = this.#context;
     const forget = () => this.#forgetGone();
     this.#stopFollowing = [domain.onGraphChange(forget, this.settings.rosName), fellows.onChange(forget)];
-    this.#toRos?.open();
+    // First: what the broker has stored may be what it hears.
     this.#toMqtt?.open();
+    this.#toRos?.open();
   }
 
   close(): void {
