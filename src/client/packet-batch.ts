@@ -3,10 +3,16 @@ import type { Writable } from 'node:stream';
 const BUFFER_BYTES = 64 * 1024;
 /** A payload that is larger is not copied behind its head. */
 export const COPIED_BYTES = 16 * 1024;
+/** A packet that comes so long after another does not wait for a third, ms: at 1,000/s waiting costs 5 % more. */
+const ALONE = 0.5;
 
-/** Has the packets of one turn of the loop go out together: a system call costs more than a small packet does. */
+/**
+ * Has the packets of one turn of the loop go out together: a system call costs more than a small packet does. One that
+ * is likely to be alone goes at once.
+ */
 export class PacketBatch {
   readonly #stream: Writable;
+  readonly #now: () => number;
   #buffer: Buffer = Buffer.alloc(0);
   /** Of the buffer: what was written before, and what waits behind it. */
   #start = 0;
@@ -15,9 +21,13 @@ export class PacketBatch {
   #chunks: Buffer[] = [];
   #bytes = 0;
   #scheduled = false;
+  /** When the last packet came for which none waited, ms. */
+  #lastAt = Number.NEGATIVE_INFINITY;
 
-  constructor(stream: Writable) {
+  /** @param now ms */
+  constructor(stream: Writable, now = () => performance.now()) {
     this.#stream = stream;
+    this.#now = now;
   }
 
   /** Bytes that wait for the end of the turn. */
@@ -49,6 +59,13 @@ export class PacketBatch {
       this.#bytes += payload.length;
     }
     if (this.#scheduled) return;
+    const now = this.#now();
+    const isAlone = now - this.#lastAt > ALONE;
+    this.#lastAt = now;
+    if (isAlone) {
+      this.flush();
+      return;
+    }
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
