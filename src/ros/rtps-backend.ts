@@ -213,11 +213,9 @@ class RtpsDomain implements RosDomain {
     const { rosName, type } = options;
     const closing = this.#shared.addServer({ owner: this, rosName, type, handler });
     const close = this.#own('server', server, options, closing);
-    const [, replies] = server.endpoints;
     const withdraw = () => {
       closing();
-      // A writer that is gone when its last reply comes is nobody's.
-      server.withdraw(() => void acknowledged([replies]).then(close));
+      server.withdraw(close);
     };
     return { withdraw, close };
   }

@@ -197,7 +197,8 @@ export class RtpsServiceClient implements RosServiceClient {
 
   serversChanged(): void {
     this.#onServersChange();
-    const isOnNetwork = this.#servers.length > 0;
+    // A server that takes no further requests may still reply to those that it has.
+    const isOnNetwork = this.#replies.matched.size > 0;
     const local = this.#localServers();
     for (const call of [...this.#calls]) {
       const { sentTo } = call;

@@ -210,8 +210,8 @@ export class StatefulWriter {
   }
 
   /**
-   * Calls back, at once or later, when all changes are sent, and large ones acknowledged where a reader does that, or
-   * after so long, in milliseconds.
+   * Calls back, at once or later, when all changes are sent, and acknowledged by the readers that do that, or after so
+   * long, in milliseconds. The readers are asked at once.
    */
   whenDone(patience: number, callback: () => void): void {
     if (!this.#isBusy) {
@@ -225,6 +225,8 @@ export class StatefulWriter {
     };
     const timer = setTimeout(done, patience);
     this.#onDone = done;
+    this.#askByTime();
+    this.#schedule.hasten();
   }
 
   close(): void {
@@ -251,10 +253,7 @@ export class StatefulWriter {
   }
 
   get #isBusy(): boolean {
-    return (
-      [...this.#groups.values()].some(({ queue }) => !queue.isDone) ||
-      [...this.#readers.values()].some((proxy) => !proxy.confirmed && proxy.irrelevantUpTo < this.#last)
-    );
+    return this.unacknowledged > 0 || [...this.#groups.values()].some(({ queue }) => !queue.isEmpty);
   }
 
   /** Changes up to this sequence number are gone: who has not acknowledged them will get a GAP instead. */

@@ -12,7 +12,7 @@ export interface EndpointOptions {
   readonly userData?: Buffer;
 }
 
-/** What a writer that is closed may take to send what it has. */
+/** What a writer that is closed may take until its readers have what it wrote; as Cyclone DDS's WriterLingerDuration. */
 const LAST_WORDS_MS = 1000;
 
 /** A sample that is larger than the participant sends. */
@@ -123,7 +123,10 @@ export class Writer extends EventEmitter {
     if (!this.#closed) this.#assertLiveliness();
   }
 
-  /** Withdraws the writer, once its samples are sent and large ones have arrived, or a second later; its readers are told. */
+  /**
+   * Withdraws the writer, once its samples are sent and its reliable readers have acknowledged them, or a second later; its
+   * readers are told.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

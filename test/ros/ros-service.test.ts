@@ -4,6 +4,10 @@ import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { MessageCodec } from '../../src/ros/message-codec';
 import type { RosDomain, RosServiceOptions } from '../../src/ros/ros-backend';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
+import { RtpsServiceClient } from '../../src/ros/rtps-service-client';
+import { RtpsServiceServer } from '../../src/ros/rtps-service-server';
+import { Cast } from '../rtps/fixture';
+import { LossyTransport } from '../rtps/lossy-transport';
 import { Watch } from './bridge-fixture';
 import { Bridges } from './bridges';
 
@@ -172,6 +176,28 @@ describe('services of ROS 2', function () {
     await new Promise(setImmediate);
     assert.equal(asked, false);
   });
+
+  for (const ends of ['close', 'withdraw'] as const)
+    it(`get the last reply of a server that ${ends === 'close' ? 'is closed behind it' : 'is withdrawn before it'}, though it is lost at first`, async () => {
+      const cast = bridges.keep(new Cast(), (own) => own.leave());
+      let losses = 0;
+      const serving = await cast.participant({ domain }, (...args) => {
+        const transport = new LossyTransport(...args);
+        transport.weather = () => (losses-- > 0 ? [] : [0]);
+        return transport;
+      });
+      const server = new RtpsServiceServer(serving, service, async (cdr, settled) => {
+        if (ends === 'withdraw') server.withdraw(() => server.close());
+        else void settled.then(() => server.close());
+        losses = 1;
+        return add(cdr);
+      });
+      const calling = await cast.participant({ domain });
+      const client = new RtpsServiceClient(calling, service, () => []);
+      const reply = await client.call(request.encode({ a: 40, b: 2 }), PATIENCE);
+      assert.equal(response.decodeToJson(reply), '{"sum":42}');
+      assert.ok(losses < 0);
+    });
 
   it('time out when the server does not reply, and take no reply that comes later for another', async () => {
     const held: Array<() => void> = [];

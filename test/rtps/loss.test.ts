@@ -17,6 +17,8 @@ import {
 } from './fixture';
 import { LossyTransport, type Weather } from './lossy-transport';
 
+const fair: Weather = () => [0];
+
 /** Of 100 datagrams 5 are lost, 5 come twice and 10 are overtaken by others. */
 function storm(seed: number): Weather {
   const random = new Random(seed);
@@ -81,6 +83,21 @@ describe('participants on a network that loses, repeats and reorders', function 
       assert.ok(payload.equals(images[index] as Buffer), `image ${index}`);
     assert.equal(b.statistics.samplesLost, 0);
   });
+
+  for (const whole of [false, true])
+    it(`deliver the last words of a ${whole ? 'participant' : 'writer'} that is closed, though they are lost at first`, async () => {
+      let losses = 0;
+      const { a, writer, inbox } = await pair(STRING, () => (losses-- > 0 ? [] : [0]), fair);
+      writer.write(encodeString('first'));
+      await inbox.until(1);
+      losses = 1;
+      writer.write(encodeString('last'));
+      if (whole) await a.close();
+      else writer.close();
+      await inbox.until(2);
+      assert.deepEqual(inbox.texts, ['first', 'last']);
+      assert.ok(losses < 0);
+    });
 
   it('deliver without acknowledgement what comes, each sample once and none before an older one', async () => {
     const { writer, inbox } = await pair(STRING, storm(5), storm(6), BEST_EFFORT);

@@ -149,6 +149,23 @@ describe('a reliable writer and reader', function () {
     assert.deepEqual(link.texts, ['1']);
   });
 
+  it('repair what is lost before the writer is done, which asks at once', async () => {
+    link = new Link().match();
+    await settle();
+    await link.writeSteadily(1, 3);
+    link.toReader = () => [];
+    link.write(4, 4);
+    await new Promise(setImmediate);
+    link.toReader = fair;
+    const asked = link.heartbeats.length;
+    const done = new Promise<void>((resolve) => link.writer.whenDone(10_000, resolve));
+    await new Promise(setImmediate);
+    assert.ok(link.heartbeats.slice(asked).some(({ final }) => !final));
+    await done;
+    assert.deepEqual(link.texts, numbers(1, 4));
+    assert.equal(link.writer.unacknowledged, 0);
+  });
+
   it('exchange an acknowledgement for many samples where the writer sends steadily', async () => {
     link = new Link().match();
     await link.quiet();
