@@ -210,13 +210,16 @@ export class FilterSubscription {
     const generation = identifier === undefined ? this.#generation : identifier % GENERATIONS;
     // One for all who get it with the same QoS: with a thousand listeners it is them that cost.
     const messages: ReceivedMessage[] = [];
-    for (const { options, acknowledged } of this.members) {
+    // Who joins while one of them has it has asked for what comes later.
+    const members = [...this.members];
+    for (const { options, acknowledged } of members) {
       // One that acknowledges messages itself may have to wait for them.
       if (options.lent === true && acknowledged === undefined) continue;
       packet.payload = kept(packet.payload as Buffer);
       break;
     }
-    for (const member of this.members) {
+    for (const member of members) {
+      if (!this.members.has(member)) continue;
       const { options } = member;
       const replay = packet.retain && options.retainAsPublished !== true;
       if (replay && (member.generation !== generation || options.retainHandling === 2)) continue;

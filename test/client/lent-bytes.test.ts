@@ -53,6 +53,27 @@ describe('the payload of a message that is read where the next one will be', () 
     assert.equal(String(lent), 'one,two,old,old', 'it is not copied for nobody');
   });
 
+  it('is not for who begins to hear while another one hears it', async () => {
+    const { connection, say } = await start();
+    await Inbox.on(connection, 'b');
+    const [late, last] = [new Inbox(), new Inbox()];
+    const first = connection.subscribe(
+      'a',
+      { qos: 1, lent: true },
+      {
+        message: () => {
+          first.close();
+          connection.subscribe('a', { qos: 1 }, late);
+        },
+      },
+    );
+    connection.subscribe('a', { qos: 1, lent: true }, { message: () => left.close() });
+    const left = connection.subscribe('a', { qos: 1 }, last);
+    await say('one', 'two', 'new');
+    assert.deepEqual(late.texts, ['a=two', 'a=new']);
+    assert.deepEqual(last.texts, []);
+  });
+
   it('stays while it waits for its turn', async () => {
     for (const settings of [{ receiveMaximum: 1 }, {}]) {
       const { connection, say } = await start(settings);
