@@ -104,6 +104,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
   #expiryTimer: NodeJS.Timeout | undefined;
   #hasToldTooLarge = false;
   #hasToldFull = false;
+  #knownLost = 0;
   #closing: Promise<void> | undefined;
   #state: 'new' | 'started' | 'closed' = 'new';
 
@@ -255,6 +256,7 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     this.#expiryTimer = setInterval(() => {
       this.#receiver.expire();
       this.#tellTooLarge();
+      this.#checkLost();
     }, EXPIRY_MS);
   }
 
@@ -302,6 +304,12 @@ export class Participant extends EventEmitter<ParticipantEvents> {
     listener: EndpointListener = {},
   ): Reader {
     return this.#local.createReader(options, onSample, listener);
+  }
+
+  #checkLost(): void {
+    const { samplesLost } = this.#statistics;
+    if (samplesLost > this.#knownLost) this.#transport.checkOverrun();
+    this.#knownLost = samplesLost;
   }
 
   #tellTooLarge(): void {

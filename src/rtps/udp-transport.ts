@@ -9,6 +9,7 @@ import {
   metatrafficUnicastPort,
   userUnicastPort,
 } from './port-mapping';
+import { ReceiveBuffer } from './receive-buffer';
 import type { Statistics } from './statistics';
 
 /**
@@ -44,9 +45,6 @@ const MULTICAST_GROUP = '239.255.0.1';
 const MAX_LOCATORS = 4;
 /** Participant indexes of a host that are tried where multicast may not reach it. */
 const PROBED_INDEXES = 32;
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-/** Below this, which the operating system reports doubled, a burst of a megabyte is lost. */
-const SUFFICIENT_BUFFER_BYTES = 2 * 1024 * 1024;
 /** More than this waiting in a socket is given up: its network does not take it. */
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 /** Cyclone DDS's max_msg_size; over loopback larger datagrams are no faster. */
@@ -72,6 +70,8 @@ export class UdpTransport implements MessageSender {
   #multicast: Socket | undefined;
   #metatraffic: Socket | undefined;
   #user: Socket | undefined;
+  #userBuffer: ReceiveBuffer | undefined;
+  #hasToldOverrun = false;
   #participantIndex = 0;
   #opening: Promise<void> | undefined;
   #isOpen = false;
@@ -106,7 +106,8 @@ export class UdpTransport implements MessageSender {
     this.#multicast = this.#socket(true);
     await bind(this.#multicast, metatrafficMulticastPort(this.#options.domain), '0.0.0.0');
     await Promise.all(this.#interfaces().map((address) => this.#addInterface(address)));
-    this.#checkReceiveBuffer();
+    const fault = this.#userBuffer?.fault;
+    if (fault !== undefined) this.#listener.warning(fault);
     this.#isOpen = true;
   }
 
@@ -118,6 +119,7 @@ export class UdpTransport implements MessageSender {
     const sockets = [this.#metatraffic, this.#user, this.#multicast, ...this.#announcers.values()];
     this.#announcers.clear();
     this.#metatraffic = this.#user = this.#multicast = undefined;
+    this.#userBuffer = undefined;
     await Promise.all(sockets.filter((socket) => socket !== undefined).map(closeSocket));
   }
 
@@ -163,7 +165,16 @@ export class UdpTransport implements MessageSender {
 
   /** Small datagrams take more than twice their size in a socket's buffer. */
   get requestBytes(): number {
-    return (this.#user?.getRecvBufferSize() ?? 0) / 4;
+    return (this.#userBuffer?.bytes ?? 0) / 4;
+  }
+
+  /** Samples were lost: warns, once, where they were lost here because they were not read in time. */
+  checkOverrun(): void {
+    if (this.#hasToldOverrun) return;
+    const overrun = this.#userBuffer?.overrun;
+    if (overrun === undefined) return;
+    this.#hasToldOverrun = true;
+    this.#listener.warning(overrun);
   }
 
   send(message: Buffer, locator: Locator, sent: () => void): void {
@@ -243,6 +254,7 @@ export class UdpTransport implements MessageSender {
         await bind(user, userUnicastPort(domain, index), address);
         this.#metatraffic = metatraffic;
         this.#user = user;
+        this.#userBuffer = new ReceiveBuffer(user);
         this.#participantIndex = index;
         return;
       } catch (error) {
@@ -315,15 +327,6 @@ export class UdpTransport implements MessageSender {
     if (this.#options.range === 'subnet' && !this.#isLoopbackOnly()) return true;
     return this.#host.isOwn(address) || this.#peers.some((peer) => peer.address === address);
   }
-
-  #checkReceiveBuffer(): void {
-    const bytes = this.#user?.getRecvBufferSize() ?? 0;
-    if (bytes >= SUFFICIENT_BUFFER_BYTES) return;
-    this.#listener.warning(
-      `the receive buffer is only ${bytes} bytes, bursts of large messages will be lost: ` +
-        `on Linux raise it with "sudo sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES}"`,
-    );
-  }
 }
 
 function parsePeer(peer: string): { address: string; port: number | undefined } {
@@ -342,11 +345,7 @@ function bind(socket: Socket, port: number, address: string): Promise<void> {
       socket.off('error', reject);
       // Later errors concern single datagrams (a port unreachable); sending counts them.
       socket.on('error', () => {});
-      try {
-        socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
-      } catch {
-        // Refused where the system's limit is lower: it keeps the present size, which is read back.
-      }
+      new ReceiveBuffer(socket).enlarge();
       resolve();
     });
   });

@@ -372,7 +372,7 @@ describe('participants among themselves', function () {
     try {
       const warned = once(participant, 'warning');
       await participant.start();
-      assert.match((await warned)[0], /only 425984 bytes.*net\.core\.rmem_max=4194304/);
+      assert.match((await warned)[0], /only 425984 bytes.*net\.core\.rmem_max=16777216/);
     } finally {
       Socket.prototype.getRecvBufferSize = getRecvBufferSize;
       await participant.close();
