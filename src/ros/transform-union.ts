@@ -3,11 +3,13 @@ import type { MessageCodec } from './message-codec';
 /** The type of `/tf` and `/tf_static`: a list of transforms, each of one `child_frame_id`. */
 export const TRANSFORMS_TYPE = 'tf2_msgs/msg/TFMessage';
 
-/** Frames that are kept; the one that was heard longest ago is forgotten beyond. */
+/** Frames that are kept, and characters of all their names; those that were heard longest ago are forgotten beyond. */
 const MAX_FRAMES = 4096;
+const MAX_CHARACTERS = 1024 * 1024;
 
-interface Transforms {
-  transforms: Array<{ child_frame_id: string }>;
+interface Transform {
+  header: { frame_id: string };
+  child_frame_id: string;
 }
 
 /**
@@ -17,7 +19,8 @@ interface Transforms {
 export class TransformUnion {
   readonly #codec: MessageCodec;
   /** By child frame. */
-  readonly #transforms = new Map<string, Transforms['transforms'][number]>();
+  readonly #transforms = new Map<string, Transform>();
+  #characters = 0;
 
   /** @param codec of `TRANSFORMS_TYPE` */
   constructor(codec: MessageCodec) {
@@ -29,15 +32,27 @@ export class TransformUnion {
    * @throws CdrError
    */
   add(cdr: Buffer): Buffer {
-    const { transforms } = JSON.parse(this.#codec.decodeToJson(cdr)) as Transforms;
+    const { transforms } = JSON.parse(this.#codec.decodeToJson(cdr)) as { transforms: Transform[] };
     for (const transform of transforms) {
-      this.#transforms.delete(transform.child_frame_id);
+      this.#forget(transform.child_frame_id);
       this.#transforms.set(transform.child_frame_id, transform);
+      this.#characters += charactersOf(transform);
     }
     for (const frame of this.#transforms.keys()) {
-      if (this.#transforms.size <= MAX_FRAMES) break;
-      this.#transforms.delete(frame);
+      if (this.#transforms.size <= MAX_FRAMES && this.#characters <= MAX_CHARACTERS) break;
+      this.#forget(frame);
     }
     return this.#codec.encode({ transforms: [...this.#transforms.values()] });
   }
+
+  #forget(frame: string): void {
+    const transform = this.#transforms.get(frame);
+    if (transform === undefined) return;
+    this.#transforms.delete(frame);
+    this.#characters -= charactersOf(transform);
+  }
+}
+
+function charactersOf({ header, child_frame_id }: Transform): number {
+  return header.frame_id.length + child_frame_id.length;
 }

@@ -190,4 +190,12 @@ describe('transforms of several publishers', () => {
     const many = Array.from({ length: 4096 }, (_, index): [string, number] => [`frame${index}`, index]);
     assert.deepEqual(union.add(of(...many)), of(...many));
   });
+
+  it('are kept for frames whose names have a bounded length together', () => {
+    const union = new TransformUnion(codec);
+    const [long, other] = ['x', 'y'].map((letter) => letter.repeat(600_000)) as [string, string];
+    assert.deepEqual(union.add(of(['first', 0], [long, 1])), of(['first', 0], [long, 1]));
+    assert.deepEqual(union.add(of([long, 2])), of(['first', 0], [long, 2]));
+    assert.deepEqual(union.add(of(['lidar', 3], [other, 4])), of(['lidar', 3], [other, 4]));
+  });
 });
