@@ -26,6 +26,7 @@ import { servePasswords } from './embedded-passwords';
 import { BrokerStatus } from './embedded-status';
 import { type UpstreamFields, upstreamsOf } from './embedded-upstream';
 import { FieldError } from './field-error';
+import { endMessage } from './message-end';
 import { MessageFieldError } from './message-fields';
 import { nodeText } from './node-text';
 
@@ -153,19 +154,17 @@ export default function (RED: NodeAPI): void {
       reportEvent(event, this, status, text);
     });
     this.on('input', (msg, send, done) => {
-      const run = async () => (isDecision(msg) ? decisions.answer(msg) : runAction(thread, msg));
-      run().then(
-        (answer) => {
-          if (answer !== undefined) send(answer);
-          done();
-        },
-        (error: Error) => {
-          if (error instanceof MessageFieldError) {
-            const values = { value: error.value, actions: ACTION_NAMES };
-            done(new Error(text(`errors.action.${error.field}`, values)));
-          } else done(error instanceof FieldError ? new Error(textOf(error)) : error);
-        },
-      );
+      const run = async () => {
+        if (!isDecision(msg)) return runAction(thread, msg);
+        decisions.answer(msg);
+        return undefined;
+      };
+      endMessage(this, { send, done }, run(), (error) => {
+        if (error instanceof FieldError) return new Error(textOf(error));
+        if (!(error instanceof MessageFieldError)) return error;
+        const values = { value: error.value, actions: ACTION_NAMES };
+        return new Error(text(`errors.action.${error.field}`, values));
+      });
     });
     try {
       for (const path of paths) path.open();

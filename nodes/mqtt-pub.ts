@@ -6,6 +6,7 @@ import { useBroker } from './broker-user';
 import { CONNECTION_ACTIONS, isConnectionAction } from './connection-actions';
 import { FieldError } from './field-error';
 import { flowMessage } from './flow-message';
+import { endMessage } from './message-end';
 import {
   aliasOf,
   type Fields,
@@ -115,16 +116,10 @@ export default function (RED: NodeAPI): void {
         await CONNECTION_ACTIONS[action](use.broker, msg as Fields);
         return undefined;
       };
-      handle().then(
-        (reply) => {
-          if (reply !== undefined) send(reply);
-          done();
-        },
-        (error: Error) => {
-          if (error instanceof MessageFieldError) {
-            done(new Error(text(`errors.${error.field}`, { value: error.value })));
-          } else done(error);
-        },
+      endMessage(this, { send, done }, handle(), (error) =>
+        error instanceof MessageFieldError
+          ? new Error(text(`errors.${error.field}`, { value: error.value }))
+          : error,
       );
     });
   }

@@ -7,6 +7,7 @@ import { useBroker } from './broker-user';
 import { FieldError } from './field-error';
 import { flowMessage } from './flow-message';
 import { FormValues } from './form-values';
+import { endMessage } from './message-end';
 import { MessageFieldError } from './message-fields';
 import { nodeText } from './node-text';
 import { ACTION_NAMES, runSubscriptionAction, type Subscribing } from './subscription-actions';
@@ -126,22 +127,20 @@ export default function (RED: NodeAPI): void {
       result,
     };
     this.on('input', (msg, send, done) => {
-      runSubscriptionAction(subscribing, msg).then(
-        (answer) => {
-          if (answer !== undefined) send(answer);
-          // What was refused may be left now.
-          for (const filter of refused.keys()) {
-            if (!filters.filters.some((known) => known.filter === filter)) refused.delete(filter);
-          }
-          show(connection.status);
-          done();
-        },
-        (error: Error) => {
-          if (!(error instanceof MessageFieldError)) return done(error);
-          const values = { value: error.value, actions: ACTION_NAMES };
-          done(new Error(text(`errors.action.${error.field}`, values)));
-        },
-      );
+      const handle = async () => {
+        const answer = await runSubscriptionAction(subscribing, msg);
+        // What was refused may be left now.
+        for (const filter of refused.keys()) {
+          if (!filters.filters.some((known) => known.filter === filter)) refused.delete(filter);
+        }
+        show(connection.status);
+        return answer;
+      };
+      endMessage(this, { send, done }, handle(), (error) => {
+        if (!(error instanceof MessageFieldError)) return error;
+        const values = { value: error.value, actions: ACTION_NAMES };
+        return new Error(text(`errors.action.${error.field}`, values));
+      });
     });
     const stopStatus = connection.onStatus((status) => {
       show(status);

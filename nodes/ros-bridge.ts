@@ -5,6 +5,7 @@ import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
 import { RosThread } from '../src/ros/ros-thread';
 import type { BridgeStatus, FlowFacts } from '../src/ros/ros-worker-messages';
+import { endMessage } from './message-end';
 import type { BrokerConfigNode } from './mqtt-broker-config';
 import { type NodeText, nodeText } from './node-text';
 import { bridgeActionOf } from './ros-bridge-actions';
@@ -40,22 +41,21 @@ export default function (RED: NodeAPI): void {
     let defaultDomain = 0;
     this.on('input', (msg, send, done) => {
       if (refused !== undefined || bridge === undefined) return done(refused);
-      const answerWith = (payload: unknown) => {
-        if (payload !== undefined) send(Object.assign(msg, { payload }));
-        done();
+      const answerWith = (handling: Promise<unknown>) => {
+        const answered = handling.then((payload) =>
+          payload === undefined ? undefined : Object.assign(msg, { payload }),
+        );
+        endMessage(this, { send, done }, answered);
       };
       const action = bridgeActionOf(msg);
-      if (action !== undefined) {
-        action(bridge, msg.payload, { text, defaultDomain }).then(answerWith, done);
-        return;
-      }
+      if (action !== undefined) return answerWith(action(bridge, msg.payload, { text, defaultDomain }));
       if (typeof msg.topic !== 'string') {
         return done(new Error(text('errors.topic', { value: String(JSON.stringify(msg.topic)) })));
       }
       if (!isTypeOrNone(msg)) {
         return done(new Error(text('errors.rosType', { value: String(JSON.stringify(msg.rosType)) })));
       }
-      bridge.publish(msg.topic, msg.payload, factsOf(msg)).then(answerWith, done);
+      answerWith(bridge.publish(msg.topic, msg.payload, factsOf(msg)));
     });
 
     try {

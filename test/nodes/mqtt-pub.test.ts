@@ -230,6 +230,17 @@ describe('mqtt-pub', function () {
     assert.equal(completed.messages.length, 1);
   });
 
+  it('says of a message that is deeper than the stack that it cannot be published, nor copied for who hears of that', async () => {
+    const { caught, pub } = await run({ topic: 'deep' });
+    pub.receive({ payload: JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`) });
+    const [told] = await caught.until(1);
+    const tooDeep = 'Maximum call stack size exceeded';
+    assert.equal(
+      told && errorOf(told),
+      `payload cannot be written as JSON: ${tooDeep}; the message cannot be copied for other nodes: ${tooDeep}`,
+    );
+  });
+
   it('sends all that MQTT 5 lets a message carry, from the message or the form, which wins', async () => {
     const { completed, pub } = await run({
       topic: 'rooms/{{msg.room}}/{{msg.payload.id}}',

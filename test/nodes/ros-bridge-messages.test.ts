@@ -25,6 +25,7 @@ import {
 } from './flow';
 
 const INT = 'std_msgs/msg/Int32';
+const ADD = 'example_interfaces/srv/AddTwoInts';
 
 describe('ros-bridge: messages', function () {
   this.timeout(60_000);
@@ -127,6 +128,89 @@ describe('ros-bridge: messages', function () {
     receive('ros/car/chatter', { data: '1' });
     await completed.until(1);
     assert.equal(caught.messages.length, 3);
+  });
+
+  it('ends each message once, whatever is in it', async () => {
+    const routes = [
+      routeTo(domain),
+      {
+        ...routeTo(domain),
+        kind: 'service',
+        rosName: '/add',
+        type: ADD,
+        direction: 'mqtt-to-ros',
+        timeout: 0.05,
+      },
+    ];
+    await start(bridgeFlow({ domains: [{ id: domain, alias: '' }], routes }));
+    await bridgeStatus('no ROS');
+    const sinks = ['caught', 'completed'].map((id) => new Sink(id));
+    const topic = `ros/${domain}/chatter`;
+    const circular: Record<string, unknown> = {};
+    circular.data = circular;
+    const contents: object[] = [
+      ...[
+        'text',
+        '{"data":"x"}',
+        '{',
+        '',
+        Buffer.from('{"data":"x"}'),
+        Buffer.alloc(0),
+        { data: 'x' },
+        7,
+        null,
+      ].map((payload) => ({ topic, payload })),
+      ...[undefined, circular, () => {}, Symbol('x'), 7n, { data: () => {} }, new Map(), [[]]].map(
+        (payload) => ({ topic, payload }),
+      ),
+      ...[
+        undefined,
+        null,
+        '',
+        7,
+        7n,
+        circular,
+        'ros',
+        `${topic}/@req`,
+        `${topic}/@nothing`,
+        'x'.repeat(70_000),
+      ].map((other) => ({ topic: other, payload: {} })),
+      { topic, payload: { data: 'x' }, rosType: 7n, rosName: 7, rosRequest: 'x' },
+      { topic: `ros/${domain}/add/@req`, payload: { a: 1 } },
+      { topic: `ros/${domain}/add/@req`, payload: { a: 'x' } },
+      ...[
+        'list-routes',
+        'add-route',
+        'remove-route',
+        'list-patterns',
+        'add-pattern',
+        'remove-pattern',
+        'x',
+        7,
+      ].flatMap((action) =>
+        [undefined, null, {}, circular, { rosName: 7n }].map((payload) => ({ action, payload })),
+      ),
+    ];
+    const messages = contents.map((content, index) => ({ _msgid: `${index}`, ...content }));
+    for (const message of messages) helper.getNode('bridge-1').receive(message as NodeMessage);
+    const idOf = ({ _msgid }: NodeMessage) => _msgid as string;
+    const seen = () => sinks.flatMap((each) => each.messages.map(idOf));
+    await Promise.race(sinks.map((each) => each.until(() => seen().length >= messages.length)));
+    assert.deepEqual(seen().sort(), messages.map(idOf).sort());
+  });
+
+  it('says of a message that is deeper than the stack that it cannot be published, nor copied for who hears of that', async () => {
+    await start(bridgeFlow({ domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)] }));
+    await bridgeStatus('no ROS');
+    const caught = new Sink('caught');
+    const topic = `ros/${domain}/chatter`;
+    receive(topic, JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`));
+    const [told] = await caught.until(1);
+    const tooDeep = 'Maximum call stack size exceeded';
+    assert.equal(
+      told && errorOf(told),
+      `topic "${topic}": the payload cannot be a message: ${tooDeep}; the message cannot be copied for other nodes: ${tooDeep}`,
+    );
   });
 
   it('carries text that is JSON of its own, as DeepROS sends it, in a String of ROS', async function () {
