@@ -1,5 +1,6 @@
 import type { RosTopicMapping } from '../topic/ros-topic';
 import type { RouteConnection } from './bridge-connection';
+import type { RouteDescription } from './bridge-route';
 import { describeGraph } from './graph-description';
 import type { RosDomain } from './ros-backend';
 import type { RouteTable } from './route-table';
@@ -28,6 +29,8 @@ interface Described {
   place: { way: 'ros-to-mqtt'; domain: number; topic: string };
   /** The bridge was connected while the route was there. */
   wasOnline: boolean;
+  /** What was told; none while another bridge tells it. */
+  told: RouteDescription | undefined;
 }
 
 /**
@@ -78,24 +81,30 @@ export class BridgeDescriptions {
 
   #describeRoutes(): void {
     const { table, standby, connection } = this.#options;
+    /** Another route may have these. */
+    const left = new Set<string>();
     for (const [key, { topic, place, wasOnline }] of this.#routes) {
       if (table.get(key) !== undefined) continue;
       // Nothing was stored of one that came and went without a connection, and of those there may be any number.
       const isLeft = wasOnline ? standby.othersHave(place) : true;
       if (isLeft === undefined) continue;
       this.#routes.delete(key);
+      left.add(topic);
       if (isLeft) this.#stored.leave(topic);
       else this.#stored.set(topic, '');
     }
     for (const { key, settings, topics, description, turns } of table.entries()) {
       if (topics === undefined || description === undefined) continue;
-      const topic = topics.below('meta');
-      this.#routes.set(key, {
-        topic,
-        place: { way: 'ros-to-mqtt', domain: settings.domain, topic: topics.name },
-        wasOnline: connection.connected || this.#routes.get(key)?.wasOnline === true,
-      });
-      if (turns['ros-to-mqtt']?.active) this.#stored.set(topic, JSON.stringify(description));
+      const told = turns['ros-to-mqtt']?.active ? description : undefined;
+      const before = this.#routes.get(key);
+      if (before !== undefined) {
+        before.wasOnline ||= connection.connected;
+        if (told === before.told && !left.has(before.topic)) continue;
+      }
+      const topic = before?.topic ?? topics.below('meta');
+      const place = { way: 'ros-to-mqtt', domain: settings.domain, topic: topics.name } as const;
+      this.#routes.set(key, { topic, place, wasOnline: before?.wasOnline ?? connection.connected, told });
+      if (told !== undefined) this.#stored.set(topic, JSON.stringify(told));
       else this.#stored.leave(topic);
     }
   }

@@ -58,6 +58,8 @@ export class SilentRoutes {
   readonly #tell: (event: BridgeEvent) => void;
   /** The reasons, by kind, domain and name of the route. */
   #known = new Map<string, SilenceReason>();
+  /** What was looked at: most of many routes fare as before. */
+  readonly #names = new WeakMap<RouteStatus, string>();
 
   constructor(tell: (event: BridgeEvent) => void) {
     this.#tell = tell;
@@ -66,8 +68,10 @@ export class SilentRoutes {
   /** @param routes as they are now */
   look(routes: Iterable<RouteStatus>): void {
     const present = new Map<string, SilenceReason>();
-    for (const { kind, domain, rosName, type: rosType, silence } of routes) {
-      const route = `${kind} ${domain} ${rosName}`;
+    for (const status of routes) {
+      const { kind, domain, rosName, type: rosType, silence } = status;
+      const route = this.#names.get(status) ?? `${kind} ${domain} ${rosName}`;
+      this.#names.set(status, route);
       const before = this.#known.get(route);
       const identity = { domain, rosName, rosType };
       if (silence === undefined) {

@@ -71,8 +71,11 @@ export interface RouteContext {
   changed(): void;
 }
 
-/** What others need to know of the messages that a route brings to MQTT. */
+/** What others need to know of the messages that a route brings to MQTT, as `@meta` tells it. */
 export interface RouteDescription {
+  /** In ROS. */
+  name: string;
+  type: string;
   /** Of its interface type, `RIHS01_…`. */
   hash: string;
   format: PayloadFormat;
@@ -96,7 +99,7 @@ export interface BridgeRoute {
   readonly details?: RouteDetails;
   /** Which bridge carries each way of the route. */
   readonly turns: Readonly<Partial<Record<Way, Turn>>>;
-  /** Absent of a route that brings none. */
+  /** The same object as before while it says the same; absent of a route that brings none. */
   readonly description?: RouteDescription | undefined;
   /**
    * Whether others serve in ROS what this route does: what is new is left to them, what is under way goes on. Absent of a

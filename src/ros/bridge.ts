@@ -82,7 +82,9 @@ export class Bridge {
   #carried = 0;
   #countedAt = 0;
   #messagesPerSecond = 0;
-  #lastStatus = '';
+  /** What was told last. */
+  #lastRoutes: readonly RouteStatus[] | undefined;
+  #lastOfBridge = '';
 
   constructor(settings: BridgeSettings, parts: BridgeParts) {
     this.#settings = settings;
@@ -115,6 +117,7 @@ export class Bridge {
     this.#standby = standby;
     const table = this.#makeTable(topics, library, standby);
     this.#routes = table;
+    for (const domain of this.#domains.opened.keys()) standby.fellowsIn(domain).onChange(() => table.touch());
     for (const { route, row } of listedRoutes(routes, this.#settings)) table.open(route, `route ${row + 1}`);
     this.#patterns = this.#makePatterns(this.#mapping, topics, table);
     this.#patterns?.open();
@@ -147,6 +150,7 @@ export class Bridge {
   /** Whether samples go to the flow. */
   set flowOutput(wanted: boolean) {
     this.#flowOutput = wanted;
+    this.#routes?.touch();
   }
 
   /**
@@ -331,6 +335,7 @@ export class Bridge {
     });
     let reported: string | undefined;
     connection.onStatus(({ state, reason }) => {
+      this.#routes?.touch();
       this.#status.schedule();
       // Each attempt of a connection that is refused ends alike: once is enough.
       if (state === 'connected') reported = undefined;
@@ -372,22 +377,22 @@ export class Bridge {
 
   #tellStatus(): void {
     if (this.#timer === undefined) return;
-    const routes = this.#routes?.status() ?? [];
-    this.#silent.look(routes);
+    const routes = this.#routes?.status ?? [];
     const problem = this.#connection?.known.problem;
-    const status: BridgeStatus = {
+    const ofBridge: Omit<BridgeStatus, 'routes'> = {
       backend: this.#parts.backend.name,
       ...(this.#connection && { mqtt: this.#connection.status }),
       ...(problem !== undefined && { problem }),
       domains: this.#domains.status,
-      routes,
       ...(this.#patterns && { patterns: this.#patterns.status }),
       messagesPerSecond: this.#messagesPerSecond,
     };
-    const text = JSON.stringify(status);
-    if (text === this.#lastStatus) return;
-    this.#lastStatus = text;
-    this.#parts.onStatus(status);
+    const text = JSON.stringify(ofBridge);
+    if (routes === this.#lastRoutes && text === this.#lastOfBridge) return;
+    this.#silent.look(routes);
+    this.#lastRoutes = routes;
+    this.#lastOfBridge = text;
+    this.#parts.onStatus({ ...ofBridge, routes });
   }
 }
 

@@ -2,7 +2,7 @@ import { Multimap } from '../rtps/multimap';
 
 type Listener = () => void;
 
-/** Who is told that a ROS graph has changed: of all changes, or of those of the publishers and subscriptions of one name. */
+/** Who is told that a ROS graph has changed: of all changes, or of those of what has one name. */
 export class GraphListeners {
   readonly #ofAll = new Set<Listener>();
   readonly #ofNames = new Multimap<string, Listener>();
@@ -17,7 +17,7 @@ export class GraphListeners {
     return () => this.#ofNames.delete(rosName, listener);
   }
 
-  /** @param rosNames of the publishers and subscriptions that have come, changed or gone */
+  /** @param rosNames of the publishers, subscriptions and services that have come, changed or gone */
   tell(rosNames: Iterable<string> = []): void {
     for (const rosName of rosNames) for (const listener of [...this.#ofNames.get(rosName)]) listener();
     for (const listener of [...this.#ofAll]) listener();

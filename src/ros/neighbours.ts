@@ -51,14 +51,14 @@ export interface LocalPublisher {
  * of each other, by the same rules as there (DDS 1.4, 2.2.3).
  */
 export class Neighbours {
-  readonly #changed: (rosName?: string) => void;
+  readonly #changed: (rosName: string) => void;
   readonly #publishers = new Multimap<string, NearPublisher>();
   readonly #subscriptions = new Multimap<string, NearSubscription>();
   readonly #endpoints = new FoundEndpoints<Owned<RosEndpoint>>();
   readonly #services = new FoundEndpoints<Owned<RosServiceEndpoint>>();
 
-  /** @param changed called when something was added or has gone: a publisher or a subscription of that name */
-  constructor(changed: (rosName?: string) => void) {
+  /** @param changed called when something of that name was added or has gone */
+  constructor(changed: (rosName: string) => void) {
     this.#changed = changed;
   }
 
@@ -127,10 +127,10 @@ export class Neighbours {
     const found: RosServiceEndpoint = { ...service, isNeighbour: true };
     const { guid, rosName } = found;
     this.#services.set({ guid, rosName, owner, found });
-    this.#changed();
+    this.#changed(rosName);
     return () => {
       this.#services.delete(guid);
-      this.#changed();
+      this.#changed(rosName);
     };
   }
 

@@ -133,7 +133,7 @@ export class RclnodejsDomain implements RosDomain {
     this.#settle?.(new Error(reason));
     this.#settle = undefined;
     for (const local of [...this.#locals.values()]) local.lost?.(reason);
-    const names = new Set([...this.#endpoints.of()].map(({ rosName }) => rosName));
+    const names = new Set([...this.#endpoints.of(), ...this.#services.of()].map(({ rosName }) => rosName));
     this.#endpoints.clear();
     this.#services.clear();
     this.#nodes = [];
@@ -375,15 +375,17 @@ export class RclnodejsDomain implements RosDomain {
   #change({ foundEndpoints, foundServices, lost, nodes }: GraphChange): void {
     const names = new Set<string>();
     for (const guid of lost) {
-      const endpoint = this.#endpoints.delete(guid);
-      if (endpoint !== undefined) names.add(endpoint.rosName);
-      this.#services.delete(guid);
+      const found = this.#endpoints.delete(guid) ?? this.#services.delete(guid);
+      if (found !== undefined) names.add(found.rosName);
     }
     for (const endpoint of foundEndpoints) {
       names.add(endpoint.rosName);
       this.#endpoints.set(endpoint);
     }
-    for (const service of foundServices) this.#services.set(service);
+    for (const service of foundServices) {
+      names.add(service.rosName);
+      this.#services.set(service);
+    }
     if (nodes !== undefined) this.#nodes = nodes;
     this.#graphChanged(names);
   }

@@ -141,7 +141,12 @@ export function servicesOf(
   rosName?: string,
 ): Iterable<RosActionEndpoint> {
   if (kind === 'service') return domain.services(rosName);
-  return actionsAmong(domain.services(rosName && `${rosName}${SEND_GOAL}`));
+  return actionsAmong(domain.services(rosName && sendGoalOf(rosName)));
+}
+
+/** The name of the service by which an action is known. */
+export function sendGoalOf(rosName: string): string {
+  return `${rosName}${SEND_GOAL}`;
 }
 
 /** The goal in a decoded `action_msgs/msg/GoalInfo`. */

@@ -202,8 +202,8 @@ export interface RosDomain {
   /** The nodes that others have in this domain now, as far as they tell. */
   nodes(): Iterable<RosNode>;
   /**
-   * Calls after participants, nodes or endpoints appeared or left, or with a name after publishers or subscriptions of it
-   * did; returns what ends it.
+   * Calls after participants, nodes or endpoints appeared or left, or with a name after publishers, subscriptions or
+   * services of it did; returns what ends it.
    */
   onGraphChange(listener: () => void, rosName?: string): () => void;
   /** Calls with each thing that the user of the machine can repair, also those known before; returns what ends it. */

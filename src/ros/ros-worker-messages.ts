@@ -157,8 +157,8 @@ export interface BridgeStatus {
   /** What keeps it from taking turns with other bridges of the broker, in words. */
   problem?: string;
   domains: DomainStatus[];
-  /** Those that the settings list. */
-  routes: RouteStatus[];
+  /** Those that the settings list; the same objects as in the status before where they fare as they did. */
+  routes: readonly RouteStatus[];
   /** Absent without patterns. */
   patterns?: PatternStatus;
   /** Carried in either direction. */

@@ -77,6 +77,16 @@ export function countDrop({ dropped }: RouteCounts, reason: DropReason): void {
   dropped[reason] = (dropped[reason] ?? 0) + 1;
 }
 
+/** A number that is larger after any change of the counts. */
+export function countsMark(counts: RouteCounts): number {
+  // Of what does not reach the flow it is counted back while a drop is counted; no other ever gets smaller.
+  let mark = -counts.flowPublished / 2;
+  for (const name in counts)
+    if (name !== 'dropped') mark += counts[name as Exclude<keyof RouteCounts, 'dropped'>];
+  for (const reason in counts.dropped) mark += counts.dropped[reason as DropReason] as number;
+  return mark;
+}
+
 /** Adds what was counted before. */
 export function addCounts(counts: RouteCounts, { dropped, ...numbers }: RouteCounts): void {
   for (const name of Object.keys(numbers) as (keyof typeof numbers)[]) counts[name] += numbers[name];

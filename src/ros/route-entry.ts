@@ -11,8 +11,8 @@ import type { MessageDefinition } from './message-definition';
 import type { RosDomain } from './ros-backend';
 import type { FlowFacts, RouteName, RouteStatus } from './ros-worker-messages';
 import { addCounts, countDrop, type RouteCounts } from './route-counts';
-import { routePeers } from './route-peers';
-import { type RouteSilence, SILENT_AFTER, untypedSilenceOf } from './route-silence';
+import { nameInGraph } from './route-peers';
+import { KeptStatus, type RouteFacts, routeProblem } from './route-status';
 import type { Turn } from './route-turn';
 import { TypeInquiry } from './type-inquiry';
 import { TypeSearch } from './type-search';
@@ -74,6 +74,8 @@ export class RouteEntry {
   readonly settings: RouteSettings;
   readonly #label: string;
   readonly #parts: RouteEntryParts;
+  readonly #status = new KeptStatus();
+  #stopFollowing: Array<() => void> = [];
   /** None of a route that cannot work. */
   #place: RoutePlace | undefined;
   /** The settings with the type that was found last. */
@@ -87,8 +89,8 @@ export class RouteEntry {
   /** Why there is no route. */
   #refusal: string | undefined;
   #inquiry: TypeInquiry | undefined;
-  /** Since when its type is looked for (`performance.now()`). */
-  #searchedSince = 0;
+  /** See `RouteFacts`. */
+  #searchedSince: number | undefined;
   #closed = false;
 
   /** @param label by which users know it, for example `route 2` */
@@ -110,11 +112,9 @@ export class RouteEntry {
     return this.#place?.topics;
   }
 
-  /** As `@meta` tells it; `undefined` of a route that brings nothing to MQTT. */
-  get description(): (RouteDescription & { name: string; type: string }) | undefined {
-    const { rosName: name, type } = this.#typed;
-    const description = this.#route?.description;
-    return description && { name, type, ...description };
+  /** See `BridgeRoute.description`; none while there is no route. */
+  get description(): RouteDescription | undefined {
+    return this.#route?.description;
   }
 
   /** See `BridgeRoute.turns`; none while there is no route. */
@@ -145,6 +145,9 @@ export class RouteEntry {
       this.#refuse((error as Error).message);
       return;
     }
+    const name = nameInGraph(this.settings);
+    for (const domain of this.#parts.domains.values())
+      this.#stopFollowing.push(domain.onGraphChange(() => this.touch(), name));
     const { type } = this.settings;
     if (type !== '' || this.settings.kind === 'parameters') {
       this.#openAs(type, this.#place);
@@ -190,6 +193,7 @@ export class RouteEntry {
 
   close(): void {
     this.#closed = true;
+    for (const stop of this.#stopFollowing) stop();
     this.#inquiry = undefined;
     this.#search?.close();
     this.#early?.close('the route was closed');
@@ -261,36 +265,33 @@ export class RouteEntry {
     countDrop(this.#route.counts, 'flow');
   }
 
-  /** In words, while something keeps it from carrying, or its last message was refused. */
+  /** See `routeProblem`. */
   get problem(): string | undefined {
-    const ring = Object.values(this.turns).find(({ problem }) => problem !== undefined);
-    return this.#refusal ?? this.#route?.problem ?? this.#search?.ambiguity ?? ring?.problem;
+    return routeProblem(this.#facts);
   }
 
+  /** How it fares, as of now; the same object as before where it says the same. To be asked for about once a second. */
   get status(): RouteStatus {
-    const route = this.#route;
-    const { problem } = this;
-    const standby = standbyOf(route?.turns ?? {});
-    const subscribed = (route ?? this.#early)?.subscribed;
-    return {
-      ...this.#typed,
-      kind: this.settings.kind ?? 'topic',
-      ...(this.topics !== undefined && { mqttTopic: this.topics.name }),
-      ...routePeers(this.#typed, this.#place?.domain),
-      ...(problem !== undefined && { problem }),
-      ...route?.details,
-      ...(problem === undefined && standby === undefined && this.#untypedSilence),
-      ...(this.counts !== undefined && { counts: this.counts }),
-      ...(subscribed !== undefined && { subscribed }),
-      ...(standby !== undefined && { standby }),
-    };
+    return this.#status.look(this.#facts);
   }
 
-  /** While its type is looked for. */
-  get #untypedSilence(): { silence?: RouteSilence } {
-    if (this.#search === undefined || this.#typed.type !== '') return {};
-    if (performance.now() - this.#searchedSince < SILENT_AFTER) return {};
-    return { silence: untypedSilenceOf(this.settings, this.#parts.domains) };
+  /** See `KeptStatus.touch`. */
+  touch(): void {
+    this.#status.touch();
+  }
+
+  get #facts(): RouteFacts {
+    return {
+      settings: this.settings,
+      typed: this.#typed,
+      place: this.#place,
+      domains: this.#parts.domains,
+      route: this.#route,
+      early: this.#early,
+      refusal: this.#refusal,
+      ambiguity: this.#search?.ambiguity,
+      searchedSince: this.#searchedSince,
+    };
   }
 
   /** Opens the route with a type, in place of one that it had before. */
@@ -429,11 +430,4 @@ export class RouteEntry {
     this.#inquiry = inquiry;
     inquiry.look(this.settings.rosName, type);
   }
-}
-
-/** Which bridge carries the ways that this one does not. */
-function standbyOf(turns: BridgeRoute['turns']): RouteStatus['standby'] {
-  const others = Object.entries(turns).filter(([, { active }]) => !active);
-  if (others.length === 0) return undefined;
-  return Object.fromEntries(others.map(([way, { standbyFor }]) => [way, standbyFor]));
 }

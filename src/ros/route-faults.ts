@@ -13,6 +13,12 @@ export class RouteFaults {
     this.#report = report;
   }
 
+  /** The oldest. */
+  get first(): string | undefined {
+    for (const fault of this.#faults.values()) return fault;
+    return undefined;
+  }
+
   /** The oldest first. */
   get all(): string[] {
     return [...this.#faults.values()];

@@ -1,6 +1,12 @@
 import type { RouteSettings } from './bridge-settings';
-import { servicesOf } from './ros-action';
+import { sendGoalOf, servicesOf } from './ros-action';
 import type { RosDomain, RosEndpoint } from './ros-backend';
+
+/** The name of what in a ROS graph the counterparts of a route are known by; each node with parameters has that service. */
+export function nameInGraph({ kind, rosName }: Pick<RouteSettings, 'kind' | 'rosName'>): string {
+  if (kind === 'action') return sendGoalOf(rosName);
+  return kind === 'parameters' ? `${rosName}/get_parameters` : rosName;
+}
 
 /** What others have on the ROS name of a route now, of its type. */
 export interface RoutePeers {
@@ -24,7 +30,7 @@ export function routePeers(
     return { servers, clients: others.length - servers };
   }
   if (kind === 'parameters') {
-    const services = domain?.services(`${rosName}/get_parameters`) ?? [];
+    const services = domain?.services(nameInGraph({ kind, rosName })) ?? [];
     return { servers: [...services].filter((other) => other.kind === 'server').length };
   }
   return topicPeers({ rosName, type }, domain);

@@ -67,6 +67,7 @@ export class RouteTable {
   #library: InterfaceLibrary;
   #nextKey = 0;
   #carriedBefore = 0;
+  #status: readonly RouteStatus[] = [];
 
   constructor(parts: RouteTableParts) {
     this.#parts = parts;
@@ -178,11 +179,17 @@ export class RouteTable {
     this.#listed.clear();
   }
 
-  /** How the listed routes fare, in the order in which they were opened. */
-  status(): RouteStatus[] {
-    return [...this.#entries.values()]
-      .filter((entry) => !this.#byPattern.has(entry))
-      .map(({ status }) => status);
+  /**
+   * How the listed routes fare, as of now, in the order in which they were opened. What fares as before is the same
+   * object, and all of it where that is so of each.
+   */
+  get status(): readonly RouteStatus[] {
+    const status: RouteStatus[] = [];
+    for (const entry of this.#entries.values()) if (!this.#byPattern.has(entry)) status.push(entry.status);
+    const isSame =
+      status.length === this.#status.length && status.every((each, index) => each === this.#status[index]);
+    if (!isSame) this.#status = status;
+    return this.#status;
   }
 
   /** How all routes fare. */
@@ -196,7 +203,8 @@ export class RouteTable {
   /** Messages that were carried, either way, since the bridge opened. */
   get carried(): number {
     let carried = this.#carriedBefore;
-    for (const entry of [...this.#entries.values(), ...this.#leaving]) carried += entry.carried;
+    for (const entry of this.#entries.values()) carried += entry.carried;
+    for (const entry of this.#leaving) carried += entry.carried;
     return carried;
   }
 
@@ -218,6 +226,11 @@ export class RouteTable {
   /** Whether something has a route of its own. */
   lists(kind: RouteKind | undefined, domain: number, rosName: string): boolean {
     return this.#listed.has(nameKey(kind, domain, rosName));
+  }
+
+  /** Something has changed that all routes may show in their status. */
+  touch(): void {
+    for (const entry of this.#entries.values()) entry.touch();
   }
 
   /** The ROS graph has changed. */
@@ -272,7 +285,15 @@ export class RouteTable {
     { domain, topics }: RoutePlace,
     connection: RouteConnection | undefined,
   ): RouteContext {
-    const { settings, standby, flowOutput, onSample, report, tell, changed } = this.#parts;
+    const { settings, standby, flowOutput, onSample, tell } = this.#parts;
+    const changed = () => {
+      this.#entries.get(key)?.touch();
+      this.#parts.changed();
+    };
+    const report = (problem: string) => {
+      this.#entries.get(key)?.touch();
+      this.#parts.report(problem);
+    };
     const name = nameKey(kind, id, rosName);
     const heard = this.#heard;
     return {

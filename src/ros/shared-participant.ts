@@ -122,13 +122,12 @@ export class SharedParticipant {
       if (endpoint !== undefined) this.#found(endpoint);
       else if (service !== undefined) {
         this.services.set(service);
-        this.graphListeners.tell();
+        this.graphListeners.tell([service.rosName]);
       }
     });
     participant.on('endpoint-lost', ({ guid }) => {
-      const lost = this.endpoints.delete(guid);
+      const lost = this.endpoints.delete(guid) ?? this.services.delete(guid);
       if (lost !== undefined) this.graphListeners.tell([lost.rosName]);
-      else if (this.services.delete(guid) !== undefined) this.graphListeners.tell();
     });
     participant.on('warning', (warning) => this.#warn(warning));
     participant.on('behind', (pair) => {
@@ -194,9 +193,9 @@ export class SharedParticipant {
   }
 
   /** Not from within the call that makes an endpoint, as from the network; many come and go in one turn. */
-  #neighboursChanged(rosName: string | undefined): void {
+  #neighboursChanged(rosName: string): void {
     if (!this.isShared) return;
-    if (rosName !== undefined) this.#changedNames.add(rosName);
+    this.#changedNames.add(rosName);
     this.#telling ??= setImmediate(() => {
       this.#telling = undefined;
       const names = [...this.#changedNames];

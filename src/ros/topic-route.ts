@@ -4,6 +4,7 @@ import type { TopicRouteSettings } from './bridge-settings';
 import { MessageCodec } from './message-codec';
 import { MqttToRos } from './mqtt-to-ros';
 import { PayloadCodec } from './payload-codec';
+import type { RosQos } from './ros-backend';
 import { RosToMqtt } from './ros-to-mqtt';
 import type { RouteDetails } from './ros-worker-messages';
 import { newRouteCounts } from './route-counts';
@@ -23,6 +24,8 @@ export class TopicRoute implements BridgeRoute {
   readonly #toRos: MqttToRos | undefined;
   readonly #silence: SilenceWatch;
   #stopFollowing: Array<() => void> = [];
+  /** For the QoS that there was last. */
+  #description: { of: RosQos; description: RouteDescription } | undefined;
 
   /**
    * Throws `UnknownTypeError` where the library has no definition of the type, and `BridgeSettingsError` where the type
@@ -49,7 +52,7 @@ export class TopicRoute implements BridgeRoute {
   }
 
   get problem(): string | undefined {
-    return this.#faults.all[0];
+    return this.#faults.first;
   }
 
   get subscribed(): boolean | undefined {
@@ -80,9 +83,16 @@ export class TopicRoute implements BridgeRoute {
 
   get description(): RouteDescription | undefined {
     if (this.#toMqtt === undefined) return undefined;
-    const { reliability, durability, depth } = this.#toMqtt.qos;
-    const { codec, payloads } = this.#parts;
-    return { hash: codec.typeHash, format: payloads.format, qos: { reliability, durability, depth } };
+    const { qos } = this.#toMqtt;
+    if (this.#description?.of !== qos) {
+      const { rosName: name, type } = this.settings;
+      const { codec, payloads } = this.#parts;
+      const { reliability, durability, depth } = qos;
+      const asked = { reliability, durability, depth };
+      const description = { name, type, hash: codec.typeHash, format: payloads.format, qos: asked };
+      this.#description = { of: qos, description };
+    }
+    return this.#description.description;
   }
 
   open(): void {
@@ -111,7 +121,7 @@ export class TopicRoute implements BridgeRoute {
 
   /** An endpoint that has gone, or need not suit, does not suit better, but nobody needs to know any more. */
   #forgetGone(): void {
-    if (this.#faults.all.length === 0) return;
+    if (this.#faults.first === undefined) return;
     const present = new Set(
       [...this.#context.domain.endpoints(this.settings.rosName)].map(({ guid }) => guid),
     );
