@@ -23,6 +23,8 @@ export interface HeardTopic {
    * was heard.
    */
   hasSaid(stored: Pick<ReceivedMessage, 'payload' | 'properties'>): boolean;
+  /** Notes what somebody else has just said on MQTT, perhaps to be stored there. */
+  noteSaid(message: Pick<ReceivedMessage, 'payload' | 'properties'>): void;
 }
 
 /** What a route has of its bridge. */

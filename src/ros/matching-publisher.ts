@@ -91,11 +91,11 @@ export class MatchingPublisher {
     clearTimeout(this.#expiry);
     if (expiry === undefined) return;
     // DDS has one lifespan for all samples of a publisher.
-    this.#expiry = setTimeout(() => this.#forget(), Math.min(expiry * 1000, MAX_TIMER)).unref();
+    this.#expiry = setTimeout(() => this.forget(), Math.min(expiry * 1000, MAX_TIMER)).unref();
   }
 
-  /** Where a publisher cannot forget another one takes its place, which has nothing for who comes late. */
-  #forget(): void {
+  /** Keeps nothing for those who come late. Where a publisher cannot forget another one takes its place, which has nothing. */
+  forget(): void {
     if (this.#publisher?.forget !== undefined) this.#publisher.forget();
     else if (this.#successor === undefined && this.#qos.durability === 'transient-local') {
       this.#isForgetting = true;

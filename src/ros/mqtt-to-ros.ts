@@ -132,7 +132,11 @@ export class MqttToRos {
   }
 
   #followTurn(): void {
-    if (this.#turn?.standbyFor) this.#stoodBy = true;
+    if (this.#turn?.standbyFor) {
+      this.#stoodBy = true;
+      // The other one gives them what there will be.
+      if (this.#given !== undefined) this.#forget();
+    }
     if (this.#turn?.active !== true || !this.#stoodBy) return;
     this.#stoodBy = false;
     // Who asks in ROS for old samples had them of the other bridge.
@@ -184,6 +188,12 @@ export class MqttToRos {
     const { type } = settings;
     counts.mqttReceived++;
     counts.mqttReceivedBytes += payload.length;
+    // This bridge's own comes back over MQTT 3.1.1.
+    if (!retain && via.at(-1) !== context.bridgeId) context.heard?.noteSaid(message);
+    if (payloads.isNone(payload, properties?.contentType)) {
+      this.#forget();
+      return;
+    }
     const expiry = properties?.messageExpiryInterval;
     const digest = this.#takesStored && expiry === undefined ? digestOf(payload) : undefined;
     const refusal = turn.refusal(via) ?? (retain && this.#isInRos(message, digest) ? 'echo' : undefined);
@@ -207,6 +217,13 @@ export class MqttToRos {
     } catch (error) {
       context.report((error as Error).message);
     }
+  }
+
+  /** Those who come late in ROS are to have nothing of what there was. */
+  #forget(): void {
+    this.#given = undefined;
+    this.#union?.clear();
+    this.#publisher.forget();
   }
 
   /** Whether ROS has what the broker has stored, of a publisher there or of this bridge, or may have. */

@@ -46,14 +46,18 @@ export class PayloadCodec {
       : Buffer.from(this.#plainText().decode(cdr));
   }
 
+  /** Whether a payload is no message, but ends what the broker has stored [MQTT-3.3.1-6]: only a text may be empty. */
+  isNone(payload: Buffer, contentType: string | undefined): boolean {
+    return payload.length === 0 && this.#formatOf(contentType) !== 'text';
+  }
+
   /**
    * The CDR of an MQTT message, in the format of its Content Type, or where it has none of the route. Of CDR only the
    * header and the fewest bytes that the type has are checked, and the very buffer is returned.
    * @throws PayloadError
    */
   fromMqtt(payload: Buffer, contentType: string | undefined): Buffer {
-    const format = contentType ? formatOfContentType(contentType) : this.format;
-    switch (format) {
+    switch (this.#formatOf(contentType)) {
       case 'json':
         return this.#codec.encodeFromJson(payload);
       case 'cdr':
@@ -81,6 +85,10 @@ export class PayloadCodec {
       if (typeof payload !== 'object') return this.#codec.encode({ data: payload });
     }
     return typeof payload === 'string' ? this.#codec.encodeFromJson(payload) : this.#codec.encode(payload);
+  }
+
+  #formatOf(contentType: string | undefined): PayloadFormat | undefined {
+    return contentType ? formatOfContentType(contentType) : this.format;
   }
 
   #plainText(): PlainText {

@@ -20,6 +20,16 @@ const DISCOVERY = 3500;
 const PATIENCE = 3500;
 const LOOK = 250;
 
+/** What ROS has said last. */
+interface State {
+  readonly message: OutgoingMessage;
+  readonly writerGuid: string;
+  /** The broker has yet to be told. */
+  waits: boolean;
+  /** Somebody has said something else on MQTT since. */
+  isOver: boolean;
+}
+
 interface Received {
   sample: RosSample;
   reception: Reception;
@@ -33,8 +43,8 @@ export class RosToMqtt implements HeardTopic {
   #properties: { lifespan: number; properties: MessageProperties } | undefined;
   /** For a type of which one stored message can stand for several publishers. */
   readonly #union: TransformUnion | undefined;
-  /** What the broker is to have stored, and whether it has yet to be told. */
-  #state: { message: OutgoingMessage; waits: boolean; writerGuid: string } | undefined;
+  /** What the broker is to have stored. */
+  #state: State | undefined;
   /** The last time that the broker was asked what it has. */
   #asked: symbol | undefined;
   #turn: Turn | undefined;
@@ -133,6 +143,13 @@ export class RosToMqtt implements HeardTopic {
     return [...heard.values()].some(
       ({ saidAt }) => saidAt !== undefined && (saidAt === stamp || (saidAt > stamp && this.#stores)),
     );
+  }
+
+  noteSaid(message: Pick<ReceivedMessage, 'payload' | 'properties'>): void {
+    if (this.#state === undefined || this.hasSaid(message)) return;
+    // An empty payload clears what the broker has stored [MQTT-3.3.1-6]: it is not to have it again.
+    if (message.payload.length === 0) this.#state = undefined;
+    else this.#state.isOver = true;
   }
 
   open(): void {
@@ -249,14 +266,15 @@ export class RosToMqtt implements HeardTopic {
     const { connected } = this.#parts.context.connection ?? {};
     if (message.retain) {
       if (this.#state?.waits) this.#drop(connected ? 'standby' : 'offline');
-      this.#state = { message, waits: !carries, writerGuid };
+      this.#state = { message, writerGuid, waits: !carries, isOver: false };
     }
     if (carries) this.#send(message);
   }
 
   /**
    * A broker may have lost what it had stored, and did not hear what was said while it was away, or by the bridge that
-   * carried before. Where it has it already, others must not hear it twice.
+   * carried before. Where it has it already, others must not hear it twice, and where it has what was said since, that
+   * must not be replaced.
    */
   async #publishState(): Promise<void> {
     const state = this.#state;
@@ -268,9 +286,19 @@ export class RosToMqtt implements HeardTopic {
     const isOver = this.#asked !== asked || this.#state !== state || this.#turn?.active !== true;
     if (isOver || context.connection?.connected !== true) return;
     const { waits, message } = state;
-    state.waits = false;
-    if (!isSame(stored, message)) this.#send(message);
+    if (stored === undefined || this.#isBefore(stored, state)) this.#send(message);
     else if (waits) this.#drop('standby');
+    state.waits = false;
+  }
+
+  /** Whether what the broker has stored is another message, and from before a state. */
+  #isBefore(stored: ReceivedMessage, { message, waits, isOver }: State): boolean {
+    if (isSame(stored, message)) return false;
+    if (waits && !isOver) return true;
+    const [then, now] = [stampIn(stored.properties), stampIn(message)];
+    if (then !== undefined && now !== undefined) return then < now;
+    // The broker was told the state: what it has without a stamp is of somebody else, unless no message has one.
+    return this.#parts.context.mqttVersion === 4 && !isOver;
   }
 
   #send(message: OutgoingMessage): void {
@@ -333,14 +361,14 @@ export class RosToMqtt implements HeardTopic {
 }
 
 /** Whether the broker has a message, whichever bridge has carried it. MQTT 3.1.1 does not tell when it was said. */
-function isSame(stored: ReceivedMessage | undefined, { payload, userProperties }: OutgoingMessage): boolean {
-  if (stored === undefined || !stored.payload.equals(Buffer.from(payload))) return false;
+function isSame(stored: ReceivedMessage, { payload, userProperties }: OutgoingMessage): boolean {
+  if (!stored.payload.equals(Buffer.from(payload))) return false;
   const stamp = stored.properties?.userProperties?.['ros-stamp'];
   return stamp === undefined || stamp === userProperties?.['ros-stamp'];
 }
 
 /** When ROS has said a message, in ns since the epoch. */
-function stampIn(properties: ReceivedMessage['properties']): bigint | undefined {
+function stampIn(properties: Pick<MessageProperties, 'userProperties'> | undefined): bigint | undefined {
   const said = properties?.userProperties?.['ros-stamp'];
   return typeof said === 'string' && /^\d{1,20}$/.test(said) ? BigInt(said) : undefined;
 }

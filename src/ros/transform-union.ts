@@ -27,6 +27,10 @@ export class TransformUnion {
     this.#codec = codec;
   }
 
+  clear(): void {
+    this.#transforms.clear();
+  }
+
   /**
    * Adds a message, and gives the CDR of all that were added.
    * @throws CdrError

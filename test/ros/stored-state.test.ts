@@ -5,7 +5,7 @@ import { Inbox } from '../client/observed';
 import { RELIABLE, route, STRING } from './bridge-fixture';
 import { MqttBridges } from './mqtt-bridges';
 
-const LATCHED: EndpointQos = { ...RELIABLE, durability: 'transient-local' };
+const LATCHED: EndpointQos = { ...RELIABLE, durability: 'transient-local', depth: 1 };
 
 describe('state that the broker has stored', function () {
   this.timeout(60_000);
@@ -65,5 +65,81 @@ describe('state that the broker has stored', function () {
     assert.deepEqual([counts(0)?.rosPublished, counts(1)?.rosPublished], [0, 1]);
     assert.deepEqual(late.heard, ['{"data":"the map"}', '{"data":"the last"}']);
     await clear(...names);
+  });
+
+  it('is not replaced by what ROS has said before, when a bridge takes over or connects anew', async () => {
+    const names = ['/map', '/marker'];
+    const a = await open('c', names);
+    await a.ready();
+    const b = await open('d', names);
+    await b.until(() => b.route()?.standby?.['mqtt-to-ros'] === 'c');
+    const inbox = await Inbox.on(bridges.client, `ros/${bridges.domain}/+`);
+    const peer = await bridges.peer();
+    const map = await peer.publisher('/map', STRING, LATCHED, 2);
+    const marker = await peer.publisher('/marker', STRING, RELIABLE, 2);
+    const said = (name: string) =>
+      inbox.texts.filter((text) => text.startsWith(`ros/${bridges.domain}${name}`));
+    map.publish({ data: 'of ROS' });
+    await inbox.until(() => said('/map').length === 1);
+    await bridges.say(`ros/${bridges.domain}/map`, '{"data":"of MQTT"}', undefined, true);
+    await b.until(() => b.route()?.counts?.mqttReceived === 2);
+    // It asks what the broker has before it says anything.
+    const answered = (count: number) => bridges.mosquitto.logged(/Sending PINGRESP to d$/, count);
+    await a.close();
+    await answered(1);
+    await interrupt('d');
+    await answered(2);
+    await b.until(() => b.route(1)?.subscribed === true && b.route(1)?.standby === undefined);
+    marker.publish({ data: 'later' });
+    await inbox.until(() => said('/marker').length === 1);
+    assert.deepEqual(
+      said('/map').map((text) => text.slice(text.indexOf('='))),
+      ['={"data":"of ROS"}', '={"data":"of MQTT"}'],
+    );
+    await clear('/map');
+  });
+
+  it('is kept for no late subscription in ROS when it is cleared, and is no message then', async () => {
+    const topic = `ros/${bridges.domain}/map`;
+    const routes = [route(bridges.domain, { rosName: '/map', direction: 'mqtt-to-ros' })];
+    const bridge = await bridges.open({ mqtt: bridges.mqtt(), routes });
+    const peer = await bridges.peer();
+    await peer.listen('/map', STRING, LATCHED);
+    await bridge.until(() => bridge.route()?.offered?.durability === 'transient-local');
+    await bridges.say(topic, '{"data":"first"}', undefined, true);
+    await peer.until(() => peer.heard.length === 1);
+    await clear('/map');
+    await bridge.until(() => bridge.route()?.counts?.mqttReceived === 2);
+    const late = await bridges.peer();
+    await late.listen('/map', STRING, LATCHED);
+    await bridges.say(topic, '{"data":"second"}');
+    await late.until(() => late.heard.includes('{"data":"second"}'));
+    assert.deepEqual(late.heard, ['{"data":"second"}']);
+    assert.deepEqual([bridge.problems, bridge.route()?.counts?.dropped], [[], {}]);
+  });
+
+  it('is kept for late subscriptions in ROS by the bridge that carries it alone', async () => {
+    const topic = `ros/${bridges.domain}/map`;
+    const routes = [route(bridges.domain, { rosName: '/map', direction: 'mqtt-to-ros' })];
+    const qos = { durability: 'transient-local' } as const;
+    const change = { routes: routes.map((each) => ({ ...each, qos })) };
+    const f = await bridges.open({ id: 'f', mqtt: bridges.mqtt(), ...change });
+    const peer = await bridges.peer();
+    await peer.listen('/map', STRING, LATCHED);
+    await f.ready({ subscriptions: 1 });
+    await bridges.say(topic, '{"data":"first"}', undefined, true);
+    await peer.until(() => peer.heard.length === 1);
+    const e = await bridges.open({ id: 'e', mqtt: bridges.mqtt(), ...change });
+    await f.until(() => f.route()?.standby?.['mqtt-to-ros'] === 'e');
+    await e.until(() => e.route()?.counts?.rosPublished === 1);
+    await bridges.say(topic, '{"data":"second"}', undefined, true);
+    await e.until(() => e.route()?.counts?.rosPublished === 2);
+    const late = await bridges.peer();
+    await late.listen('/map', STRING, LATCHED, 2);
+    await late.until(() => late.heard.length > 0);
+    await bridges.say(topic, '{"data":"third"}', undefined, true);
+    await late.until(() => late.heard.includes('{"data":"third"}'));
+    assert.deepEqual(late.heard, ['{"data":"second"}', '{"data":"third"}']);
+    await clear('/map');
   });
 });
