@@ -104,6 +104,9 @@ function receive(frame: Buffer): void {
       break;
     case 'destroy':
       opened.get(message.node)?.destroy(message.endpoint);
+      break;
+    case 'time':
+      opened.get(message.node)?.time(message.duration);
   }
 }
 

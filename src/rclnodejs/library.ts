@@ -94,11 +94,11 @@ export interface RclEvent {
 /** What the middleware tells of a message beside it; -1 where it does not tell. */
 export interface MessageInfo {
   /** Nanoseconds since the epoch. */
-  readonly sourceTimestamp: bigint;
+  readonly source_timestamp: bigint;
   /** Counts the publisher's messages. */
-  readonly publicationSequenceNumber: bigint;
+  readonly publication_sequence_number: bigint;
   /** With some middlewares the first 16 bytes are the GUID, with others a number that only this process has. */
-  readonly publisherGid: Buffer;
+  readonly publisher_gid: Buffer;
 }
 
 export interface RclPublisher {
@@ -136,6 +136,8 @@ export interface RclActionServer {
 export interface RclAddon {
   /** What waits in a raw subscription; `undefined` when nothing does. */
   rclTakeRaw(subscription: object): Buffer | undefined;
+  /** The same into a structure that `toRawROS` has initialised, which may have been filled before. */
+  rclTakeWithInfo(subscription: object, structure: Buffer): MessageInfo | undefined;
   /** Throws where the middleware does not know the event. */
   createSubscriptionEventHandle(subscription: object, event: number): object;
   takeEvent(event: object, type: { subscription_event_type: number }): { total_count_change: number };
@@ -187,19 +189,18 @@ export interface RclNode {
   /** Has the library wait for what was added to `_events`. */
   syncHandles(): void;
   /** Called from C with what is ready; a throw out of it kills the process. */
-  execute(handles: unknown[]): void;
+  execute(handles: object[]): void;
   /** @param timeout of a wait in ms, for which creating and destroying block */
   spin(timeout: number): void;
   /** Runs the event loop inside itself. */
   stop(): void;
   destroy(): void;
   createPublisher(type: string, topic: string, options: { qos: object }): RclPublisher;
-  /** Without `isRaw` the callback is given a message of the class and, if it takes two arguments, its info. */
   createSubscription(
-    type: string | MessageClass,
+    type: string,
     topic: string,
-    options: { qos: object; isRaw: boolean },
-    callback: ((cdr: Buffer) => void) | ((message: unknown, info: MessageInfo) => void),
+    options: { qos: object; isRaw: true },
+    callback: (cdr: Buffer) => void,
   ): RclSubscription;
   createClient(type: ServiceClass, service: string, options: { qos: object }): RclClient;
   createService(

@@ -40,7 +40,9 @@ export type ProcessRequest =
   | ({ type: 'open' } & NodeOptions)
   | { type: 'close'; node: number }
   | { type: 'create'; options: EndpointOptions }
-  | { type: 'destroy'; node: number; endpoint: number };
+  | { type: 'destroy'; node: number; endpoint: number }
+  /** For so many ms samples are to tell when they were published. */
+  | { type: 'time'; node: number; duration: number };
 
 /** Of others; spans in milliseconds, no limit where absent. */
 export interface FoundQos extends Qos {

@@ -69,9 +69,10 @@ export function rawActionClass(library: RclLibrary, generated: ActionClass): Raw
   return { action, parts };
 }
 
-/** For subscriptions: the library takes it for a generated class. */
-export function rawMessageClass(library: RclLibrary, Generated: MessageClass): MessageClass {
-  return madeRaw(library, Generated) as unknown as MessageClass;
+/** The CDR of a message of a class that C has filled in. */
+export function serialized(library: RclLibrary, Generated: MessageClass, filled: RefObject): Buffer {
+  const message = Object.create(Generated.prototype, { serialize: { value: () => filled.ref() } });
+  return library.serializeMessage(message, Generated);
 }
 
 function rawClasses(library: RclLibrary, { Request, Response }: MessageClasses): RawClasses {
@@ -128,8 +129,7 @@ function madeRaw(library: RclLibrary, Generated: MessageClass): RawMessageClass 
     /** Called from C, so that it must not throw. */
     deserialize(filled: RefObject): void {
       try {
-        const message = Object.create(Generated.prototype, { serialize: { value: () => filled.ref() } });
-        this.#cdr = library.serializeMessage(message, Generated);
+        this.#cdr = serialized(library, Generated, filled);
       } catch {
         this.#cdr = undefined;
       }

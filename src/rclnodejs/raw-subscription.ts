@@ -10,8 +10,7 @@ import {
 } from './library';
 import { digestOf } from './local-samples';
 import type { SampleNotes } from './process-messages';
-import { rawMessageClass } from './raw-class';
-import { contentOf } from './raw-service';
+import { serialized } from './raw-class';
 
 /** Samples that are taken in one go, so that other subscriptions have their turn. */
 const MAX_TAKEN = 64;
@@ -38,12 +37,19 @@ export interface RawSubscriptionListener {
   guarded(run: () => void): void;
 }
 
-/** A subscription whose samples are CDR. */
+/**
+ * A subscription whose samples are CDR, and are taken by its user. The library has two ways: as CDR, of which it tells
+ * nothing else, or with what the middleware tells beside it, but as a C structure, which is then serialized again. That
+ * takes 2 to 10 times as long.
+ */
 export class RawSubscription {
+  readonly #library: RclLibrary;
   readonly #addon: RclAddon;
   readonly #node: RclNode;
+  readonly #class: MessageClass;
   readonly #listener: RawSubscriptionListener;
   readonly #depth: number;
+  readonly #isLatched: boolean;
   readonly #subscription: RclSubscription;
   /** Taken since there was none left. */
   #taken = 0;
@@ -55,40 +61,74 @@ export class RawSubscription {
     { rosName, type, qos, depth, isLatched }: RawSubscriptionOptions,
     listener: RawSubscriptionListener,
   ) {
+    this.#library = library;
     this.#addon = addon;
     this.#node = node;
     this.#listener = listener;
     this.#depth = depth;
-    if (isLatched) {
-      // The library gives the info of a message with those alone that it does not leave as they are.
-      const raw = rawMessageClass(library, library.require(type) as MessageClass);
-      const receive = (message: unknown, info: MessageInfo) =>
-        listener.guarded(() => {
-          const cdr = contentOf(message);
-          listener.sample(cdr, notesOf(cdr, info));
-        });
-      this.#subscription = node.createSubscription(raw, rosName, { qos, isRaw: false }, receive);
-    } else {
-      const receive = (cdr: Buffer) => listener.guarded(() => this.#receive(cdr));
-      this.#subscription = node.createSubscription(type, rosName, { qos, isRaw: true }, receive);
-      this.#watchLosses();
-    }
+    this.#isLatched = isLatched;
+    this.#class = library.require(type) as MessageClass;
+    this.#subscription = node.createSubscription(type, rosName, { qos, isRaw: true }, () => {});
+    if (!isLatched) this.#watchLosses();
+  }
+
+  /** By which the library says that samples wait. */
+  get handle(): object {
+    return this.#subscription.handle;
+  }
+
+  /**
+   * Takes some of what waits.
+   * @param isTimed the samples are to tell when they were published
+   */
+  take(isTimed: boolean): void {
+    this.#listener.guarded(() => {
+      const taken = this.#isLatched || isTimed ? this.#takeWithInfo() : this.#takeAlone();
+      this.#taken = taken < MAX_TAKEN ? 0 : this.#taken + taken;
+      if (this.#taken >= this.#depth) this.#listener.overrun();
+    });
   }
 
   destroy(): void {
     this.#node.destroySubscription(this.#subscription);
   }
 
-  /** The library takes one sample each time that it has waited. */
-  #receive(first: Buffer): void {
-    let next: Buffer | undefined = first;
-    let taken = 0;
-    do {
-      this.#listener.sample(next);
-      next = ++taken < MAX_TAKEN ? this.#addon.rclTakeRaw(this.#subscription.handle) : undefined;
-    } while (next !== undefined);
-    this.#taken = taken < MAX_TAKEN ? 0 : this.#taken + taken;
-    if (this.#taken >= this.#depth) this.#listener.overrun();
+  #takeAlone(): number {
+    for (let taken = 0; taken < MAX_TAKEN; taken++) {
+      const cdr = this.#addon.rclTakeRaw(this.handle);
+      if (cdr === undefined) return taken;
+      this.#listener.sample(cdr);
+    }
+    return MAX_TAKEN;
+  }
+
+  /** All into the same structure: making one takes as long as the rest. */
+  #takeWithInfo(): number {
+    const message = new this.#class();
+    try {
+      const structure = message.toRawROS();
+      for (let taken = 0; taken < MAX_TAKEN; taken++) {
+        const info = this.#addon.rclTakeWithInfo(this.handle, structure);
+        if (info === undefined) return taken;
+        const cdr = serialized(this.#library, this.#class, message.refObject);
+        this.#listener.sample(cdr, this.#notesOf(cdr, info));
+      }
+      return MAX_TAKEN;
+    } finally {
+      this.#class.destroyRawROS(message);
+    }
+  }
+
+  /** Of one that is not latched the middleware tells what was lost, and not all of its samples tell the rest. */
+  #notesOf(cdr: Buffer, info: MessageInfo): SampleNotes | undefined {
+    const { source_timestamp: time, publication_sequence_number: sequence, publisher_gid: gid } = info;
+    const stamp = time > 0n ? String(time) : undefined;
+    if (!this.#isLatched) return stamp === undefined ? undefined : { stamp };
+    return {
+      guid: gid.toString('hex', 0, GUID_BYTES),
+      ...(sequence >= 0n && { sequence: Number(sequence) }),
+      ...(stamp !== undefined && { stamp, identity: `${stamp} ${digestOf(cdr)}` }),
+    };
   }
 
   #watchLosses(): void {
@@ -109,14 +149,4 @@ export class RawSubscription {
     this.#node._events.push(event);
     this.#node.syncHandles();
   }
-}
-
-function notesOf(cdr: Buffer, info: MessageInfo): SampleNotes {
-  const { sourceTimestamp, publicationSequenceNumber: sequence, publisherGid } = info;
-  const stamp = sourceTimestamp > 0n ? String(sourceTimestamp) : undefined;
-  return {
-    guid: publisherGid.toString('hex', 0, GUID_BYTES),
-    ...(sequence >= 0n && { sequence: Number(sequence) }),
-    ...(stamp !== undefined && { stamp, identity: `${stamp} ${digestOf(cdr)}` }),
-  };
 }

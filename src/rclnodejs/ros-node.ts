@@ -67,6 +67,10 @@ export class RosNode {
   readonly #graph: GraphWatch;
   readonly #actions: RawActions;
   readonly #endpoints = new Map<number, Endpoint>();
+  /** By the handles that the library says to be ready. */
+  readonly #subscriptions = new Map<object, RawSubscription>();
+  /** Until when samples tell when they were published (`performance.now()`). */
+  #timedUntil = Number.NEGATIVE_INFINITY;
   readonly #warned = new Set<string>();
   /** What is done while the spin is stopped. */
   readonly #changes: Array<() => void> = [];
@@ -93,8 +97,10 @@ export class RosNode {
       startTypeDescriptionService: false,
     });
     const execute = this.#node.execute;
-    this.#node.execute = (handles) =>
-      this.#guarded('what was received', () => execute.call(this.#node, handles));
+    this.#node.execute = (handles) => {
+      const others = handles.filter((handle) => !this.#takeFrom(handle));
+      this.#guarded('what was received', () => execute.call(this.#node, others));
+    };
     context.nodes.add(this.#fullName);
     this.#actions = new RawActions(library, addon, this.#node);
     this.#graph = new GraphWatch(
@@ -147,6 +153,11 @@ export class RosNode {
     else this.#change(destroy);
   }
 
+  /** @param duration for which samples tell when they were published, in ms */
+  time(duration: number): void {
+    this.#timedUntil = performance.now() + duration;
+  }
+
   take(payload: Payload): void {
     switch (payload.kind) {
       case 'sample':
@@ -160,6 +171,13 @@ export class RosNode {
       case 'reply':
         this.#reply(payload);
     }
+  }
+
+  /** Returns whether it is the handle of a subscription. The library takes one sample each time that it has waited. */
+  #takeFrom(handle: object): boolean {
+    const subscription = this.#subscriptions.get(handle);
+    subscription?.take(performance.now() < this.#timedUntil);
+    return subscription !== undefined;
   }
 
   /** Stops the spin, does what came until then, and spins on. */
@@ -230,8 +248,11 @@ export class RosNode {
         try {
           const made = { rosName, type, qos: deep, depth, isLatched };
           const subscription = new RawSubscription(library, this.#addon, this.#node, made, listener);
+          const { handle } = subscription;
+          this.#subscriptions.set(handle, subscription);
           const destroy = () => {
             samples.removeSubscription(local);
+            this.#subscriptions.delete(handle);
             subscription.destroy();
           };
           return { kind: 'subscription', destroy };

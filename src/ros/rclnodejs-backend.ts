@@ -13,7 +13,7 @@ const STEADY_TIME = 60_000;
  */
 export class RclnodejsBackend implements RosBackend {
   readonly name = 'rclnodejs';
-  readonly capabilities = { writerGuid: false, sequence: false, sourceTimestamp: false };
+  readonly capabilities = { writerGuid: false, sequence: false, sourceTimestamp: true };
   readonly #setupFile: string;
   readonly #domains = new Map<number, RclnodejsDomain>();
   readonly #backoff = new Backoff();

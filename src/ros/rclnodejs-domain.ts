@@ -224,6 +224,10 @@ export class RclnodejsDomain implements RosDomain {
     return () => this.#warningListeners.delete(listener);
   }
 
+  tellTimes(duration: number): void {
+    this.#process?.send({ type: 'time', node: this.#number, duration });
+  }
+
   createPublisher(options: RosEndpointOptions): RosPublisher {
     const comparison = new QosComparison('publisher', usedQos(options), this);
     const lacking = unusedPolicies(options.qos);

@@ -15,6 +15,7 @@ export interface RosBackend {
 export interface RosBackendCapabilities {
   writerGuid: boolean;
   sequence: boolean;
+  /** Always, or while they are asked for it (`RosDomain.tellTimes`). */
   sourceTimestamp: boolean;
 }
 
@@ -208,6 +209,11 @@ export interface RosDomain {
   onGraphChange(listener: () => void, rosName?: string): () => void;
   /** Calls with each thing that the user of the machine can repair, also those known before; returns what ends it. */
   onWarning(listener: (warning: string) => void): () => void;
+  /**
+   * Has samples tell when they were published for so many ms, where that is too dear to be had always: one that does not
+   * was published before, or a moment later. Absent where all tell it.
+   */
+  tellTimes?(duration: number): void;
   createPublisher(options: RosEndpointOptions): RosPublisher;
   createSubscription(options: RosEndpointOptions, onSample: (sample: RosSample) => void): RosSubscription;
   /** @param onServersChange called after `servers` may have changed */

@@ -87,6 +87,8 @@ export interface TurnDomain {
   sees(bridgeId: string): boolean;
   /** The way of what a writer publishes, where its samples do not tell it. */
   viaOf(writerGuid: string): Via | undefined;
+  /** Has samples tell when they were published until a change that begins now is over. */
+  tellTimes(): void;
 }
 
 /** After so many ms nothing comes any more that was published before a change that was told. */
@@ -163,8 +165,8 @@ export class RouteTurn implements Turn {
 
   /**
    * @param standbyFor see `Turn`
-   * @param from when what it counts for is published, in ms since the epoch: from now on, where it is absent or the
-   * publisher does not tell
+   * @param from when what it counts for is published, in ms since the epoch; absent for what comes from now on. It is
+   * some time ahead: what does not tell when it was published was before, or tells it never.
    */
   decide(standbyFor: string | undefined, from?: number): void {
     if (standbyFor === this.#standbyFor) return;
@@ -173,6 +175,7 @@ export class RouteTurn implements Turn {
         this.#before.shift();
         this.#tellChange();
       }, CHANGEOVER);
+      this.#parts.domain?.tellTimes();
       this.#before.push({ time: BigInt(from) * 1_000_000n, standbyFor: this.#standbyFor, timer });
     }
     this.#standbyFor = standbyFor;
@@ -234,8 +237,7 @@ export class RouteTurn implements Turn {
   }
 
   #standbyAt(sourceTimestamp: bigint | undefined): string | undefined {
-    if (sourceTimestamp === undefined || this.#before.length === 0) return this.#standbyFor;
-    const before = this.#before.find(({ time }) => sourceTimestamp < time);
+    const before = this.#before.find(({ time }) => sourceTimestamp === undefined || sourceTimestamp < time);
     return before === undefined ? this.#standbyFor : before.standbyFor;
   }
 

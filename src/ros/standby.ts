@@ -365,6 +365,8 @@ class JoinedDomain implements TurnDomain {
   /** Since when those are not seen that were until a moment ago. */
   readonly #leftAt = new Map<string, number>();
   readonly #writers = new Map<string, readonly string[]>();
+  /** Until when samples tell when they were published. */
+  #timedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(domain: RosDomain) {
     this.#domain = domain;
@@ -399,6 +401,14 @@ class JoinedDomain implements TurnDomain {
   /** The bridge that a writer belongs to, as a way; `undefined` where its samples say so themselves, or nobody knows. */
   viaOf(writerGuid: string): readonly string[] | undefined {
     return this.#writers.get(writerGuid);
+  }
+
+  /** Many routes change at once: it is asked for longer than each needs it. */
+  tellTimes(): void {
+    const now = performance.now();
+    if (now + CHANGEOVER * 1.5 < this.#timedUntil) return;
+    this.#domain.tellTimes?.(CHANGEOVER * 3);
+    this.#timedUntil = now + CHANGEOVER * 3;
   }
 
   /** Who is there may have changed. */

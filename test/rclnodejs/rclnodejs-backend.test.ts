@@ -4,7 +4,7 @@ import { RosBackends } from '../../src/ros/ros-backends';
 import { RosThread } from '../../src/ros/ros-thread';
 import { Caller, upTo, Worker } from '../ros/action-ends';
 import { route, TestBridge } from '../ros/bridge-fixture';
-import { encodeString } from '../rtps/string-sample';
+import { decodeString, encodeString } from '../rtps/string-sample';
 import { freshDomain } from '../rtps/test-domain';
 import { endpoint, OPTIONS, OTHER, SERVICE, StandInDomains } from './stand-in-domains';
 
@@ -219,6 +219,30 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
       assert.ok(sourceTimestamp !== undefined && sourceTimestamp > 0n);
       assert.deepEqual([sequence, writerGuid], [undefined, undefined]);
     }
+  });
+
+  it('tells when samples were published while it is asked for that', async () => {
+    const opened = await domains.open();
+    const samples: RosSample[] = [];
+    opened.domain.createSubscription(endpoint('/chatter'), (sample) => {
+      samples.push(sample);
+      opened.changed();
+    });
+    const say = async (text: string, isHeard: (sample: RosSample) => boolean) => {
+      samples.length = 0;
+      await opened.repeat(
+        () => opened.command(`publish /chatter ${text}`),
+        () => samples.some(isHeard),
+      );
+    };
+    await say('before', ({ sourceTimestamp }) => sourceTimestamp === undefined);
+    opened.domain.tellTimes?.(60_000);
+    const asked = BigInt(Date.now()) * 1_000_000n;
+    await say('while', ({ sourceTimestamp = 0n }) => sourceTimestamp >= asked);
+    assert.equal(decodeString((samples.at(-1) as RosSample).payload), 'while');
+    opened.domain.tellTimes?.(0);
+    await say('after', ({ sourceTimestamp }) => sourceTimestamp === undefined);
+    assert.deepEqual(opened.warnings, []);
   });
 
   it('tells of what the middleware has lost', async () => {

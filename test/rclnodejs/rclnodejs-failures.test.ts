@@ -75,7 +75,7 @@ describe('The rclnodejs backend, where its process fails', function () {
     opened.command('publish /chatter afterwards');
     await opened.until(() => heard.includes('afterwards'));
     await opened.until(() => opened.warnings.length > 0);
-    assert.deepEqual(opened.warnings, ['what was received: taking failed']);
+    assert.deepEqual(opened.warnings, ['/chatter: taking failed']);
   });
 
   it('says when its process has died, starts it again and makes everything anew', async () => {

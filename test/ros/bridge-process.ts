@@ -39,6 +39,11 @@ export class BridgeProcess extends Watch {
     this.#child.kill('SIGCONT');
   }
 
+  /** With all that a bridge does at its end. */
+  close(): Promise<void> {
+    return this.end('SIGTERM');
+  }
+
   /** As a crash, or with all that a bridge does at its end. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;

@@ -56,9 +56,10 @@ describe('the turn of a route', () => {
   it('changes by the time of publishing, where a word tells it, and as a whole a moment later', async () => {
     const changes: Array<string | undefined> = [];
     let changed: () => void = () => {};
+    let asked = 0;
     const own = new RouteTurn(
       { way: 'ros-to-mqtt', domain: 0, topic: 'ros/0/chatter', rosName: '/chatter', isTimed: true },
-      PARTS,
+      { ...PARTS, domain: { sees: () => true, viaOf: () => undefined, tellTimes: () => asked++ } },
       {
         changed: () => {
           changes.push(own.standbyFor);
@@ -69,11 +70,13 @@ describe('the turn of a route', () => {
     );
     const at = (time?: bigint) => own.refusal([], 'guid', time);
     own.decide('c');
+    assert.equal(asked, 0);
     // It takes over from c, and a from it before that is over.
     own.decide(undefined, 1000);
-    assert.deepEqual([at(999_999_999n), at(1_000_000_000n), at()], ['standby', undefined, undefined]);
+    assert.deepEqual([at(999_999_999n), at(1_000_000_000n), at()], ['standby', undefined, 'standby']);
     assert.equal(own.standbyFor, 'c');
     own.decide('a', 2000);
+    assert.equal(asked, 2);
     const times = [999_999_999n, 1_000_000_000n, 1_999_999_999n, 2_000_000_000n, undefined];
     assert.deepEqual(times.map(at), ['standby', undefined, undefined, 'standby', 'standby']);
     while (own.isChangingOver)

@@ -1,3 +1,4 @@
+import { BrokerThread } from '../../src/broker/broker-thread';
 import { Connection } from '../../src/client/connection';
 import type { BridgeMqttSettings, BridgeSettings } from '../../src/ros/bridge-settings';
 import type { RosDomain } from '../../src/ros/ros-backend';
@@ -14,6 +15,12 @@ export type AnyBridge = TestBridge | BridgeProcess;
 export interface SharedBroker {
   url: string;
   stop(): Promise<unknown>;
+}
+
+export async function startEmbeddedBroker(): Promise<SharedBroker> {
+  const broker = new BrokerThread({ listeners: [{ host: '127.0.0.1', port: 0 }] });
+  await broker.start();
+  return { url: `mqtt://127.0.0.1:${broker.status.listeners[0]?.port}`, stop: () => broker.stop() };
 }
 
 /** What several bridges of a test have in common, and what is around them. */

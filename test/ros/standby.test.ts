@@ -1,24 +1,27 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
-import { BrokerThread } from '../../src/broker/broker-thread';
 import type { Connection } from '../../src/client/connection';
 import { Mosquitto } from '../client/mosquitto';
 import { Inbox } from '../client/observed';
 import { freshDomain } from '../rtps/test-domain';
 import { RELIABLE, type RosPeer, STRING, TestBridge } from './bridge-fixture';
 import { BridgeProcess } from './bridge-process';
-import { type AnyBridge, carries, type SharedBroker, Stage, seesOthers, standsBy } from './several-bridges';
+import {
+  type AnyBridge,
+  carries,
+  type SharedBroker,
+  Stage,
+  seesOthers,
+  standsBy,
+  startEmbeddedBroker,
+} from './several-bridges';
 
 /** Messages that are sent one way to count what comes of them. */
 const COUNT = 200;
 
 const brokers: Record<string, (test: Mocha.Context) => Promise<SharedBroker>> = {
   mosquitto: (test) => Mosquitto.start(test),
-  'the embedded broker': async () => {
-    const broker = new BrokerThread({ listeners: [{ host: '127.0.0.1', port: 0 }] });
-    await broker.start();
-    return { url: `mqtt://127.0.0.1:${broker.status.listeners[0]?.port}`, stop: () => broker.stop() };
-  },
+  'the embedded broker': startEmbeddedBroker,
 };
 
 /** What the stage's listeners heard of a stream each way, and the streams themselves. */

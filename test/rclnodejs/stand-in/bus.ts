@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Filled } from './messages';
 import type { Node } from './node';
 
 const refusal = join(process.env.AMENT_PREFIX_PATH as string, 'refuse');
@@ -10,9 +9,7 @@ export interface Endpoint {
   topic: string;
   qos: QoS;
   type: string;
-  /** Given the CDR, or a message of a class and what is told beside it. */
-  callback?: (received: unknown, info?: object) => void;
-  messageClass?: new () => Filled;
+  callback?: (cdr: Buffer) => void;
   queue: Sample[];
 }
 
@@ -60,9 +57,14 @@ export class Context {
   }
 }
 
+/** Nanoseconds since the epoch, as precise as clocks of publishers are. */
+function now(): bigint {
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+}
+
 /** To all that subscribe in the domain, of whichever node. */
 export function deliver(bus: Bus, topic: string, cdr: Buffer): Sample {
-  const sample = { cdr: Buffer.from(cdr), stamp: process.hrtime.bigint() };
+  const sample = { cdr: Buffer.from(cdr), stamp: now() };
   for (const subscription of bus.subscriptions) {
     if (subscription.topic !== topic) continue;
     subscription.queue.push(sample);

@@ -28,9 +28,7 @@ export function command({ bus }: Context, text: string): void {
       break;
     case 'flood': {
       const cdr = Buffer.alloc(Number(words[2]));
-      for (let count = Number(words[1]); count > 0; count--) {
-        for (const { topic, callback } of bus.subscriptions) if (topic === words[0]) callback?.(cdr);
-      }
+      for (let count = Number(words[1]); count > 0; count--) deliver(bus, words[0] as string, cdr);
       break;
     }
     // Somebody else has a publisher that keeps its messages.

@@ -1,6 +1,7 @@
 import { execSync } from 'node:child_process';
+import { decodeString } from '../../rtps/string-sample';
 import { ActionClient, ActionServer, request, respond } from './actions';
-import { Context, type Endpoint, QoS } from './bus';
+import { Context, type Endpoint, QoS, type Sample } from './bus';
 import type { LossEvent } from './commands';
 import { fault, mustBearTheLoop, wait } from './faults';
 import { classOf, contentOf, contents, type Message } from './messages';
@@ -31,7 +32,18 @@ switch (fault) {
 /** Loads as the library's addon. */
 require.extensions['.node'] = (addon) => {
   addon.exports = {
-    rclTakeRaw: ({ queue }: Endpoint) => queue.shift()?.cdr,
+    rclTakeRaw: (subscription: Endpoint) => take(subscription)?.cdr,
+    // The middleware counts nothing, and tells a number of its own of the publisher.
+    rclTakeWithInfo: (subscription: Endpoint, structure: Buffer) => {
+      const { cdr, stamp } = take(subscription) ?? {};
+      if (cdr === undefined) return undefined;
+      contents.set(structure, cdr);
+      return {
+        source_timestamp: stamp,
+        publication_sequence_number: -1n,
+        publisher_gid: Buffer.alloc(16, 9),
+      };
+    },
     createSubscriptionEventHandle: (subscription: Endpoint): LossEvent => ({ subscription, lost: [] }),
     takeEvent: ({ lost }: LossEvent) => ({ total_count_change: lost.shift() }),
     actionSendGoalRequest: request('send_goal'),
@@ -42,6 +54,12 @@ require.extensions['.node'] = (addon) => {
     actionSendResultResponse: respond,
   };
 };
+
+function take({ queue }: Endpoint): Sample | undefined {
+  const sample = queue.shift();
+  if (sample !== undefined && decodeString(sample.cdr) === 'throw') throw new Error('taking failed');
+  return sample;
+}
 
 module.exports = {
   Context,

@@ -33,6 +33,7 @@ export class Message {
   }
 
   toRawROS(): Buffer {
+    contents.set(this.#structure, Buffer.alloc(0));
     return this.#structure;
   }
 

@@ -56,20 +56,7 @@ export class Node {
   }
 
   execute(ready: Endpoint[]): void {
-    for (const { queue, callback, messageClass } of ready) {
-      const { cdr, stamp } = queue.shift() as Sample;
-      if (decodeString(cdr) === 'throw') throw new Error('taking failed');
-      if (messageClass === undefined) callback?.(cdr);
-      else {
-        // The middleware counts nothing, and tells a number of its own of the publisher.
-        const info = {
-          sourceTimestamp: stamp,
-          publicationSequenceNumber: -1n,
-          publisherGid: Buffer.alloc(16, 9),
-        };
-        callback?.(filled(messageClass, cdr), info);
-      }
-    }
+    for (const { queue, callback } of ready) callback?.((queue.shift() as Sample).cdr);
   }
 
   syncHandles(): void {
@@ -94,18 +81,16 @@ export class Node {
   }
 
   createSubscription(
-    type: string | (new () => Filled),
+    type: string,
     topic: string,
     { qos, isRaw }: { qos: QoS; isRaw: boolean },
-    callback: (received: unknown, info?: object) => void,
+    callback: (received: Buffer) => void,
   ) {
     this.mustNotSpin();
-    if (typeof type === 'string') classOf(type);
-    if (isRaw === callback.length > 1)
-      throw new Error('a raw subscription is told nothing beside its messages');
+    classOf(type);
+    if (!isRaw) throw new Error('objects of JavaScript are not wanted');
     const { bus } = this.context;
-    const made: Endpoint = { node: this, topic, qos, type: String(type), callback, queue: [] };
-    if (typeof type !== 'string') made.messageClass = type;
+    const made: Endpoint = { node: this, topic, qos, type, callback, queue: [] };
     this.endpoints.add(made);
     bus.subscriptions.add(made);
     if (qos.durability === 1) {

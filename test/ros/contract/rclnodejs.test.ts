@@ -1,5 +1,7 @@
 import { findRclnodejs, isRosSourced } from '../../../src/rclnodejs/environment';
+import type { BridgeSettings } from '../../../src/ros/bridge-settings';
 import { RclnodejsBackend } from '../../../src/ros/rclnodejs-backend';
+import { describeChangeovers } from '../changeovers';
 import { describeContract } from './contract';
 import { ros2Peers } from './peers';
 
@@ -15,6 +17,21 @@ if (wanted || (isRosSourced() && findRclnodejs() !== undefined)) {
     interfaces: [],
     peers: [ros2Peers],
   });
+  const kinds: Record<'rclnodejs' | 'RTPS', Partial<BridgeSettings>> = {
+    rclnodejs: { backend: 'rclnodejs', interfaces: [] },
+    RTPS: { backend: 'rtps' },
+  };
+  for (const [lower, higher] of [
+    ['rclnodejs', 'rclnodejs'],
+    ['rclnodejs', 'RTPS'],
+    ['RTPS', 'rclnodejs'],
+  ] as const) {
+    describeChangeovers({
+      name: `the lower over ${lower}, the higher over ${higher}`,
+      lower: kinds[lower],
+      higher: kinds[higher],
+    });
+  }
 } else {
   describe('the contract of a ROS backend: rclnodejs', () => {
     it('no ROS 2 with rclnodejs is sourced here ("npm run test:ros2" where one is)');
