@@ -10,7 +10,8 @@ export interface HistoryLimits {
 
 /** What a change takes besides its payload, at most. */
 const CHANGE_OVERHEAD_BYTES = 256;
-const bytesOf = ({ payload }: Change) => payload.length + CHANGE_OVERHEAD_BYTES;
+/** What a change takes while it is kept. */
+export const bytesOf = ({ payload }: Change): number => payload.length + CHANGE_OVERHEAD_BYTES;
 
 /**
  * What a writer keeps to send again: the newest changes within the limits, so that a reader that never acknowledges

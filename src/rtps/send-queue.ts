@@ -1,4 +1,4 @@
-import type { HistoryLimits } from './history-cache';
+import { bytesOf, type HistoryLimits } from './history-cache';
 import type { Locator } from './locator';
 import { type Change, dataBytes, FRAGMENT_OVERHEAD_BYTES } from './message-writer';
 import type { Destination, Outbox } from './outbox';
@@ -88,7 +88,7 @@ export class SendQueue implements PacedSource {
       return;
     }
     this.#deliveries.push({ to, readerId, change, acknowledged });
-    this.#deliveriesBytes += change.payload.length;
+    this.#deliveriesBytes += bytesOf(change);
     this.#flow.add(this);
     // One that has begun is brought to its end, or a writer that is faster than the network would never finish any.
     const begun = this.#sent > 0 ? 1 : 0;
@@ -97,7 +97,7 @@ export class SendQueue implements PacedSource {
       (this.#deliveries.length - begun > this.#limits.depth || this.#deliveriesBytes > this.#limits.bytes)
     ) {
       const [dropped] = this.#deliveries.splice(begun, 1) as [Delivery];
-      this.#deliveriesBytes -= dropped.change.payload.length;
+      this.#deliveriesBytes -= bytesOf(dropped.change);
       this.#statistics.samplesUnsent++;
     }
   }
@@ -169,7 +169,7 @@ export class SendQueue implements PacedSource {
     if (isRepair) this.#repaired = 0;
     else {
       this.#sent = 0;
-      this.#deliveriesBytes -= change.payload.length;
+      this.#deliveriesBytes -= bytesOf(change);
       if (acknowledged && total > 1) this.#launched(change);
     }
     this.#onSent();

@@ -190,10 +190,15 @@ export class WriterProxy {
       this.#statistics.samplesDuplicate++;
       return;
     }
-    if (this.#next > 0) this.#statistics.samplesLost += change.sequence - this.#next;
-    this.#next = change.sequence;
-    this.#reassembly.dropBelow(this.#next + 1);
+    this.#passTo(change.sequence);
     this.#take(change);
+  }
+
+  /** Best effort: this is the newest, and what was before it and has not come is lost. */
+  #passTo(sequence: number): void {
+    if (this.#next > 0) this.#statistics.samplesLost += sequence - this.#next;
+    this.#next = sequence;
+    this.#reassembly.dropBelow(sequence + 1);
   }
 
   /** Makes place for a sample of which the first fragment has come; `undefined` when there is none. */
@@ -215,8 +220,12 @@ export class WriterProxy {
   #refuse(sequence: number): void {
     this.#statistics.samplesTooLarge++;
     this.#statistics.samplesLost++;
-    if (this.#reliable) this.#skip(sequence, sequence + 1);
-    else this.#next = sequence + 1;
+    if (this.#reliable) {
+      this.#skip(sequence, sequence + 1);
+      return;
+    }
+    this.#passTo(sequence);
+    this.#next++;
   }
 
   /** Frees what this writer's samples take that are farther from being delivered than this one. */

@@ -4,6 +4,7 @@ import { SubmessageId } from '../../src/rtps/submessage';
 import {
   BEST_EFFORT,
   fair,
+  HISTORY_BYTES,
   Link,
   MAX_SAMPLE_BYTES,
   message,
@@ -183,6 +184,14 @@ describe('samples in fragments', function () {
     assert.equal(link.writerStatistics.samplesUnsent, 4);
   });
 
+  it('keep no more small ones waiting than the bytes of the history allow, which count also what is around them', async () => {
+    link = new Link(BEST_EFFORT, Number.POSITIVE_INFINITY, BEST_EFFORT).match();
+    link.writer.write(large(1, 90_000));
+    link.write(2, 20_000);
+    const kept = 20_000 - link.writerStatistics.samplesUnsent;
+    assert.ok(kept > 1000 && kept <= HISTORY_BYTES / 256, `${kept} kept`);
+  });
+
   it('are freed when a newer one of a best-effort writer is complete', async () => {
     link = new Link(BEST_EFFORT, 100, BEST_EFFORT).match();
     link.toReader = (datagram) => (fragmentIn(datagram) === 2 && link.payloads.length === 0 ? [] : [0]);
@@ -241,6 +250,18 @@ describe('samples in fragments', function () {
     assert.equal(link.payloads.length, 2);
     assert.equal(link.statistics.samplesTooLarge, 1);
     assert.equal(link.statistics.samplesLost, 1);
+  });
+
+  it('of more than the largest size are passed over, and what was lost before them is counted (best effort)', async () => {
+    link = new Link(BEST_EFFORT, 100, BEST_EFFORT).match();
+    link.write(1, 1);
+    await link.until(1);
+    link.readerSide.receive(fragment(3, 1, 16));
+    link.readerSide.receive(fragment(5, 1, MAX_SAMPLE_BYTES + 1));
+    assert.equal(link.memory.held, 0);
+    link.readerSide.receive(fragment(6, 1, 8));
+    assert.deepEqual(link.sequences, [1, 6]);
+    assert.equal(link.statistics.samplesLost, 4);
   });
 
   it('take memory also where they are of a few octets', async () => {
