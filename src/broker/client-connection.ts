@@ -6,30 +6,25 @@ import type { Identity } from './access/identity';
 import type { Broker, ClientDetails, ConnectedClient } from './broker';
 import type { BrokerEvent } from './broker-event';
 import { ClientRate } from './client-rate';
-import { encodeConnack } from './codec/connack-packet';
 import type { WillFields } from './codec/connect-packet';
-import { encodeDisconnect } from './codec/disconnect-packet';
 import { PacketFramer } from './codec/packet-framer';
 import { PacketType, type ProtocolVersion, packetTypeOf } from './codec/packet-type';
-import type { Properties } from './codec/properties';
 import { ProtocolError } from './codec/protocol-error';
 import type { PublishView } from './codec/publish-packet';
-import { connectReturnCode, ReasonCode } from './codec/reason-code';
+import { ReasonCode } from './codec/reason-code';
+import { ConnectionMemory, SMALL_BYTES } from './connection-memory';
 import { ConnectionOutput } from './connection-output';
 import type { FlushSchedule } from './flush-schedule';
 import { dispatch, notConnect } from './handlers/dispatch';
 import { handlePublish } from './handlers/publish';
-import { aliasBytes, CONNECTION_BYTES } from './held-memory';
+import { aliasBytes } from './held-memory';
 import { IncomingFlow } from './incoming-flow';
+import { lastPacket, type Progress } from './last-packet';
 import type { Peer } from './peer';
 import type { Session } from './session/session';
 
 /** Largest CONNECT: who has not said who they are gets no more memory than that. */
 const MAX_CONNECT_BYTES = 512 * 1024;
-/** What one may hold and not end for it while memory is short: begun packets, and what it does not read. */
-const SMALL_BYTES = 64 * 1024;
-/** Looks at the clock in a row at which a reader that has taken nothing counts as stalled: some five seconds. */
-const STALLED_CHECKS = 10;
 /** How long the last packet may take to reach a peer that does not close, ms. */
 const LINGER = 2000;
 const CLOSED_BY_PEER = 'connection closed by the peer';
@@ -89,6 +84,7 @@ export class ClientConnection implements ConnectedClient {
   readonly #stream: Duplex;
   readonly #framer: PacketFramer;
   readonly #flow: IncomingFlow;
+  readonly #memory: ConnectionMemory;
   #state: ConnectedState | undefined;
   #begun = false;
   #connectedAt = 0;
@@ -99,10 +95,6 @@ export class ClientConnection implements ConnectedClient {
   #deadline: number;
   /** Of a WebSocket message that is not whole yet. */
   #gatheredBytes = 0;
-  /** Of this and of the begun packet, as it is counted in the memory. */
-  #packetBytes = 0;
-  #writesTaken = 0;
-  #checksStalled = 0;
 
   constructor(stream: Duplex, peer: Peer, environment: ConnectionEnvironment) {
     const { broker, access, schedule, clock, view } = environment;
@@ -133,6 +125,7 @@ export class ClientConnection implements ConnectedClient {
       () => this.#onDrained(),
       (reason) => this.end(ReasonCode.quotaExceeded, reason),
     );
+    this.#memory = new ConnectionMemory(broker.memory, this.output, peer.host === undefined);
   }
 
   /** Whether its client is in this process. */
@@ -142,7 +135,7 @@ export class ClientConnection implements ConnectedClient {
 
   /** Starts reading. */
   open(): void {
-    this.broker.memory.add(CONNECTION_BYTES);
+    this.#memory.open();
     this.#stream.on('data', (chunk: Buffer) => {
       this.broker.statistics.bytesReceived += chunk.length;
       this.#onData(chunk);
@@ -164,7 +157,7 @@ export class ClientConnection implements ConnectedClient {
     this.#stream.on('close', () => {
       this.#leave(undefined, failure?.message ?? CLOSED_BY_PEER);
       this.output.discard();
-      this.broker.memory.remove(CONNECTION_BYTES + this.#packetBytes);
+      this.#memory.close();
       this.#environment.closed(this);
     });
   }
@@ -266,11 +259,7 @@ export class ClientConnection implements ConnectedClient {
    */
   end(reasonCode: ReasonCode, reason: string): void {
     if (this.#ended) return;
-    let last = this.#lastPacket(reasonCode, { reasonString: reason });
-    if (last !== undefined && last.length > this.output.maximumPacketSize) {
-      last = this.#lastPacket(reasonCode, {}); // [MQTT-3.2.2-19], [MQTT-3.14.2-3]
-      if (last !== undefined && last.length > this.output.maximumPacketSize) last = undefined;
-    }
+    const last = lastPacket(this.version, this.#progress, reasonCode, reason, this.output.maximumPacketSize);
     this.#leave(reasonCode, reason);
     this.output.close(last);
     this.#stream.end();
@@ -313,17 +302,7 @@ export class ClientConnection implements ConnectedClient {
 
   /** Ends a client of elsewhere that holds memory without getting on, while memory is short. */
   checkMemory(): void {
-    const { writesTaken, heldBytes } = this.output;
-    const stalled = heldBytes > SMALL_BYTES && writesTaken === this.#writesTaken;
-    this.#checksStalled = stalled ? this.#checksStalled + 1 : 0;
-    this.#writesTaken = writesTaken;
-    const { level } = this.broker.memory;
-    if (this.local || level === 0) return;
-    if (this.#checksStalled >= STALLED_CHECKS) {
-      this.end(ReasonCode.quotaExceeded, 'memory is short, and it has stopped reading');
-    } else if (level >= 2 && this.#packetBytes > SMALL_BYTES) {
-      this.end(ReasonCode.quotaExceeded, 'memory is short, and it has begun a packet that takes much');
-    }
+    this.#endFor(this.#memory.check());
   }
 
   /** The client, its session and its will part; `reasonCode` is absent when the network ended the connection. */
@@ -355,18 +334,9 @@ export class ClientConnection implements ConnectedClient {
     });
   }
 
-  /** DISCONNECT, or CONNACK of a refusal when a CONNECT said in which form. */
-  #lastPacket(reasonCode: ReasonCode, properties: Properties): Buffer | undefined {
-    const v5 = this.version === 5;
-    if (this.#state !== undefined) {
-      return v5 ? encodeDisconnect({ type: 'disconnect', reasonCode, properties }, 5) : undefined;
-    }
-    if (!this.connectSeen) return undefined;
-    const code = v5 ? reasonCode : connectReturnCode(reasonCode);
-    return encodeConnack(
-      { type: 'connack', sessionPresent: false, reasonCode: code, properties },
-      this.version,
-    );
+  get #progress(): Progress {
+    if (this.#state !== undefined) return 'connected';
+    return this.connectSeen ? 'connecting' : 'before-connect';
   }
 
   #onData(chunk: Buffer): void {
@@ -410,15 +380,12 @@ export class ClientConnection implements ConnectedClient {
   }
 
   #countPacket(): void {
-    const bytes = this.#framer.heldBytes + this.#gatheredBytes;
-    if (bytes === this.#packetBytes) return;
-    const { memory } = this.broker;
-    memory.remove(this.#packetBytes);
-    memory.add(bytes);
-    this.#packetBytes = bytes;
-    if (memory.level === 3 && bytes > SMALL_BYTES) {
-      this.end(ReasonCode.quotaExceeded, 'memory is short, and it has begun a packet that takes much');
-    }
+    this.#endFor(this.#memory.countPacket(this.#framer.heldBytes + this.#gatheredBytes));
+  }
+
+  /** @param shortage of memory, in words, if there is any that it has to end for */
+  #endFor(shortage: string | undefined): void {
+    if (shortage !== undefined) this.end(ReasonCode.quotaExceeded, shortage);
   }
 
   #extendDeadline(now: number): void {
