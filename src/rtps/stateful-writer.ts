@@ -1,8 +1,9 @@
-import { EntityId, guidOf } from './guid';
+import { guidOf } from './guid';
 import { HeartbeatSchedule } from './heartbeat-schedule';
 import { HistoryCache, type HistoryLimits } from './history-cache';
 import type { Change } from './message-writer';
 import type { Destination, Outbox } from './outbox';
+import { type ReaderGroup, ReaderGroups } from './reader-groups';
 import { ReaderProxy, type ReaderTarget } from './reader-proxy';
 import { SendQueue } from './send-queue';
 import type { Statistics } from './statistics';
@@ -15,14 +16,6 @@ export interface WriterProtocol {
   readonly history: HistoryLimits;
   /** The sequence number before the first; default 0. */
   readonly startAfter?: number;
-}
-
-/** The confirmed readers of one remote participant behind one locator: they share each DATA. */
-interface ReaderGroup extends Destination {
-  /** The only reader, else ENTITYID_UNKNOWN: all matched readers there. */
-  readonly readerId: number;
-  readonly reliable: boolean;
-  readonly queue: SendQueue;
 }
 
 /** A reader that stays behind is not told of again before. */
@@ -55,7 +48,7 @@ export class StatefulWriter {
   readonly #disposals = new Set<number>();
   readonly #readers = new Map<string, ReaderProxy>();
   readonly #appendHeartbeats = () => this.#heartbeatGroups();
-  #groups = new Map<string, ReaderGroup>();
+  readonly #groups: ReaderGroups;
   #hasReliableReaders = false;
   #last: number;
   /** What the history gave up for newer changes: all up to here. */
@@ -78,6 +71,7 @@ export class StatefulWriter {
     this.#onBehind = onBehind;
     this.#history = new HistoryCache(protocol.history);
     this.#schedule = new HeartbeatSchedule(protocol.history.depth, () => this.#askByTime());
+    this.#groups = new ReaderGroups((to) => this.#openQueue(to));
     this.#last = this.#gone = protocol.startAfter ?? 0;
   }
 
@@ -130,9 +124,9 @@ export class StatefulWriter {
 
   /** Tells all readers that the writer is alive, by a HEARTBEAT that asks for no answer (RTPS 8.3.8.6.2). */
   assertLiveliness(): void {
-    for (const [key, group] of this.#groups) {
+    for (const group of this.#groups) {
       const count = this.#nextHeartbeatCount();
-      const last = this.#lastSent(key);
+      const last = this.#lastSent(group);
       this.#outbox.heartbeat(group, group.readerId, this.entityId, this.first, last, count, true, true);
     }
   }
@@ -240,7 +234,7 @@ export class StatefulWriter {
       const gone = this.#history.add(change);
       if (gone > this.#gone) this.#leaveBehind(gone);
     }
-    for (const group of this.#groups.values()) this.#send(group, group.readerId, change);
+    for (const group of this.#groups) this.#send(group, group.readerId, change);
     if (this.#hasReliableReaders) {
       this.#schedule.written(change.payload.length);
       this.#outbox.beforeFlush(this.#appendHeartbeats);
@@ -253,7 +247,7 @@ export class StatefulWriter {
   }
 
   get #isBusy(): boolean {
-    return this.unacknowledged > 0 || [...this.#groups.values()].some(({ queue }) => !queue.isEmpty);
+    return this.unacknowledged > 0 || [...this.#groups].some(({ queue }) => !queue.isEmpty);
   }
 
   /** Changes up to this sequence number are gone: who has not acknowledged them will get a GAP instead. */
@@ -275,14 +269,14 @@ export class StatefulWriter {
   }
 
   #sendSinceMatch(proxy: ReaderProxy): void {
-    const group = this.#groups.get(proxy.groupKey);
+    const group = this.#groups.of(proxy);
     if (group === undefined) return;
     for (const change of this.#history)
       if (change.sequence > proxy.irrelevantUpTo) this.#send(group, proxy.target.entityId, change);
   }
 
   #queueOf(proxy: ReaderProxy): SendQueue | undefined {
-    return this.#groups.get(proxy.groupKey)?.queue;
+    return this.#groups.of(proxy)?.queue;
   }
 
   /** The change, when it is there and for this reader. */
@@ -340,14 +334,15 @@ export class StatefulWriter {
     );
   }
 
-  /** The highest that this reader or group was sent: what waits must not be asked for. */
-  #lastSent(groupKey: string): number {
-    const unsent = this.#groups.get(groupKey)?.queue.firstUnsent ?? Number.POSITIVE_INFINITY;
+  /** The highest that a group was sent, or a reader in it: what waits must not be asked for. */
+  #lastSent(group: ReaderGroup | undefined): number {
+    const unsent = group?.queue.firstUnsent ?? Number.POSITIVE_INFINITY;
     return Math.max(Math.min(this.#last, unsent - 1), this.first - 1);
   }
 
-  #heartbeatReader({ target, groupKey }: ReaderProxy): void {
-    this.#heartbeat(target, target.entityId, this.first, this.#lastSent(groupKey));
+  #heartbeatReader(proxy: ReaderProxy): void {
+    const { target } = proxy;
+    this.#heartbeat(target, target.entityId, this.first, this.#lastSent(this.#groups.of(proxy)));
   }
 
   #heartbeat(to: Destination, readerId: number, first: number, last: number, final = false): void {
@@ -361,11 +356,11 @@ export class StatefulWriter {
 
   #heartbeatGroups(): void {
     const { isDue } = this.#schedule;
-    for (const [key, group] of this.#groups) {
+    for (const group of this.#groups) {
       if (!group.reliable) continue;
       // Large changes wait for the acknowledgement of those under way.
       const final = !isDue && group.queue.isDone;
-      this.#heartbeat(group, group.readerId, this.first, this.#lastSent(key), final);
+      this.#heartbeat(group, group.readerId, this.first, this.#lastSent(group), final);
     }
     if (isDue) this.#schedule.asked();
   }
@@ -402,25 +397,12 @@ export class StatefulWriter {
   }
 
   #regroup(): void {
-    const before = this.#groups;
-    this.#groups = new Map();
-    this.#hasReliableReaders = false;
-    for (const { target, confirmed, reliable, groupKey } of this.#readers.values()) {
-      if (reliable) this.#hasReliableReaders = true;
-      if (!confirmed) continue;
-      const group = this.#groups.get(groupKey);
-      this.#groups.set(groupKey, {
-        prefix: target.prefix,
-        locator: target.locator,
-        readerId: group === undefined ? target.entityId : EntityId.unknown,
-        reliable: reliable || group?.reliable === true,
-        queue: group?.queue ?? before.get(groupKey)?.queue ?? this.#openQueue(target),
-      });
-    }
-    for (const [key, { queue }] of before) if (!this.#groups.has(key)) queue.close();
+    const readers = [...this.#readers.values()];
+    this.#hasReliableReaders = readers.some(({ reliable }) => reliable);
+    this.#groups.regroup(readers);
   }
 
-  #openQueue({ locator }: ReaderTarget): SendQueue {
+  #openQueue({ locator }: Destination): SendQueue {
     const { history } = this.#protocol;
     return new SendQueue(this.entityId, locator, this.#outbox, history, this.#statistics, () => {
       if (this.#hasReliableReaders) this.#outbox.beforeFlush(this.#appendHeartbeats);
