@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { counterpart } from '../counterparts';
-import { BrokerCommand, type CommandStart } from './broker-command';
+import { CommandSuite } from './broker-command';
 
 const run = promisify(execFile);
 
@@ -31,7 +30,7 @@ function containerVariables(): Record<string, string> {
 describe('mqtt-ros-broker on an address that other machines reach', function () {
   this.timeout(60_000);
   let made = false;
-  let broker: BrokerCommand | undefined;
+  const suite = new CommandSuite({ namespace: NAMESPACE });
 
   const ip = (...args: string[]) => execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 
@@ -48,19 +47,9 @@ describe('mqtt-ros-broker on an address that other machines reach', function () 
     ip('-n', NAMESPACE, 'link', 'set', 'lo', 'up');
   });
 
-  afterEach(async () => {
-    await broker?.stop('SIGKILL');
-    broker = undefined;
-  });
-
   after(() => {
     if (made) ip('netns', 'delete', NAMESPACE);
   });
-
-  async function start(start: CommandStart): Promise<BrokerCommand> {
-    broker = await BrokerCommand.start({ ...start, namespace: NAMESPACE });
-    return broker;
-  }
 
   const runThere = (program: string, ...args: string[]) =>
     run('ip', ['netns', 'exec', NAMESPACE, program, ...args]);
@@ -69,7 +58,7 @@ describe('mqtt-ros-broker on an address that other machines reach', function () 
     const publisher = counterpart(this, 'mosquitto_pub');
     const subscriber = counterpart(this, 'mosquitto_sub');
     const hosts = ['--mqtt-host', '0.0.0.0', '--ws-host', '0.0.0.0'];
-    const { port } = await start({ options: [...hosts, '--allow-anonymous'] });
+    const { port } = await suite.start({ options: [...hosts, '--allow-anonymous'] });
     const address = ['-h', ADDRESS, '-p', String(port), '-t', 'from/afar'];
     await runThere(publisher, ...address, '-r', '-m', 'welcome');
     assert.equal((await runThere(subscriber, ...address, '-C', '1')).stdout, 'welcome\n');
@@ -77,26 +66,20 @@ describe('mqtt-ros-broker on an address that other machines reach', function () 
 
   it('runs with the configuration file of the README', async function () {
     const publisher = counterpart(this, 'mosquitto_pub');
-    const directory = mkdtempSync(join(tmpdir(), 'readme-'));
-    try {
-      writeFileSync(join(directory, 'broker.yaml'), block('yaml'));
-      const environment = { BROKER_HTTP_TOKEN: 'shown' };
-      const started = await start({ directory, options: ['--config', 'broker.yaml'], environment });
-      const publish = (topic: string, name: string, password: string) => {
-        const address = ['-h', ADDRESS, '-p', String(started.port), '-V', '5', '-q', '1', '-t', topic];
-        return runThere(publisher, ...address, '-m', 'x', '-u', name, '-P', password);
-      };
-      await publish('anything', 'operator', 'change-me');
-      await publish('robots/robot1/state', 'robot1', 'change-me-too');
-      await assert.rejects(publish('anything', 'robot1', 'guess'));
-      const { stderr } = await publish('anything', 'robot1', 'change-me-too');
-      assert.match(stderr, /Not authorized/);
-      const bridge = await started.logged('bridge', ({ mqtt }) => mqtt === 'connected');
-      assert.equal(bridge.routes, 2);
-    } finally {
-      await broker?.stop('SIGKILL');
-      rmSync(directory, { recursive: true });
-    }
+    writeFileSync(join(suite.directory, 'broker.yaml'), block('yaml'));
+    const environment = { BROKER_HTTP_TOKEN: 'shown' };
+    const started = await suite.start({ options: ['--config', 'broker.yaml'], environment });
+    const publish = (topic: string, name: string, password: string) => {
+      const address = ['-h', ADDRESS, '-p', String(started.port), '-V', '5', '-q', '1', '-t', topic];
+      return runThere(publisher, ...address, '-m', 'x', '-u', name, '-P', password);
+    };
+    await publish('anything', 'operator', 'change-me');
+    await publish('robots/robot1/state', 'robot1', 'change-me-too');
+    await assert.rejects(publish('anything', 'robot1', 'guess'));
+    const { stderr } = await publish('anything', 'robot1', 'change-me-too');
+    assert.match(stderr, /Not authorized/);
+    const bridge = await started.logged('bridge', ({ mqtt }) => mqtt === 'connected');
+    assert.equal(bridge.routes, 2);
   });
 
   it('asks for password and token with the settings of the container', async function () {
@@ -105,7 +88,7 @@ describe('mqtt-ros-broker on an address that other machines reach', function () 
     const { BROKER_STORE, ...container } = containerVariables();
     assert.equal(BROKER_STORE, '/var/lib/mqtt-ros');
     const given = { BROKER_USERNAME: 'ann', BROKER_PASSWORD: 'secret', BROKER_HTTP_TOKEN: 'shown' };
-    const started = await start({ environment: { ...container, ...given } });
+    const started = await suite.start({ environment: { ...container, ...given } });
     const publish = ['-h', ADDRESS, '-p', String(started.port), '-t', 'a', '-m', 'b'];
     await runThere(publisher, ...publish, '-u', 'ann', '-P', 'secret');
     await assert.rejects(runThere(publisher, ...publish));

@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endingAfterEach } from '../ending-after-each';
 
 export const BROKER_COMMAND = resolve('dist/src/cli/mqtt-ros-broker.js');
 
@@ -63,14 +66,18 @@ export class BrokerCommand {
 
   /** Resolves when it says that it listens. */
   static async start(start: CommandStart = {}): Promise<BrokerCommand> {
-    const command = new BrokerCommand(start);
-    await command.logged('listening');
-    return command;
+    return BrokerCommand.begin(start).listening();
   }
 
   /** Does not wait for anything. */
   static begin(start: CommandStart): BrokerCommand {
     return new BrokerCommand(start);
+  }
+
+  /** Itself, when it says that it listens. */
+  async listening(): Promise<this> {
+    await this.logged('listening');
+    return this;
   }
 
   get pid(): number {
@@ -137,6 +144,38 @@ export class BrokerCommand {
         this.#wake = wake;
       });
     }
+  }
+}
+
+/** Brokers that end with the test, in a directory of its own. */
+export class CommandSuite {
+  readonly #keep = endingAfterEach();
+  readonly #common: CommandStart;
+  #directory = '';
+
+  /** For the mocha suite in which it is made. @param common to all that it starts */
+  constructor(common: CommandStart = {}) {
+    this.#common = common;
+    beforeEach(() => {
+      const made = mkdtempSync(join(tmpdir(), 'command-'));
+      this.#directory = this.#keep(made, () => rmSync(made, { recursive: true }));
+    });
+  }
+
+  /** In which they run. */
+  get directory(): string {
+    return this.#directory;
+  }
+
+  /** Does not wait for anything. */
+  begin(start: CommandStart = {}): BrokerCommand {
+    const command = BrokerCommand.begin({ directory: this.#directory, ...this.#common, ...start });
+    return this.#keep(command, () => command.stop('SIGKILL'));
+  }
+
+  /** Resolves when it says that it listens. */
+  start(start: CommandStart = {}): Promise<BrokerCommand> {
+    return this.begin(start).listening();
   }
 }
 

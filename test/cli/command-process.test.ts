@@ -1,34 +1,18 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ReasonCode } from '../../src/broker/codec/reason-code';
 import { MqttPeer } from '../broker/mqtt-peer';
-import { BrokerCommand, type CommandStart } from './broker-command';
+import { CommandSuite } from './broker-command';
 
 describe('the process of mqtt-ros-broker', function () {
   this.timeout(60_000);
-  let directory: string;
-  let broker: BrokerCommand | undefined;
-
-  beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'command-'));
-  });
-  afterEach(async () => {
-    await broker?.stop('SIGKILL');
-    broker = undefined;
-    rmSync(directory, { recursive: true });
-  });
-
-  async function start(start: CommandStart = {}): Promise<BrokerCommand> {
-    broker = await BrokerCommand.start({ directory, ...start });
-    return broker;
-  }
+  const suite = new CommandSuite();
 
   it('goes on in a new log file at SIGHUP, and without a log where there is no room for it', async () => {
-    const log = join(directory, 'broker.log');
-    broker = BrokerCommand.begin({ directory, options: ['--log-file', log] });
+    const log = join(suite.directory, 'broker.log');
+    const broker = suite.begin({ options: ['--log-file', log] });
     const content = async (path: string, text: string) => {
       while (!(existsSync(path) && readFileSync(path, 'utf8').includes(text))) {
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -41,16 +25,16 @@ describe('the process of mqtt-ros-broker', function () {
     assert.equal(await broker.stop(), 0);
     assert.deepEqual([broker.lines, broker.complaints], [[], '']);
     if (process.platform !== 'linux') return;
-    broker = BrokerCommand.begin({ directory, options: ['--log-file', '/dev/full'] });
-    await broker.complained(/lines of the log are lost: ENOSPC/);
-    assert.equal(await broker.stop(), 0);
+    const without = suite.begin({ options: ['--log-file', '/dev/full'] });
+    await without.complained(/lines of the log are lost: ENOSPC/);
+    assert.equal(await without.stop(), 0);
   });
 
   it('ends with code 0 at SIGINT and SIGTERM: clients are told, and what was to be kept is', async () => {
-    const options = ['--store', join(directory, 'store'), '--durability', 'strict'];
+    const options = ['--store', join(suite.directory, 'store'), '--durability', 'strict'];
     const present = [];
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      const started = await start({ options });
+      const started = await suite.start({ options });
       const { port, lines } = started;
       const client = new MqttPeer(connect(port, '127.0.0.1'), 5);
       const keeping = { clientId: 'told', cleanStart: false, properties: { sessionExpiryInterval: 600 } };
@@ -75,7 +59,7 @@ describe('the process of mqtt-ros-broker', function () {
   });
 
   it('goes on when nobody reads what it prints any more', async () => {
-    const started = await start({ options: ['--log-level', 'DEBUG'] });
+    const started = await suite.start({ options: ['--log-level', 'DEBUG'] });
     const { port } = started;
     started.stopReading();
     for (let count = 0; count < 3; count++) {
@@ -87,13 +71,13 @@ describe('the process of mqtt-ros-broker', function () {
   });
 
   it('takes a signal that comes twice at once, from a terminal and from npx, for one', async () => {
-    const started = await start();
+    const started = await suite.start();
     started.signal('SIGINT');
     assert.equal(await started.stop('SIGINT'), 0);
   });
 
   it('ends at once at a second signal', async () => {
-    const started = await start();
+    const started = await suite.start();
     // Whose end the broker awaits, for a bounded time.
     const socket = connect({ port: started.port, host: '127.0.0.1', allowHalfOpen: true });
     const client = new MqttPeer(socket, 5);

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { connectAsync } from 'mqtt';
@@ -16,7 +15,7 @@ import { counterpart } from '../counterparts';
 import { packageJson } from '../package/package-json';
 import { RosPeer, STRING } from '../ros/bridge-fixture';
 import { freshDomain } from '../rtps/test-domain';
-import { BROKER_COMMAND, BrokerCommand, type CommandStart, type LogLine } from './broker-command';
+import { BROKER_COMMAND, type CommandStart, CommandSuite, type LogLine } from './broker-command';
 
 const execute = promisify(execFile);
 
@@ -31,22 +30,7 @@ function result(...options: string[]) {
 
 describe('mqtt-ros-broker', function () {
   this.timeout(60_000);
-  let directory: string;
-  let broker: BrokerCommand | undefined;
-
-  beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'command-'));
-  });
-  afterEach(async () => {
-    await broker?.stop('SIGKILL');
-    broker = undefined;
-    rmSync(directory, { recursive: true });
-  });
-
-  async function start(start: CommandStart = {}): Promise<BrokerCommand> {
-    broker = await BrokerCommand.start({ directory, ...start });
-    return broker;
-  }
+  const suite = new CommandSuite();
 
   it('prints its settings, or the version of the package', () => {
     for (const option of ['--help', '-h']) {
@@ -96,7 +80,7 @@ describe('mqtt-ros-broker', function () {
     ['', ['--store', BROKER_COMMAND], 1, /mqtt-ros-broker\.js/],
   ] as const) {
     it(`ends with code ${status} and one line at ${[content, ...options].join(' ')}`, () => {
-      const file = join(directory, 'broker.yaml');
+      const file = join(suite.directory, 'broker.yaml');
       writeFileSync(file, content);
       const { stdout, stderr, ...ended } = result(
         '--mqtt-port',
@@ -119,7 +103,7 @@ describe('mqtt-ros-broker', function () {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
-    const log = join(directory, 'broker.log');
+    const log = join(suite.directory, 'broker.log');
     try {
       for (const [option, listener] of [
         ['mqtt', `listener tcp://127.0.0.1:${port}`],
@@ -140,10 +124,10 @@ describe('mqtt-ros-broker', function () {
   });
 
   it('reads options, variables, .env and the configuration file, each before the next', async () => {
-    writeFileSync(join(directory, 'broker.yaml'), 'log: { level: ERROR }\nmqtt: { keepAlive: 10 }\n');
+    writeFileSync(join(suite.directory, 'broker.yaml'), 'log: { level: ERROR }\nmqtt: { keepAlive: 10 }\n');
     const variables = 'BROKER_CONFIG=broker.yaml\nBROKER_LOG_LEVEL=WARNING\nBROKER_MQTT_MAX_CONNECTIONS=5\n';
-    writeFileSync(join(directory, '.env'), variables);
-    const { lines } = await start({
+    writeFileSync(join(suite.directory, '.env'), variables);
+    const { lines } = await suite.start({
       options: ['--log-level', 'DEBUG'],
       environment: { BROKER_LOG_LEVEL: 'INFO', BROKER_PASSWORD: 'hidden', BROKER_MAX_QUEUED_MESSAGES: '6' },
     });
@@ -215,7 +199,7 @@ describe('mqtt-ros-broker', function () {
 
   it('serves MQTT over WebSocket to Paho and MQTT.js', async function () {
     counterpart(this, 'paho');
-    const started = await start();
+    const started = await suite.start();
     const paho = new PahoClient();
     try {
       await paho.connect({ port: started.port, id: 'paho', version: 5, clean: true });
@@ -236,7 +220,7 @@ describe('mqtt-ros-broker', function () {
     const publisher = counterpart(this, 'mosquitto_pub');
     const hosts = { mqtt: '127.0.0.2', ws: '127.0.0.3', http: '127.0.0.4' };
     const options = Object.entries(hosts).flatMap(([kind, host]) => [`--${kind}-host`, host]);
-    const started = await start({ options });
+    const started = await suite.start({ options });
     const { url } = await started.logged('listening', (line) => String(line.url).startsWith('http:'));
     await execute(publisher, ['-h', hosts.mqtt, '-p', String(started.port), '-t', 'a', '-m', 'b']);
     const client = await connectAsync(`ws://${hosts.ws}:${started.portOf('ws')}`);
@@ -249,7 +233,7 @@ describe('mqtt-ros-broker', function () {
 
   it('lets nobody in without the password where it is to ask for one', async function () {
     const publisher = counterpart(this, 'mosquitto_pub');
-    const { port, logged } = await startLogging('INFO', {
+    const { port, lines, logged } = await startLogging('INFO', {
       options: ['--enable-auth', '--no-http'],
       environment: { BROKER_USERNAME: 'ann', BROKER_PASSWORD: 'secret' },
     });
@@ -261,7 +245,7 @@ describe('mqtt-ros-broker', function () {
     assert.equal((await logged('connection refused', 'nobody')).level, 'warn');
     const refused = await logged('connection refused', 'guesser');
     assert.equal(refused.reason, 'the user name or the password is wrong');
-    assert.equal(JSON.stringify(broker?.lines).includes('secret'), false);
+    assert.equal(JSON.stringify(lines).includes('secret'), false);
   });
 
   it('speaks TLS with the files of the settings, reads them again at SIGHUP, and knows clients by certificates', async function () {
@@ -269,7 +253,7 @@ describe('mqtt-ros-broker', function () {
     try {
       const server = authority.issue('server');
       const client = authority.issue('robot');
-      const started = await start({
+      const started = await suite.start({
         options: ['--enable-tls'],
         environment: {
           BROKER_TLS_CERT_FILE: server.certificate,
@@ -308,8 +292,8 @@ describe('mqtt-ros-broker', function () {
     const curl = counterpart(this, 'curl');
     const brokers = [{ id: 'site', name: 'the site', host: '127.0.0.1', port: 1 }];
     const yaml = { http: { token: 'from the file' }, gateway: { brokers } };
-    writeFileSync(join(directory, 'broker.yaml'), stringify(yaml));
-    const started = await start({
+    writeFileSync(join(suite.directory, 'broker.yaml'), stringify(yaml));
+    const started = await suite.start({
       options: ['-c', 'broker.yaml'],
       environment: { BROKER_HTTP_TOKEN: 'shown' },
     });
@@ -345,7 +329,7 @@ describe('mqtt-ros-broker', function () {
       'home/door',
       'ros/7/robot1/camera/image_raw',
     ];
-    const started = await start();
+    const started = await suite.start();
     const publisher = client(started.port);
     await publisher.connect();
     for (const topic of [...topics, ...topics]) publisher.publish(topic, '{}');
@@ -363,7 +347,7 @@ describe('mqtt-ros-broker', function () {
     const { messagesReceived, topics: counted, rosTopics } = started.lines.at(-1) as LogLine;
     assert.deepEqual([messagesReceived, counted, rosTopics], [6, 3, 2]);
 
-    const without = await start({
+    const without = await suite.start({
       options: ['--no-ws', '--no-http'],
       environment: { BROKER_ENABLE_ROS_INTEGRATION: 'false' },
     });
@@ -386,8 +370,8 @@ describe('mqtt-ros-broker', function () {
       interfaces: ['127.0.0.1'],
       routes: [{ rosName: '/chatter', type: STRING }],
     };
-    writeFileSync(join(directory, 'broker.yaml'), stringify({ bridge }));
-    const started = await start({
+    writeFileSync(join(suite.directory, 'broker.yaml'), stringify({ bridge }));
+    const started = await suite.start({
       options: ['-c', 'broker.yaml'],
       environment: { BROKER_ROS_DOMAIN_PREFIX: 'fleet/ros/' },
     });
@@ -415,9 +399,9 @@ describe('mqtt-ros-broker', function () {
   });
 
   async function startLogging(level: string, { options = [], ...rest }: CommandStart = {}) {
-    const started = await start({ options: ['--log-level', level, ...options], ...rest });
+    const started = await suite.start({ options: ['--log-level', level, ...options], ...rest });
     const logged = (message: string, id: string) =>
       started.logged(message, ({ clientId }) => clientId === id);
-    return { port: started.port, logged };
+    return { port: started.port, lines: started.lines, logged };
   }
 });
