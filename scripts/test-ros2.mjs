@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 
-const distribution = process.env.ROS_DISTRO;
-if (!distribution) {
-  console.error('No ROS 2 is sourced: ". /opt/ros/<distribution>/setup.sh" first.');
+// Containers of ROS 2 set ROS_DISTRO by themselves.
+const { ROS_DISTRO: distribution, AMENT_PREFIX_PATH: prefixPath } = process.env;
+if (!distribution || !prefixPath) {
+  console.error('No ROS 2 is sourced: ". /opt/ros/<distribution>/setup.bash" first.');
   process.exit(1);
 }
 
@@ -16,8 +17,7 @@ function mustRun(command, args, options = {}) {
 }
 
 for (const name of ['demo_nodes_cpp', 'example_interfaces', 'examples_rclcpp_minimal_action_server']) {
-  const prefixes = (process.env.AMENT_PREFIX_PATH ?? '').split(delimiter);
-  if (prefixes.some((prefix) => existsSync(join(prefix, 'share', name)))) continue;
+  if (prefixPath.split(delimiter).some((prefix) => existsSync(join(prefix, 'share', name)))) continue;
   const debian = `ros-${distribution}-${name.replaceAll('_', '-')}`;
   console.error(`The package ${name} is missing; install it as root: apt-get install ${debian}`);
   process.exit(1);
