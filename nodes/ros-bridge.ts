@@ -4,7 +4,7 @@ import type { BrokerAddress } from '../src/gateway/gateway';
 import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
 import type { DiscoveryRange } from '../src/ros/ros-backend';
 import { RosThread } from '../src/ros/ros-thread';
-import type { BridgeStatus, FlowFacts } from '../src/ros/ros-worker-messages';
+import type { BridgeStatus, FlowFacts, RouteStatus } from '../src/ros/ros-worker-messages';
 import { endMessage } from './message-end';
 import type { BrokerConfigNode } from './mqtt-broker-config';
 import { type NodeText, nodeText } from './node-text';
@@ -158,10 +158,11 @@ function nodeStatus(
   }
   const { mqtt, domains, routes, patterns } = state;
   if (mqtt !== undefined && mqtt.state !== 'connected' && broker !== undefined) return broker.describe(mqtt);
-  const problem = firstProblem(state);
+  const where = (words: string, domain: number) =>
+    domains.length === 1 ? words : `${text('status.inDomain', { domains: domain })}, ${words}`;
+  const problem = firstProblem(state, where);
   if (problem !== undefined) return { fill: 'red', shape: 'dot', text: shortened(problem) };
-  // Other bridges of this Node-RED are no participants of their own, and may carry much.
-  if (state.messagesPerSecond === 0 && domains.every(({ participants }) => participants === 0)) {
+  if (isAlone(state)) {
     const list = domains.map(({ domain }) => domain).join(', ');
     const searched = text(domains.length === 1 ? 'status.inDomain' : 'status.inDomains', { domains: list });
     return { fill: 'yellow', shape: 'ring', text: text(`status.nothing.${range}`, { domains: searched }) };
@@ -179,19 +180,39 @@ function nodeStatus(
     state.backend,
   ];
   // What is wrong must not be what is cut.
-  const words = [summary.join(' · '), ...firstSilence(state)].map(shortened);
+  const words = [summary.join(' · '), ...firstSilence(state, where)].map(shortened);
   return { fill: 'green', shape: 'dot', text: words.join(' · ') };
 }
 
-/** Why the first route carries nothing that should, where there is one. */
-function firstSilence({ routes }: BridgeStatus): string[] {
-  const silent = routes.find(({ silence }) => silence !== undefined);
-  return silent?.silence === undefined ? [] : [silent.silence.text];
+/** Says in which domain the words hold, where there are several. */
+type Where = (words: string, domain: number) => string;
+
+/** Whether nobody is there. Other bridges of this Node-RED are no participants of their own, and may carry much. */
+function isAlone({ domains, routes, messagesPerSecond }: BridgeStatus): boolean {
+  const hasPeers = ({ publishers = 0, subscriptions = 0, servers = 0, clients = 0 }: RouteStatus) =>
+    publishers + subscriptions + servers + clients > 0;
+  return (
+    messagesPerSecond === 0 &&
+    domains.every(({ participants }) => participants === 0) &&
+    !routes.some(hasPeers)
+  );
 }
 
-function firstProblem(bridge: BridgeStatus): string | undefined {
-  const parts = [...bridge.domains, ...bridge.routes, bridge.patterns, bridge];
-  return parts.find((part) => part?.problem !== undefined)?.problem;
+/** Why the first route carries nothing that should, where there is one. */
+function firstSilence({ routes }: BridgeStatus, where: Where): string[] {
+  const silent = routes.find(({ silence }) => silence !== undefined);
+  return silent?.silence === undefined ? [] : [where(silent.silence.text, silent.domain)];
+}
+
+function firstProblem(
+  { domains, routes, patterns, problem }: BridgeStatus,
+  where: Where,
+): string | undefined {
+  const ofDomain = domains.find((domain) => domain.problem !== undefined)?.problem;
+  if (ofDomain !== undefined) return ofDomain;
+  const route = routes.find((candidate) => candidate.problem !== undefined);
+  if (route?.problem !== undefined) return where(route.problem, route.domain);
+  return patterns?.problem ?? problem;
 }
 
 function shortened(message: string): string {

@@ -281,7 +281,9 @@ function longInteger(value: unknown, least: bigint, most: bigint): number | bigi
     const exact = typeof value === 'string' && DECIMAL_INTEGER.test(value) ? BigInt(value) : value;
     if (typeof exact === 'bigint' && exact >= least && exact <= most) return exact;
   }
-  return refuse(`an integer from ${least} to ${most} (beyond 2^53 as a decimal string)`, value);
+  // Not the 19 digits of its bounds, behind which a status has no room for the value.
+  const type = least < 0n ? '(int64' : 'from 0 (uint64';
+  return refuse(`an integer ${type}; beyond 2^53 as a decimal string)`, value);
 }
 
 function float(value: unknown): number {

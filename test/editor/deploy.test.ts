@@ -43,15 +43,18 @@ inEachEditor('deploying', (session) => {
     assert.match(cleared ?? '', /events and answers.*number1$/);
   });
 
-  it('shows why a message that does not fit its interface type is refused', async () => {
+  it('shows what the robot of an example says without a broker, and why a message that does not fit is refused', async () => {
     const { editor } = session;
     const flow = await readFlow('examples/ROS 2 without a broker.json');
     await editor.importFlow(flow);
     await editor.deploy();
     await editor.showDebugMessages();
-    await editor.statusOf(nodeOf(flow, 'ros-bridge').id, /no ROS 2 found/);
+    for (const name of ['ROS 2', 'robot']) {
+      await editor.statusOf(nodeOf(flow, 'ros-bridge', name).id, /1 domain · 0 ROS nodes · 2 routes/);
+    }
+    await editor.press(nodeOf(flow, 'inject', 'say hello').id);
+    assert.match((await editor.debugMessages(1))[0] ?? '', /hello from the robot/);
     await editor.press(nodeOf(flow, 'inject', 'a wrong message').id);
-    const [reason] = await editor.debugMessages(1);
-    assert.match(reason ?? '', /linear\.x: expected a number/);
+    assert.match((await editor.debugMessages(2))[1] ?? '', /linear\.x: expected a number/);
   });
 });

@@ -28,15 +28,17 @@ export const bridgeFlow = (fields: Partial<FlowNode>, ...more: FlowNode[]): Flow
 export const bridgeStatus = (start: string) => statusText('bridge-1', (text) => text.startsWith(start));
 
 /**
- * Waits until the bridge has found subscriptions of others for its routes of this name, and is itself subscribed for
- * them at the broker: what is published before is lost.
+ * Waits until the bridge has found so many subscriptions of others for each of its routes of this name, and is itself
+ * subscribed for them at the broker: what is published before is lost.
  */
-export async function listened(rosName = '/chatter', id = 'bridge-1'): Promise<void> {
+export async function listened(rosName = '/chatter', id = 'bridge-1', subscriptions = 1): Promise<void> {
   const { bridge } = helper.getNode(id) as RosBridgeNode;
   const isReady = () =>
     bridge?.state.state === 'open' &&
     bridge.state.routes.every(
-      (route) => route.rosName !== rosName || (route.subscriptions && route.subscribed !== false),
+      (route) =>
+        route.rosName !== rosName ||
+        ((route.subscriptions ?? 0) >= subscriptions && route.subscribed !== false),
     );
   while (bridge !== undefined && !isReady()) await once(bridge, 'status');
 }

@@ -35,6 +35,21 @@ describe('the examples', function () {
   const disconnect = (clientId: string) => broker().receive({ action: 'disconnect', clientId });
   const at = (name: string) => new Sink(nodeOf(name).id);
 
+  /** Has all bridges of an example in one domain, which is 0 there, on loopback. */
+  const inDomain = (domain: number) => (nodes: FlowNode[]) => {
+    const text = JSON.stringify(nodes)
+      .replaceAll('ros/0/', `ros/${domain}/`)
+      .replaceAll('"domain":0', `"domain":${domain}`)
+      .replaceAll('"id":0', `"id":${domain}`);
+    nodes.splice(0, nodes.length, ...(JSON.parse(text) as FlowNode[]));
+    for (const node of nodes) if (node.type === 'ros-bridge') node.interfaces = '127.0.0.1';
+  };
+  /** Bridges of one Node-RED find each other, although nobody else is there. */
+  const found = (...names: string[]) =>
+    Promise.all(
+      names.map((name) => statusText(nodeOf(name).id, (text) => text.startsWith('1 domain · 0 ROS nodes'))),
+    );
+
   async function open(title: string, change: (flow: FlowNode[]) => void = () => {}): Promise<void> {
     flow = JSON.parse(readFileSync(`examples/${title}.json`, 'utf8')) as FlowNode[];
     change(flow);
@@ -214,26 +229,27 @@ describe('the examples', function () {
   });
 
   it('ROS 2 service call', async () => {
-    const domain = freshDomain();
-    await open('ROS 2 service call', (nodes) => {
-      for (const node of nodes) {
-        if (node.type === 'ros-bridge') {
-          const routes = (node.routes as object[]).map((route) => ({ ...route, domain }));
-          Object.assign(node, { domains: [{ id: domain, alias: '' }], routes, interfaces: '127.0.0.1' });
-        }
-        if (node.type === 'inject') node.topic = `ros/${domain}/add_two_ints/@req`;
-      }
-    });
-    await Promise.all(
-      ['call', 'serve'].map((name) =>
-        statusText(nodeOf(name).id, (text) => text.startsWith('no ROS 2 found')),
-      ),
-    );
+    await open('ROS 2 service call', inDomain(freshDomain()));
+    await found('call', 'serve');
     const [sum, refused] = [at('sum'), at('why there is no response')];
     press('20 + 22');
     assert.deepEqual((await sum.until(1))[0]?.payload, { sum: 42 });
     press('a wrong request');
-    assert.match(errorOf((await refused.until(1))[0]), /request a: expected an integer/);
+    assert.match(errorOf((await refused.until(1))[0]), /request a: expected an integer .*, got "twenty"/);
+  });
+
+  it('ROS 2 without a broker', async () => {
+    await open('ROS 2 without a broker', inDomain(freshDomain()));
+    await found('ROS 2', 'robot');
+    const [heard, refused] = [at('what ROS 2 says'), at('why it is refused')];
+    press('say hello');
+    await heard.until(1);
+    assert.deepEqual(heard.payloads, [{ data: 'hello from the robot' }]);
+    const drives = () => statusText(nodeOf('simulated robot').id, (text) => /^(drives|stands)/.test(text));
+    press('drive forward');
+    assert.equal(await drives(), 'drives at 0.2 m/s');
+    press('a wrong message');
+    assert.match(errorOf((await refused.until(1))[0]), /linear\.x: expected a number, got "fast"/);
   });
 
   it('ROS 2 fleet of three robots', async () => {
@@ -245,26 +261,38 @@ describe('the examples', function () {
           if (node.type !== 'ros-bridge') continue;
           const fresh = (domain: number) => domains[domain - 1];
           node.domains = (node.domains as { id: number }[]).map((row) => ({ ...row, id: fresh(row.id) }));
-          const routes = node.routes as { domain: number }[];
-          node.routes = routes.map((row) => ({ ...row, domain: fresh(row.domain) }));
+          const routes = node.routes as { domain?: number }[];
+          node.routes = routes.map(({ domain, ...row }) =>
+            domain === undefined ? row : { ...row, domain: fresh(domain) },
+          );
           node.interfaces = '127.0.0.1';
         }
+        for (const node of nodes)
+          if (node.name === 'simulated robots')
+            node.initialize = String(node.initialize).replace('PERIOD * 1000', '100');
       });
       await Promise.all(robots.map((robot) => robot.listen('/cmd_vel', 'geometry_msgs/msg/Twist')));
       const { publish } = await (robots[2] as RosPeer).publisher('/odom', 'nav_msgs/msg/Odometry');
       await statusText(nodeOf('three domains').id, (text) => text.startsWith('3 domains'));
-      await listened('/cmd_vel', nodeOf('three domains').id);
+      // Of the simulated robot and ours.
+      await listened('/cmd_vel', nodeOf('three domains').id, 2);
+      const positions = at('positions');
+      const shown = (robot: string, passes: (position: { x: number; y: number }) => boolean) =>
+        (positions.payloads as Record<string, { x: number; y: number }>[]).some(({ [robot]: position }) =>
+          position === undefined ? false : passes(position),
+        );
       const speeds = () =>
         robots.map(({ heard }) => heard.map((text) => (JSON.parse(text) as Twist).linear.x));
       press('robot2 forward');
       await robots[1]?.until(() => robots[1]?.heard.length === 1);
+      await positions.until(() => shown('robot2', ({ x, y }) => x > 0 && y === 1));
       press('all stop');
       for (const robot of robots) await robot.until(() => speeds()[robots.indexOf(robot)]?.at(-1) === 0);
       assert.deepEqual(speeds(), [[0], [0.2, 0], [0]]);
-      const positions = at('positions');
-      publish({ pose: { pose: { position: { x: 1.5, y: -2 } } } });
-      const [seen] = await positions.until(1);
-      assert.deepEqual(JSON.parse(JSON.stringify(seen?.payload)), { robot3: { x: 1.5, y: -2 } });
+      await robots[2]?.repeat(
+        () => publish({ pose: { pose: { position: { x: 1.5, y: -2 } } } }),
+        () => shown('robot3', ({ x, y }) => x === 1.5 && y === -2),
+      );
     } finally {
       for (const robot of robots) await robot.stop();
     }
@@ -273,20 +301,12 @@ describe('the examples', function () {
   it('ROS 2 action with feedback', async () => {
     const domain = freshDomain();
     await open('ROS 2 action with feedback', (nodes) => {
-      for (const node of nodes) {
-        if (node.type === 'ros-bridge') {
-          const routes = (node.routes as object[]).map((route) => ({ ...route, domain }));
-          Object.assign(node, { domains: [{ id: domain, alias: '' }], routes, interfaces: '127.0.0.1' });
-        }
-        if (node.type === 'inject') node.topic = String(node.topic).replace('/0/', `/${domain}/`);
-        if (node.type === 'function') node.func = String(node.func).replace('}, 500)', '}, 5)');
-      }
+      inDomain(domain)(nodes);
+      for (const node of nodes)
+        if (node.type === 'function')
+          node.func = String(node.func).replace('}, 500)', "}, context.get('step') ?? 5)");
     });
-    await Promise.all(
-      ['call', 'serve'].map((name) =>
-        statusText(nodeOf(name).id, (text) => text.startsWith('no ROS 2 found')),
-      ),
-    );
+    await found('call', 'serve');
     const [goal, refused] = [at('the goal'), at('why not')];
     /** What was said at a topic of the action. */
     const said = async (part: string, count: number) => {
@@ -305,8 +325,10 @@ describe('the examples', function () {
     assert.deepEqual(feedback.at(-1), { goal_id, feedback: { sequence } });
     press('no numbers');
     assert.match(errorOf((await refused.until(1))[0]), /the server has rejected the goal/);
+    // This one must not end by itself before it is canceled.
+    nodeOf('Fibonacci').context().set('step', 3_600_000);
     press('ten numbers');
-    await said('feedback', 10);
+    await said('goal', 2);
     press('cancel all');
     assert.equal((await said('cancel', 1))[0]?.error, 'none');
     assert.equal((await said('result', 2))[1]?.status, 'canceled');
