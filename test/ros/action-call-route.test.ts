@@ -331,6 +331,16 @@ describe('routes of actions to ROS', function () {
     assert.equal(reasons[100], `action ${ACTION.rosName}: 100 goals are under way`);
   });
 
+  it('refuse what would be the hundred and first request to cancel', async () => {
+    const bridge = await bridges.open({ routes: [bridges.route('mqtt-to-ros', { timeout: 50 })] });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 101 }, () => bridge.handle.publish(`${bridges.topic}/cancel`, {})),
+    );
+    const reasons = outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.message);
+    assert.match(String(reasons[99]), /no server was found in time/);
+    assert.equal(reasons[100], `action ${ACTION.rosName}: 100 requests to cancel are under way`);
+  });
+
   it('of an unknown type are refused, because no robot can be asked for it', async () => {
     const bridge = await bridges.open({
       routes: [bridges.route('mqtt-to-ros', { type: 'acme_msgs/action/Dock' })],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { ReceivedMessage } from '../../src/client/connection';
 import { ActionClient, type ActionClientListener } from '../../src/ros/action-client';
 import type { BridgeMessage } from '../../src/ros/bridge-message';
@@ -203,6 +204,24 @@ describe('routes of actions for ROS', function () {
     await assert.rejects(handle.publish(`${bridges.topic}/result`, {}), /no goal of that goal_id/);
     await assert.rejects(client.sendGoal({}, PATIENCE), { status: 'rejected' });
     await bridge.until(() => dropped(bridge)?.offline === 1);
+  });
+
+  it('keep a bounded number of messages about a goal whose client does not know yet that it is accepted', async () => {
+    const bridge = await bridges.open({ routes: [bridges.route('ros-to-mqtt')] });
+    const { client, feedbacks, watch } = await caller();
+    const sent = client.sendGoal({}, PATIENCE, GOAL_ID);
+    await bridge.until(() => bridge.messages.length === 1);
+    const say = (n: number) =>
+      bridge.handle.publish(`${bridges.topic}/feedback`, { goal_id: GOAL_ID, feedback: { sequence: [n] } });
+    // In one batch: the worker takes them before anything else.
+    await Promise.all(Array.from({ length: 105 }, (_, n) => say(n)));
+    await sent;
+    await watch.until(() => feedbacks.some((feedback) => isDeepStrictEqual(feedback, { sequence: [104] })));
+    await bridge.until(() => dropped(bridge)?.['in-flight'] === 5);
+    assert.equal(
+      feedbacks.some((feedback) => isDeepStrictEqual(feedback, { sequence: [4] })),
+      false,
+    );
   });
 
   it('are served by one of two bridges', async () => {

@@ -185,13 +185,16 @@ describe('the type of a route that names none', function () {
     await bridges.say(topic(), '{}', { 'ros-type': 'std_srvs/srv/Trigger' });
     await bridges.say(`${topic()}/@meta`, 'no JSON');
     await bridges.say(`${topic()}/@meta`, '{"type":"../x"}');
-    await bridge.until(() => bridge.problems.length >= 5);
+    const tooLong = JSON.stringify({ type: STRING, more: 'x'.repeat(64 * 1024) });
+    await bridges.say(`${topic()}/@meta`, tooLong);
+    await bridge.until(() => bridge.problems.length >= 6);
     const named = bridge.problems.filter((problem) => !problem.includes('its type is not known'));
     assert.deepEqual(named, [
       'route 1 (/chatter): user property ros-type: "process.exit()" is not an interface type like "std_msgs/msg/String"',
       'route 1 (/chatter): user property ros-type: "std_srvs/srv/Trigger" is a service or an action, not a message',
       'route 1 (/chatter): @meta: expected JSON such as {"type":"std_msgs/msg/String"}',
       'route 1 (/chatter): @meta: "../x" is not an interface type like "std_msgs/msg/String"',
+      'route 1 (/chatter): @meta: expected JSON such as {"type":"std_msgs/msg/String"}',
     ]);
     assert.equal(bridge.route()?.type, '');
   });

@@ -50,6 +50,16 @@ describe('bridge between ROS and a flow', function () {
     assert.equal(bridge.messages.length, 0);
   });
 
+  it('tells how many messages it carries in a second', async () => {
+    const bridge = await bridges.open({ routes: [route(domain)] });
+    await bridge.until(() => bridge.status?.messagesPerSecond === 0);
+    await bridge.repeat(
+      () => bridge.handle.publish(`ros/${domain}/chatter`, { data: 'one' }),
+      () => (bridge.status?.messagesPerSecond ?? 0) > 0,
+    );
+    await bridge.until(() => bridge.status?.messagesPerSecond === 0);
+  });
+
   it('takes messages and routes of the flow while it opens', async () => {
     const bridge = bridges.keep(
       TestBridge.create(bridges.thread, { domains: [domain], routes: [route(domain)] }),

@@ -132,6 +132,15 @@ describe('a message that comes before it is known which bridge carries it', func
     assert.deepEqual([asked, counts()?.mqttReceived, reported], [['{"a":1,"b":2}'], 1, []]);
   });
 
+  it('is one of a hundred, and what is beyond is dropped and counted', async () => {
+    const { say, counts, settle } = await start({ kind: 'topic', type: STRING });
+    const topic = `ros/${bridges.domain}/x`;
+    for (let count = 0; count <= 100; count++) say(topic, topic, '{"data":"x"}');
+    assert.deepEqual([counts()?.mqttReceived, counts()?.dropped], [1, { standby: 1 }]);
+    settle();
+    assert.deepEqual([counts()?.mqttReceived, counts()?.rosPublished], [101, 100]);
+  });
+
   it('is told to the owner, where its route is removed: another bridge may answer it', async () => {
     const { sent, reported, table, say } = await start({ kind: 'service' });
     const topic = `ros/${bridges.domain}/x`;

@@ -120,6 +120,22 @@ describe('routes of parameters', function () {
     assert.deepEqual(await handle.publish(topic('get'), undefined), { depth: 4 });
   });
 
+  it('are asked for by a bounded number of requests at once, and stored up to a bounded number', async () => {
+    const many = await node(Object.fromEntries(Array.from({ length: 501 }, (_, n) => [`p${1000 + n}`, n])));
+    const bridge = await bridges.open({ routes: [parameters()] });
+    const values = () => bridge.messages.filter(({ topic: from }) => from.startsWith(topic('value/')));
+    await bridge.until(() => values().length === 500);
+    const told = `parameters of ${NODE}: only 500 of its 501 parameters are mirrored`;
+    assert.deepEqual(bridge.problems, [told]);
+    assert.equal(values().at(-1)?.topic, topic('value/p1499'));
+    many.answers = false;
+    const waiting = Array.from({ length: 100 }, () => bridge.handle.publish(topic('get'), ['p1000']));
+    for (const each of waiting) each.catch(() => {});
+    await assert.rejects(bridge.handle.publish(topic('get'), ['p1000']), {
+      message: `service ${NODE}/get_parameters: 100 others wait for the node`,
+    });
+  });
+
   it('are those that the node was asked for, whatever else it tells', async () => {
     const { until } = await stored();
     const talkative = await node({ depth: 4 });
