@@ -5,7 +5,7 @@ import type { PublishReader } from './publish-reader';
  * Has nothing more read for a time: what the broker sends then waits in the network and at the broker.
  *
  * That the broker has ended the connection is noticed with what is written next, an acknowledgement, a message or a
- * ping, within half of the keep alive: Node.js tells of no end that lies behind bytes which nobody reads. Nor would it
+ * ping, within the keep alive: Node.js tells of no end that lies behind bytes which nobody reads. Nor would it
  * serve anybody to know it sooner: what lies before that end is still to be handed on.
  */
 export class Backpressure {
