@@ -29,6 +29,7 @@ export class TransformUnion {
 
   clear(): void {
     this.#transforms.clear();
+    this.#characters = 0;
   }
 
   /**

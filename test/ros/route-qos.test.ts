@@ -197,5 +197,7 @@ describe('transforms of several publishers', () => {
     assert.deepEqual(union.add(of(['first', 0], [long, 1])), of(['first', 0], [long, 1]));
     assert.deepEqual(union.add(of([long, 2])), of(['first', 0], [long, 2]));
     assert.deepEqual(union.add(of(['lidar', 3], [other, 4])), of(['lidar', 3], [other, 4]));
+    union.clear();
+    assert.deepEqual(union.add(of([long, 5])), of([long, 5]));
   });
 });
