@@ -1,5 +1,5 @@
 import { type BridgeEvent, NodeWatch } from './bridge-events';
-import { bridgeNodeName } from './bridge-presence';
+import { bridgeNodeName } from './bridge-node';
 import type { BridgeSettings } from './bridge-settings';
 import type { RosBackend, RosDomain } from './ros-backend';
 import type { DomainStatus } from './ros-worker-messages';

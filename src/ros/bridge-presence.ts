@@ -35,11 +35,6 @@ const KEY_LENGTH = 8;
 const MAX_PAYLOAD_BYTES = 128 * 1024;
 const FIELDS = { 'ros-to-mqtt': 'toMqtt', 'mqtt-to-ros': 'toRos' } as const;
 
-/** The name of a bridge's node in ROS, which has no namespace. */
-export function bridgeNodeName(bridgeId: string): string {
-  return `mqtt_ros_bridge_${bridgeId.replace(/[^A-Za-z0-9]/g, '_')}`;
-}
-
 /** Stands for a topic name in a presence: 48 bits of its digest in base64url, so that thousands take little. */
 export function topicKey(topic: string): string {
   return createHash('sha256')

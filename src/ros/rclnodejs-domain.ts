@@ -9,7 +9,7 @@ import type {
   SampleNotes,
 } from '../rclnodejs/process-messages';
 import type { RclnodejsProcess } from '../rclnodejs/rclnodejs-process';
-import { bridgeNodeName } from './bridge-presence';
+import { bridgeIdOfNode } from './bridge-node';
 import { FoundEndpoints } from './found-endpoints';
 import { GraphListeners } from './graph-listeners';
 import { QosComparison } from './qos-comparison';
@@ -72,6 +72,8 @@ export class RclnodejsDomain implements RosDomain {
   readonly #endpoints = new FoundEndpoints<FoundEndpoint>();
   readonly #services = new FoundEndpoints<FoundService>();
   #nodes: readonly string[] = [];
+  /** The ids of those that are bridges of other processes. */
+  #bridges: ReadonlySet<string> = new Set();
   readonly #graphListeners = new GraphListeners();
   readonly #warningListeners = new Set<(warning: string) => void>();
   readonly #warnings = new Set<string>();
@@ -136,7 +138,7 @@ export class RclnodejsDomain implements RosDomain {
     const names = new Set([...this.#endpoints.of(), ...this.#services.of()].map(({ rosName }) => rosName));
     this.#endpoints.clear();
     this.#services.clear();
-    this.#nodes = [];
+    this.#setNodes([]);
     this.#graphChanged(names);
   }
 
@@ -189,13 +191,12 @@ export class RclnodejsDomain implements RosDomain {
   }
 
   bridges(): ReadonlySet<string> {
-    return this.#host.bridges();
+    return new Set([...this.#bridges, ...this.#host.bridges()]);
   }
 
-  /** Nothing but the name of its node tells whose it is. */
   bridgesOf(endpointGuid: string): readonly string[] {
-    const node = this.#endpoints.get(endpointGuid)?.node;
-    return [...this.bridges()].filter((id) => `/${bridgeNodeName(id)}` === node);
+    const id = bridgeIdOfNode(this.#endpoints.get(endpointGuid)?.node ?? '');
+    return id === undefined || id === this.bridgeId ? [] : [id];
   }
 
   endpoints(rosName?: string): Iterable<RosEndpoint> {
@@ -390,8 +391,15 @@ export class RclnodejsDomain implements RosDomain {
       names.add(service.rosName);
       this.#services.set(service);
     }
-    if (nodes !== undefined) this.#nodes = nodes;
+    if (nodes !== undefined) this.#setNodes(nodes);
     this.#graphChanged(names);
+  }
+
+  #setNodes(names: readonly string[]): void {
+    this.#nodes = names;
+    const ids = new Set(names.flatMap((name) => bridgeIdOfNode(name) ?? []));
+    ids.delete(this.bridgeId);
+    this.#bridges = ids;
   }
 
   /** @param rosNames see `GraphListeners.tell` */

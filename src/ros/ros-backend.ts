@@ -192,7 +192,7 @@ export interface RosDomain {
   readonly problem?: string | undefined;
   /** How many other participants are known now. */
   readonly participants: number;
-  /** The ids of the other bridges that are in this domain now and tell them; of all others see `nodes`. */
+  /** The ids of the other bridges that are in this domain now. */
   bridges(): ReadonlySet<string>;
   /** The ids of those of them to which a publisher or subscription of others may belong; empty where none is known to. */
   bridgesOf(endpointGuid: string): readonly string[];

@@ -65,7 +65,7 @@ export interface LocalNode {
  */
 export class RosGraph {
   readonly #participant: Participant;
-  readonly #changed: () => void;
+  readonly #changed: (prefix: string) => void;
   readonly #local = new Set<LocalEntities>();
   /** By the participant's prefix. */
   readonly #remote = new Map<string, { gidSize: GidSize; nodes: RemoteNode[] }>();
@@ -75,8 +75,8 @@ export class RosGraph {
   /** Many endpoints come and go in one turn. */
   readonly #telling = new Paced(() => this.#tell());
 
-  /** @param changed called after nodes of others appeared, changed or left */
-  constructor(participant: Participant, changed: () => void) {
+  /** @param changed called after nodes of another participant appeared, changed or left, with the prefix of its GUID */
+  constructor(participant: Participant, changed: (prefix: string) => void) {
     this.#participant = participant;
     this.#changed = changed;
   }
@@ -94,9 +94,10 @@ export class RosGraph {
     participant.createReader(dds, (sample) => this.#receive(sample));
     participant.on('participant', () => this.#checkGidSize());
     participant.on('participant-lost', ({ guid }) => {
-      if (!this.#remote.delete(prefixOf(guid))) return;
+      const prefix = prefixOf(guid);
+      if (!this.#remote.delete(prefix)) return;
       this.#checkGidSize();
-      this.#changed();
+      this.#changed(prefix);
     });
   }
 
@@ -106,9 +107,10 @@ export class RosGraph {
     this.#writer = undefined;
   }
 
-  /** The nodes of others. */
-  *nodes(): Iterable<RemoteNode> {
-    for (const { nodes } of this.#remote.values()) yield* nodes;
+  /** The nodes of others; of one participant where the prefix of its GUID is given. */
+  *nodes(prefix?: string): Iterable<RemoteNode> {
+    if (prefix !== undefined) yield* this.#remote.get(prefix)?.nodes ?? [];
+    else for (const { nodes } of this.#remote.values()) yield* nodes;
   }
 
   /** @param name a valid node name, for example `mqtt_ros_bridge` */
@@ -139,7 +141,7 @@ export class RosGraph {
     const { gidSize, info } = decoded;
     this.#remote.set(prefix, { gidSize, nodes: info.nodes.map((node) => ({ ...node, prefix })) });
     this.#checkGidSize();
-    this.#changed();
+    this.#changed(prefix);
   }
 
   #checkGidSize(): void {

@@ -1,9 +1,8 @@
+import { isBridgeNode } from './bridge-node';
 import { servicesOf } from './ros-action';
 import type { RosDomain } from './ros-backend';
 import { BRIDGE } from './service-dialect';
 
-/** How the names of bridges' nodes begin, where nothing else tells them (`bridgeNodeName`). */
-const BRIDGE_NODE = /(?:^|\/)mqtt_ros_bridge_\w*$/;
 const OF_NODE_WITH_PARAMETERS = '/get_parameters';
 
 /**
@@ -38,6 +37,6 @@ export function nodesWithParameters(domain: RosDomain, wanted?: string): Set<str
 function bridgeEndpoints(domain: RosDomain): Set<string> {
   const guids = new Set<string>();
   for (const { name, endpoints } of domain.nodes())
-    if (BRIDGE_NODE.test(name)) for (const guid of endpoints) guids.add(guid);
+    if (isBridgeNode(name)) for (const guid of endpoints) guids.add(guid);
   return guids;
 }

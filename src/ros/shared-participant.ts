@@ -5,6 +5,7 @@ import type { RemoteParticipant } from '../rtps/participant';
 import { Participant } from '../rtps/participant';
 import type { RemoteEndpoint } from '../rtps/remote-endpoint';
 import { Writer } from '../rtps/writer';
+import { bridgeIdOfNode } from './bridge-node';
 import { typeHashIn } from './endpoint-user-data';
 import { FoundEndpoints } from './found-endpoints';
 import { GraphListeners } from './graph-listeners';
@@ -47,6 +48,8 @@ export class SharedParticipant {
   #bridges: ReadonlySet<string> | undefined;
   /** The ids of bridges by the prefixes of the participants of others; as long as their endpoints are known. */
   readonly #remoteBridges = new Map<string, readonly string[]>();
+  /** The same of those that do not tell them: they are on rclnodejs, and known by the names of their nodes. */
+  readonly #bridgeNodes = new Map<string, readonly string[]>();
   #started: Promise<void> | undefined;
   #telling: NodeJS.Immediate | undefined;
   /** What of the neighbours has changed until it is told. */
@@ -61,7 +64,7 @@ export class SharedParticipant {
       ...(advertisedAddress !== undefined && { advertisedAddress }),
       ...(maxSampleBytes !== undefined && { maxSampleBytes }),
     });
-    this.graph = new RosGraph(this.participant, () => this.graphListeners.tell());
+    this.graph = new RosGraph(this.participant, (prefix) => this.#nodesChanged(prefix));
   }
 
   join(bridgeId: string): void {
@@ -83,14 +86,18 @@ export class SharedParticipant {
 
   /** The ids of all bridges in the domain that are known, those of this participant among them. */
   get bridges(): ReadonlySet<string> {
-    this.#bridges ??= new Set([...this.#users, ...[...this.#remoteBridges.values()].flat()]);
+    this.#bridges ??= new Set([
+      ...this.#users,
+      ...[...this.#remoteBridges.values(), ...this.#bridgeNodes.values()].flat(),
+    ]);
     return this.#bridges;
   }
 
-  /** Those of which the endpoint may be: a participant does not tell which of its users has made it. */
+  /** Those of which the endpoint may be: a participant like this one does not tell which of its users has made it. */
   bridgesOf(endpointGuid: string): readonly string[] {
     const prefix = prefixOf(endpointGuid);
-    if (prefix !== prefixOf(this.participant.guid)) return this.#remoteBridges.get(prefix) ?? [];
+    if (prefix !== prefixOf(this.participant.guid))
+      return this.#remoteBridges.get(prefix) ?? this.#bridgesByNode(prefix, endpointGuid);
     const owner = this.neighbours.ownerOf(endpointGuid)?.bridgeId;
     return owner === undefined ? [] : [owner];
   }
@@ -109,7 +116,10 @@ export class SharedParticipant {
     const { participant } = this;
     const bridgesChanged = ({ guid }: RemoteParticipant, ids?: readonly string[]) => {
       if (ids === undefined) this.#remoteBridges.delete(prefixOf(guid));
-      else this.#remoteBridges.set(prefixOf(guid), ids);
+      else {
+        this.#remoteBridges.set(prefixOf(guid), ids);
+        this.#bridgeNodes.delete(prefixOf(guid));
+      }
       this.#bridges = undefined;
       this.graphListeners.tell();
     };
@@ -136,6 +146,31 @@ export class SharedParticipant {
     });
     await participant.start();
     this.graph.open();
+  }
+
+  #bridgesByNode(prefix: string, guid: string): readonly string[] {
+    const ids = this.#bridgeNodes.get(prefix) ?? [];
+    if (ids.length < 2) return ids;
+    const nodes = [...this.graph.nodes(prefix)];
+    const owner = nodes.find(({ readers, writers }) => readers.includes(guid) || writers.includes(guid));
+    const id = owner && bridgeIdOfNode(fullName(owner));
+    return id === undefined ? ids : [id];
+  }
+
+  #nodesChanged(prefix: string): void {
+    const known = this.#bridgeNodes.get(prefix) ?? [];
+    const nodes = this.#remoteBridges.has(prefix) ? [] : [...this.graph.nodes(prefix)];
+    const ids = nodes.flatMap((node) => bridgeIdOfNode(fullName(node)) ?? []);
+    if (ids.join('/') === known.join('/')) {
+      this.graphListeners.tell();
+      return;
+    }
+    if (ids.length > 0) this.#bridgeNodes.set(prefix, ids);
+    else this.#bridgeNodes.delete(prefix);
+    this.#bridges = undefined;
+    // Their endpoints are another's than was thought.
+    const own = [...this.endpoints.of()].filter(({ guid }) => prefixOf(guid) === prefix);
+    this.graphListeners.tell(new Set(own.map(({ rosName }) => rosName)));
   }
 
   #found(endpoint: RosEndpoint): void {

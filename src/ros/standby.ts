@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BridgePresence, bridgeNodeName, MAX_TOLD_ROUTES, topicKey } from './bridge-presence';
+import { type BridgePresence, MAX_TOLD_ROUTES, topicKey } from './bridge-presence';
 import { FellowBridges, type Fellows, NO_FELLOWS } from './fellow-bridges';
 import type { KnownBridges } from './known-bridges';
 import type { Way } from './name-patterns';
@@ -364,7 +364,6 @@ class JoinedDomain implements TurnDomain {
   #seen: ReadonlySet<string> = new Set();
   /** Since when those are not seen that were until a moment ago. */
   readonly #leftAt = new Map<string, number>();
-  readonly #writers = new Map<string, readonly string[]>();
   /** Until when samples tell when they were published. */
   #timedUntil = Number.NEGATIVE_INFINITY;
 
@@ -398,9 +397,10 @@ class JoinedDomain implements TurnDomain {
     return this.#seen.has(bridgeId) || this.#leftAt.has(bridgeId);
   }
 
-  /** The bridge that a writer belongs to, as a way; `undefined` where its samples say so themselves, or nobody knows. */
+  /** The bridge that a writer belongs to, as a way; `undefined` where it is nobody's, or that of one of several. */
   viaOf(writerGuid: string): readonly string[] | undefined {
-    return this.#writers.get(writerGuid);
+    const ids = this.#domain.bridgesOf(writerGuid);
+    return ids.length === 1 ? ids : undefined;
   }
 
   /** Many routes change at once: it is asked for longer than each needs it. */
@@ -415,7 +415,7 @@ class JoinedDomain implements TurnDomain {
   look(online: ReadonlyMap<string, BridgePresence>, isSettled: boolean): void {
     this.fellows.look(online, isSettled);
     const before = this.#seen;
-    this.#find(online);
+    this.#seen = new Set(this.#domain.bridges());
     const now = performance.now();
     for (const id of before) if (!this.#seen.has(id)) this.#leftAt.set(id, now);
     for (const [id, at] of this.#leftAt) {
@@ -426,23 +426,6 @@ class JoinedDomain implements TurnDomain {
       ...(this.#isYoung ? [this.#youthEnd] : []),
       ...[...this.#leftAt.values()].map((at) => at + PARTING),
     );
-  }
-
-  /** Bridges whose participants do not tell their ids are known by their nodes. */
-  #find(online: ReadonlyMap<string, BridgePresence>): void {
-    const bridges = this.#domain.bridges();
-    const seen = new Set(bridges);
-    this.#seen = seen;
-    this.#writers.clear();
-    const silent = new Map<string, string>();
-    for (const id of online.keys()) if (!bridges.has(id)) silent.set(`/${bridgeNodeName(id)}`, id);
-    if (silent.size === 0) return;
-    for (const { name, endpoints } of this.#domain.nodes()) {
-      const id = silent.get(name);
-      if (id === undefined) continue;
-      seen.add(id);
-      for (const guid of endpoints) this.#writers.set(guid, [id]);
-    }
   }
 }
 

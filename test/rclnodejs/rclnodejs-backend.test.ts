@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { bridgeNodeName } from '../../src/ros/bridge-node';
 import type { RosSample } from '../../src/ros/ros-backend';
 import { RosBackends } from '../../src/ros/ros-backends';
 import { RosThread } from '../../src/ros/ros-thread';
@@ -93,6 +94,23 @@ describe('The rclnodejs backend, with a stand-in for the library', function () {
         },
       ],
     );
+  });
+
+  it('knows bridges of other processes by their nodes, and what is theirs', async () => {
+    const backend = domains.backend();
+    const [opened, beside] = [await domains.open(backend), await domains.open(backend, OTHER)];
+    const found = () =>
+      [...opened.domain.endpoints('/found')].map(({ guid }) => opened.domain.bridgesOf(guid));
+    await opened.until(() => found().length > 0);
+    assert.deepEqual([[...opened.domain.bridges()], found()], [['two'], [[]]]);
+    opened.command(`name ${bridgeNodeName('far-1')}`);
+    await opened.until(() => opened.domain.bridges().size > 1 && found().length > 0);
+    assert.deepEqual([[...opened.domain.bridges()], found()], [['far-1', 'two'], [['far-1']]]);
+    // One of the same id elsewhere is not another one.
+    opened.command(`name ${bridgeNodeName('one')}`);
+    await opened.until(() => !opened.domain.bridges().has('far-1'));
+    assert.deepEqual([[...opened.domain.bridges()], found()], [['two'], [[]]]);
+    await beside.until(() => beside.domain.bridges().has('one'));
   });
 
   it('calls and serves services with CDR, and refuses what would kill the library', async () => {

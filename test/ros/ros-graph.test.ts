@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { bridgeNodeName } from '../../src/ros/bridge-node';
 import {
   DISCOVERY_INFO_HASH,
   decodeDiscoveryInfo,
   encodeDiscoveryInfo,
   type GidSize,
+  type NodeEntities,
 } from '../../src/ros/discovery-info';
 import { typeHashIn } from '../../src/ros/endpoint-user-data';
-import type { RosDomain } from '../../src/ros/ros-backend';
+import { ddsTypeName } from '../../src/ros/names';
+import type { RosDomain, RosEndpoint } from '../../src/ros/ros-backend';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
 import type { Participant } from '../../src/rtps/participant';
 import { type Cast, Inbox, TRANSIENT_LOCAL } from '../rtps/fixture';
@@ -51,18 +54,20 @@ describe('the graph of a ROS domain', function () {
     });
 
   /** A process of a ROS release with that size of gid, which tells of one node, and hears of others. */
-  const release = async (gidSize: GidSize, name: string) => {
+  const release = async (gidSize: GidSize, name: string, namespace = '/robot1') => {
     const participant = await cast.participant({ domain });
     const inbox = new Inbox();
     inbox.on('sample', () => watch.changed());
     participant.createReader(DISCOVERY, inbox.take);
     const talker = participant.createWriter({ ...DISCOVERY, topic: 'rt/chatter', type: STRING });
-    const node = { namespace: '/robot1', name, readers: [], writers: [talker.guid] };
-    participant
-      .createWriter(DISCOVERY)
-      .write(encodeDiscoveryInfo({ guid: participant.guid, nodes: [node] }, gidSize));
+    const node = { namespace, name, readers: [], writers: [talker.guid] };
+    const writer = participant.createWriter(DISCOVERY);
+    const tell = (nodes: NodeEntities[]) =>
+      writer.write(encodeDiscoveryInfo({ guid: participant.guid, nodes }, gidSize));
+    tell([node]);
     return {
       participant,
+      tell,
       talker,
       heard: () =>
         inbox.samples.map(({ payload, writerGuid }) => decodeDiscoveryInfo(payload, writerGuid.slice(0, 24))),
@@ -153,6 +158,31 @@ describe('the graph of a ROS domain', function () {
     assert.deepEqual([known(other), known(second)], [['b3'], ['b 2']]);
     await second.close();
     await watch.until(() => known(other).length === 0);
+  });
+
+  it('has the bridges that only their nodes tell, as those on rclnodejs', async () => {
+    const user = await open('user');
+    const told: Array<readonly string[]> = [];
+    user.onGraphChange(() => {
+      told.push([...user.endpoints('/chatter')].flatMap(({ guid }) => user.bridgesOf(guid)));
+    }, '/chatter');
+    const far = await release(16, bridgeNodeName('far-1'), '/');
+    far.participant.createWriter({ topic: 'rt/chatter', type: ddsTypeName(STRING), qos: TRANSIENT_LOCAL });
+    await watch.until(() => user.bridges().size > 0);
+    assert.deepEqual([...user.bridges()], ['far-1']);
+    // Who asks for the name is told whose the publisher is, though it was known before.
+    await watch.until(() => told.at(-1)?.length === 1);
+    assert.deepEqual(told.at(-1), ['far-1']);
+    const [{ guid }] = [...user.endpoints('/chatter')] as [RosEndpoint];
+    const nodes = ['far-1', 'b 2'].map((id) => ({
+      ...{ namespace: '/', name: bridgeNodeName(id), readers: [] },
+      writers: id === 'b 2' ? [guid] : [],
+    }));
+    far.tell(nodes);
+    await watch.until(() => user.bridges().size === 2);
+    assert.deepEqual(user.bridgesOf(guid), ['b 2']);
+    await far.participant.close();
+    await watch.until(() => user.bridges().size === 0);
   });
 
   it('stays with the other user of a participant when one is closed twice', async () => {

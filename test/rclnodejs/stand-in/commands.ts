@@ -8,6 +8,9 @@ export interface LossEvent {
   lost: number[];
 }
 
+/** Of the node of somebody else, where it was told one. */
+export const names: { their?: string } = {};
+
 /** What a test makes it do, by publishing on `/stand_in`. */
 export function command({ bus }: Context, text: string): void {
   const [verb, ...words] = text.split(' ');
@@ -31,6 +34,10 @@ export function command({ bus }: Context, text: string): void {
       for (let count = Number(words[1]); count > 0; count--) deliver(bus, words[0] as string, cdr);
       break;
     }
+    // The node of somebody else is another one now.
+    case 'name':
+      names.their = words[0] as string;
+      break;
     // Somebody else has a publisher that keeps its messages.
     case 'keep': {
       const [topic = '', ...said] = words;

@@ -1,11 +1,11 @@
 import { decodeString } from '../../rtps/string-sample';
 import { type Context, deliver, type Endpoint, type Publisher, type QoS, type Sample } from './bus';
-import { command } from './commands';
+import { command, names } from './commands';
 import { fault, mustBearTheLoop } from './faults';
 import { classOf, contentOf, type Filled, filled } from './messages';
 
-/** The name of somebody else's node tells what the environment of the process is. */
-const theirName = () => `peer_${process.env.ROS_AUTOMATIC_DISCOVERY_RANGE}`;
+/** The name of somebody else's node tells what the environment of the process is, unless it is told another. */
+const theirName = () => names.their ?? `peer_${process.env.ROS_AUTOMATIC_DISCOVERY_RANGE}`;
 
 export class Node {
   spinning = false;

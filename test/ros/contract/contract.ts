@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { bridgeNodeName } from '../../../src/ros/bridge-node';
 import { InterfaceLibrary } from '../../../src/ros/interface-library';
 import { MessageCodec } from '../../../src/ros/message-codec';
 import type { GoalInfo } from '../../../src/ros/ros-action';
@@ -138,7 +139,12 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
 
     async function open(
       through = backend(),
-      { number = domain, nodeName = 'contract', loopback = interfaces } = {},
+      {
+        number = domain,
+        nodeName = 'contract',
+        bridgeId = nodeName,
+        loopback = interfaces,
+      }: { number?: number; nodeName?: string; bridgeId?: string; loopback?: readonly string[] } = {},
     ): Promise<User> {
       const user = keep(
         await through.openDomain({
@@ -147,7 +153,7 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
           interfaces: loopback,
           peers: [],
           nodeName,
-          bridgeId: nodeName,
+          bridgeId,
         }),
       );
       return new User(user);
@@ -419,6 +425,25 @@ export function describeContract({ name, backend, interfaces, peers }: Contract)
       const guids = [...user.domain.endpoints()].map(({ guid }) => guid);
       const node = [...user.domain.nodes()].find(({ name: found }) => found === '/other');
       assert.ok(node?.endpoints.some((guid) => guids.includes(guid)));
+    });
+
+    it('knows the bridges of others, and what is theirs', async () => {
+      const user = await open(backend(), { nodeName: bridgeNodeName('a-1'), bridgeId: 'a-1' });
+      const other = await open(new RtpsBackend(), {
+        nodeName: bridgeNodeName('b_2'),
+        bridgeId: 'b_2',
+        loopback: ['127.0.0.1'],
+      });
+      const ownersOf = (at: User, rosName: string) =>
+        [...at.domain.endpoints(rosName)].map(({ guid }) => at.domain.bridgesOf(guid));
+      user.publisher('/of_user');
+      other.publisher('/of_other');
+      await user.until(() => user.domain.bridges().size > 0 && ownersOf(user, '/of_other').length > 0);
+      await other.until(() => other.domain.bridges().size > 0 && ownersOf(other, '/of_user').length > 0);
+      assert.deepEqual([[...user.domain.bridges()], [...other.domain.bridges()]], [['b_2'], ['a-1']]);
+      assert.deepEqual([ownersOf(user, '/of_other'), ownersOf(other, '/of_user')], [[['b_2']], [['a-1']]]);
+      await other.domain.close();
+      await user.until(() => user.domain.bridges().size === 0);
     });
 
     it('carries the samples of one user to the other, with the way they came', async () => {
