@@ -66,7 +66,9 @@ export function paceOut(options: BridgeRunOptions, { rate, seconds }: Pace): Pro
       delays = [];
       const [first, used] = [came, times.bridge()];
       talker.write(1);
-      await sleep(1000 * time + SETTLING);
+      await sleep(1000 * time);
+      // What comes of the warm-up while it counts would be half of what each message costs.
+      await settled(() => came);
       await talker.stop();
       return [first, used] as const;
     };
@@ -106,7 +108,7 @@ export async function paceIn(options: BridgeRunOptions, { rate, seconds }: Pace)
             message.write(`${process.hrtime.bigint()}`.padStart(STAMP.digits, '0'), stampAt, 'latin1');
           publisher.write(Buffer.from(message));
         });
-        await sleep(SETTLING);
+        await settled(() => came);
       };
       await send(rate * WARM_UP);
       came = 0;

@@ -24,7 +24,7 @@ const AIMS = {
     cdr: { string: 1.25, imu: 0.96, scan: 1.36, cloud: 2.4, image: 5.5 },
   },
 } as const;
-/** What the native bridge takes in CDR at 1,000 messages/s, as multiples of mosquitto's at the full load there. */
+/** What the native bridge takes from ROS in CDR at 1,000 messages/s, as multiples of mosquitto's at the full load there. */
 const PACED_AIMS = { string: 64.4 / 8.8, imu: 71.2 / 12, scan: 81 / 11 };
 const DIRECTIONS = { out: 'ros-to-mqtt', in: 'mqtt-to-ros' } as const;
 const ARROWS = { out: 'ROS -> MQTT', in: 'MQTT -> ROS' } as const;
@@ -153,7 +153,7 @@ async function printPaced({ print, broker, samples, naive, wanted, long }: Bridg
       if (contestant === IN_C) ofC.set(sample.name, cost);
       const ratio = cost / (ofC.get(sample.name) ?? Number.NaN);
       const multiple = (cost / (ofMosquitto.get(sample.name) as number)).toFixed(1);
-      const isAimed = contestant.program === 'ours' && contestant.format === 'cdr';
+      const isAimed = way === 'out' && contestant.program === 'ours' && contestant.format === 'cdr';
       const aim = isAimed ? `<= ${PACED_AIMS[sample.name as keyof typeof PACED_AIMS].toFixed(1)}` : '';
       const times = Number.isNaN(p50)
         ? ['', '']
