@@ -190,7 +190,7 @@ export function routeOf(field: string, row: BridgeForm['routes'][number], text: 
     direction,
     ...(mqttTopic !== '' && { mqttTopic }),
     ...(format !== undefined && { format }),
-    ...(kind === undefined && topicOptionsOf(row)),
+    ...topicOptionsOf(row),
     ...(kind !== undefined && timeoutsOf(row)),
   } as RouteRow;
 }

@@ -1,6 +1,7 @@
 import type { ConnectionSettings, ConnectionStatus } from '../client/connection';
 import type { ConnectionPool } from '../client/connection-pool';
 import { BrokerLink } from './broker-link';
+import { placeAt } from './broker-place';
 import {
   BROKER_INPUT_SCHEMA,
   type BrokerInput,
@@ -58,8 +59,7 @@ export class AddedBroker implements GatewayBroker {
   }
 
   get place(): string {
-    const { host, port } = this.#input;
-    return `${host}:${port}`;
+    return placeAt(this.#input);
   }
 
   get status(): ConnectionStatus {

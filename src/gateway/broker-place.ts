@@ -2,12 +2,21 @@ import { shownUrl } from '../client/shown-url';
 import type { ShownSettings } from './broker-settings';
 import type { BrokerAddress } from './gateway-settings';
 
+/** The names of this machine for itself: a broker is asked for by any of them. */
+const OWN_NAMES = ['localhost', '127.0.0.1', '::1'];
+
 /** What tells a broker from others: the id of one in this process, or host and port; `undefined` where it has none. */
 export function brokerPlace({ url, embedded }: BrokerAddress): string | undefined {
   if (embedded !== undefined) return embedded;
   if (url === undefined) return undefined;
-  const { host, port } = addressOf(url);
-  return port === undefined ? host : `${host}:${port}`;
+  return placeAt(addressOf(url));
+}
+
+/** The same of a broker at an address. */
+export function placeAt({ host = '', port }: Pick<ShownSettings, 'host' | 'port'>): string {
+  const name = host.toLowerCase();
+  const own = OWN_NAMES.includes(name) ? 'localhost' : name;
+  return port === undefined ? own : `${own}:${port}`;
 }
 
 /** A URL as callers see it; text that is none stands for the host. */

@@ -297,6 +297,9 @@ export function checkRoute(route: RouteSettings, settings: BridgeSettings): void
   if (fault !== undefined) throw new BridgeSettingsError(fault);
   if (!DIRECTIONS[kind].includes(direction)) refuse('direction', direction, oneOf(DIRECTIONS[kind]));
   if (route.kind === 'service' || route.kind === 'action' || route.kind === 'parameters') {
+    const { format, qos, rate, deadband }: TopicOptions = route as object;
+    for (const [option, value] of Object.entries({ format, qos, rate, deadband }))
+      if (value !== undefined) refuse(option, value, `none for a route of kind ${kind}`);
     checkTimeout('timeout', route.timeout);
     if (route.kind === 'action') checkTimeout('result timeout', route.resultTimeout);
     return;

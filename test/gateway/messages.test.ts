@@ -179,7 +179,8 @@ describe('messages of the gateway', function () {
   });
 
   it('tell what their topics stand for to the bridge at their broker, not to those that are elsewhere', async () => {
-    const places = [{ url: 'mqtt://127.0.0.1' }, undefined, { url: `mqtt://127.0.0.1:${mosquitto.port}` }];
+    // The added broker has the address in place of the name.
+    const places = [{ url: 'mqtt://127.0.0.1' }, undefined, { url: `mqtt://LocalHost:${mosquitto.port}` }];
     const bridges = places.map((at, domain) => {
       const bridge = createBridge({ domains: [domain], aliases: { robot: domain } });
       return { id: `${domain}`, name: '', bridge, at };

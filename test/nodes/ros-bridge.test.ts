@@ -89,9 +89,12 @@ describe('ros-bridge', function () {
     assert.deepEqual(after, []);
     act('remove-route', { rosName: '/chatter' });
     act('add-route', 'chatter');
-    await caught.until(2);
+    const service = { kind: 'service', type: 'std_srvs/srv/Trigger', direction: 'mqtt-to-ros' };
+    act('add-route', { rosName: '/go', ...service, rate: 5 });
+    await caught.until(3);
     assert.deepEqual(caught.messages.map(errorOf).sort(), [
       'Error: msg.payload: expected a route such as {"rosName": "/chatter"}, got "chatter"',
+      'Error: rate: expected none for a route of kind service, got {"perSecond":5,"policy":"latest"}',
       `Error: the bridge has no route for the topic /chatter of domain ${domain}`,
     ]);
   });

@@ -115,6 +115,8 @@ describe('bridge settings', () => {
     [{ direction: 'both' }, 'direction: expected one of mqtt-to-ros, ros-to-mqtt, got "both"'],
     [{ timeout: 0 }, 'timeout: expected more than 0 and at most 86400000 ms, got 0'],
     [{ timeout: Number.NaN }, 'timeout: expected more than 0 and at most 86400000 ms, got null'],
+    [{ format: 'cdr' }, 'format: expected none for a route of kind service, got "cdr"'],
+    [{ qos: { depth: 5 } }, 'qos: expected none for a route of kind service, got {"depth":5}'],
   ];
   for (const [change, message] of serviceFaults) {
     it(`of a service are refused: ${message}`, () => {
