@@ -61,6 +61,10 @@ export interface RouteContext {
   hear(topic: HeardTopic): () => void;
   /** What a route of the same ROS name hears, this one or another; `undefined` where none does. */
   readonly heard: HeardTopic | undefined;
+  /** ROS has said what the broker is to store, in place of what was said on MQTT before. */
+  stateSaid(): void;
+  /** Calls when a route of the same ROS name has heard that; returns what ends it. */
+  onStateSaid(listener: () => void): () => void;
   /** Whether anybody in the flow takes messages now. */
   readonly flowOutput: boolean;
   /** Gives the flow a message of this route. */

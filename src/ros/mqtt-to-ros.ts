@@ -38,6 +38,7 @@ export class MqttToRos {
   /** Whether what the broker has stored was asked for. */
   #takesStored = false;
   #waiting: NodeJS.Timeout | undefined;
+  #stopFollowing: (() => void) | undefined;
   /** Digest of what ROS was given last, as long as the publisher keeps it: at each connect the broker sends it again. */
   #given: string | undefined;
 
@@ -72,7 +73,9 @@ export class MqttToRos {
       },
       onQosChange: () => {
         this.#given = undefined;
-        this.#followStored();
+        // Another publisher has nothing yet for who comes late.
+        if (this.#takesStored && this.qos.durability === 'transient-local') this.#subscribeAnew();
+        else this.#followStored();
         context.changed();
       },
     });
@@ -95,12 +98,15 @@ export class MqttToRos {
   open(): void {
     const { context, topic } = this.#parts;
     this.#publisher.open();
+    // Transforms of others stand beside these.
+    if (this.#union === undefined) this.#stopFollowing = context.onStateSaid(() => this.#forgetGiven());
     this.#turn = context.join('mqtt-to-ros', topic, () => this.#followTurn());
     this.#subscribe(this.#turn);
   }
 
   close(): void {
     clearTimeout(this.#waiting);
+    this.#stopFollowing?.();
     this.#turn?.close();
     this.#subscription?.close();
     this.#throttle?.close();
@@ -135,7 +141,7 @@ export class MqttToRos {
     if (this.#turn?.standbyFor) {
       this.#stoodBy = true;
       // The other one gives them what there will be.
-      if (this.#given !== undefined) this.#forget();
+      this.#forgetGiven();
     }
     if (this.#turn?.active !== true || !this.#stoodBy) return;
     this.#stoodBy = false;
@@ -195,7 +201,8 @@ export class MqttToRos {
       return;
     }
     const expiry = properties?.messageExpiryInterval;
-    const digest = this.#takesStored && expiry === undefined ? digestOf(payload) : undefined;
+    const keeps = this.#takesStored || this.qos.durability === 'transient-local';
+    const digest = keeps && expiry === undefined ? digestOf(payload) : undefined;
     const refusal = turn.refusal(via) ?? (retain && this.#isInRos(message, digest) ? 'echo' : undefined);
     if (refusal !== undefined) {
       countDrop(counts, refusal);
@@ -217,6 +224,11 @@ export class MqttToRos {
     } catch (error) {
       context.report((error as Error).message);
     }
+  }
+
+  /** What MQTT has said is not the state any more; what the flow has said nobody else has. */
+  #forgetGiven(): void {
+    if (this.#given !== undefined) this.#forget();
   }
 
   /** Those who come late in ROS are to have nothing of what there was. */

@@ -219,8 +219,10 @@ export class RosToMqtt implements HeardTopic {
     const refusal = this.#turn?.refusal(sample.via, sample.writerGuid, sample.sourceTimestamp);
     const retain = this.#stores;
     const carries = connection?.connected === true && refusal === undefined;
-    // The broker is told a state when it is this bridge's turn.
-    const isState = retain && (refusal === undefined || refusal === 'standby');
+    // The broker is told a state when it is this bridge's turn, unless it comes from there.
+    const isOfBroker =
+      refusal === 'standby' && this.#turn?.isOfBroker(sample.via, sample.writerGuid) === true;
+    const isState = retain && !isOfBroker && (refusal === undefined || refusal === 'standby');
     const isForBroker = connection !== undefined && (carries || isState);
     if (connection !== undefined && !isForBroker) {
       this.#drop(connection.connected ? (refusal ?? 'standby') : 'offline');
@@ -266,6 +268,7 @@ export class RosToMqtt implements HeardTopic {
     const { connected } = this.#parts.context.connection ?? {};
     if (message.retain) {
       if (this.#state?.waits) this.#drop(connected ? 'standby' : 'offline');
+      this.#parts.context.stateSaid();
       this.#state = { message, writerGuid, waits: !carries, isOver: false };
     }
     if (carries) this.#send(message);

@@ -1,3 +1,4 @@
+import { Multimap } from '../rtps/multimap';
 import type { RosTopic } from '../topic/ros-topic';
 import { ActionCallRoute } from './action-call-route';
 import { ActionServeRoute } from './action-serve-route';
@@ -62,6 +63,8 @@ export class RouteTable {
   readonly #leaving = new Set<RouteEntry>();
   /** What routes hear in ROS, by kind, domain and name. */
   readonly #heard = new Map<string, HeardTopic>();
+  /** Who follows that, by the same. */
+  readonly #following = new Multimap<string, () => void>();
   readonly #typeTable: TypeTable;
   readonly #memory = new HeldMemory();
   #library: InterfaceLibrary;
@@ -296,6 +299,7 @@ export class RouteTable {
     };
     const name = nameKey(kind, id, rosName);
     const heard = this.#heard;
+    const following = this.#following;
     return {
       bridgeId: settings.id,
       topics,
@@ -331,6 +335,13 @@ export class RouteTable {
       },
       get heard() {
         return heard.get(name);
+      },
+      stateSaid: () => {
+        for (const listener of [...following.get(name)]) listener();
+      },
+      onStateSaid: (listener) => {
+        following.add(name, listener);
+        return () => void following.delete(name, listener);
       },
       get flowOutput() {
         return flowOutput();

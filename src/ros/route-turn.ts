@@ -34,6 +34,8 @@ export interface Turn {
    * @param sourceTimestamp when that has published it, in ns since the epoch
    */
   refusal(via?: Via, writerGuid?: string, sourceTimestamp?: bigint): Refusal | undefined;
+  /** Whether a message from ROS was brought there by another bridge of the broker; see `refusal`. */
+  isOfBroker(via?: Via, writerGuid?: string): boolean;
   /** Keeps a message until it is known who carries it. Returns `false` when it is, there is no connection, or no room. */
   hold(message: HeldMessage): boolean;
   /**
@@ -207,8 +209,8 @@ export class RouteTurn implements Turn {
   }
 
   refusal(via: Via = NO_BRIDGE, writerGuid?: string, sourceTimestamp?: bigint): Refusal | undefined {
-    const { id, domain } = this.#parts;
-    const way = via.length === 0 && writerGuid !== undefined ? (domain?.viaOf(writerGuid) ?? via) : via;
+    const { id } = this.#parts;
+    const way = this.#wayOf(via, writerGuid);
     const last = way.at(-1);
     if (last === id) return 'echo';
     if (way.includes(id)) {
@@ -223,6 +225,11 @@ export class RouteTurn implements Turn {
     return this.#comesFromThere(last, this.#parts.lately(last)) ? 'echo' : undefined;
   }
 
+  isOfBroker(via: Via = NO_BRIDGE, writerGuid?: string): boolean {
+    const last = this.#wayOf(via, writerGuid).at(-1);
+    return last !== undefined && this.#parts.lately(last).length > 0;
+  }
+
   leave(left: () => void): void {
     this.#parts.leave(left);
   }
@@ -234,6 +241,11 @@ export class RouteTurn implements Turn {
       this.#parts.held.release(message.bytes);
       message.giveUp();
     }
+  }
+
+  #wayOf(via: Via, writerGuid: string | undefined): Via {
+    if (via.length > 0 || writerGuid === undefined) return via;
+    return this.#parts.domain?.viaOf(writerGuid) ?? via;
   }
 
   #standbyAt(sourceTimestamp: bigint | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import mqtt from 'mqtt';
+import type { TopicRouteSettings } from '../../src/ros/bridge-settings';
 import type { EndpointQos } from '../../src/rtps/qos';
 import { Inbox } from '../client/observed';
 import { RELIABLE, route, STRING } from './bridge-fixture';
@@ -67,6 +68,29 @@ describe('state that the broker has stored', function () {
     await clear(...names);
   });
 
+  it('is known by its payload where it bears no stamp, as that of a bridge with MQTT 3.1.1', async () => {
+    const { domain } = bridges;
+    const here = (change: Partial<TopicRouteSettings>) => ({
+      routes: [route(domain, { rosName: '/map', qos: { retain: true }, ...change })],
+    });
+    const mqtt = bridges.mqtt({ protocolVersion: 4 });
+    const a = await bridges.open({ id: 'a', mqtt, ...here({ direction: 'ros-to-mqtt' }) });
+    await a.ready();
+    const b = await bridges.open({ id: 'b', mqtt: bridges.mqtt(), ...here({}) });
+    await b.until(() => b.route()?.standby?.['ros-to-mqtt'] === 'a');
+    const inbox = await Inbox.on(bridges.client, `ros/${domain}/map`);
+    const map = await (await bridges.peer()).publisher('/map', STRING, LATCHED, 2);
+    map.publish({ data: 'the map' });
+    await inbox.until(({ messages }) => messages.length === 1);
+    assert.equal(inbox.messages[0]?.properties?.userProperties, undefined);
+    await b.until(() => b.messages.length === 1);
+    await a.close();
+    await b.until(() => (b.route()?.counts?.dropped.echo ?? 0) + (b.route()?.counts?.rosPublished ?? 0) > 0);
+    assert.equal(b.route()?.counts?.rosPublished, 0);
+    assert.equal(inbox.messages.length, 1);
+    await clear('/map');
+  });
+
   it('is not replaced by what ROS has said before, when a bridge takes over or connects anew', async () => {
     const names = ['/map', '/marker'];
     const a = await open('c', names);
@@ -97,6 +121,48 @@ describe('state that the broker has stored', function () {
       ['={"data":"of ROS"}', '={"data":"of MQTT"}'],
     );
     await clear('/map');
+  });
+
+  it('is not what another bridge has brought to ROS from there, when one takes over from it', async () => {
+    const routes = [
+      route(bridges.domain, { rosName: '/map', qos: { retain: true } }),
+      route(bridges.domain, { rosName: '/marker' }),
+    ];
+    const a = await bridges.open({ id: 'a', mqtt: bridges.mqtt(), routes });
+    await a.ready();
+    const b = await bridges.open({ id: 'b', mqtt: bridges.mqtt(), routes });
+    await b.ready({ publishers: 1, subscriptions: 1 });
+    const inbox = await Inbox.on(bridges.client, `ros/${bridges.domain}/+`);
+    await bridges.say(`ros/${bridges.domain}/map`, '{"data":"of MQTT"}');
+    await b.until(() => b.route()?.counts?.rosReceived === 1);
+    await a.close();
+    await b.until(() => b.route(1)?.standby === undefined && b.route(0)?.standby === undefined);
+    const marker = await (await bridges.peer()).publisher('/marker');
+    const said = (name: string) =>
+      inbox.texts.filter((text) => text.startsWith(`ros/${bridges.domain}${name}=`)).length;
+    marker.publish({ data: 'later' });
+    await inbox.until(() => said('/marker') === 1);
+    assert.equal(said('/map'), 1);
+  });
+
+  it('is kept for late subscriptions in ROS until ROS has said something else', async () => {
+    const topic = `ros/${bridges.domain}/mode`;
+    const routes = [route(bridges.domain, { rosName: '/mode', qos: { durability: 'transient-local' } })];
+    const bridge = await bridges.open({ mqtt: bridges.mqtt(), routes });
+    const [peer, late] = [await bridges.peer(), await bridges.peer()];
+    const { publish } = await peer.publisher('/mode', STRING, LATCHED);
+    await bridge.ready({ publishers: 1 });
+    const inbox = await Inbox.on(bridges.client, topic);
+    await bridges.say(topic, '{"data":"of MQTT"}', undefined, true);
+    await bridge.until(() => bridge.route()?.counts?.rosPublished === 1);
+    publish({ data: 'of ROS' });
+    await inbox.until(({ messages }) => messages.length === 2);
+    await late.listen('/mode', STRING, LATCHED, 2);
+    await bridges.say(topic, '{"data":"later"}');
+    await late.until(() => late.heard.includes('{"data":"later"}'));
+    await late.until(() => late.heard.includes('{"data":"of ROS"}'));
+    assert.equal(late.heard.length, 2);
+    await clear('/mode');
   });
 
   it('is kept for no late subscription in ROS when it is cleared, and is no message then', async () => {
@@ -141,5 +207,36 @@ describe('state that the broker has stored', function () {
     await late.until(() => late.heard.includes('{"data":"third"}'));
     assert.deepEqual(late.heard, ['{"data":"second"}', '{"data":"third"}']);
     await clear('/map');
+  });
+
+  it('reaches late subscriptions in ROS that ask for another QoS than those before', async () => {
+    const names = ['/kept', '/map'];
+    for (const name of names) {
+      await bridges.say(`ros/${bridges.domain}${name}`, '{"data":"stored"}', undefined, true);
+    }
+    const mqttToRos = (rosName: string) => route(bridges.domain, { rosName, direction: 'mqtt-to-ros' });
+    const bridge = await bridges.open({
+      mqtt: bridges.mqtt(),
+      routes: [{ ...mqttToRos('/kept'), qos: { retain: true } }, mqttToRos('/map')],
+    });
+    const [first, deeper, late] = [await bridges.peer(), await bridges.peer(), await bridges.peer()];
+    const given = (...counts: number[]) =>
+      bridge.until(() => counts.every((count, index) => bridge.route(index)?.counts?.rosPublished === count));
+    await first.listen('/map', STRING, LATCHED);
+    await given(1, 1);
+    // Each makes a new publisher necessary, which has nothing.
+    for (const name of names) await deeper.listen(name, STRING, { ...LATCHED, depth: 5 });
+    await given(2, 2);
+    await bridge.until(() => names.every((_, index) => bridge.route(index)?.offered?.depth === 5));
+    // The ones before have gone.
+    first.participant.on('endpoint-lost', () => first.changed());
+    const writers = () => first.participant.endpoints.filter(({ kind }) => kind === 'writer');
+    await first.until(() =>
+      names.every((name) => writers().filter(({ topic }) => topic === `rt${name}`).length === 1),
+    );
+    for (const name of names) await late.listen(name, STRING, LATCHED);
+    await late.until(() => late.heard.length >= 2);
+    assert.deepEqual(late.heard, ['{"data":"stored"}', '{"data":"stored"}']);
+    await clear(...names);
   });
 });
