@@ -7,11 +7,11 @@ export const NO_GOAL = '00000000-0000-0000-0000-000000000000';
 
 /**
  * The `unique_identifier_msgs/msg/UUID` of a goal's id, as codecs take it.
- * @param id a UUID in its text form; whatever else a message has in its place is refused
+ * @throws Error it is no UUID in its text form
  */
-export function uuidMessage(id: unknown): { uuid: Buffer } {
-  if (typeof id === 'string' && TEXT.test(id)) return { uuid: Buffer.from(id.replaceAll('-', ''), 'hex') };
-  throw notGoalId(id);
+export function uuidMessage(id: string): { uuid: Buffer } {
+  if (!TEXT.test(id)) throw notGoalId(id);
+  return { uuid: Buffer.from(id.replaceAll('-', ''), 'hex') };
 }
 
 /** The id in a decoded `unique_identifier_msgs/msg/UUID`, in lower case. */
