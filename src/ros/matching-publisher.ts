@@ -94,10 +94,14 @@ export class MatchingPublisher {
     this.#expiry = setTimeout(() => this.forget(), Math.min(expiry * 1000, MAX_TIMER)).unref();
   }
 
-  /** Keeps nothing for those who come late. Where a publisher cannot forget another one takes its place, which has nothing. */
+  /**
+   * Keeps nothing for those who come late. Where a publisher cannot forget another one takes its place, which has nothing.
+   * What a volatile one keeps is for those who are there, and have yet to receive it.
+   */
   forget(): void {
+    if (this.#qos.durability !== 'transient-local') return;
     if (this.#publisher?.forget !== undefined) this.#publisher.forget();
-    else if (this.#successor === undefined && this.#qos.durability === 'transient-local') {
+    else if (this.#successor === undefined) {
       this.#isForgetting = true;
       this.#succeed(() => {
         this.#isForgetting = false;

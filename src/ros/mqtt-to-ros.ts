@@ -197,6 +197,7 @@ export class MqttToRos {
     // This bridge's own comes back over MQTT 3.1.1.
     if (!retain && via.at(-1) !== context.bridgeId) context.heard?.noteSaid(message);
     if (payloads.isNone(payload, properties?.contentType)) {
+      if (this.#publisher.qos.durability === 'transient-local') this.#throttle?.forget();
       this.#forget();
       return;
     }

@@ -64,7 +64,7 @@ export class RateLimit<T> {
     this.#timer ??= setTimeout(() => this.#passNext(), this.#nextAt - now);
   }
 
-  /** What waits is dropped. */
+  /** What waits is dropped; more may be taken. */
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

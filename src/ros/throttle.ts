@@ -15,7 +15,8 @@ export interface ThrottleListener<T> {
 
 /** Keeps back what a route is not to carry: first what says nothing new, and of the rest what comes too often. */
 export class Throttle<T> {
-  readonly #deadband: Deadband | undefined;
+  readonly #settings: ThrottleSettings;
+  #deadband: Deadband | undefined;
   readonly #rate: RateLimit<T> | undefined;
   readonly #listener: ThrottleListener<T>;
 
@@ -25,7 +26,9 @@ export class Throttle<T> {
     return new Throttle(settings, listener);
   }
 
-  private constructor({ rate, deadband }: ThrottleSettings, listener: ThrottleListener<T>) {
+  private constructor(settings: ThrottleSettings, listener: ThrottleListener<T>) {
+    const { rate, deadband } = settings;
+    this.#settings = settings;
     this.#deadband = deadband && new Deadband(deadband);
     this.#rate =
       rate &&
@@ -46,6 +49,13 @@ export class Throttle<T> {
       this.#listener.dropped('deadband');
     } else if (this.#rate !== undefined) this.#rate.take(message, bytes);
     else this.#listener.pass(message);
+  }
+
+  /** What was said before is the state no more: what waits is dropped, and what comes next says something new. */
+  forget(): void {
+    const { deadband } = this.#settings;
+    this.#deadband = deadband && new Deadband(deadband);
+    this.#rate?.close();
   }
 
   /** What waits is dropped. */

@@ -51,6 +51,15 @@ describe('rate limit and deadband of a route', function () {
     });
   }
 
+  it('keep nothing back that MQTT has cleared', async () => {
+    const qos = { durability: 'transient-local' } as const;
+    const { bridge, topic } = await bridges.bridged({ type: FLOAT, rate, deadband, qos });
+    await bridge.ready();
+    for (const payload of ['{"data":1}', '{"data":3}', '', '{"data":3}']) await bridges.say(topic, payload);
+    await bridge.until(() => bridge.route()?.counts?.mqttReceived === 4);
+    assert.deepEqual(bridge.route()?.counts?.dropped, { rate: 1 });
+  });
+
   it('keep back what comes too often on its way to ROS, and count it', async () => {
     const { bridge, peer, topic } = await bridges.bridged({ type: FLOAT, rate });
     await peer.listen('/chatter', FLOAT);

@@ -17,6 +17,25 @@ describe('MatchingPublisher', function () {
       keepsNothingExpired(canForget));
   }
 
+  it('has a volatile publisher forget nothing: it keeps that for those who have yet to receive it', () => {
+    const made = { publish: () => {}, close: () => {}, forget: () => assert.fail('forgets') };
+    const publisher = new MatchingPublisher(
+      { endpoints: () => [], onGraphChange: () => () => {}, createPublisher: () => made },
+      {
+        ...{ rosName: '/chatter', type: STRING, typeHash: codec.typeHash, fellows: NO_FELLOWS },
+        chosen: { durability: 'volatile' },
+        onIncompatible: () => undefined,
+        onProblem: () => undefined,
+        onDeadlineMissed: () => undefined,
+        onQosChange: () => undefined,
+      },
+    );
+    publisher.open();
+    publisher.publish(codec.encode({ data: 'on its way' }), ['b1']);
+    publisher.forget();
+    publisher.close();
+  });
+
   async function keepsNothingExpired(canForget: boolean): Promise<void> {
     const place = {
       domain: freshDomain(),
