@@ -75,6 +75,7 @@ function leave(): void {
   // Leaving runs the event loop inside itself, which only a timer bears.
   setTimeout(() => {
     try {
+      for (const node of opened.values()) node.halt();
       library?.shutdownAll();
     } finally {
       process.exit();

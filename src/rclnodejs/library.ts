@@ -101,6 +101,11 @@ export interface MessageInfo {
   readonly publisher_gid: Buffer;
 }
 
+export interface RclGuardCondition {
+  /** Ends a wait of the node. */
+  trigger(): void;
+}
+
 export interface RclPublisher {
   publish(cdr: Buffer): void;
 }
@@ -186,14 +191,13 @@ export interface EndpointInfo {
 
 export interface RclNode {
   readonly _events: RclEvent[];
-  /** Has the library wait for what was added to `_events`. */
-  syncHandles(): void;
   /** Called from C with what is ready; a throw out of it kills the process. */
   execute(handles: object[]): void;
-  /** @param timeout of a wait in ms, for which creating and destroying block */
+  /** Reads the handles that it waits for. @param timeout of a wait in ms, for which creating, destroying and stopping block */
   spin(timeout: number): void;
   /** Runs the event loop inside itself. */
   stop(): void;
+  createGuardCondition(callback: () => void): RclGuardCondition;
   destroy(): void;
   createPublisher(type: string, topic: string, options: { qos: object }): RclPublisher;
   createSubscription(

@@ -147,6 +147,5 @@ export class RawSubscription {
     const event: RclEvent = { handle, _handle: handle, takeData };
     this.#subscription.events = [event];
     this.#node._events.push(event);
-    this.#node.syncHandles();
   }
 }

@@ -4,6 +4,7 @@ import {
   BEST_EFFORT,
   KEEP_LAST,
   type RclAddon,
+  type RclGuardCondition,
   type RclLibrary,
   type RclNode,
   type RclPublisher,
@@ -34,8 +35,8 @@ import { RawSubscription } from './raw-subscription';
 import type { RosContext } from './ros-context';
 import { ServiceCall, type UnansweredError } from './service-call';
 
-/** Of a wait, in ms; creating and destroying block for as long unless the spin is stopped. */
-const SPIN_TIMEOUT = 10;
+/** Of a wait, in ms: the library sets each up anew, with all that the node has. A guard condition ends it before. */
+const SPIN_TIMEOUT = 1000;
 /** Samples that wait for this process in a subscription, at least. */
 const MIN_DEPTH = 1000;
 /** Requests of others that may wait for our replies in one server. */
@@ -63,6 +64,8 @@ export class RosNode {
   readonly #options: NodeOptions;
   readonly #listener: RosNodeListener;
   readonly #node: RclNode;
+  /** Wakes what waits, which is to be stopped. */
+  readonly #guard: RclGuardCondition;
   readonly #fullName: string;
   readonly #graph: GraphWatch;
   readonly #actions: RawActions;
@@ -96,6 +99,9 @@ export class RosNode {
       enableRosout: false,
       startTypeDescriptionService: false,
     });
+    this.#guard = this.#node.createGuardCondition(() => {});
+    // All changes are made while the spin is stopped, and it reads the handles when it starts: not after each as well.
+    Object.defineProperty(this.#node, 'syncHandles', { value: () => {} });
     const execute = this.#node.execute;
     this.#node.execute = (handles) => {
       const others = handles.filter((handle) => !this.#takeFrom(handle));
@@ -114,6 +120,12 @@ export class RosNode {
   open(): void {
     this.#node.spin(SPIN_TIMEOUT);
     this.#graph.start();
+  }
+
+  /** For good: the process ends. Runs the event loop inside itself. */
+  halt(): void {
+    this.#graph.stop();
+    this.#guarded('the spin', () => this.#stop());
   }
 
   /** Calls back when it is done, which may be later. */
@@ -199,7 +211,7 @@ export class RosNode {
         return;
       }
       RosNode.#isStopping = true;
-      if (!this.#closed) this.#guarded('the spin', () => this.#node.stop());
+      if (!this.#closed) this.#guarded('the spin', () => this.#stop());
       for (let next = this.#changes.shift(); next !== undefined; next = this.#changes.shift()) {
         this.#guarded('the node', next);
       }
@@ -207,6 +219,11 @@ export class RosNode {
       this.#changing = false;
       RosNode.#isStopping = false;
     }, 0);
+  }
+
+  #stop(): void {
+    this.#guard.trigger();
+    this.#node.stop();
   }
 
   #make(options: EndpointOptions): Endpoint {

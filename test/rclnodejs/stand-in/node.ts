@@ -9,6 +9,7 @@ const theirName = () => names.their ?? `peer_${process.env.ROS_AUTOMATIC_DISCOVE
 
 export class Node {
   spinning = false;
+  isTriggered = false;
   readonly _events: Array<{ _handle: object; handle: object; takeData(): void }> = [];
   readonly endpoints = new Set<Endpoint>();
 
@@ -26,17 +27,28 @@ export class Node {
   }
 
   spin(): void {
+    for (const { _handle, handle } of this._events) if (_handle !== handle) throw new Error('no handle');
     this.spinning = true;
     this.wake();
   }
 
   stop(): void {
     mustBearTheLoop();
+    if (!this.isTriggered) throw new Error('stopping blocks until the wait is over');
+    this.isTriggered = false;
     this.spinning = false;
   }
 
+  createGuardCondition() {
+    this.mustNotSpin();
+    const trigger = () => {
+      this.isTriggered = true;
+    };
+    return { trigger };
+  }
+
   destroy(): void {
-    this.stop();
+    if (this.spinning) this.stop();
     this.context.bus.nodes.delete(this);
   }
 
@@ -57,11 +69,6 @@ export class Node {
 
   execute(ready: Endpoint[]): void {
     for (const { queue, callback } of ready) callback?.((queue.shift() as Sample).cdr);
-  }
-
-  syncHandles(): void {
-    this.mustNotSpin();
-    for (const { _handle, handle } of this._events) if (_handle !== handle) throw new Error('no handle');
   }
 
   createPublisher(type: string, topic: string, { qos }: { qos: QoS }) {
