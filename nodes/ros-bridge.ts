@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { networkInterfaces } from 'node:os';
 import type { Node, NodeAPI, NodeMessage, NodeStatus } from 'node-red';
 import type { BrokerAddress } from '../src/gateway/gateway';
 import type { BridgeHandle, BridgeState } from '../src/ros/bridge-handle';
-import type { DiscoveryRange } from '../src/ros/ros-backend';
+import type { BridgeSettings } from '../src/ros/bridge-settings';
 import { RosThread } from '../src/ros/ros-thread';
 import type { BridgeStatus, FlowFacts, RouteStatus } from '../src/ros/ros-worker-messages';
 import { endMessage } from './message-end';
@@ -69,7 +70,7 @@ export default function (RED: NodeAPI): void {
         brokerPort: (port) => broker?.embeddedBroker().acceptPort(port),
         password: () => presentPassword(broker),
       });
-      bridge.on('status', (state) => show(nodeStatus(state, settings.range, broker, text)));
+      bridge.on('status', (state) => show(nodeStatus(state, settings, broker, text)));
     } catch (error) {
       return refuse(error as Error);
     }
@@ -140,7 +141,7 @@ function isWired(wires: readonly (readonly string[])[]): boolean {
 
 function nodeStatus(
   state: BridgeState,
-  range: DiscoveryRange,
+  { range, interfaces }: Pick<BridgeSettings, 'range' | 'interfaces'>,
   broker: BrokerConfigNode | undefined,
   text: NodeText,
 ): NodeStatus {
@@ -163,6 +164,10 @@ function nodeStatus(
   const problem = firstProblem(state, where);
   if (problem !== undefined) return { fill: 'red', shape: 'dot', text: shortened(problem) };
   if (isAlone(state)) {
+    const address = state.backend === 'rtps' ? missingAddress(interfaces) : undefined;
+    if (address !== undefined) {
+      return { fill: 'yellow', shape: 'ring', text: text('status.noInterface', { address }) };
+    }
     const list = domains.map(({ domain }) => domain).join(', ');
     const searched = text(domains.length === 1 ? 'status.inDomain' : 'status.inDomains', { domains: list });
     return { fill: 'yellow', shape: 'ring', text: text(`status.nothing.${range}`, { domains: searched }) };
@@ -196,6 +201,12 @@ function isAlone({ domains, routes, messagesPerSecond }: BridgeStatus): boolean 
     domains.every(({ participants }) => participants === 0) &&
     !routes.some(hasPeers)
   );
+}
+
+/** The first of these addresses that no network interface of this machine has now. */
+function missingAddress(addresses: readonly string[]): string | undefined {
+  const present = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address));
+  return addresses.find((address) => !present.includes(address));
 }
 
 /** Why the first route carries nothing that should, where there is one. */

@@ -47,6 +47,12 @@ describe('ros-bridge', function () {
     }
   });
 
+  it('says that no interface has an address of the form', async () => {
+    const form = { domains: [{ id: domain, alias: '' }], routes: [routeTo(domain)] };
+    await start(bridgeFlow({ ...form, interfaces: '127.0.0.1, 192.0.2.1' }));
+    await bridgeStatus('no network interface of this machine has the address 192.0.2.1');
+  });
+
   it('takes its domain from a variable', async () => {
     const name = 'MQTT_ROS_TEST_DOMAIN';
     process.env[name] = String(domain);
