@@ -8,6 +8,11 @@ export interface ReaderGroup extends Destination {
   /** The only reader, else ENTITYID_UNKNOWN: all matched readers there. */
   readonly readerId: number;
   readonly reliable: boolean;
+  /**
+   * To whom its HEARTBEATs go: as its DATA, but to each reader by its own where another one of the participant is not
+   * confirmed, which would take them for where its samples begin.
+   */
+  readonly heartbeatIds: readonly number[];
   readonly queue: SendQueue;
 }
 
@@ -30,16 +35,21 @@ export class ReaderGroups {
   }
 
   /** To be called when readers have come, gone or been confirmed. Queues of groups that stay go on, the others are closed. */
-  regroup(readers: Iterable<ReaderProxy>): void {
+  regroup(readers: readonly ReaderProxy[]): void {
     const before = this.#groups;
+    const invited = new Set(readers.filter(({ confirmed }) => !confirmed).map(({ target }) => target.prefix));
     this.#groups = new Map();
     for (const { target, confirmed, reliable, groupKey } of readers) {
       if (!confirmed) continue;
       const group = this.#groups.get(groupKey);
+      const readerId = group === undefined ? target.entityId : EntityId.unknown;
       this.#groups.set(groupKey, {
         prefix: target.prefix,
         locator: target.locator,
-        readerId: group === undefined ? target.entityId : EntityId.unknown,
+        readerId,
+        heartbeatIds: invited.has(target.prefix)
+          ? [...(group?.heartbeatIds ?? []), target.entityId]
+          : [readerId],
         reliable: reliable || group?.reliable === true,
         queue: group?.queue ?? before.get(groupKey)?.queue ?? this.#openQueue(target),
       });

@@ -124,11 +124,7 @@ export class StatefulWriter {
 
   /** Tells all readers that the writer is alive, by a HEARTBEAT that asks for no answer (RTPS 8.3.8.6.2). */
   assertLiveliness(): void {
-    for (const group of this.#groups) {
-      const count = this.#nextHeartbeatCount();
-      const last = this.#lastSent(group);
-      this.#outbox.heartbeat(group, group.readerId, this.entityId, this.first, last, count, true, true);
-    }
+    for (const group of this.#groups) this.#heartbeatGroup(group, true, true);
   }
 
   matchReader(target: ReaderTarget): void {
@@ -345,8 +341,22 @@ export class StatefulWriter {
     this.#heartbeat(target, target.entityId, this.first, this.#lastSent(this.#groups.of(proxy)));
   }
 
-  #heartbeat(to: Destination, readerId: number, first: number, last: number, final = false): void {
-    this.#outbox.heartbeat(to, readerId, this.entityId, first, last, this.#nextHeartbeatCount(), final);
+  #heartbeatGroup(group: ReaderGroup, final: boolean, liveliness = false): void {
+    const last = this.#lastSent(group);
+    for (const readerId of group.heartbeatIds)
+      this.#heartbeat(group, readerId, this.first, last, final, liveliness);
+  }
+
+  #heartbeat(
+    to: Destination,
+    readerId: number,
+    first: number,
+    last: number,
+    final = false,
+    liveliness = false,
+  ): void {
+    const count = this.#nextHeartbeatCount();
+    this.#outbox.heartbeat(to, readerId, this.entityId, first, last, count, final, liveliness);
   }
 
   #nextHeartbeatCount(): number {
@@ -360,7 +370,7 @@ export class StatefulWriter {
       if (!group.reliable) continue;
       // Large changes wait for the acknowledgement of those under way.
       const final = !isDue && group.queue.isDone;
-      this.#heartbeat(group, group.readerId, this.first, this.#lastSent(group), final);
+      this.#heartbeatGroup(group, final);
     }
     if (isDue) this.#schedule.asked();
   }

@@ -113,6 +113,27 @@ describe('a reliable writer and a reader that comes later', function () {
     assert.deepEqual([told?.first, told?.last], [4, 3]);
   });
 
+  it('do not take what others of its participant are told for where it begins', async () => {
+    link = new Link(TRANSIENT_LOCAL);
+    for (const entityId of [0x204, 0x304]) {
+      link.writer.matchReader({ ...READER, ...RELIABLE, entityId });
+      const answer = `06 03 1800 00000${entityId.toString(16)} 00000103 00000000 01000000 00000000 01000000`;
+      link.writerSide.receive(message(READER.prefix, answer));
+    }
+    // It hears neither where it begins nor what is written first, and is not heard.
+    link.toReader = link.toWriter = () => [];
+    link.match();
+    link.write(1, 3);
+    await settle();
+    link.toReader = fair;
+    link.write(4, 4);
+    await new Promise(setImmediate);
+    link.toWriter = fair;
+    await link.until(4);
+    assert.deepEqual(link.texts, numbers(1, 4));
+    assert.equal(link.statistics.samplesLost, 0);
+  });
+
   it('keep the history for a transient-local reader, whatever others of its participant there are', async () => {
     const later = { ...READER, ...RELIABLE, entityId: 0x204 };
     const toLater = () => link.heartbeats.filter(({ readerId }) => readerId === later.entityId);
