@@ -18,7 +18,7 @@ import type {
   RouteRowName,
   RouteStatus,
 } from './ros-worker-messages';
-import { rowsWithout } from './route-rows';
+import { RouteRows } from './route-rows';
 import { type WorkerQuestion, WorkerRequests } from './worker-requests';
 
 /** How a bridge fares; while it is open also with its routes. */
@@ -70,8 +70,10 @@ export interface BridgeHandleOptions {
  */
 export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   readonly key: number;
-  /** With the routes and patterns that were added and removed since, which a new worker is to have as well. */
+  /** Its routes are those that there were first. */
   #settings: BridgeSettings;
+  /** Once some were added or removed, these as well. */
+  #rows: RouteRows<RouteRow> | undefined;
   /** The topic names of these, once they are asked for. */
   #topics: BridgeTopics | undefined;
   readonly #host: BridgeHost;
@@ -160,7 +162,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
    * domain or the name is invalid.
    */
   topicOf(kind: 'topic' | 'service', domain: number, rosName: string): string {
-    this.#topics ??= BridgeTopics.for(this.#settings);
+    this.#topics ??= BridgeTopics.for(this.#present);
     const topics = this.#topics.of({ kind, domain, rosName });
     const level = LEVEL_OF[kind];
     return level === undefined ? topics.name : topics.below(level);
@@ -172,7 +174,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
    */
   rosOf(topic: string): RosTopic | undefined {
     try {
-      this.#topics ??= BridgeTopics.for(this.#settings);
+      this.#topics ??= BridgeTopics.for(this.#present);
     } catch {
       // With such settings the bridge does not open.
       return undefined;
@@ -198,7 +200,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
    */
   async addRoute(route: RouteRow): Promise<void> {
     await this.#askForRoutes({ action: 'add', route });
-    this.#setRoutes([...this.#settings.routes, route]);
+    this.#changeableRows().add(route);
   }
 
   /**
@@ -208,7 +210,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
   async removeRoute({ kind = 'topic', domain, rosName }: RouteRowName): Promise<void> {
     const route = { kind, rosName, ...(domain !== undefined && { domain }) };
     await this.#askForRoutes({ action: 'remove', route });
-    this.#setRoutes(rowsWithout(route, this.#settings.routes, this.#settings));
+    this.#changeableRows().remove(route);
   }
 
   /** How all routes fare, those among them that patterns have opened. */
@@ -240,9 +242,15 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     this.#settings = { ...this.#settings, patterns };
   }
 
-  #setRoutes(routes: RouteRow[]): void {
-    this.#settings = { ...this.#settings, routes };
+  /** With the routes and patterns that were added and removed since, which a new worker is to have as well. */
+  get #present(): BridgeSettings {
+    return this.#rows === undefined ? this.#settings : { ...this.#settings, routes: [...this.#rows] };
+  }
+
+  #changeableRows(): RouteRows<RouteRow> {
     this.#topics = undefined;
+    this.#rows ??= new RouteRows(this.#settings.routes, this.#settings);
+    return this.#rows;
   }
 
   #askForRoutes(request: RouteRequest): Promise<unknown> {
@@ -330,7 +338,7 @@ export class BridgeHandle extends EventEmitter<BridgeHandleEvents> {
     this.#host.post({
       type: 'open',
       bridge: this.key,
-      settings: this.#settings,
+      settings: this.#present,
       flowOutput: this.#flowOutput,
     });
   }

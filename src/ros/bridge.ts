@@ -24,7 +24,7 @@ import { PatternRoutes } from './pattern-routes';
 import { ProblemReports } from './problem-reports';
 import type { RosBackend } from './ros-backend';
 import type { BridgeStatus, FlowFacts, RouteName, RouteRequest, RouteStatus } from './ros-worker-messages';
-import { addedRoutes, listedRoutes, rowsWithout } from './route-rows';
+import { addedRoutes, listedRoutes, RouteRows } from './route-rows';
 import { RouteTable } from './route-table';
 import type { SampleFrame } from './sample-frame';
 import { Standby } from './standby';
@@ -62,6 +62,8 @@ export interface BridgeParts {
  */
 export class Bridge {
   #settings: BridgeSettings;
+  /** With those that were added and removed since it was opened. */
+  #rows: RouteRows<RouteRow> | undefined;
   readonly #parts: BridgeParts;
   readonly #problems: ProblemReports;
   readonly #events: EventGate;
@@ -106,6 +108,7 @@ export class Bridge {
     const { domains, routes, definitions = '' } = this.#settings;
     this.#mapping = makeMapping(this.#settings);
     checkBridge(this.#settings);
+    this.#rows = new RouteRows(routes, this.#settings);
     const topics = new BridgeTopics(this.#mapping, domains);
     this.#topics = topics;
     // Bridges without definitions of their own share what was compiled.
@@ -180,10 +183,9 @@ export class Bridge {
       case 'list':
         return table.list();
       case 'remove': {
-        const { routes } = this.#settings;
         const removed = routesOf(request.route, this.#settings);
         table.removeListed(removed);
-        this.#settings = { ...this.#settings, routes: rowsWithout(request.route, routes, this.#settings) };
+        this.#rows?.remove(request.route);
         // A pattern may allow it.
         for (const route of removed) this.#patterns?.take(route);
         this.#looking.schedule();
@@ -207,12 +209,14 @@ export class Bridge {
   }
 
   #addRow(row: RouteRow, table: RouteTable): void {
-    const { routes: rows } = this.#settings;
-    const { routes, replaced } = addedRoutes(row, rows, this.#settings, ({ kind, domain, rosName }) =>
-      table.lists(kind, domain, rosName),
+    const { routes, replaced } = addedRoutes(
+      row,
+      this.#rows ?? [],
+      this.#settings,
+      ({ kind, domain, rosName }) => table.lists(kind, domain, rosName),
     );
     table.add(routes, replaced);
-    this.#settings = { ...this.#settings, routes: [...rows, row] };
+    this.#rows?.add(row);
     for (const route of routes) this.#patterns?.leave(route);
   }
 

@@ -60,7 +60,7 @@ export class KnownBridges {
   readonly #options: KnownBridgesOptions;
   readonly #connection: Connection;
   readonly #listener: KnownBridgesListener;
-  readonly #online = new Map<string, BridgePresence & { topic: string }>();
+  readonly #online = new Map<string, BridgePresence & { topic: string; text: string }>();
   /** Of all that are online. */
   #routes = 0;
   /** What those carried that were online, or had more routes. */
@@ -282,12 +282,17 @@ export class KnownBridges {
 
   /** @param isPresent it does not tell of an earlier time */
   #receive({ topic, payload }: ReceivedMessage, isPresent: boolean): void {
-    const id = topic.slice(topic.lastIndexOf('/') + 1);
-    const presence = decodePresence(payload);
     if (topic === this.#options.topic) {
-      if (isPresent) this.#receiveOwn(presence?.state === 'online', payload.toString() === this.#said?.text);
-    } else if (id !== this.#options.id && bridgeIdFault(id) === undefined) {
-      this.#receiveOther(id, topic, presence);
+      if (!isPresent) return;
+      // What it has said itself it need not read.
+      const isLast = payload.toString() === this.#said?.text;
+      const isOnline = isLast ? !this.#isLeaving : decodePresence(payload)?.state === 'online';
+      this.#receiveOwn(isOnline, isLast);
+      return;
+    }
+    const id = topic.slice(topic.lastIndexOf('/') + 1);
+    if (id !== this.#options.id && bridgeIdFault(id) === undefined) {
+      this.#receiveOther(id, topic, payload);
     }
   }
 
@@ -337,8 +342,12 @@ export class KnownBridges {
     this.#listener.changed();
   }
 
-  #receiveOther(id: string, topic: string, presence: BridgePresence | undefined): void {
+  #receiveOther(id: string, topic: string, payload: Buffer): void {
     const known = this.#online.get(id);
+    const text = payload.toString();
+    // The same word again, of thousands of routes.
+    if (known?.topic === topic && known.text === text) return;
+    const presence = decodePresence(payload);
     if (presence?.state === 'online') {
       const routes = this.#routes - routesOf(known) + routesOf(presence);
       if ((known === undefined && this.#online.size >= MAX_BRIDGES) || routes > MAX_ROUTES) {
@@ -351,7 +360,7 @@ export class KnownBridges {
         return;
       }
       this.#routes = routes;
-      this.#online.set(id, { ...presence, topic });
+      this.#online.set(id, { ...presence, topic, text });
       if (known !== undefined && !hasAll(presence, known)) this.#noteLeft(id, known, presence.from);
     } else if (known?.topic === topic) {
       this.#online.delete(id);

@@ -1,3 +1,4 @@
+import { Multimap } from '../rtps/multimap';
 import type { BridgeSettings, RouteKind, RouteRow } from './bridge-settings';
 import { routesOf } from './domain-template';
 
@@ -38,41 +39,75 @@ export function listedRoutes<Row extends NamedRow>(
  */
 export function addedRoutes<Row extends NamedRow>(
   row: Row,
-  rows: readonly NamedRow[],
+  rows: Iterable<NamedRow>,
   place: Place,
   isListed: (route: Row & { domain: number }) => boolean,
 ): { routes: Array<Row & { domain: number }>; replaced: Array<Row & { domain: number }> } {
   const routes = routesOf(row, place);
   const taken = routes.filter(isListed);
   // Most names are new, and the lists may be long.
-  const ofOne = taken.length === 0 ? undefined : namesOfOneDomain(rows, place);
+  const ofOne = taken.length === 0 ? undefined : namesOfOneDomain([...rows], place);
   const isOfOne = (route: Row & { domain: number }) => ofOne?.has(keyOf(route)) === true;
   if (row.domain !== undefined) return { routes, replaced: taken.filter((route) => !isOfOne(route)) };
   const left = routes.filter((route) => !isOfOne(route));
   return { routes: left.length > 0 ? left : routes, replaced: [] };
 }
 
-/** A list of rows without those, or those domains of theirs, that a row names. */
-export function rowsWithout<Row extends NamedRow>(
-  removed: NamedRow,
-  rows: readonly Row[],
-  place: Place,
-): Row[] {
-  const routes = routesOf(removed, place);
-  const names = new Set(routes.map(keyOf));
-  const rosNames = new Set(routes.map(({ rosName }) => rosName));
-  const left: Row[] = [];
-  for (const row of rows) {
-    // The list may be long, and most rows have other names.
-    if (!rosNames.has(row.rosName) && !row.rosName.includes('{')) {
-      left.push(row);
-      continue;
-    }
-    const own = routesOf(row, place);
-    const others = own.filter((route) => !names.has(keyOf(route)));
-    left.push(...(others.length === own.length ? [row] : others));
+/** Stands for the names with placeholders, which may be any: no ROS name has it. */
+const PLACEHOLDER = '{';
+
+/** The rows of a bridge that routes are added to and removed from, in their order. */
+export class RouteRows<Row extends NamedRow> implements Iterable<Row> {
+  readonly #place: Place;
+  /** By numbers; several stand in the place of one that has lost some of its domains. */
+  readonly #rows = new Map<number, readonly Row[]>();
+  readonly #numbers = new Multimap<string, number>();
+  #next = 0;
+
+  constructor(rows: readonly Row[], place: Place) {
+    this.#place = place;
+    for (const row of rows) this.add(row);
   }
-  return left;
+
+  *[Symbol.iterator](): Iterator<Row> {
+    for (const rows of this.#rows.values()) yield* rows;
+  }
+
+  /** Adds one behind the others. */
+  add(row: Row): void {
+    this.#put(this.#next++, [row]);
+  }
+
+  /** Removes the rows, or those domains of theirs, that a row names. */
+  remove(named: NamedRow): void {
+    const routes = routesOf(named, this.#place);
+    const removed = new Set(routes.map(keyOf));
+    const names = [PLACEHOLDER, ...routes.map(({ rosName }) => rosName)];
+    for (const number of new Set(names.flatMap((name) => [...this.#numbers.get(name)]))) {
+      const rows = this.#rows.get(number) as readonly Row[];
+      for (const { rosName } of rows) this.#numbers.delete(indexName(rosName), number);
+      this.#put(
+        number,
+        rows.flatMap((row) => this.#without(row, removed)),
+      );
+    }
+  }
+
+  #put(number: number, rows: readonly Row[]): void {
+    if (rows.length > 0) this.#rows.set(number, rows);
+    else this.#rows.delete(number);
+    for (const { rosName } of rows) this.#numbers.add(indexName(rosName), number);
+  }
+
+  #without(row: Row, removed: ReadonlySet<string>): readonly Row[] {
+    const own = routesOf(row, this.#place);
+    const others = own.filter((route) => !removed.has(keyOf(route)));
+    return others.length === own.length ? [row] : others;
+  }
+}
+
+function indexName(rosName: string): string {
+  return rosName.includes(PLACEHOLDER) ? PLACEHOLDER : rosName;
 }
 
 function keyOf({ kind, domain, rosName }: NamedRow & { domain: number }): string {

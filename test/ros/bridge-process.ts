@@ -14,7 +14,9 @@ export class BridgeProcess extends Watch {
 
   constructor(settings: Partial<BridgeSettings> & Pick<BridgeSettings, 'domains' | 'routes'>) {
     super();
-    this.#child = fork(__filename, [JSON.stringify(settings)], { stdio: 'inherit' });
+    this.#child = fork(__filename, { stdio: 'inherit' });
+    // An argument has not room enough for thousands of routes.
+    this.#child.send(settings);
     this.#child.on('message', ({ status, problem }: { status?: BridgeStatus; problem?: string }) => {
       if (status !== undefined) this.status = status;
       if (problem !== undefined) this.problems.push(problem);
@@ -63,4 +65,4 @@ async function run(settings: ConstructorParameters<typeof BridgeProcess>[0]): Pr
   await bridge.handle.open();
 }
 
-if (require.main === module) void run(JSON.parse(process.argv[2] ?? ''));
+if (require.main === module) process.once('message', run);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RouteRow } from '../../src/ros/bridge-settings';
 import { fillIn, namespacesOf, placeholderFault, routesOf } from '../../src/ros/domain-template';
-import { listedRoutes, rowsWithout } from '../../src/ros/route-rows';
+import { listedRoutes, RouteRows } from '../../src/ros/route-rows';
 
 const fleet = { domains: [1, 2], aliases: { anna: 1 } };
 
@@ -44,11 +44,33 @@ describe('what holds for each domain', () => {
       [2, 1, 'service'],
     ]);
     // It is not put in the place of what was removed.
-    assert.deepEqual(listed(rowsWithout({ rosName: '/scan', domain: 2 }, rows, fleet)), [
+    const left = new RouteRows(rows, fleet);
+    left.remove({ rosName: '/scan', domain: 2 });
+    assert.deepEqual(listed([...left]), [
       [0, 1, 'all'],
       [1, 1, 'service'],
     ]);
-    assert.deepEqual(listed(rowsWithout({ rosName: '/scan' }, rows, fleet)), [[0, 1, 'service']]);
+    left.remove({ rosName: '/scan' });
+    assert.deepEqual(listed([...left]), [[0, 1, 'service']]);
+  });
+
+  it('keeps the order of rows that lose some of their domains, also those whose names are of each', () => {
+    const row = (rosName: string, domain?: number): RouteRow => ({
+      ...{ rosName, type: 'T', direction: 'both' },
+      ...(domain !== undefined && { domain }),
+    });
+    const rows = new RouteRows([row('/robot{domain}'), row('/scan'), row('/robot1', 1)], fleet);
+    const names = () => [...rows].map(({ rosName, domain }) => `${rosName} ${domain}`);
+    rows.add(row('/last', 2));
+    rows.remove({ rosName: '/robot1', domain: 1 });
+    assert.deepEqual(names(), ['/robot2 2', '/scan undefined', '/last 2']);
+    rows.remove({ rosName: '/scan', domain: 1 });
+    rows.add(row('/scan', 1));
+    assert.deepEqual(names(), ['/robot2 2', '/scan 2', '/last 2', '/scan 1']);
+    rows.remove({ rosName: '/robot{domain}' });
+    rows.remove({ rosName: '/scan' });
+    rows.remove({ rosName: '/none' });
+    assert.deepEqual(names(), ['/last 2']);
   });
 
   it('makes a namespace of each domain, and refuses one without its alias', () => {
