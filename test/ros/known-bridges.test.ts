@@ -143,6 +143,7 @@ describe('the bridges that are known at a broker', function () {
     standby.addDomain({
       domain: 0,
       bridges: () => new Set(['two']),
+      bridgesOf: () => [],
       nodes: () => [],
       onGraphChange: () => () => {},
     } as Partial<RosDomain> as RosDomain);
@@ -261,7 +262,9 @@ describe('the bridges that are known at a broker', function () {
       const time = BigInt(known.from ?? 0) * 1_000_000n;
       const refusals = [time - 1n, time, undefined].map((at) => turn.refusal([], 'guid', at));
       const isTold = from !== undefined;
-      assert.deepEqual(refusals, [isTold ? undefined : 'standby', 'standby', 'standby']);
+      // What does not tell when it was published may be of before.
+      const before = isTold ? undefined : 'standby';
+      assert.deepEqual(refusals, [before, 'standby', before]);
       assert.equal(turn.active, isTold);
       await standby.changedOver();
       assert.equal(turn.standbyFor, 'two');
