@@ -2,6 +2,7 @@ import { findRclnodejs, isRosSourced } from '../../../src/rclnodejs/environment'
 import type { BridgeSettings } from '../../../src/ros/bridge-settings';
 import { RclnodejsBackend } from '../../../src/ros/rclnodejs-backend';
 import { describeChangeovers } from '../changeovers';
+import { describeBridgesBeside } from './bridges-beside';
 import { describeContract } from './contract';
 import { ros2Peers } from './peers';
 
@@ -26,11 +27,13 @@ if (wanted || (isRosSourced() && findRclnodejs() !== undefined)) {
     ['rclnodejs', 'RTPS'],
     ['RTPS', 'rclnodejs'],
   ] as const) {
-    describeChangeovers({
+    const bridges = {
       name: `the lower over ${lower}, the higher over ${higher}`,
       lower: kinds[lower],
       higher: kinds[higher],
-    });
+    };
+    describeChangeovers(bridges);
+    describeBridgesBeside(bridges);
   }
 } else {
   describe('the contract of a ROS backend: rclnodejs', () => {
