@@ -5,7 +5,8 @@ import { ReceiveBuffer } from '../../src/rtps/receive-buffer';
 import { endingAfterEach } from '../ending-after-each';
 import { BEST_EFFORT, Cast, encodeString, freshDomain, freshTopic, Inbox, STRING } from './fixture';
 
-describe('the receive buffer of a socket', () => {
+describe('the receive buffer of a socket', function () {
+  this.timeout(60_000);
   const keep = endingAfterEach();
 
   /** One that receives, and one that sends to it at once. */
