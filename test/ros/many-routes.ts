@@ -9,10 +9,9 @@ import type { BridgeStatus } from '../../src/ros/ros-worker-messages';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
 import { connected, Inbox, settingsFor } from '../client/observed';
 import { freshDomain } from '../rtps/test-domain';
+import { ACTION, SERVICE } from '../soak/fleet-routes';
 import { RELIABLE, RosPeer, STRING } from './bridge-fixture';
 
-const SERVICE = 'example_interfaces/srv/AddTwoInts';
-const ACTION = 'example_interfaces/action/Fibonacci';
 /** What routes there are, without their names. */
 const KINDS = [
   { kind: 'topic', type: STRING, direction: 'both' },

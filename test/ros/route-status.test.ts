@@ -15,11 +15,10 @@ import { connected, settingsFor } from '../client/observed';
 import { endingAfterEach } from '../ending-after-each';
 import { Random } from '../random';
 import { freshDomain } from '../rtps/test-domain';
+import { ACTION, SERVICE } from '../soak/fleet-routes';
 import { BEST_EFFORT, RELIABLE, STRING, Watch } from './bridge-fixture';
 
 const NUMBER = 'std_msgs/msg/Int32';
-const SERVICE = 'example_interfaces/srv/AddTwoInts';
-const ACTION = 'example_interfaces/action/Fibonacci';
 const LATCHED = { ...RELIABLE, durability: 'transient-local' } as const;
 const ROUTES = [
   { kind: 'topic', rosName: '/typed', type: STRING, direction: 'both' },
