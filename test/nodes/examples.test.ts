@@ -278,8 +278,8 @@ describe('the examples', function () {
       await listened('/cmd_vel', nodeOf('three domains').id, 2);
       const positions = at('positions');
       const shown = (robot: string, passes: (position: { x: number; y: number }) => boolean) =>
-        (positions.payloads as Record<string, { x: number; y: number }>[]).some(({ [robot]: position }) =>
-          position === undefined ? false : passes(position),
+        positions.messages.some(
+          ({ topic, payload }) => topic === robot && passes(payload as { x: number; y: number }),
         );
       const speeds = () =>
         robots.map(({ heard }) => heard.map((text) => (JSON.parse(text) as Twist).linear.x));
