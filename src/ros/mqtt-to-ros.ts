@@ -37,6 +37,7 @@ export class MqttToRos {
   #stoodBy = false;
   /** Whether what the broker has stored was asked for. */
   #takesStored = false;
+  /** Asks for it later. */
   #waiting: NodeJS.Timeout | undefined;
   #stopFollowing: (() => void) | undefined;
   /** Digest of what ROS was given last, as long as the publisher keeps it: at each connect the broker sends it again. */

@@ -128,8 +128,11 @@ export class RosToMqtt implements HeardTopic {
    * publisher has said, and the broker is to store, is not the state of the topic any more. Where it does not tell, as
    * over MQTT 3.1.1, it is known by its payload if its publisher serves those who come late itself.
    *
-   * Not known is what publishers said that are there, and were not heard: volatile ones from before the bridge, and
-   * transient-local ones beside volatile ones. A client that stores the payload of such a publisher is taken for it.
+   * Not known, and given to ROS once more, is what publishers said that are there and were not heard: volatile ones
+   * before the bridge began, transient-local ones beside volatile ones, and those that took longer than `pending`; nor
+   * is anything where a route has no way from ROS. Of static transforms all count as said when the last of them is: those
+   * of a publisher that has gone are then not given back. Another client that stores the payload of such a publisher is
+   * taken for it.
    */
   hasSaid({ payload, properties }: Pick<ReceivedMessage, 'payload' | 'properties'>): boolean {
     const { heard } = this.#subscription;
@@ -152,10 +155,14 @@ export class RosToMqtt implements HeardTopic {
     else this.#state.isOver = true;
   }
 
-  open(): void {
+  /** Has others know what it will hear; `open` comes next. */
+  listen(): void {
     this.#openedAt = performance.now();
+    this.#stopTelling = this.#parts.context.hear(this);
+  }
+
+  open(): void {
     const { context, topic } = this.#parts;
-    this.#stopTelling = context.hear(this);
     const changed = () => {
       if (this.#turn?.active) void this.#publishState();
     };

@@ -99,9 +99,10 @@ export class TopicRoute implements BridgeRoute {
     const { domain, fellows } = this.#context;
     const forget = () => this.#forgetGone();
     this.#stopFollowing = [domain.onGraphChange(forget, this.settings.rosName), fellows.onChange(forget)];
-    // First: what the broker has stored may be what it hears.
-    this.#toMqtt?.open();
+    // What the broker has stored may be what it hears.
+    this.#toMqtt?.listen();
     this.#toRos?.open();
+    this.#toMqtt?.open();
   }
 
   close(): void {
