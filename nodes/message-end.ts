@@ -8,8 +8,8 @@ export interface MessageEnd {
 
 /**
  * Ends a message as its handling does: with an answer to be sent, with nothing, or with an error. Node-RED copies a message
- * for Catch and Complete nodes, and one from outside may be deeper than the stack: then they are told without it, because
- * an exception that nobody takes ends the process.
+ * for all but the first that get it, and for Catch and Complete nodes, and one from outside may be deeper than the stack:
+ * then they are told without it, because an exception that nobody takes ends the process.
  * @param inWords what the flow is told of an error
  */
 export function endMessage(
@@ -26,11 +26,12 @@ export function endMessage(
       node.error(`${what}the message cannot be copied for other nodes: ${(fault as Error).message}`, {});
     }
   };
-  handling.then(
-    (answer) => {
+  handling
+    .then((answer) => {
       if (answer !== undefined) send(answer);
-      end();
-    },
-    (error: Error) => end(inWords(error)),
-  );
+    })
+    .then(
+      () => end(),
+      (error: Error) => end(inWords(error)),
+    );
 }

@@ -61,26 +61,38 @@ export default function (RED: NodeAPI): void {
     };
     const put = ({ message, params }: Received, payload: unknown): NodeMessage =>
       Object.assign(flowMessage(message, payload), { dup: message.dup, params });
+    /** Has Catch hear why the flow does not get a message. */
+    const refuse = (received: Received, { message }: Error): void => {
+      const { topic, payload } = received.message;
+      this.error(`${topic}: ${message}`, put(received, Buffer.from(payload)));
+    };
     /** As the flow gets it; `undefined` when the payload is not what it should be, which Catch hears. */
     const convert = (received: Received): NodeMessage | undefined => {
-      const { topic, payload, properties } = received.message;
+      const { payload, properties } = received.message;
       try {
         return put(received, decodePayload(payload, form.output, properties));
       } catch (error) {
-        this.error(`${topic}: ${(error as Error).message}`, put(received, Buffer.from(payload)));
+        refuse(received, error as Error);
         return undefined;
       }
     };
     const handOut = (received: Received): void => {
       const { message } = received;
       const msg = convert(received);
-      if (msg === undefined) message.acknowledge?.();
-      else if (delivery === 'arrival') this.send(msg);
-      else {
-        const acknowledgement = String(++lastOpen);
-        open.set(acknowledgement, message);
-        this.send(Object.assign(msg, { acknowledgement }));
+      if (msg === undefined) {
+        message.acknowledge?.();
+        return;
       }
+      const acknowledgement = delivery === 'arrival' ? undefined : String(++lastOpen);
+      try {
+        this.send(acknowledgement === undefined ? msg : Object.assign(msg, { acknowledgement }));
+      } catch (error) {
+        // Node-RED copies it where several nodes get it, and it may be deeper than the stack.
+        refuse(received, error as Error);
+        message.acknowledge?.();
+        return;
+      }
+      if (acknowledgement !== undefined) open.set(acknowledgement, message);
     };
     const keep = (received: Received): void => {
       const { dropped } = queue;
