@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Connection, ReceivedMessage, Subscription } from '../client/connection';
 import { type BridgePresence, decodePresence, encodePresence, NOTHING_CARRIED } from './bridge-presence';
 import type { Way } from './name-patterns';
@@ -60,7 +61,7 @@ export class KnownBridges {
   readonly #options: KnownBridgesOptions;
   readonly #connection: Connection;
   readonly #listener: KnownBridgesListener;
-  readonly #online = new Map<string, BridgePresence & { topic: string; text: string }>();
+  readonly #online = new Map<string, BridgePresence & { topic: string; digest: string }>();
   /** Of all that are online. */
   #routes = 0;
   /** What those carried that were online, or had more routes. */
@@ -344,9 +345,9 @@ export class KnownBridges {
 
   #receiveOther(id: string, topic: string, payload: Buffer): void {
     const known = this.#online.get(id);
-    const text = payload.toString();
+    const digest = createHash('sha256').update(payload).digest('base64');
     // The same word again, of thousands of routes.
-    if (known?.topic === topic && known.text === text) return;
+    if (known?.topic === topic && known.digest === digest) return;
     const presence = decodePresence(payload);
     if (presence?.state === 'online') {
       const routes = this.#routes - routesOf(known) + routesOf(presence);
@@ -360,7 +361,7 @@ export class KnownBridges {
         return;
       }
       this.#routes = routes;
-      this.#online.set(id, { ...presence, topic, text });
+      this.#online.set(id, { ...presence, topic, digest });
       if (known !== undefined && !hasAll(presence, known)) this.#noteLeft(id, known, presence.from);
     } else if (known?.topic === topic) {
       this.#online.delete(id);

@@ -403,6 +403,11 @@ describe('the bridges that are known at a broker', function () {
     assert.equal(known.online.has(String(full)), true);
     assert.equal(known.online.has('1'), false);
     assert.equal(warnings.length, 1);
+    // Nothing is kept of what is said beside that.
+    const padded = JSON.stringify({ state: 'online', domains: [0], said: 'x'.repeat(100_000) });
+    await client.publish('ros/0/@bridge/padded', padded, { qos: 1, retain: false });
+    await watch.until(() => known.online.has('padded'));
+    assert.ok(JSON.stringify(known.online.get('padded')).length < 1000);
     known.close();
   });
 });
