@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { kept } from '../client/connection';
 import { shown } from '../topic/topic-name';
 import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
@@ -18,8 +17,7 @@ interface Outgoing {
   cdr: Buffer;
   via: Via;
   expiry: number | undefined;
-  /** Of the payload, by which it is known when the broker sends it as stored; see `MqttToRos.#given`. */
-  digest?: string | undefined;
+  isOfMqtt: boolean;
 }
 
 /** Carries what the broker and the flow say to a ROS topic. */
@@ -40,8 +38,8 @@ export class MqttToRos {
   /** Asks for it later. */
   #waiting: NodeJS.Timeout | undefined;
   #stopFollowing: (() => void) | undefined;
-  /** Digest of what ROS was given last, as long as the publisher keeps it: at each connect the broker sends it again. */
-  #given: string | undefined;
+  /** What ROS was given of MQTT last, as long as the publisher keeps it: at each connect the broker sends it again. */
+  #given: Buffer | undefined;
 
   constructor(parts: TopicParts) {
     const { settings, codec, faults, context } = parts;
@@ -116,7 +114,8 @@ export class MqttToRos {
 
   /** Throws an Error that names the route and, when the payload is not of its type, the path. */
   publishFromFlow(payload: unknown): void {
-    this.#publish(() => this.#parts.payloads.fromFlow(payload), this.#own);
+    const cdr = () => this.#parts.payloads.fromFlow(payload);
+    this.#publish(cdr, { via: this.#own, expiry: undefined, isOfMqtt: false });
   }
 
   /** An old command must not move a robot: what the broker has stored is for those who ask for old samples. */
@@ -202,10 +201,8 @@ export class MqttToRos {
       this.#forget();
       return;
     }
-    const expiry = properties?.messageExpiryInterval;
-    const keeps = this.#takesStored || this.qos.durability === 'transient-local';
-    const digest = keeps && expiry === undefined ? digestOf(payload) : undefined;
-    const refusal = turn.refusal(via) ?? (retain && this.#isInRos(message, digest) ? 'echo' : undefined);
+    const isInRos = () => context.storedMayBeOwn || context.heard?.hasSaid(message);
+    const refusal = turn.refusal(via) ?? (retain && isInRos() ? 'echo' : undefined);
     if (refusal !== undefined) {
       countDrop(counts, refusal);
       return;
@@ -220,8 +217,12 @@ export class MqttToRos {
           }
           return kept(payloads.fromMqtt(payload, properties?.contentType));
         },
-        via.length === 0 ? this.#own : [...via, context.bridgeId],
-        { expiry, digest },
+        {
+          via: via.length === 0 ? this.#own : [...via, context.bridgeId],
+          expiry: properties?.messageExpiryInterval,
+          isOfMqtt: true,
+        },
+        retain,
       );
     } catch (error) {
       context.report((error as Error).message);
@@ -240,25 +241,19 @@ export class MqttToRos {
     this.#publisher.forget();
   }
 
-  /** Whether ROS has what the broker has stored, of a publisher there or of this bridge, or may have. */
-  #isInRos(stored: IncomingMessage, digest: string | undefined): boolean {
-    const { storedMayBeOwn, heard } = this.#parts.context;
-    const isGiven = digest !== undefined && digest === this.#given;
-    return storedMayBeOwn || isGiven || heard?.hasSaid(stored) === true;
-  }
-
   /**
    * @param encode makes the CDR
-   * @param via the bridges that carried it, this one last
+   * @param facts `via`: the bridges that carried it, this one last
+   * @param isStored the broker had it stored
    */
-  #publish(
-    encode: () => Buffer,
-    via: Via,
-    { expiry, digest }: Partial<Pick<Outgoing, 'expiry' | 'digest'>> = {},
-  ): void {
+  #publish(encode: () => Buffer, facts: Omit<Outgoing, 'cdr'>, isStored = false): void {
     try {
       const cdr = encode();
-      const message = { cdr, via, expiry, digest };
+      if (isStored && this.#given?.equals(cdr)) {
+        countDrop(this.#parts.counts, 'echo');
+        return;
+      }
+      const message = { cdr, ...facts };
       if (this.#throttle === undefined) this.#write(message);
       else {
         const decode = () => JSON.parse(this.#parts.codec.decodeToJson(cdr));
@@ -277,11 +272,12 @@ export class MqttToRos {
     }
   }
 
-  #write({ cdr, via, expiry, digest }: Outgoing): void {
+  #write({ cdr, via, expiry, isOfMqtt }: Outgoing): void {
     const { counts, faults } = this.#parts;
     const merged = this.#takesStored && this.#union !== undefined ? this.#union.add(cdr) : cdr;
     this.#publisher.publish(merged, via, expiry);
-    this.#given = digest;
+    const isKept = this.#takesStored || this.qos.durability === 'transient-local';
+    this.#given = isOfMqtt && isKept && expiry === undefined ? cdr : undefined;
     counts.rosPublished++;
     counts.rosPublishedBytes += merged.length;
     faults.clear('message');
@@ -294,8 +290,4 @@ export class MqttToRos {
     const about = error instanceof PayloadError ? 'payload ' : '';
     return new Error(faults.set('message', `${about}${error.message}`), { cause: error });
   }
-}
-
-function digestOf(payload: Buffer): string {
-  return createHash('sha256').update(payload).digest('base64');
 }
