@@ -36,6 +36,11 @@ function withTexts(name: string, node: NodeInitializer): NodeInitializer {
 // Node-RED takes a node without a position for a configuration node, and a value that is a node's id for a reference.
 export const place = { z: 'tab-1', x: 1, y: 1 };
 
+/** JSON that is parsed, but can be neither written again nor copied: it is deeper than the stack. */
+export const DEEP_JSON = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+/** What the runtime of JavaScript says of that. */
+export const TOO_DEEP = 'Maximum call stack size exceeded';
+
 /** Core's catch or complete node for one node of ours. */
 export const report = (type: 'catch' | 'complete', id: string, to: string): FlowNode => ({
   id: `${type}-1`,

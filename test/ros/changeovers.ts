@@ -49,16 +49,19 @@ export function describeChangeovers({
       const { publish } = await peer.publisher('/chatter', STRING, { ...RELIABLE, depth: 1000 });
       let said = 0;
       const talking = setInterval(() => publish({ data: String(said++) }), PACE);
-      for (let round = 0; round < ROUNDS; round++) {
-        const a = await stage.bridge('a', 'process', lower);
-        await b.until(() => standsBy(b, 'a'));
-        await a.until(() => carries(a));
-        const { length } = inbox.messages;
-        await inbox.until(({ messages }) => messages.length > length + BETWEEN);
-        await a.close();
-        await b.until(() => carries(b));
+      try {
+        for (let round = 0; round < ROUNDS; round++) {
+          const a = await stage.bridge('a', 'process', lower);
+          await b.until(() => standsBy(b, 'a'));
+          await a.until(() => carries(a));
+          const { length } = inbox.messages;
+          await inbox.until(({ messages }) => messages.length > length + BETWEEN);
+          await a.close();
+          await b.until(() => carries(b));
+        }
+      } finally {
+        clearInterval(talking);
       }
-      clearInterval(talking);
       const last = `{"data":"${said}"}`;
       publish({ data: String(said++) });
       await inbox.until(({ messages }) => messages.some(({ payload }) => String(payload) === last));
