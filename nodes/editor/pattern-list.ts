@@ -1,38 +1,18 @@
-import type { Direction, RouteKind } from '../../src/ros/bridge-settings';
 import { PATTERN_ACTIONS, type PatternAction, patternFault } from '../../src/ros/name-patterns';
-import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
 import type { TopicOptionRow } from '../topic-options';
-import { type DomainId, domainFault, domainIn, optionalDomainFault } from './domain-id';
+import { addCarriage, type Carriage, carriageIn, checkCarriage } from './carriage-fields';
+import { type DomainId, optionalDomainFault } from './domain-id';
 import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
 import { addSelect, rowsIn, textIn } from './list-row';
 import { addTopicOptions, checkTopicOptions, topicOptionsFault, topicOptionsIn } from './topic-options';
 
 /** One row of a bridge's patterns, as the flow file keeps it; the options are of what it allows. */
-export interface Pattern extends TopicOptionRow {
-  /** Absent: topics. */
-  kind?: RouteKind;
+export interface Pattern extends Carriage, TopicOptionRow {
   action: PatternAction;
   pattern: string;
-  direction: Direction;
-  /** Absent: all domains of the bridge. */
-  domain?: DomainId;
-  /** Absent: `json`. */
-  format?: PayloadFormat;
 }
 
-/** What the user chooses among: a kind with one of its directions. */
-const WAYS = [
-  'topic ros-to-mqtt',
-  'topic mqtt-to-ros',
-  'topic both',
-  'service mqtt-to-ros',
-  'service ros-to-mqtt',
-  'action mqtt-to-ros',
-  'action ros-to-mqtt',
-  'parameters both',
-  'parameters ros-to-mqtt',
-] as const;
 const NEW_PATTERN: Pattern = { action: 'allow', pattern: '', direction: 'both' };
 
 /** Why a list of patterns is refused, naming the row. */
@@ -86,46 +66,33 @@ export class PatternList {
       .attr({ placeholder: text('placeholder.pattern'), 'aria-label': text('label.pattern') })
       .val(pattern.pattern)
       .appendTo(first);
-    addSelect(line, 'mqttros-pattern-direction', text('label.way'), WAYS, (way) =>
-      text(`way.${way.replace(' ', '.')}`),
-    ).val(`${pattern.kind ?? 'topic'} ${pattern.direction}`);
-    addSelect(line, 'mqttros-route-format', text('label.format'), PAYLOAD_FORMATS, (format) =>
-      text(`format.${format}`),
-    ).val(pattern.format ?? 'json');
-    const domain = $('<label class="mqttros-route-domain">').text(text('label.domain')).appendTo(line);
-    $('<input type="text">')
-      .attr({ placeholder: text('placeholder.allDomains') })
-      .val(pattern.domain ?? '')
-      .appendTo(domain);
+    addCarriage(line, pattern, text);
     addTopicOptions(row, line, pattern, text);
     row.find('input, select').on('change keyup paste', () => this.#check(row));
     this.#check(row);
   }
 
   #check(row: JQuery): void {
-    const { action, kind, pattern, domain } = patternOf(row);
+    const { action, kind, pattern } = patternOf(row);
     const hasOptions = action === 'allow' && kind === undefined;
-    row.find('.mqttros-route-format').toggle(hasOptions);
+    checkCarriage(row, this.#node, hasOptions);
     checkTopicOptions(row, hasOptions);
     showFault(row.find('.mqttros-pattern-name'), patternFault(pattern));
-    const fault = domain === undefined ? undefined : domainFault(this.#node, domain);
-    showFault(row.find('.mqttros-route-domain input'), fault);
   }
 }
 
 function patternOf(row: JQuery): Pattern {
   const action = textIn(row, '.mqttros-pattern-action') as PatternAction;
-  const domain = textIn(row, '.mqttros-route-domain input');
-  const format = textIn(row, '.mqttros-route-format') as PayloadFormat;
-  const [kind, direction] = textIn(row, '.mqttros-pattern-direction').split(' ') as [RouteKind, Direction];
-  const hasOptions = action === 'allow' && kind === 'topic';
+  const { direction, domain, format, ...ofKind } = carriageIn(row);
+  const hasOptions = action === 'allow' && ofKind.kind === undefined;
+  // The editor takes another order of the fields for a change.
   return {
-    ...(kind !== 'topic' && { kind }),
+    ...ofKind,
     action,
     pattern: textIn(row, '.mqttros-pattern-name'),
     direction,
-    ...(domain !== '' && { domain: domainIn(row, '.mqttros-route-domain input') }),
-    ...(hasOptions && format !== 'json' && { format }),
+    ...(domain !== undefined && { domain }),
+    ...(hasOptions && format !== undefined && { format }),
     ...(hasOptions && topicOptionsIn(row)),
   };
 }

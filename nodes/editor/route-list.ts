@@ -2,50 +2,31 @@ import type { Direction, RouteKind } from '../../src/ros/bridge-settings';
 import { BridgeTopics, LEVEL_OF, mqttTopicFault } from '../../src/ros/bridge-topics';
 import { fillIn, placeholderFault, routesOf } from '../../src/ros/domain-template';
 import { actionTypeFault, interfaceTypeFault, rosNameFault, serviceTypeFault } from '../../src/ros/names';
-import { PAYLOAD_FORMATS, type PayloadFormat } from '../../src/ros/payload-format';
 import { nameKey, namesOfOneDomain } from '../../src/ros/route-rows';
 import type { RosTopicMapping } from '../../src/topic/ros-topic';
 import type { TopicOptionRow } from '../topic-options';
-import { type DomainId, domainFault, domainIn, optionalDomainFault } from './domain-id';
+import { addCarriage, type Carriage, carriageIn, checkCarriage } from './carriage-fields';
+import { type DomainId, optionalDomainFault } from './domain-id';
 import { aliasesOf, type Domain, numbersOf } from './domain-list';
 import type { EditorNode } from './editor-api';
 import { showFault } from './form-fault';
 import { COMMON_ACTION_TYPES, COMMON_INTERFACE_TYPES, COMMON_SERVICE_TYPES } from './interface-types';
-import { addSelect, completeFrom, rowsIn, textIn } from './list-row';
+import { completeFrom, rowsIn, textIn } from './list-row';
 import { addTopicOptions, checkTopicOptions, topicOptionsFault, topicOptionsIn } from './topic-options';
 
 /** One row of a bridge's routes, as the flow file keeps it; the options are of a topic. */
-export interface Route extends TopicOptionRow {
-  /** Absent: a topic. */
-  kind?: RouteKind;
-  /** Absent: each domain of the bridge. */
-  domain?: DomainId;
+export interface Route extends Carriage, TopicOptionRow {
   rosName: string;
   /** Blank: found by itself. */
   type: string;
-  direction: Direction;
   /** Absent: by the mapping. */
   mqttTopic?: string;
-  /** Of a topic; absent: `json`. */
-  format?: PayloadFormat;
   /** Of a service, an action or parameters, in seconds; absent or blank: the default. */
   timeout?: string;
   /** Of an action, likewise: how long a goal may take. */
   resultTimeout?: string;
 }
 
-/** What the user chooses among: a kind with one of its directions. */
-const WAYS = [
-  'topic ros-to-mqtt',
-  'topic mqtt-to-ros',
-  'topic both',
-  'service mqtt-to-ros',
-  'service ros-to-mqtt',
-  'action mqtt-to-ros',
-  'action ros-to-mqtt',
-  'parameters both',
-  'parameters ros-to-mqtt',
-] as const;
 const TYPES: Record<RouteKind, readonly string[]> = {
   topic: COMMON_INTERFACE_TYPES,
   service: COMMON_SERVICE_TYPES,
@@ -197,17 +178,7 @@ export class RouteList {
       .attr({ 'aria-label': text('label.type') })
       .val(route.type)
       .appendTo(first);
-    addSelect(second, 'mqttros-route-way', text('label.way'), WAYS, (way) =>
-      text(`way.${way.replace(' ', '.')}`),
-    ).val(`${route.kind ?? 'topic'} ${route.direction}`);
-    addSelect(second, 'mqttros-route-format', text('label.format'), PAYLOAD_FORMATS, (format) =>
-      text(`format.${format}`),
-    ).val(route.format ?? 'json');
-    const domain = $('<label class="mqttros-route-domain">').text(text('label.domain')).appendTo(second);
-    $('<input type="text">')
-      .attr({ placeholder: text('placeholder.allDomains') })
-      .val(route.domain ?? '')
-      .appendTo(domain);
+    addCarriage(second, route, text);
     for (const [name, placeholder] of Object.entries(TIMEOUTS)) {
       const label = $(`<label class="mqttros-route-wait mqttros-route-${name}">`);
       label.text(text(`label.${name}`)).appendTo(second);
@@ -244,7 +215,7 @@ export class RouteList {
       .find('.mqttros-route-type')
       .attr('placeholder', this.#node._(`ros-bridge.placeholder.${placeholder}`));
     showFault(row.find('.mqttros-route-type'), typeFault(route));
-    row.find('.mqttros-route-format').toggle(route.kind === undefined);
+    checkCarriage(row, this.#node, route.kind === undefined);
     row.find('.mqttros-route-type').toggle(route.kind !== 'parameters');
     checkTopicOptions(row, route.kind === undefined);
     const timeouts = { timeout: route.kind !== undefined, resultTimeout: route.kind === 'action' };
@@ -253,9 +224,6 @@ export class RouteList {
       const value = route[name as keyof typeof timeouts];
       showFault(label.find('input'), timeoutFault(this.#node, value));
     }
-    const { domain } = route;
-    const wrong = domain === undefined ? undefined : domainFault(this.#node, domain);
-    showFault(row.find('.mqttros-route-domain input'), wrong);
     const level = LEVEL_OF[route.kind ?? 'topic'];
     row.find('.mqttros-route-arrow').text(ARROWS[route.direction]);
     row.find('.mqttros-route-level').text(level === undefined ? '' : `/@${level}`);
@@ -271,22 +239,21 @@ export class RouteList {
 
 function routeOf(row: JQuery): Route {
   const value = (selector: string) => textIn(row, selector);
-  const [kind, direction] = value('.mqttros-route-way').split(' ') as [RouteKind, Direction];
+  const { direction, format, ...place } = carriageIn(row);
+  const { kind } = place;
   const timeout = value('.mqttros-route-timeout input');
   const resultTimeout = value('.mqttros-route-resultTimeout input');
-  const format = value('.mqttros-route-format') as PayloadFormat;
   const mqttTopic = value('.mqttros-route-topic');
-  const domain = value('.mqttros-route-domain input');
+  // The editor takes another order of the fields for a change.
   return {
-    ...(kind !== 'topic' && { kind }),
-    ...(domain !== '' && { domain: domainIn(row, '.mqttros-route-domain input') }),
+    ...place,
     rosName: value('.mqttros-route-name'),
     type: kind === 'parameters' ? '' : value('.mqttros-route-type'),
     direction,
     ...(mqttTopic !== '' && { mqttTopic }),
-    ...(kind === 'topic' && format !== 'json' && { format }),
-    ...(kind === 'topic' && topicOptionsIn(row)),
-    ...(kind !== 'topic' && timeout !== '' && { timeout }),
+    ...(format !== undefined && { format }),
+    ...(kind === undefined && topicOptionsIn(row)),
+    ...(kind !== undefined && timeout !== '' && { timeout }),
     ...(kind === 'action' && resultTimeout !== '' && { resultTimeout }),
   };
 }

@@ -209,12 +209,12 @@ inEachDemo('the form of ros-bridge', (forms) => {
     await editor.enter(pattern.locator('.mqttros-pattern-name'), '/robot*/**');
     await editor.seesReason(pattern.locator('.mqttros-pattern-name'), /"robot\*" is neither part/);
     await editor.enter(pattern.locator('.mqttros-pattern-name'), '/robot1/**');
-    await pattern.locator('.mqttros-pattern-direction').selectOption('topic ros-to-mqtt');
+    await pattern.locator('.mqttros-route-way').selectOption('topic ros-to-mqtt');
     await pattern.locator('.mqttros-route-more').click();
     await editor.enter(pattern.locator('.mqttros-route-rate'), '5');
     await editor.page.locator('#mqttros-bridge-patterns .red-ui-editableList-addButton').click();
     await editor.enter(pattern.nth(1).locator('.mqttros-pattern-name'), '/tools/*');
-    await pattern.nth(1).locator('.mqttros-pattern-direction').selectOption('service mqtt-to-ros');
+    await pattern.nth(1).locator('.mqttros-route-way').selectOption('service mqtt-to-ros');
     assert.equal(await pattern.nth(1).locator('.mqttros-route-more').isVisible(), false);
     await editor.enter('#mqttros-bridge-maxPatternRoutes', '20');
     await editor.enter('#mqttros-bridge-idleTimeout', '0');
