@@ -199,6 +199,7 @@ export class MqttToRos {
     if (payloads.isNone(payload, properties?.contentType)) {
       if (this.#publisher.qos.durability === 'transient-local') this.#throttle?.forget();
       this.#forget();
+      countDrop(counts, 'empty');
       return;
     }
     const isInRos = () => context.storedMayBeOwn || context.heard?.hasSaid(message);

@@ -4,6 +4,8 @@ export type DropReason =
   | 'unknown-type'
   /** Not of the route's interface type, or too large. */
   | 'invalid'
+  /** Its payload is empty: that is no message, but clears what the broker has stored [MQTT-3.3.1-6]. */
+  | 'empty'
   /**
    * It has come from where it would go: the bridge's own message, or one that another bridge has carried from there; or
    * it may have, because nothing tells.

@@ -67,6 +67,7 @@ export interface SilenceFacts {
 
 const WHY_DROPPED: Partial<Record<DropReason, string>> = {
   invalid: 'it is not of its type, or too large',
+  empty: 'its payload is empty, which only clears what the broker has stored',
   echo: 'it has come from where it would go',
   ring: 'it has come back over other bridges',
   'in-flight': 'more waits for the broker than the bridge keeps',
