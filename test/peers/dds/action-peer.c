@@ -134,6 +134,15 @@ static void publish_status(const struct action *action, const struct goal *goals
   dds_write(action->status, &status);
 }
 
+/* The reader of a client may be discovered after its writer: its reply waits for that, as in rmw_cyclonedds. */
+static int reply(dds_entity_t writer, const void *response)
+{
+  dds_publication_matched_status_t clients;
+  for (const double start = now(); !stopped && now() - start < 1; dds_sleepfor(DDS_MSECS(1)))
+    if (dds_get_publication_matched_status(writer, &clients) == 0 && clients.current_count > 0) break;
+  return dds_write(writer, response);
+}
+
 static void reply_result(const struct action *action, const result_request_t *request, struct goal *goal)
 {
   result_response_t response = {request->client_, request->sequence_, UNKNOWN, {{0, 0, NULL, false}}};
@@ -142,7 +151,7 @@ static void reply_result(const struct action *action, const result_request_t *re
     response.status_ = (uint8_t)goal->status;
     response.result_.sequence_ = numbers;
   }
-  dds_write(action->result.writer, &response);
+  reply(action->result.writer, &response);
 }
 
 /* One step of a goal: the next number with feedback, or its end. Returns whether its status changed. */
@@ -187,7 +196,7 @@ static void take_goal(const struct action *action, const send_request_t *request
     print_id("goal", &request->goal_id_);
     printf(",\"order\":%d}\n", order);
   }
-  dds_write(action->send.writer, &response);
+  reply(action->send.writer, &response);
 }
 
 /* Goals by their id, all where that is zero. */
@@ -211,7 +220,7 @@ static int cancel(const struct action *action, const cancel_request_t *request, 
   if (!same(id, &none) && found == 0) response.return_code_ = 2;
   else if (!same(id, &none) && active == 0) response.return_code_ = 3;
   else if (active > 0 && refuses) response.return_code_ = 1;
-  dds_write(action->cancel.writer, &response);
+  reply(action->cancel.writer, &response);
   return active > 0 && !refuses;
 }
 

@@ -39,6 +39,15 @@ static int take(dds_entity_t reader, void *message, double timeout)
   return 0;
 }
 
+/* The reader of a client may be discovered after its writer: its reply waits for that, as in rmw_cyclonedds. */
+static int reply(dds_entity_t writer, const void *response)
+{
+  dds_publication_matched_status_t clients;
+  for (const double start = now(); !stopped && now() - start < 1; dds_sleepfor(DDS_MSECS(1)))
+    if (dds_get_publication_matched_status(writer, &clients) == 0 && clients.current_count > 0) break;
+  return dds_write(writer, response);
+}
+
 static int serve(dds_entity_t writer, dds_entity_t reader, long count, double timeout)
 {
   for (long served = 0; count == 0 || served < count; served++) {
@@ -46,7 +55,7 @@ static int serve(dds_entity_t writer, dds_entity_t reader, long count, double ti
     if (!take(reader, &request, timeout)) return stopped ? 0 : 3;
     printf("{\"a\":%lld,\"b\":%lld}\n", (long long)request.a_, (long long)request.b_);
     const response_t response = {request.client_, request.sequence_, request.a_ + request.b_};
-    if (dds_write(writer, &response) < 0) return 1;
+    if (reply(writer, &response) < 0) return 1;
   }
   dds_wait_for_acks(writer, DDS_SECS(5));
   return 0;
