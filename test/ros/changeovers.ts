@@ -36,10 +36,7 @@ export function describeChangeovers({
       stage.brokers.push(await startBroker(this));
       stage.domain = freshDomain();
     });
-    after(async () => {
-      await stage.leave();
-      await Promise.all(stage.brokers.map((broker) => broker.stop()));
-    });
+    after(() => stage.end());
 
     it('loses and doubles nothing of what ROS says: one with a lower id begins, and ends in order', async () => {
       const inbox = await Inbox.on(await stage.client(), `ros/${stage.domain}/chatter`);

@@ -14,7 +14,7 @@ describe('calls over two bridges', function () {
   before(async function () {
     stage.brokers.push(await Mosquitto.start(this));
   });
-  after(() => Promise.all(stage.brokers.map((broker) => broker.stop())));
+  after(() => stage.end());
   beforeEach(async () => {
     stage.domain = freshDomain();
     calls = await NumberedCalls.open(stage);

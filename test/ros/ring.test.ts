@@ -20,7 +20,7 @@ describe('bridges over several brokers and domains', function () {
   before(async function () {
     stage.brokers.push(await Mosquitto.start(this), await Mosquitto.start(this));
   });
-  after(() => Promise.all(stage.brokers.map((broker) => broker.stop())));
+  after(() => stage.end());
   beforeEach(() => {
     stage.domain = freshDomain();
   });

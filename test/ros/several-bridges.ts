@@ -79,6 +79,12 @@ export class Stage {
   async leave(): Promise<void> {
     for (const stop of this.#running.splice(0).reverse()) await stop();
   }
+
+  /** With its brokers. */
+  async end(): Promise<void> {
+    await this.leave();
+    await Promise.all(this.brokers.map((broker) => broker.stop()));
+  }
 }
 
 const standbyOf = (bridge: AnyBridge, index = 0): RouteStatus['standby'] => bridge.route(index)?.standby;

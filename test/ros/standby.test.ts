@@ -119,7 +119,7 @@ for (const [name, startBroker] of Object.entries(brokers)) {
     before(async function () {
       stage.brokers.push(await startBroker(this));
     });
-    after(() => Promise.all(stage.brokers.map((broker) => broker.stop())));
+    after(() => stage.end());
     beforeEach(() => {
       stage.domain = freshDomain();
     });

@@ -24,10 +24,7 @@ export function describeBridgesBeside({ name, lower, higher }: BridgesBeside): v
       stage.brokers.push(await startEmbeddedBroker());
       stage.domain = freshDomain();
     });
-    after(async () => {
-      await stage.leave();
-      await Promise.all(stage.brokers.map((broker) => broker.stop()));
-    });
+    after(() => stage.end());
 
     it('carry each message once, both ways, also when one has died', async () => {
       const topic = `ros/${stage.domain}/chatter`;
