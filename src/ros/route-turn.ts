@@ -180,9 +180,14 @@ export class RouteTurn implements Turn {
       this.#parts.domain?.tellTimes();
       this.#before.push({ time: BigInt(from) * 1_000_000n, standbyFor: this.#standbyFor, timer });
     }
+    this.follow(standbyFor);
+    if (standbyFor !== '') this.release();
+  }
+
+  /** As `decide` from now on, but what was held waits on. */
+  follow(standbyFor: string | undefined): void {
     this.#standbyFor = standbyFor;
     this.#tellChange();
-    if (standbyFor !== '') this.release();
   }
 
   #tellChange(): void {

@@ -30,7 +30,7 @@ const LEASE = 10_000;
 /** How often it is looked whether the broker has dropped what others have said, in ms. */
 const CHECK = 30_000;
 /** Messages that wait until it is known who carries them, and the bytes of their payloads. */
-const MAX_HELD = 100;
+const MAX_HELD = 1000;
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 /**
@@ -245,11 +245,15 @@ export class Standby {
     turn.hasEntered = known.settled && (hadEntered || !turn.isTellable || isKnown || isAlone);
     const mayWait = !turn.hasEntered && !turn.isTold;
     turn.waits = mayWait && others.length > 0 && lower.length === 0 && domain?.isYoung === true;
-    // What was held was carried by those who had the route before.
     const isNew = turn.hasEntered && !hadEntered;
-    if (isNew && others.length > 0) turn.decide(others.find((id) => domain?.sees(id)) ?? others[0]);
+    const carried = isNew && others.length > 0;
+    if (carried) turn.follow(others.find((id) => domain?.sees(id)) ?? others[0]);
     const next = turn.hasEntered ? lower[0] : turn.waits ? others[0] : '';
-    turn.decide(next, this.#changeover(turn, known, next, isNew));
+    const from = this.#changeover(turn, known, next, isNew);
+    // What was held was carried by those who had the route before, until the told time, which may be over: a bridge
+    // that begins with many routes may hear itself late.
+    if (carried && from === undefined) turn.release();
+    turn.decide(next, from);
   }
 
   #leaveToOthers(turn: RouteTurn, known: KnownBridges, isTold: boolean): void {

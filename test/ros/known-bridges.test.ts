@@ -272,6 +272,31 @@ describe('the bridges that are known at a broker', function () {
       await leave();
     });
 
+  for (const from of [1000, undefined])
+    it(`are taken over from ${from === undefined ? 'when they know it' : 'at the told time'}, though this bridge knows it later`, async () => {
+      const { watch, link, client, standby, known, said, leave } = await linked({ isTimed: true });
+      const release = link.hold();
+      const topic = 'ros/0/chatter';
+      const other = { state: 'online', domains: [0], toMqtt: { 0: topicKey(topic) }, from };
+      await client.publish('ros/0/@bridge/two', JSON.stringify(other), { qos: 1, retain: false });
+      const place = { way: 'ros-to-mqtt', domain: 0, topic, rosName: '/chatter', isTimed: true } as const;
+      const turn = standby.join(place, { changed: () => watch.changed(), report: assert.fail });
+      await said.until(({ texts }) => texts.at(-1)?.includes(topicKey(topic)) === true);
+      const told = BigInt(JSON.parse(String(said.messages.at(-1)?.payload)).from) * 1_000_000n;
+      const refusals: unknown[] = [];
+      for (const time of [told - 1n, told, undefined]) {
+        const deliver = () => refusals.push(turn.refusal([], 'guid', time));
+        assert.equal(turn.hold({ bytes: 1, deliver, giveUp: assert.fail }), true);
+      }
+      release();
+      await watch.until(() => refusals.length === 3);
+      assert.deepEqual(refusals, ['standby', from === undefined ? 'standby' : undefined, 'standby']);
+      await watch.until(() => turn.active);
+      assert.equal(known.online.has('two'), true);
+      turn.close();
+      await leave();
+    });
+
   it('are told again what does not come back, which a broker may have lost', async () => {
     const { watch, link, options, warnings, said, join, leave } = await linked();
     const topic = 'ros/0/chatter';
