@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import type { ListenerSettings, TlsSettings } from '../../src/broker/listeners/listener-settings';
+import { TlsCredentials } from '../../src/broker/listeners/tls-credentials';
 import { CertificateAuthority, type IssuedCertificate } from '../certificates';
 import { counterpart } from '../counterparts';
 import { Listening } from './listening';
@@ -195,6 +196,18 @@ describe('a TLS listener', () => {
       assert.equal(await presented(), 'next');
       stream.write('still here');
       assert.equal(String((await once(old, 'data'))[0]), 'still here');
+    });
+
+    it('finds what changed between reading them and looking at them first', async function () {
+      this.timeout(60_000);
+      const credentials = new TlsCredentials(files);
+      await credentials.load();
+      const next = authority.issue('next');
+      put(next);
+      const { cert } = await new Promise<SecureContextOptions>((resolve, reject) =>
+        credentials.watch(resolve, reject),
+      ).finally(() => credentials.unwatch());
+      assert.equal(cert, readFileSync(next.certificate, 'utf8'));
     });
 
     it('keeps the old certificate when the new one cannot be used, and says so', async function () {

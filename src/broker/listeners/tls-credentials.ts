@@ -1,21 +1,26 @@
-import { unwatchFile, watchFile } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { ListenerError, type TlsSettings } from './listener-settings';
 
-const WATCH_INTERVAL = 1000;
-/** Certificate and key are replaced one after the other: they are read when nothing has changed for so long, ms. */
-const SETTLE_TIME = 500;
+/** How often files are looked at, ms. Certificate and key are replaced one after the other: two looks must agree. */
+const LOOK_INTERVAL = 500;
 
 /** Certificate, key and certificate authority of a listener, read again when their files change. */
 export class TlsCredentials {
   readonly #settings: TlsSettings;
-  #watched: string[] = [];
+  readonly #files: readonly string[];
+  /** The state of the files when they were read last, and when they were looked at. */
+  #loaded = '';
+  #seen = '';
   #timer: NodeJS.Timeout | undefined;
-  #onChange: (() => void) | undefined;
+  #isWatching = false;
 
   constructor(settings: TlsSettings) {
     this.#settings = settings;
+    const { certificate, key, ca } = settings;
+    this.#files = [certificate, key, ca].filter(
+      (source): source is string => source !== undefined && source !== '' && !isPem(source),
+    );
   }
 
   /**
@@ -28,6 +33,7 @@ export class TlsCredentials {
       // Node would take any authority that browsers know.
       throw new ListenerError('TLS client certificates need the certificate authority that signs them');
     }
+    this.#loaded = await this.#look();
     const options: SecureContextOptions = {
       cert: await pemOf('certificate', certificate),
       key: await pemOf('key', key),
@@ -44,28 +50,34 @@ export class TlsCredentials {
   }
 
   /**
-   * Calls back when the files have changed: with what they hold now, or with the reason why that cannot be used. The
-   * files are looked at once a second, which also finds them replaced on network drives and behind links.
+   * Calls back when the files are not those that were loaded any more: with what they hold now, or with the reason why
+   * that cannot be used. They are looked at by their names, which also finds them replaced on network drives and behind
+   * links.
    */
   watch(changed: (options: SecureContextOptions) => void, failed: (error: Error) => void): void {
-    const { certificate, key, ca } = this.#settings;
-    this.#watched = [certificate, key, ca].filter(
-      (source): source is string => source !== undefined && !isPem(source),
-    );
-    this.#onChange = () => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => {
-        this.load().then(changed, failed);
-      }, SETTLE_TIME);
+    if (this.#files.length === 0) return;
+    const look = async () => {
+      const before = this.#seen;
+      this.#seen = await this.#look();
+      if (!this.#isWatching) return;
+      if (this.#seen === before && this.#seen !== this.#loaded) await this.load().then(changed, failed);
+      if (this.#isWatching) this.#timer = setTimeout(look, LOOK_INTERVAL).unref();
     };
-    for (const file of this.#watched) {
-      watchFile(file, { persistent: false, interval: WATCH_INTERVAL }, this.#onChange);
-    }
+    this.#isWatching = true;
+    this.#timer = setTimeout(look, LOOK_INTERVAL).unref();
   }
 
   unwatch(): void {
+    this.#isWatching = false;
     clearTimeout(this.#timer);
-    for (const file of this.#watched) unwatchFile(file, this.#onChange);
+  }
+
+  async #look(): Promise<string> {
+    const states = this.#files.map(async (file) => {
+      const { ino, size, mtimeMs } = await stat(file).catch(() => ({ ino: 0, size: 0, mtimeMs: 0 }));
+      return `${ino} ${size} ${mtimeMs}`;
+    });
+    return (await Promise.all(states)).join();
   }
 }
 
