@@ -200,6 +200,7 @@ describe('a TLS listener', () => {
 
     it('finds what changed between reading them and looking at them first', async function () {
       this.timeout(60_000);
+      await listening.close();
       const credentials = new TlsCredentials(files);
       await credentials.load();
       const next = authority.issue('next');
