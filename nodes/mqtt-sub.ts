@@ -83,16 +83,18 @@ export default function (RED: NodeAPI): void {
         message.acknowledge?.();
         return;
       }
-      const acknowledgement = delivery === 'arrival' ? undefined : String(++lastOpen);
+      const acknowledgement = String(++lastOpen);
+      const isToBeAcknowledged = delivery !== 'arrival';
+      // First: a flow that is delivered to at once may acknowledge while it is sent.
+      if (isToBeAcknowledged) open.set(acknowledgement, message);
       try {
-        this.send(acknowledgement === undefined ? msg : Object.assign(msg, { acknowledgement }));
+        this.send(isToBeAcknowledged ? Object.assign(msg, { acknowledgement }) : msg);
       } catch (error) {
         // Node-RED copies it where several nodes get it, and it may be deeper than the stack.
+        open.delete(acknowledgement);
         refuse(received, error as Error);
         message.acknowledge?.();
-        return;
       }
-      if (acknowledgement !== undefined) open.set(acknowledgement, message);
     };
     const keep = (received: Received): void => {
       const { dropped } = queue;

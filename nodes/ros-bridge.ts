@@ -163,6 +163,10 @@ function nodeStatus(
     domains.length === 1 ? words : `${text('status.inDomain', { domains: domain })}, ${words}`;
   const problem = firstProblem(state, where);
   if (problem !== undefined) return { fill: 'red', shape: 'dot', text: shortened(problem) };
+  // What MQTT says before the broker has granted it does not come.
+  if ([patterns, ...routes].some((part) => part?.subscribed === false)) {
+    return { fill: 'yellow', shape: 'ring', text: text('status.subscribing') };
+  }
   if (isAlone(state)) {
     const address = state.backend === 'rtps' ? missingAddress(interfaces) : undefined;
     if (address !== undefined) {
