@@ -366,6 +366,8 @@ class JoinedDomain implements TurnDomain {
   #isYoung = true;
   #changesAt = this.#youthEnd;
   #seen: ReadonlySet<string> = new Set();
+  /** The bridges that writers may belong to, until the graph changes: it is asked for each sample. */
+  readonly #writers = new Map<string, readonly string[]>();
   /** Since when those are not seen that were until a moment ago. */
   readonly #leftAt = new Map<string, number>();
   /** Until when samples tell when they were published. */
@@ -374,6 +376,7 @@ class JoinedDomain implements TurnDomain {
   constructor(domain: RosDomain) {
     this.#domain = domain;
     this.fellows = new FellowBridges(domain);
+    domain.onGraphChange(() => this.#writers.clear());
   }
 
   /** Whether bridges may be in it that have not been seen yet. */
@@ -403,7 +406,11 @@ class JoinedDomain implements TurnDomain {
 
   /** The bridge that a writer belongs to, as a way; `undefined` where it is nobody's, or that of one of several. */
   viaOf(writerGuid: string): readonly string[] | undefined {
-    const ids = this.#domain.bridgesOf(writerGuid);
+    let ids = this.#writers.get(writerGuid);
+    if (ids === undefined) {
+      ids = this.#domain.bridgesOf(writerGuid);
+      this.#writers.set(writerGuid, ids);
+    }
     return ids.length === 1 ? ids : undefined;
   }
 
