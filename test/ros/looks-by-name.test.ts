@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { Bridge } from '../../src/ros/bridge';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { LearnedTypes } from '../../src/ros/learned-types';
-import type { RosBackend, RosDomain, RosDomainOptions } from '../../src/ros/ros-backend';
+import type { RosDomain } from '../../src/ros/ros-backend';
 import type { BridgeStatus } from '../../src/ros/ros-worker-messages';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
 import { freshDomain } from '../rtps/test-domain';
 import { RELIABLE, STRING, Watch } from './bridge-fixture';
+import { CountingBackend } from './counting-backend';
 
 const SERVICE = 'example_interfaces/srv/AddTwoInts';
 const ACTION = 'example_interfaces/action/Fibonacci';
@@ -20,26 +21,6 @@ const ROUTES = [
   { kind: 'action', rosName: '/acted', type: ACTION, direction: 'ros-to-mqtt' },
   { kind: 'parameters', rosName: '/node', type: '', direction: 'both' },
 ] as const;
-
-/** Counts how often its users look at all that others have in a domain. */
-class CountingBackend extends RtpsBackend implements RosBackend {
-  all = 0;
-  named = 0;
-
-  override async openDomain(options: RosDomainOptions): Promise<RosDomain> {
-    return new Proxy(await super.openDomain(options), {
-      get: (domain, key) => {
-        const value = Reflect.get(domain, key);
-        if (typeof value !== 'function') return value;
-        return (...parameters: unknown[]) => {
-          if (key === 'endpoints' || key === 'services')
-            this[parameters[0] === undefined ? 'all' : 'named']++;
-          return Reflect.apply(value, domain, parameters);
-        };
-      },
-    });
-  }
-}
 
 describe('routes without patterns', function () {
   this.timeout(60_000);

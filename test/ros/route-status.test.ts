@@ -7,7 +7,7 @@ import { encodePresence, topicKey } from '../../src/ros/bridge-presence';
 import { InterfaceLibrary } from '../../src/ros/interface-library';
 import { LearnedTypes } from '../../src/ros/learned-types';
 import { MessageCodec } from '../../src/ros/message-codec';
-import type { RosBackend, RosDomain, RosDomainOptions, RosEndpointOptions } from '../../src/ros/ros-backend';
+import type { RosDomain, RosEndpointOptions } from '../../src/ros/ros-backend';
 import type { BridgeStatus, RouteStatus } from '../../src/ros/ros-worker-messages';
 import { countDrop, countsMark, newRouteCounts } from '../../src/ros/route-counts';
 import { RtpsBackend } from '../../src/ros/rtps-backend';
@@ -17,6 +17,7 @@ import { Random } from '../random';
 import { freshDomain } from '../rtps/test-domain';
 import { ACTION, SERVICE } from '../soak/fleet-routes';
 import { BEST_EFFORT, RELIABLE, STRING, Watch } from './bridge-fixture';
+import { CountingBackend } from './counting-backend';
 
 const NUMBER = 'std_msgs/msg/Int32';
 const LATCHED = { ...RELIABLE, durability: 'transient-local' } as const;
@@ -53,24 +54,6 @@ const nothing = () => {};
 const noAnswer = () => new Promise<Buffer>(() => {});
 const library = InterfaceLibrary.bundled();
 const TOPICS = ['/typed', '/untyped', '/slow', '/found'];
-
-/** Counts how often its users look at what others have. */
-class CountingBackend extends RtpsBackend implements RosBackend {
-  looks = 0;
-
-  override async openDomain(options: RosDomainOptions): Promise<RosDomain> {
-    return new Proxy(await super.openDomain(options), {
-      get: (domain, key) => {
-        const value = Reflect.get(domain, key);
-        if (typeof value !== 'function') return value;
-        return (...parameters: unknown[]) => {
-          if (key === 'endpoints' || key === 'services') this.looks++;
-          return Reflect.apply(value, domain, parameters);
-        };
-      },
-    });
-  }
-}
 
 /** Lets time pass, and stand still, for all that counts by `performance.now()`. */
 class Clock {
@@ -179,9 +162,9 @@ class Stage extends Watch {
 
   /** How often it is looked at what others have in ROS, to say how all routes fare. */
   looksFor(action: () => unknown): number {
-    const before = this.#backend.looks;
+    const before = this.#backend.all + this.#backend.named;
     action();
-    return this.#backend.looks - before;
+    return this.#backend.all + this.#backend.named - before;
   }
 
   /** By now nothing is of the time before. */
