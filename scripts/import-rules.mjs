@@ -3,13 +3,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 
 const allowed = {
+  memory: [],
   topic: [],
   journal: [],
-  rtps: [],
-  client: ['journal', 'topic'],
+  rtps: ['memory'],
+  client: ['journal', 'memory', 'topic'],
   broker: ['client', 'journal', 'topic'],
   rclnodejs: [],
-  ros: ['rtps', 'rclnodejs', 'client', 'topic'],
+  ros: ['rtps', 'rclnodejs', 'client', 'memory', 'topic'],
   gateway: ['client', 'broker', 'ros', 'topic'],
   cli: ['broker', 'ros', 'gateway', 'topic'],
   nodes: ['client', 'broker', 'ros', 'gateway', 'topic'],

@@ -177,6 +177,8 @@ export interface Post {
   topic: string;
   /** Not to be changed any more. */
   payload: Buffer;
+  /** Whether nobody else uses the payload's memory, which may be freed as soon as it is written. */
+  ownsMemory?: boolean;
   retain: boolean;
   /** Left out on MQTT 3.1.1. Messages that share the topic and this very object share their encoding. */
   properties: MessageProperties;

@@ -1,4 +1,6 @@
+import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import { freeMemory } from '../memory/free-memory';
 
 const BUFFER_BYTES = 64 * 1024;
 /** A payload that is larger is not copied behind its head. */
@@ -12,13 +14,15 @@ const ALONE = 0.5;
  */
 export class PacketBatch {
   readonly #stream: Writable;
+  /** Whether what is written is with the system, or encrypted, when the stream says so. */
+  readonly #isSocket: boolean;
   readonly #now: () => number;
   #buffer: Buffer = Buffer.alloc(0);
   /** Of the buffer: what was written before, and what waits behind it. */
   #start = 0;
   #end = 0;
   /** Bytes that wait before those. */
-  #chunks: Buffer[] = [];
+  #chunks: { bytes: Buffer; isFreed: boolean }[] = [];
   #bytes = 0;
   #scheduled = false;
   /** When the last packet came for which none waited, ms. */
@@ -27,6 +31,7 @@ export class PacketBatch {
   /** @param now ms */
   constructor(stream: Writable, now = () => performance.now()) {
     this.#stream = stream;
+    this.#isSocket = stream instanceof Socket;
     this.#now = now;
   }
 
@@ -40,8 +45,14 @@ export class PacketBatch {
    * @param headBytes how many bytes before the payload it has
    * @param writeHead writes these into the buffer at the offset, and returns where they end
    * @param payload not to be changed any more
+   * @param ownsMemory whether nobody else uses the payload's memory
    */
-  add(headBytes: number, writeHead: (to: Buffer, at: number) => number, payload: Buffer): void {
+  add(
+    headBytes: number,
+    writeHead: (to: Buffer, at: number) => number,
+    payload: Buffer,
+    ownsMemory = false,
+  ): void {
     const isCopied = payload.length <= COPIED_BYTES;
     const needed = headBytes + (isCopied ? payload.length : 0);
     if (this.#end + needed > this.#buffer.length) {
@@ -55,9 +66,9 @@ export class PacketBatch {
     this.#bytes += this.#end - before;
     if (!isCopied) {
       this.#cut();
-      this.#chunks.push(payload);
+      this.#chunks.push({ bytes: payload, isFreed: ownsMemory && this.#isSocket });
       this.#bytes += payload.length;
-    }
+    } else if (ownsMemory) freeMemory(payload);
     if (this.#scheduled) return;
     const now = this.#now();
     const isAlone = now - this.#lastAt > ALONE;
@@ -81,12 +92,16 @@ export class PacketBatch {
     this.#bytes = 0;
     if (this.#stream.destroyed) return;
     this.#stream.cork();
-    for (const chunk of chunks) this.#stream.write(chunk);
+    for (const { bytes, isFreed } of chunks) {
+      if (isFreed) this.#stream.write(bytes, (error) => error || freeMemory(bytes));
+      else this.#stream.write(bytes);
+    }
     this.#stream.uncork();
   }
 
   #cut(): void {
-    if (this.#end > this.#start) this.#chunks.push(this.#buffer.subarray(this.#start, this.#end));
+    if (this.#end > this.#start)
+      this.#chunks.push({ bytes: this.#buffer.subarray(this.#start, this.#end), isFreed: false });
     this.#start = this.#end;
   }
 }

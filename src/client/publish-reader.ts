@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { IPublishPacket } from 'mqtt';
+import { freeMemory } from '../memory/free-memory';
 import { kept } from './lent-bytes';
 import { readPublish } from './publish-packet';
 
@@ -191,6 +192,7 @@ export class PublishReader {
     if (needed <= this.#packet.length) return;
     const room = Buffer.allocUnsafe(Math.min(needed + this.#missing, Math.max(2 * needed, FIRST_ROOM)));
     this.#packet.copy(room, 0, 0, this.#gathered);
+    freeMemory(this.#packet);
     this.#packet = room;
   }
 

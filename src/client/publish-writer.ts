@@ -68,7 +68,7 @@ export class PublishWriter {
    * @param broker what it said of itself in CONNACK
    */
   post(message: Post, broker: ConnackProperties): PostOutcome {
-    const { payload, retain, userProperties } = message;
+    const { payload, ownsMemory = false, retain, userProperties } = message;
     const { retainAvailable, maximumPacketSize = MAX_PACKET_BYTES } = broker;
     const head = this.#head(message);
     if (head === undefined || (retain && retainAvailable === false)) return 'refused';
@@ -82,6 +82,7 @@ export class PublishWriter {
       headBytes,
       (to, at) => head.write(to, at, propertiesBytes, payload.length, header, userProperties),
       payload,
+      ownsMemory,
     );
     return 'sent';
   }

@@ -8,6 +8,7 @@ import {
   type QoS,
   type ReceivedMessage,
 } from '../client/connection';
+import { freeMemory } from '../memory/free-memory';
 import type { BridgeMqttSettings } from './bridge-settings';
 import { type ExpectedEcho, ExpectedEchoes } from './expected-echoes';
 import { KnownBridges, type KnownBridgesOptions } from './known-bridges';
@@ -36,6 +37,8 @@ const UNDELIVERED: Record<PostOutcome, Undelivered | undefined> = {
 export interface OutgoingMessage {
   topic: string;
   payload: string | Buffer;
+  /** Whether the payload is a Buffer whose memory nobody else uses, which is freed when it is not needed any more. */
+  ownsMemory?: boolean;
   qos: QoS;
   retain: boolean;
   /** Messages of one topic that share this very object take less time. */
@@ -267,7 +270,16 @@ export class BridgeConnection {
   publish(message: OutgoingMessage, settled: (undelivered?: Undelivered, unheard?: boolean) => void): void {
     const { topic, payload, qos, retain, properties, userProperties = {} } = message;
     if (qos === 0 && Buffer.isBuffer(payload)) {
-      const outcome = this.#connection.post({ topic, payload, retain, properties, userProperties });
+      // An echo is known by its payload.
+      const ownsMemory = message.ownsMemory === true && this.#echoes === undefined;
+      const outcome = this.#connection.post({
+        topic,
+        payload,
+        ownsMemory,
+        retain,
+        properties,
+        userProperties,
+      });
       // Echoes come in a later turn of the event loop.
       if (outcome === 'sent') this.#echoes?.settle(this.#echoes.expect(topic, payload));
       settled(UNDELIVERED[outcome]);
@@ -299,6 +311,7 @@ export class BridgeConnection {
         this.#inFlight--;
         this.#inFlightBytes -= bytes;
         this.#echoes?.settle(echoes);
+        if (message.ownsMemory && undelivered === undefined) freeMemory(payload as Buffer);
         settled(undelivered, unheard);
       });
   }

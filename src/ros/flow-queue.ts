@@ -1,3 +1,4 @@
+import { freeMemory } from '../memory/free-memory';
 import { joinFrames } from './frames';
 
 /** A batch is what waits when a turn of the event loop ends, up to these bounds (one frame may exceed the bytes). */
@@ -28,6 +29,7 @@ export class FlowQueue {
     this.#dropped = dropped;
   }
 
+  /** @param frame whose memory nobody else uses */
   push(frame: Buffer): void {
     this.#frames.push(frame);
     this.#bytes += frame.length;
@@ -62,7 +64,9 @@ export class FlowQueue {
     }
     this.#bytes -= bytes;
     this.#unread++;
-    this.#send(joinFrames(this.#frames.splice(0, count)));
+    const frames = this.#frames.splice(0, count);
+    this.#send(joinFrames(frames));
+    for (const frame of frames) freeMemory(frame);
     this.#schedule();
   }
 }

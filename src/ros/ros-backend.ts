@@ -95,6 +95,8 @@ export interface RosServiceEndpoint {
 export interface RosSample {
   /** CDR with its 4-byte encapsulation header; the receiver's own. */
   payload: Buffer;
+  /** Whether nobody else uses the payload's memory either, which the receiver may then free. */
+  ownsMemory?: boolean;
   writerGuid: string | undefined;
   sequence: number | undefined;
   /** Nanoseconds since the epoch. */

@@ -1,4 +1,5 @@
 import type { MessageProperties, ReceivedMessage } from '../client/connection';
+import { freeMemory } from '../memory/free-memory';
 import type { OutgoingMessage } from './bridge-connection';
 import type { HeardTopic } from './bridge-route';
 import { incompatibilityWords } from './incompatibility-words';
@@ -234,8 +235,12 @@ export class RosToMqtt implements HeardTopic {
     if (connection !== undefined && !isForBroker) {
       this.#drop(connection.connected ? (refusal ?? 'standby') : 'offline');
     }
+    const { ownsMemory = false } = sample;
     // What nobody takes is not decoded.
-    if (!isForBroker && !context.flowOutput) return;
+    if (!isForBroker && !context.flowOutput) {
+      if (ownsMemory) freeMemory(sample.payload);
+      return;
+    }
     let payload: Buffer;
     let toMqtt: Buffer;
     try {
@@ -247,13 +252,16 @@ export class RosToMqtt implements HeardTopic {
       return;
     }
     faults.clear('message');
-    if (isForBroker) {
-      this.#publish(this.#messageOf(toMqtt, sample, reception, retain), carries, sample.writerGuid);
-    }
     const { sequence, sourceTimestamp } = sample;
     if (context.flowOutput) {
       counts.flowPublished++;
       context.toFlow({ format: payloads.format, payload, sequence, sourceTimestamp });
+    }
+    const isDecoded = payload !== sample.payload;
+    if (ownsMemory && (isDecoded || !isForBroker)) freeMemory(sample.payload);
+    if (isForBroker) {
+      const message = this.#messageOf(toMqtt, isDecoded || ownsMemory, sample, reception, retain);
+      this.#publish(message, carries, sample.writerGuid);
     }
     if (sourceTimestamp !== undefined) this.#measure(sourceTimestamp);
   }
@@ -313,18 +321,20 @@ export class RosToMqtt implements HeardTopic {
 
   #send(message: OutgoingMessage): void {
     const { counts, context } = this.#parts;
+    const bytes = message.payload.length;
     context.connection?.publish(message, (undelivered) => {
       if (undelivered !== undefined) {
         this.#drop(undelivered);
         return;
       }
       counts.mqttPublished++;
-      counts.mqttPublishedBytes += message.payload.length;
+      counts.mqttPublishedBytes += bytes;
     });
   }
 
   #messageOf(
     payload: Buffer,
+    ownsMemory: boolean,
     { sequence, sourceTimestamp, via = [] }: RosSample,
     { qos, lifespan }: Reception,
     retain: boolean,
@@ -336,6 +346,8 @@ export class RosToMqtt implements HeardTopic {
     return {
       topic,
       payload,
+      // What the broker is to store may be needed again.
+      ownsMemory: ownsMemory && !retain,
       qos: settings.qos?.mqtt ?? (qos.reliability === 'reliable' ? 1 : 0),
       retain,
       properties: via.length === 0 ? this.#commonProperties(lifespan) : this.#propertiesOf(via, lifespan),

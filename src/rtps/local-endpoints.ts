@@ -143,6 +143,7 @@ export class LocalEndpoints {
         this.#parts.statistics.samplesReceived++;
         onSample({
           payload: change.payload,
+          ownsMemory: change.ownsMemory,
           writerGuid,
           sequence: change.sequence,
           sourceTimestamp: change.timestamp,

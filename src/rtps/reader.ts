@@ -8,6 +8,8 @@ import type { EndpointOptions } from './writer';
 export interface Sample {
   /** CDR with its 4-byte encapsulation header; the receiver's own. */
   readonly payload: Buffer;
+  /** Whether nobody else uses the payload's memory either, which the receiver may then free. */
+  readonly ownsMemory: boolean;
   /** 32 hexadecimal digits. */
   readonly writerGuid: string;
   readonly sequence: number;

@@ -18,4 +18,6 @@ export interface ReceivedChange extends SampleInfo {
   readonly sequence: number;
   /** A view into the datagram, or the sample's own where it came in fragments. */
   readonly payload: Buffer;
+  /** Whether nobody else uses the payload's memory. */
+  readonly ownsMemory: boolean;
 }

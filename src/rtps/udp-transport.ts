@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv4 } from 'node:net';
+import { freeMemory } from '../memory/free-memory';
 import { HostInterfaces, isLoopback } from './host-interfaces';
 import { type Locator, locatorOf } from './locator';
 import type { MessageSender } from './outbox';
@@ -30,7 +31,8 @@ export interface TransportOptions {
 }
 
 export interface TransportListener {
-  datagram(datagram: Buffer): void;
+  /** Returns whether a part of it is used afterwards. */
+  datagram(datagram: Buffer): boolean;
   /** Something that the user can repair, in words. */
   warning(text: string): void;
 }
@@ -276,8 +278,8 @@ export class UdpTransport implements MessageSender {
     });
     socket.on('message', (datagram: Buffer, source: RemoteInfo) => {
       if (this.#closed) return;
-      if (this.#isInRange(source.address)) this.#listener.datagram(datagram);
-      else this.#statistics.datagramsOutOfRange++;
+      if (!this.#isInRange(source.address)) this.#statistics.datagramsOutOfRange++;
+      else if (!this.#listener.datagram(datagram)) freeMemory(datagram);
     });
     return socket;
   }

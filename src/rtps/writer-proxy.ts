@@ -138,7 +138,7 @@ export class WriterProxy {
     }
     if (sample.isComplete) {
       const { payload } = this.#reassembly.take(sequence);
-      this.data({ ...sample.info, sequence, payload });
+      this.data({ ...sample.info, sequence, payload, ownsMemory: true });
     } else if (this.#reliable && this.#next > 0) {
       this.#measure(sample);
       this.#repeatDelay = this.#fragmentRepeat;

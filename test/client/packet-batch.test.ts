@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { Writable } from 'node:stream';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { PassThrough, Writable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { PacketBatch } from '../../src/client/packet-batch';
 
 describe('packets that go out together', () => {
@@ -59,5 +62,42 @@ describe('packets that go out together', () => {
     add('c', large);
     await nextTurn();
     assert.deepEqual(written.slice(2), ['bc', large]);
+  });
+
+  describe("whose payloads are nobody else's", () => {
+    const payloadOf = (bytes: number, octet: number) => Buffer.allocUnsafeSlow(bytes).fill(octet);
+    const [small, large] = [2000, 5_000_000];
+
+    it('frees them when the system has them', async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+      const [peer] = (await once(server, 'connection')) as [Socket];
+      const toSocket = new PacketBatch(socket);
+      const payloads = [payloadOf(large, 1), payloadOf(small, 2), payloadOf(large, 3)];
+      for (const payload of payloads) toSocket.add(0, (_to, at) => at, payload, true);
+      // The socket takes the first ones only after some reading.
+      assert.deepEqual(
+        payloads.map(({ length }) => length),
+        [large, 0, large],
+      );
+      setImmediate(() => socket.end());
+      const came = await buffer(peer);
+      const expected = Buffer.concat([payloadOf(large, 1), payloadOf(small, 2), payloadOf(large, 3)]);
+      assert.ok(came.equals(expected));
+      assert.deepEqual(
+        payloads.map(({ length }) => length),
+        [0, 0, 0],
+      );
+      server.close();
+    });
+
+    it('leaves them to a stream that may have them still when it says that it has written them', async () => {
+      const stream = new PassThrough();
+      const payload = payloadOf(20_000, 1);
+      new PacketBatch(stream).add(0, (_to, at) => at, payload, true);
+      await nextTurn();
+      assert.ok((stream.read() as Buffer).equals(payloadOf(20_000, 1)));
+    });
   });
 });

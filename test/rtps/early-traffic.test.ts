@@ -10,6 +10,7 @@ const change = (sequence: number, bytes: number) => ({
   keyHash: undefined,
   related: undefined,
   annotation: undefined,
+  ownsMemory: false,
 });
 
 describe('what writers send before they are discovered', () => {

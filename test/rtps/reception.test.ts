@@ -56,6 +56,7 @@ class Audience extends EventEmitter {
       keyHash: undefined,
       related: undefined,
       annotation: undefined,
+      ownsMemory: false,
     };
     return this.reception.accept(target, change) !== undefined;
   }
@@ -80,6 +81,7 @@ describe('what a reader makes of samples', () => {
       keyHash: undefined,
       related: undefined,
       annotation: undefined,
+      ownsMemory: false,
     };
     assert.ok(audience.reception.accept(fleeting, timeless));
     audience.change(fleeting, {});

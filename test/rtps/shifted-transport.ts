@@ -19,9 +19,8 @@ export class ShiftedTransport extends LossyTransport {
   readonly #shift: Shift;
 
   constructor(shift: Shift, ...[options, listener, statistics]: ConstructorParameters<typeof UdpTransport>) {
-    const datagram = (bytes: Buffer) => {
-      if (!this.loss()) listener.datagram(shifted(bytes, shift.others, shift.own));
-    };
+    const datagram = (bytes: Buffer) =>
+      !this.loss() && listener.datagram(shifted(bytes, shift.others, shift.own));
     super(options, { datagram, warning: (text) => listener.warning(text) }, statistics);
     this.#shift = shift;
   }

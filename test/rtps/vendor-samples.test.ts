@@ -89,7 +89,7 @@ withEachVendor('samples between a participant', (cast, vendor) => {
         [...userSubmessages(message)].some(({ id }) => id === wanted);
       const take = (message: Buffer) => {
         isAsked ||= has(message, SubmessageId.ackNack);
-        datagram(message);
+        return datagram(message);
       };
       const transport = new LossyTransport(options, { datagram: take, warning }, statistics);
       transport.weather = (message) => {
