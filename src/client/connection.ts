@@ -41,7 +41,7 @@ export type {
   Will,
 } from './connection-settings';
 export type { SubscriptionListener } from './filter-subscription';
-export { kept } from './lent-bytes';
+export { isLent, kept } from './lent-bytes';
 
 const MAIN = 1;
 /** Sessions that overlapping filters may take where the broker does not identify subscriptions. */

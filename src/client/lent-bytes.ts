@@ -1,6 +1,7 @@
 const READ_BYTES = 64 * 1024;
 
 const read = new WeakSet<ArrayBufferLike>();
+const packets = new WeakSet<ArrayBufferLike>();
 
 /**
  * A buffer for a socket to read into, again and again. A buffer for each read would be memory outside of V8's heap, of
@@ -12,7 +13,23 @@ export function readBuffer(): Buffer {
   return buffer;
 }
 
-/** The bytes as they are now, for longer than until the socket reads on. */
+/** A buffer to put a packet together in, again and again as long as nobody has kept what is in it (`isLent`). */
+export function packetBuffer(bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(bytes);
+  packets.add(buffer.buffer);
+  return buffer;
+}
+
+/** Whether the bytes change when more is read. */
+export function isLent({ buffer }: Buffer): boolean {
+  return read.has(buffer) || packets.has(buffer);
+}
+
+/** The bytes as they are now, for longer than until more is read. */
 export function kept(bytes: Buffer): Buffer {
-  return read.has(bytes.buffer) ? Buffer.from(bytes) : bytes;
+  const { buffer } = bytes;
+  if (!isLent(bytes)) return bytes;
+  if (read.has(buffer) || bytes.length < buffer.byteLength / 2) return Buffer.from(bytes);
+  packets.delete(buffer);
+  return bytes;
 }

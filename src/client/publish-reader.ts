@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { IPublishPacket } from 'mqtt';
 import { freeMemory } from '../memory/free-memory';
-import { kept } from './lent-bytes';
+import { isLent, kept, packetBuffer } from './lent-bytes';
 import { readPublish } from './publish-packet';
 
 const PUBLISH = 3;
@@ -11,6 +11,8 @@ const QOS_BITS = 0b110;
 const LENGTH_BYTES = 4;
 /** Bytes that are set aside for a packet at first. */
 const FIRST_ROOM = 1024 * 1024;
+/** Of what was set aside, the most that stays for the next packet. */
+const KEPT_ROOM = 4 * 1024 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 
 export interface PublishReaderListener {
@@ -180,17 +182,20 @@ export class PublishReader {
     part.copy(this.#packet, this.#gathered);
     this.#gathered += part.length;
     if (this.#missing > 0) return;
-    const packet = this.#packet.subarray(0, this.#gathered);
-    this.#packet = NO_BYTES;
+    const room = this.#packet;
+    const end = this.#gathered;
     this.#gathered = 0;
-    this.#publish(packet, 0, packet.length);
+    this.#publish(room, 0, end);
+    if (isLent(room) && room.length <= KEPT_ROOM) return;
+    this.#packet = NO_BYTES;
+    if (isLent(room)) freeMemory(room);
   }
 
   /** A packet that says that it is large gets its room as it comes. */
   #makeRoom(bytes: number): void {
     const needed = this.#gathered + bytes;
     if (needed <= this.#packet.length) return;
-    const room = Buffer.allocUnsafe(Math.min(needed + this.#missing, Math.max(2 * needed, FIRST_ROOM)));
+    const room = packetBuffer(Math.min(needed + this.#missing, Math.max(2 * needed, FIRST_ROOM)));
     this.#packet.copy(room, 0, 0, this.#gathered);
     freeMemory(this.#packet);
     this.#packet = room;

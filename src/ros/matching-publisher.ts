@@ -85,9 +85,9 @@ export class MatchingPublisher {
    * See `RosPublisher.publish`.
    * @param expiry seconds after which later subscriptions are not to get it any more
    */
-  publish(cdr: Buffer, via: Via, expiry?: number): void {
+  publish(cdr: Buffer, via: Via, expiry?: number, ownsMemory?: boolean): void {
     if (this.#isForgetting) this.#abandonSuccessor();
-    this.#publisher?.publish(cdr, via);
+    this.#publisher?.publish(cdr, via, ownsMemory);
     clearTimeout(this.#expiry);
     if (expiry === undefined) return;
     // DDS has one lifespan for all samples of a publisher.

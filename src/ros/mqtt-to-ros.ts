@@ -1,4 +1,4 @@
-import { kept } from '../client/connection';
+import { isLent, kept } from '../client/connection';
 import { shown } from '../topic/topic-name';
 import type { BridgeSubscription, IncomingMessage } from './bridge-connection';
 import { incompatibilityWords } from './incompatibility-words';
@@ -15,6 +15,7 @@ import type { Via } from './via';
 /** A message for ROS, as `MatchingPublisher.publish` takes it. */
 interface Outgoing {
   cdr: Buffer;
+  ownsMemory: boolean;
   via: Via;
   expiry: number | undefined;
   isOfMqtt: boolean;
@@ -114,8 +115,8 @@ export class MqttToRos {
 
   /** Throws an Error that names the route and, when the payload is not of its type, the path. */
   publishFromFlow(payload: unknown): void {
-    const cdr = () => this.#parts.payloads.fromFlow(payload);
-    this.#publish(cdr, { via: this.#own, expiry: undefined, isOfMqtt: false });
+    const encode = () => ({ cdr: this.#parts.payloads.fromFlow(payload), ownsMemory: false });
+    this.#publish(encode, { via: this.#own, expiry: undefined, isOfMqtt: false });
   }
 
   /** An old command must not move a robot: what the broker has stored is for those who ask for old samples. */
@@ -216,7 +217,9 @@ export class MqttToRos {
             const shownType = shown(String(said));
             throw new Error(`a message is of the type ${shownType} by its ros-type, expected ${type}`);
           }
-          return kept(payloads.fromMqtt(payload, properties?.contentType));
+          const made = payloads.fromMqtt(payload, properties?.contentType);
+          const cdr = isLent(made) ? Buffer.from(made) : made;
+          return { cdr, ownsMemory: cdr.buffer !== payload.buffer };
         },
         {
           via: via.length === 0 ? this.#own : [...via, context.bridgeId],
@@ -243,18 +246,22 @@ export class MqttToRos {
   }
 
   /**
-   * @param encode makes the CDR
+   * @param encode makes the CDR; see `RosPublisher.publish`
    * @param facts `via`: the bridges that carried it, this one last
    * @param isStored the broker had it stored
    */
-  #publish(encode: () => Buffer, facts: Omit<Outgoing, 'cdr'>, isStored = false): void {
+  #publish(
+    encode: () => Pick<Outgoing, 'cdr' | 'ownsMemory'>,
+    facts: Omit<Outgoing, 'cdr' | 'ownsMemory'>,
+    isStored = false,
+  ): void {
     try {
-      const cdr = encode();
+      const { cdr, ownsMemory } = encode();
       if (isStored && this.#given?.equals(cdr)) {
         countDrop(this.#parts.counts, 'echo');
         return;
       }
-      const message = { cdr, ...facts };
+      const message = { cdr, ownsMemory, ...facts };
       if (this.#throttle === undefined) this.#write(message);
       else {
         const decode = () => JSON.parse(this.#parts.codec.decodeToJson(cdr));
@@ -273,14 +280,15 @@ export class MqttToRos {
     }
   }
 
-  #write({ cdr, via, expiry, isOfMqtt }: Outgoing): void {
+  #write({ cdr, ownsMemory, via, expiry, isOfMqtt }: Outgoing): void {
     const { counts, faults } = this.#parts;
     const merged = this.#takesStored && this.#union !== undefined ? this.#union.add(cdr) : cdr;
-    this.#publisher.publish(merged, via, expiry);
+    const bytes = merged.length;
     const isKept = this.#takesStored || this.qos.durability === 'transient-local';
+    this.#publisher.publish(merged, via, expiry, ownsMemory && !isKept);
     this.#given = isOfMqtt && isKept && expiry === undefined ? cdr : undefined;
     counts.rosPublished++;
-    counts.rosPublishedBytes += merged.length;
+    counts.rosPublishedBytes += bytes;
     faults.clear('message');
     faults.clear('deadline to ROS');
   }

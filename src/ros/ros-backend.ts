@@ -135,8 +135,9 @@ export interface RosPublisher {
   /**
    * Takes CDR with its encapsulation header; the buffer belongs to the publisher afterwards.
    * @param via the bridges that carried it, the publisher's last; without a `viaFault`
+   * @param ownsMemory whether nobody else uses its memory, which may be freed when it is not needed any more
    */
-  publish(cdr: Buffer, via: Via): void;
+  publish(cdr: Buffer, via: Via, ownsMemory?: boolean): void;
   /** Forgets what it keeps for later subscriptions; absent where the backend cannot. */
   forget?(): void;
   close(): void;

@@ -169,9 +169,11 @@ class RtpsDomain implements RosDomain {
     });
     // Most of what is published has come the same way.
     let last: { via: Via; annotation: Buffer } | undefined;
-    const publish = (cdr: Buffer, via: Via) => {
+    const publish = (cdr: Buffer, via: Via, ownsMemory = false) => {
       if (last?.via !== via) last = { via, annotation: encodeAnnotation(encodeBridgeIds(via)) };
-      const sequence = writer.write(cdr, last.annotation);
+      // Users of the same participant have the very buffer.
+      const isSole = ownsMemory && !this.#shared.isShared && writer.qos.durability === 'volatile';
+      const sequence = writer.write(cdr, last.annotation, isSole);
       const sample = { payload: cdr, writerGuid: writer.guid, sequence, sourceTimestamp: now(), via };
       history.add(sample);
       local.deliver(sample);

@@ -11,6 +11,8 @@ export interface Change {
   readonly keyOnly: boolean;
   /** A little-endian parameter list with its sentinel. */
   readonly inlineQos: Buffer | undefined;
+  /** Whether nobody else uses the payload's memory. */
+  readonly ownsMemory?: boolean;
 }
 
 const INFO_DESTINATION_BYTES = 16;

@@ -32,7 +32,7 @@ export class SendQueue implements PacedSource {
   readonly #locator: Locator;
   readonly #limits: HistoryLimits;
   readonly #statistics: Statistics;
-  readonly #onSent: () => void;
+  readonly #onSent: (change: Change) => void;
   readonly #messageBytes: number;
   readonly #deliveries: Delivery[] = [];
   #deliveriesBytes = 0;
@@ -55,7 +55,7 @@ export class SendQueue implements PacedSource {
     outbox: Outbox,
     limits: HistoryLimits,
     statistics: Statistics,
-    onSent: () => void,
+    onSent: (change: Change) => void,
   ) {
     this.#writerId = writerId;
     this.#locator = locator;
@@ -79,6 +79,12 @@ export class SendQueue implements PacedSource {
   /** The lowest sequence number of those that wait to be sent for the first time. */
   get firstUnsent(): number {
     return this.#deliveries.reduce((first, { change }) => Math.min(first, change.sequence), Infinity);
+  }
+
+  /** Whether the change's payload is still needed here, or its length. */
+  holds(change: Change): boolean {
+    const isIt = (delivery: Delivery) => delivery.change === change;
+    return this.#deliveries.some(isIt) || this.#repairs.some(isIt) || this.#underWay.includes(change);
   }
 
   /** @param acknowledged whether a reader will acknowledge it */
@@ -172,7 +178,7 @@ export class SendQueue implements PacedSource {
       this.#deliveriesBytes -= bytesOf(change);
       if (acknowledged && total > 1) this.#launched(change);
     }
-    this.#onSent();
+    this.#onSent(change);
     return bytes;
   }
 

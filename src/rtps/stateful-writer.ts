@@ -1,3 +1,4 @@
+import { freeMemory } from '../memory/free-memory';
 import { guidOf } from './guid';
 import { HeartbeatSchedule } from './heartbeat-schedule';
 import { HistoryCache, type HistoryLimits } from './history-cache';
@@ -90,13 +91,14 @@ export class StatefulWriter {
   }
 
   /** Sends to all matched readers at the end of this turn of the event loop. Returns the sequence number. */
-  write(payload: Buffer, inlineQos?: Buffer): number {
+  write(payload: Buffer, inlineQos?: Buffer, ownsMemory = false): number {
     return this.#write({
       sequence: ++this.#last,
       timestamp: now(),
       payload,
       keyOnly: false,
       inlineQos,
+      ownsMemory,
     });
   }
 
@@ -234,8 +236,15 @@ export class StatefulWriter {
     if (this.#hasReliableReaders) {
       this.#schedule.written(change.payload.length);
       this.#outbox.beforeFlush(this.#appendHeartbeats);
-    }
+    } else this.#free(change);
     return change.sequence;
+  }
+
+  /** Frees the payload of a change where nobody needs it any more. */
+  #free(change: Change): void {
+    if (change.ownsMemory !== true || this.#history.get(change.sequence) !== undefined) return;
+    for (const { queue } of this.#groups) if (queue.holds(change)) return;
+    freeMemory(change.payload);
   }
 
   #checkDone(): void {
@@ -401,8 +410,10 @@ export class StatefulWriter {
     const { transientLocal } = this.#protocol;
     for (const sequence of transientLocal ? this.#disposals : this.#history.sequences()) {
       if (sequence > acknowledged) break;
+      const change = this.#history.get(sequence);
       this.#history.remove(sequence);
       this.#disposals.delete(sequence);
+      if (change !== undefined) this.#free(change);
     }
   }
 
@@ -414,7 +425,8 @@ export class StatefulWriter {
 
   #openQueue({ locator }: Destination): SendQueue {
     const { history } = this.#protocol;
-    return new SendQueue(this.entityId, locator, this.#outbox, history, this.#statistics, () => {
+    return new SendQueue(this.entityId, locator, this.#outbox, history, this.#statistics, (change) => {
+      this.#free(change);
       if (this.#hasReliableReaders) this.#outbox.beforeFlush(this.#appendHeartbeats);
       this.#checkDone();
     });

@@ -95,15 +95,16 @@ export class Writer extends EventEmitter {
    *
    * @param payload CDR with its 4-byte encapsulation header
    * @param inlineQos what comes with the sample (`encodeRelatedSample`, `encodeAnnotation`)
+   * @param ownsMemory whether nobody else uses the payload's memory, which is then freed, perhaps within this call
    * @returns the sample's sequence number
    * @throws PayloadTooLargeError; an Error when the writer is closed
    */
-  write(payload: Buffer, inlineQos?: Buffer): number {
+  write(payload: Buffer, inlineQos?: Buffer, ownsMemory = false): number {
     if (this.#closed) throw new Error(`topic ${JSON.stringify(this.topic)}: the writer is closed`);
     if (payload.length > this.#maxSampleBytes)
       throw new PayloadTooLargeError(this.topic, payload.length, this.#maxSampleBytes);
     this.#deadline?.met();
-    const sequence = this.#protocol.write(payload, inlineQos);
+    const sequence = this.#protocol.write(payload, inlineQos, ownsMemory);
     const { lifespan = Number.POSITIVE_INFINITY } = this.qos;
     if (lifespan < Number.POSITIVE_INFINITY && this.#lifespanTimer === undefined) this.#expire(lifespan);
     return sequence;

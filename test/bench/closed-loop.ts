@@ -2,7 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Until compilers and caches are taken to be warm, ms: V8 compiles what a large message takes within 4,000 of them. */
 const WARM_UP = 3000;
-/** What is measured, ms. */
+/**
+ * What is measured, ms. V8 collects all garbage for the first time after some 10 s of large messages, and oftener from then
+ * on: what that takes only a long run shows.
+ */
 const MEASURED = { short: 2500, long: 10_000 };
 /** What has not come for so long is lost, ms. */
 const PATIENCE = 250;

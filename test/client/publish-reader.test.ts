@@ -276,4 +276,48 @@ describe('the reader of PUBLISH packets', () => {
       assert.equal(exact.tooLarge, undefined);
     });
   }
+
+  it('puts packets that come in pieces together in the same memory, but for what is kept', async () => {
+    const stream = new PassThrough();
+    const came: Buffer[] = [];
+    let keep = (bytes: Buffer) => bytes;
+    const reader = new PublishReader(stream, false, Number.POSITIVE_INFINITY, {
+      publish: ({ payload }) => came.push(keep(payload as Buffer)),
+      tooLarge: () => {},
+    });
+    stream.pipe(new Writable());
+    reader.start();
+    const say = async (length: number, octet: number) => {
+      const payload = Buffer.alloc(length, octet);
+      const packet = mqttPacket.generate({
+        cmd: 'publish',
+        topic: 't',
+        qos: 0,
+        dup: false,
+        retain: false,
+        payload,
+      });
+      const count = came.length;
+      stream.write(packet.subarray(0, 5000));
+      await new Promise(setImmediate);
+      stream.write(packet.subarray(5000));
+      while (came.length === count) await new Promise(setImmediate);
+      const last = came.at(-1) as Buffer;
+      assert.ok(last.equals(payload));
+      return last;
+    };
+    const first = await say(200_000, 1);
+    assert.equal((await say(200_000, 2)).buffer, first.buffer);
+    keep = kept;
+    const taken = await say(150_000, 3);
+    const next = await say(200_000, 4);
+    assert.notEqual(next.buffer, taken.buffer);
+    keep = (bytes) => bytes;
+    const room = await say(200_000, 5);
+    keep = kept;
+    const small = await say(10_000, 6);
+    assert.notEqual(small.buffer, room.buffer);
+    assert.ok(taken.equals(Buffer.alloc(150_000, 3)));
+    assert.ok(next.equals(Buffer.alloc(200_000, 4)));
+  });
 });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import type { BridgeSettings } from '../../src/ros/bridge-settings';
+import { InterfaceLibrary } from '../../src/ros/interface-library';
+import { MessageCodec } from '../../src/ros/message-codec';
 import type { PayloadFormat } from '../../src/ros/payload-format';
 import { Inbox } from '../client/observed';
-import { RELIABLE, route, STRING } from './bridge-fixture';
+import { BEST_EFFORT, RELIABLE, route, STRING } from './bridge-fixture';
 import { MqttBridges } from './mqtt-bridges';
 
 const COUNT = 20;
@@ -67,4 +69,31 @@ describe('messages in many fragments', function () {
           bothWaysOverMqtt311: true,
         },
       ));
+
+  for (const format of ['json', 'cdr', 'text'] as const)
+    it(`come whole to ROS as ${format}, to those who acknowledge them and those who do not`, async () => {
+      const { domain } = bridges;
+      const bridge = await bridges.open({ mqtt: bridges.mqtt(), routes: [route(domain, { format })] });
+      const listeners = [await bridges.peer(), await bridges.peer()];
+      for (const [index, listener] of listeners.entries())
+        await listener.listen('/chatter', STRING, [{ ...RELIABLE, depth: COUNT }, BEST_EFFORT][index]);
+      await bridge.ready({ subscriptions: 2 });
+      const codec = MessageCodec.for(InterfaceLibrary.bundled(), STRING);
+      const payloads = {
+        json: (data: string) => JSON.stringify({ data }),
+        cdr: (data: string) => codec.encode({ data }),
+        text: (data: string) => data,
+      };
+      for (const [index, data] of texts.entries()) {
+        await bridges.say(`ros/${domain}/chatter`, payloads[format](data));
+        for (const listener of listeners) await listener.until(() => listener.heard.length === index + 1);
+      }
+      for (const { heard } of listeners)
+        assert.deepEqual(
+          heard.map((text) => JSON.parse(text).data),
+          texts,
+        );
+      const bytes = codec.encode({ data: texts[0] }).length * COUNT;
+      await bridge.until(() => bridge.route()?.counts?.rosPublishedBytes === bytes);
+    });
 });

@@ -74,14 +74,46 @@ describe('participants on a network that loses, repeats and reorders', function 
   it('exchange images of a megabyte at 20 Hz, complete and in order', async () => {
     const { b, writer, inbox } = await pair(IMAGE, storm(3), storm(4));
     const images = Array.from({ length: 10 }, (_, index) => encodeImage(index + 1, 1_000_000));
-    for (const image of images) {
-      writer.write(image);
+    const given = images.map((image) => Buffer.from(image));
+    for (const image of given) {
+      writer.write(image, undefined, true);
       await setTimeout(50);
     }
     await inbox.until(images.length);
     for (const [index, { payload }] of inbox.samples.entries())
       assert.ok(payload.equals(images[index] as Buffer), `image ${index}`);
     assert.equal(b.statistics.samplesLost, 0);
+    // Their memory is free when nobody can ask for them any more.
+    while (given.some(({ length }) => length > 0)) await setTimeout(5);
+  });
+
+  it('exchange images whole with a reader that acknowledges them and one that does not', async () => {
+    const { b, writer, inbox } = await pair(IMAGE, storm(7), storm(8));
+    const fleeting = new Inbox();
+    b.createReader({ topic: writer.topic, type: IMAGE, qos: BEST_EFFORT }, fleeting.take);
+    while (writer.matchedCount < 2) await once(writer, 'matched');
+    const images = Array.from({ length: 40 }, (_, index) => encodeImage(index + 1, 200_000));
+    for (const image of images) {
+      writer.write(Buffer.from(image), undefined, true);
+      await setTimeout(5);
+    }
+    await inbox.until(images.length);
+    for (const [index, { payload }] of inbox.samples.entries())
+      assert.ok(payload.equals(images[index] as Buffer), `image ${index}`);
+    for (const { payload } of fleeting.samples) assert.ok(images.some((image) => payload.equals(image)));
+  });
+
+  it('exchange images whole where nobody acknowledges them, whose memory is free as soon as they are sent', async () => {
+    const { writer, inbox } = await pair(IMAGE, fair, fair, BEST_EFFORT);
+    const images = Array.from({ length: 10 }, (_, index) => encodeImage(index + 1, 200_000));
+    const given = images.map((image) => Buffer.from(image));
+    for (const [index, image] of given.entries()) {
+      writer.write(image, undefined, true);
+      await inbox.until(index + 1);
+    }
+    for (const [index, { payload }] of inbox.samples.entries())
+      assert.ok(payload.equals(images[index] as Buffer), `image ${index}`);
+    assert.deepEqual(new Set(given.map(({ length }) => length)), new Set([0]));
   });
 
   for (const whole of [false, true])
