@@ -12,7 +12,7 @@ closed.close();
  *
  * V8 would find out when it collects garbage, which it does anew whenever some 10 MB have been allocated outside of its
  * heap: with large messages that takes three times as long as carrying them. What is posted to a closed port loses its
- * transferred memory all the same (HTML standard, 9.5.4 "message port post message steps"); `ArrayBuffer.prototype.transfer`,
+ * transferred memory all the same (HTML standard, "message port post message steps"); `ArrayBuffer.prototype.transfer`,
  * which Node.js 20 does not have, takes as long.
  */
 export function freeMemory({ buffer, byteLength }: Buffer): void {
