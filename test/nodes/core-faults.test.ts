@@ -1,128 +1,34 @@
-import assert from 'node:assert/strict';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import { isDeepStrictEqual } from 'node:util';
+import { connect } from 'node:net';
 import helper from 'node-red-node-test-helper';
-import { Connection } from '../../src/client/connection';
-import { Mosquitto } from '../client/mosquitto';
-import { Inbox, settingsFor } from '../client/observed';
-import {
-  CONNECT,
-  PUBLISH,
-  packet,
-  type RawPacket,
-  ScriptedBroker,
-  SUBSCRIBE,
-  text,
-  UNSUBSCRIBE,
-} from '../client/scripted-broker';
+import { Inbox } from '../client/observed';
+import { CONNECT, PUBLISH, packet, SUBSCRIBE } from '../client/scripted-broker';
 import { freePort } from '../counterparts';
 import {
-  type Credentials,
-  deploy,
-  errorOf,
-  type FlowNode,
-  logged,
-  report,
-  Sink,
-  shownStatus,
-  sink,
-  start,
-  statusText,
-  stop,
-  tab,
-} from './flow';
-import { CORE_NODES, type MqttNodes, NODE_RED_VERSION, OUR_NODES } from './mqtt-nodes';
-
-const PUBACK = 4;
-const SUBACK = 9;
-const UNSUBACK = 11;
-const DISCONNECT = 14;
-/** A property that says that subscription identifiers are available: core wants to be told. */
-const CONNACK = packet(2, 0, 0, 0, 2, 0x29, 1);
-const suback = ({ body }: RawPacket, code = 0) => packet(SUBACK, 0, body.subarray(0, 2), 0, code);
-const unsuback = ({ body }: RawPacket) => packet(UNSUBACK, 0, body.subarray(0, 2), 0, 0);
-const message = (topic: string, id: number, properties: Buffer = Buffer.alloc(0)) =>
-  packet(PUBLISH, 2, text(topic), 0, id, properties.length, properties, Buffer.from('x'));
-const live = { qos: 1, retain: false } as const;
-const receive = (id: string, msg: Record<string, unknown>) => helper.getNode(id).receive(msg);
-
-let broker: Mosquitto | undefined;
-let scripted: ScriptedBroker | undefined;
-let client: Connection | undefined;
-let server: Server | undefined;
-
-const mosquitto = async (test: Mocha.Context, extra: string[] = []) => {
-  broker = await Mosquitto.start(test, extra);
-  client = new Connection(settingsFor(broker.url));
-  client.open();
-  return { broker, client };
-};
-/** A broker that lets its clients go, and does what the test says. */
-const script = async (answer: (received: RawPacket, socket: Socket) => void) => {
-  scripted = await ScriptedBroker.start((received, socket) => {
-    if (received.type === UNSUBSCRIBE) socket.write(unsuback(received));
-    if (received.type === DISCONNECT) socket.end();
-    answer(received, socket);
-  });
-  return scripted;
-};
-const listening = async (port: number, serve: (socket: Socket) => void) => {
-  const listener = createServer(serve);
-  server = listener;
-  await new Promise<void>((resolve) => listener.listen(port, '127.0.0.1', resolve));
-};
-const startNodes = ({ modules }: MqttNodes, flow: FlowNode[], credentials?: Credentials) =>
-  start(flow, credentials, modules, { mqttReconnectTime: 20 });
-const connected = ({ connectedText }: MqttNodes, id = 'pub-1') =>
-  statusText(id, (shown) => shown === connectedText);
-/** A publisher, and what core's catch and complete nodes say of it. */
-const publishing = async (nodes: MqttNodes, broker: FlowNode, publisher: FlowNode) => {
-  await startNodes(nodes, [
-    tab,
-    broker,
-    publisher,
-    report('catch', 'pub-1', 'caught'),
-    report('complete', 'pub-1', 'completed'),
-    sink('caught'),
-    sink('completed'),
-  ]);
-  return { caught: new Sink('caught'), completed: new Sink('completed') };
-};
-
-/**
- * One scenario with our nodes and with core's, once for each outcome. Where the Node-RED under test has repaired a fault
- * the second test is skipped, under a title that says so.
- */
-function fault<Outcome>(
-  title: string,
-  expected: { ours: Outcome; core: Outcome },
-  run: (nodes: MqttNodes, test: Mocha.Context) => Promise<Outcome>,
-): void {
-  it(`${title}: ours do not`, async function () {
-    assert.deepEqual(await run(OUR_NODES, this), expected.ours);
-  });
-  it(`${title}: core's do`, async function () {
-    const outcome = await run(CORE_NODES, this);
-    if (isDeepStrictEqual(outcome, expected.ours)) {
-      this.runnable().title = `${title}: core's of Node-RED ${NODE_RED_VERSION} do not any more`;
-      this.skip();
-    }
-    assert.deepEqual(outcome, expected.core);
-  });
-}
+  CONNACK,
+  connected,
+  DISCONNECT,
+  endScene,
+  fault,
+  listening,
+  live,
+  message,
+  mosquitto,
+  mosquittoOf,
+  PUBACK,
+  publishing,
+  receive,
+  script,
+  startNodes,
+  suback,
+} from './core-fault';
+import { deploy, errorOf, logged, report, Sink, shownStatus, sink, stop, tab } from './flow';
+import { CORE_NODES } from './mqtt-nodes';
 
 /** The letters are those under which the faults were found. */
 describe("faults of Node-RED's own MQTT nodes", function () {
   this.timeout(60_000);
 
-  afterEach(async () => {
-    await stop();
-    await client?.close();
-    await broker?.stop();
-    await scripted?.stop();
-    server?.close();
-    broker = scripted = client = server = undefined;
-  });
+  afterEach(endScene);
 
   fault(
     'a: they lose what is published while there is no connection, without a word',
@@ -292,7 +198,7 @@ describe("faults of Node-RED's own MQTT nodes", function () {
       core: { errors: false, shown: 'node-red:common.status.connecting' },
     },
     async (nodes, test) => {
-      broker = await Mosquitto.start(test, [], { ann: 'secret' });
+      const broker = await mosquittoOf(test, { ann: 'secret' });
       await startNodes(
         nodes,
         [tab, nodes.broker(broker.url), nodes.publisher({})],
