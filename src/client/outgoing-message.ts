@@ -8,6 +8,8 @@ const BYTES_PER_MESSAGE = 512;
 /** One message on its way, and the promise made to its publisher. */
 export class OutgoingMessage {
   readonly result: Promise<PublishReceipt>;
+  /** Date.now() when it was published. */
+  readonly since: number;
   /** Memory that it takes, about. */
   readonly bytes: number;
   /** Packet identifier once it was sent, at QoS 1 and 2; kept for as long as the session is. */
@@ -34,10 +36,11 @@ export class OutgoingMessage {
     readonly topic: string,
     readonly payload: Buffer | string,
     readonly options: PublishOptions,
-    /** Date.now() when it was published. */
-    readonly since = Date.now(),
+    since?: number,
   ) {
-    this.#published = performance.now() - Math.max(0, Date.now() - since);
+    const now = Date.now();
+    this.since = since ?? now;
+    this.#published = performance.now() - Math.max(0, now - this.since);
     this.bytes =
       BYTES_PER_MESSAGE +
       Buffer.byteLength(payload) +

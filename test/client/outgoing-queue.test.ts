@@ -157,6 +157,19 @@ describe('queue of messages that wait to be sent', () => {
       assert.deepEqual(waits.properties, { messageExpiryInterval: 56 });
     });
 
+    it('counts no time that passes while a message is made', () => {
+      const queue = new OutgoingQueue({ expiry: 10 });
+      let now = Date.now();
+      mock.method(Date, 'now', () => now++);
+      const waits = message('a');
+      waits.result.catch(() => {});
+      queue.add(waits, undefined);
+      tick(9999);
+      assert.equal(queue.size, 1);
+      tick(1);
+      assert.equal(queue.size, 0);
+    });
+
     it('keeps for ever what has no expiry', () => {
       const queue = new OutgoingQueue({});
       void add(queue, 'a');
