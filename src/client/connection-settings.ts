@@ -170,6 +170,8 @@ export interface PublishOptions {
    * gets it or the connection ends. Left out on MQTT 3.1.1.
    */
   topicAlias?: number;
+  /** Whether the payload is a Buffer whose memory nobody else uses, which is freed when the broker has the message. */
+  ownsMemory?: boolean;
 }
 
 /** A message of QoS 0 that is sent at once or not at all. */

@@ -1,3 +1,4 @@
+import { freeMemory } from '../memory/free-memory';
 import type { PublishOptions, PublishReceipt } from './connection-settings';
 import { PublishError } from './errors';
 import { messagePropertiesBytes, writableProperties } from './message-properties';
@@ -16,6 +17,8 @@ export class OutgoingMessage {
   packetId: number | undefined;
   /** It may have arrived before: to be sent with DUP [MQTT-3.3.1-1]. */
   repeated = false;
+  /** The network connection has yet to read the payload: a broker may acknowledge what it has not got. */
+  isBeingWritten = false;
   /** PUBREC has come: the broker owns it, and PUBREL is what is left to send [MQTT-4.3.3-4]. */
   released = false;
   /** Its number in the journal, where it is in one. */
@@ -95,7 +98,11 @@ export class OutgoingMessage {
     if (this.#ended) return;
     this.#ended = true;
     this.onEnd?.(outcome, this.#accepted);
-    if (outcome instanceof Error) this.#reject(outcome);
-    else this.#resolve(outcome);
+    if (outcome instanceof Error) {
+      this.#reject(outcome);
+      return;
+    }
+    if (this.options.ownsMemory && !this.isBeingWritten) freeMemory(this.payload as Buffer);
+    this.#resolve(outcome);
   }
 }

@@ -44,11 +44,13 @@ export class PublishWriter {
   }
 
   /** Writes a message of QoS 1 or 2. */
-  write(
-    { payload, options: { retain, qos }, properties = {}, repeated: dup }: OutgoingMessage,
-    packetId: number,
-    { topic, alias }: ShortTopic,
-  ): void {
+  write(message: OutgoingMessage, packetId: number, { topic, alias }: ShortTopic): void {
+    const {
+      payload,
+      options: { retain, qos },
+      properties = {},
+      repeated: dup,
+    } = message;
     const head = new PublishHead(topic, this.#version5 ? properties : undefined, alias);
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
     const propertiesBytes = head.propertiesBytes(NO_USER_PROPERTIES);
@@ -60,7 +62,11 @@ export class PublishWriter {
     if (isCopied) bytes.copy(packet, headBytes);
     this.gather();
     this.#stream.write(packet);
-    if (!isCopied) this.#stream.write(bytes);
+    if (isCopied) return;
+    message.isBeingWritten = true;
+    this.#stream.write(bytes, (error) => {
+      if (!error) message.isBeingWritten = false;
+    });
   }
 
   /**

@@ -8,7 +8,6 @@ import {
   type QoS,
   type ReceivedMessage,
 } from '../client/connection';
-import { freeMemory } from '../memory/free-memory';
 import type { BridgeMqttSettings } from './bridge-settings';
 import { type ExpectedEcho, ExpectedEchoes } from './expected-echoes';
 import { KnownBridges, type KnownBridgesOptions } from './known-bridges';
@@ -268,14 +267,13 @@ export class BridgeConnection {
    * whether the broker has said that nobody has subscribed (MQTT 5, QoS 1).
    */
   publish(message: OutgoingMessage, settled: (undelivered?: Undelivered, unheard?: boolean) => void): void {
-    const { topic, payload, qos, retain, properties, userProperties = {} } = message;
+    const { topic, payload, ownsMemory = false, qos, retain, properties, userProperties = {} } = message;
     if (qos === 0 && Buffer.isBuffer(payload)) {
-      // An echo is known by its payload.
-      const ownsMemory = message.ownsMemory === true && this.#echoes === undefined;
       const outcome = this.#connection.post({
         topic,
         payload,
-        ownsMemory,
+        // An echo is known by its payload.
+        ownsMemory: ownsMemory && this.#echoes === undefined,
         retain,
         properties,
         userProperties,
@@ -302,7 +300,7 @@ export class BridgeConnection {
     // MQTT.js writes a packet of a wrong length where there is an object without properties.
     const named = Object.keys(all).length > 0 && { userProperties: all };
     void this.#connection
-      .publish(topic, payload, { qos, retain, properties: { ...properties, ...named } })
+      .publish(topic, payload, { qos, retain, ownsMemory, properties: { ...properties, ...named } })
       .then(
         ({ reasonCode }) => ({ undelivered: undefined, unheard: reasonCode === NO_MATCHING_SUBSCRIBERS }),
         () => ({ undelivered: 'unacknowledged' as const, unheard: false }),
@@ -311,7 +309,6 @@ export class BridgeConnection {
         this.#inFlight--;
         this.#inFlightBytes -= bytes;
         this.#echoes?.settle(echoes);
-        if (message.ownsMemory && undelivered === undefined) freeMemory(payload as Buffer);
         settled(undelivered, unheard);
       });
   }

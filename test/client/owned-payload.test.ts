@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { Connection } from '../../src/client/connection';
+import { connected, settingsFor } from './observed';
+import { packet } from './scripted-broker';
+
+const CONNACK = packet(2, 0, 0, 0, 0);
+const BYTES = 8 * 1024 * 1024;
+const TOPIC = 'image';
+/** For a PUBLISH packet, whose remaining length takes four bytes. */
+const puback = (publish: Buffer) => packet(4, 0, publish.subarray(7 + TOPIC.length, 9 + TOPIC.length));
+
+describe('a payload whose memory is the connection’s', () => {
+  let server: Server;
+  let connection: Connection;
+  let accepted: Promise<Socket>;
+
+  beforeEach(async () => {
+    server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    accepted = once(server, 'connection').then(([socket]) => socket);
+    const { port } = server.address() as { port: number };
+    connection = new Connection(settingsFor(`mqtt://127.0.0.1:${port}`, 5));
+    connection.open();
+    const socket = await accepted;
+    await once(socket, 'data');
+    socket.write(CONNACK);
+    await connected(connection);
+  });
+
+  afterEach(async () => {
+    (await accepted).destroy();
+    await connection.close();
+    server.close();
+  });
+
+  const publish = (payload: Buffer) =>
+    connection.publish(TOPIC, payload, { qos: 1, retain: false, ownsMemory: true });
+
+  /** Reads as long as the packet with that payload is not whole. */
+  const read = (socket: Socket, first: Buffer) =>
+    new Promise<Buffer>((resolve) => {
+      const chunks = [first];
+      let bytes = first.length;
+      socket.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > BYTES) resolve(Buffer.concat(chunks));
+      });
+    });
+
+  it('is freed when the broker has acknowledged it', async () => {
+    const payload = Buffer.alloc(BYTES, 'image');
+    const published = publish(payload);
+    const socket = await accepted;
+    socket.write(puback(await read(socket, Buffer.alloc(0))));
+    await published;
+    assert.equal(payload.length, 0);
+  });
+
+  it('comes whole to a broker that acknowledges it before it has come', async () => {
+    const socket = await accepted;
+    const published = publish(Buffer.alloc(BYTES, 'image'));
+    const [first] = (await once(socket, 'data')) as [Buffer];
+    socket.pause();
+    socket.write(puback(first));
+    await published;
+    // Takes the place of what is free.
+    const others = Array.from({ length: 4 }, () => Buffer.alloc(BYTES, 'other'));
+    const whole = read(socket, first);
+    socket.resume();
+    const payload = (await whole).subarray(-BYTES);
+    assert.ok(payload.equals(Buffer.alloc(BYTES, 'image')));
+    assert.equal(others.length, 4);
+  });
+});
