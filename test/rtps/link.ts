@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
 import { guidOf } from '../../src/rtps/guid';
 import { locatorOf } from '../../src/rtps/locator';
 import { MessageReader } from '../../src/rtps/message-reader';
@@ -33,6 +34,9 @@ export const MAX_SAMPLE_BYTES = 100_000;
 export const HISTORY_BYTES = 2_000_000;
 /** So that samples of a thousand bytes go in fragments. */
 const MESSAGE_BYTES = 500;
+
+/** Of the turns of the event loop that are waited for. */
+const TURN_MS = 3;
 
 /** How often a datagram arrives, and how many turns of the event loop late. */
 export type Weather = (message: Buffer, number: number) => readonly number[];
@@ -164,7 +168,7 @@ export class Link {
   async quiet(): Promise<void> {
     for (let before = -1; before !== this.heartbeats.length; ) {
       before = this.heartbeats.length;
-      await new Promise((resolve) => setTimeout(resolve, 120));
+      await pass(120);
     }
   }
 
@@ -232,5 +236,13 @@ export const preEmptive = (count: number) => ackNack('01', count);
 /** What it answers to the first HEARTBEAT. */
 export const firstAnswer = (count: number) => ackNack('03', count);
 
-/** A turn of the event loop in which all that is under way arrives. */
-export const settle = () => new Promise((resolve) => setTimeout(resolve, 30));
+/** So many milliseconds, and turns of the event loop with them, also where the process stands still meanwhile. */
+async function pass(milliseconds: number): Promise<void> {
+  for (let passed = 0; passed < milliseconds; passed += TURN_MS) {
+    await wait(TURN_MS);
+    await new Promise(setImmediate);
+  }
+}
+
+/** Turns of the event loop in which all that is under way arrives. */
+export const settle = () => pass(30);
