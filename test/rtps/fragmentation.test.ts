@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import { FragmentedSample } from '../../src/rtps/fragmented-sample';
 import { SubmessageId } from '../../src/rtps/submessage';
 import {
@@ -213,16 +214,16 @@ describe('samples in fragments', function () {
     it(`are freed ${age} ms after their last fragment (${protocol.reliable ? 'reliable' : 'best effort'})`, () => {
       link = new Link(protocol, 100, protocol);
       link.matchReaderWithWriter();
-      link.readerSide.receive(fragment(1, 1, 5000));
-      const { now } = performance;
+      const clock = mock.method(performance, 'now', () => 0);
       try {
-        performance.now = () => now.call(performance) + age - 100;
+        link.readerSide.receive(fragment(1, 1, 5000));
+        clock.mock.mockImplementation(() => age - 1);
         link.readerSide.expire();
         assert.ok(link.memory.held > 5000);
-        performance.now = () => now.call(performance) + age + 100;
+        clock.mock.mockImplementation(() => age + 1);
         link.readerSide.expire();
       } finally {
-        performance.now = now;
+        clock.mock.restore();
       }
       assert.equal(link.memory.held, 0);
       assert.equal(link.statistics.samplesIncomplete, 1);
