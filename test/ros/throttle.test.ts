@@ -1,33 +1,42 @@
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import { Deadband, type DeadbandSettings, deadbandFault, numberAt } from '../../src/ros/deadband';
 import { RateLimit, type RatePolicy, rateLimitFault } from '../../src/ros/rate-limit';
 import { Throttle, type ThrottleSettings } from '../../src/ros/throttle';
 
-/** What a rate limit does with messages, and a wait for the timer. */
+/** What a rate limit does with messages. */
 function limited(policy: RatePolicy, perSecond = 1000) {
   const passed: number[] = [];
   const dropped: number[] = [];
-  let wake: (() => void) | undefined;
   const limit = new RateLimit<number>(
     { perSecond, policy },
-    (message) => {
-      passed.push(message);
-      wake?.();
-    },
+    (message) => passed.push(message),
     (message) => dropped.push(message),
   );
-  const until = async (count: number) => {
-    while (passed.length < count) await new Promise<void>((resolve) => (wake = resolve));
-  };
-  return { limit, passed, dropped, until };
+  return { limit, passed, dropped };
 }
 
 describe('RateLimit', () => {
-  it('passes the first at once, and the newest of the others when it is its turn', async () => {
-    const { limit, passed, dropped, until } = limited('latest', 5);
+  let now = 0;
+  const wait = (milliseconds: number) => {
+    now += milliseconds;
+    mock.timers.tick(milliseconds);
+  };
+  beforeEach(() => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    mock.method(performance, 'now', () => now);
+  });
+  afterEach(() => {
+    mock.timers.reset();
+    mock.restoreAll();
+  });
+
+  it('passes the first at once, and the newest of the others when it is its turn', () => {
+    const { limit, passed, dropped } = limited('latest', 5);
     for (const message of [1, 2, 3, 4]) limit.take(message, 10);
+    wait(199);
     assert.deepEqual(passed, [1]);
-    await until(2);
+    wait(1);
     assert.deepEqual(
       [passed, dropped],
       [
@@ -37,13 +46,15 @@ describe('RateLimit', () => {
     );
   });
 
-  it('lets all wait their turn, in their order', async () => {
-    const { limit, passed, dropped, until } = limited('queue');
+  it('lets all wait their turn, in their order', () => {
+    const { limit, passed, dropped } = limited('queue');
     const messages = Array.from({ length: 20 }, (_, index) => index);
     for (const message of messages) limit.take(message, 10);
-    assert.deepEqual(passed, [0]);
-    await until(20);
-    assert.deepEqual([passed, dropped], [messages, []]);
+    for (const last of messages) {
+      assert.deepEqual(passed, messages.slice(0, last + 1));
+      wait(1);
+    }
+    assert.deepEqual(dropped, []);
   });
 
   it('bounds what waits by number, and drops the oldest', () => {
