@@ -255,7 +255,8 @@ describe('routes of actions for ROS', function () {
 
   it('reach from one domain into another over MQTT', async function () {
     const other = freshDomain();
-    bridges.program(this, 'cyclone', 'serve', { domain: other });
+    // So slowly that a long goal runs still when it is to be canceled.
+    bridges.program(this, 'cyclone', 'serve', { domain: other, period: 200 });
     await bridges.mqttClient(5, `ros/site${ACTION.rosName}/@action`);
     const near = { domains: [bridges.domain], aliases: { site: bridges.domain }, mqtt: bridges.mqtt() };
     const far = { domains: [other], aliases: { site: other }, mqtt: bridges.mqtt() };

@@ -71,7 +71,8 @@ describe('actions of ROS 2', function () {
       });
 
       it('are canceled, where the server knows them and they run', async function () {
-        peer(this, 'serve');
+        // So slowly that they run still when they are to be canceled.
+        peer(this, 'serve', { period: 500 });
         const one = await caller();
         const goals = await Promise.all([one.send(40), one.send(38)]);
         const [first, second] = goals.map(({ goalId }) => goalId) as [string, string];
@@ -85,7 +86,7 @@ describe('actions of ROS 2', function () {
       });
 
       it('go on when the server refuses to cancel them', async function () {
-        peer(this, 'serve', { 'refuse-cancel': 1 });
+        peer(this, 'serve', { 'refuse-cancel': 1, period: 100 });
         const one = await caller();
         const { goalId } = await one.send(30);
         assert.deepEqual(await one.cancel({ goalId }), { answer: 'rejected', goals: [] });
