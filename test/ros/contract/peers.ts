@@ -85,8 +85,9 @@ export function ddsPeers(vendor: DdsVendor): PeerKind {
           await peer.until(() => peer.messages.length > 0);
           return (peer.messages[0] as { sum: number }).sum;
         },
+        // So slowly that a long goal runs still when it is to be canceled.
         serveAction: (rosName) =>
-          cast.peer(test, 'serve', { args: { action: rosName, domain, timeout: 60 } }, 'action'),
+          cast.peer(test, 'serve', { args: { action: rosName, domain, timeout: 60, period: 200 } }, 'action'),
         callAction: async (rosName, order) => {
           const args = { action: rosName, domain, timeout: 60, order };
           const peer = cast.peer(test, 'call', { args }, 'action');
