@@ -186,14 +186,17 @@ withEachVendor('the policies of a participant', (cast, vendor) => {
       participant.createReader({ topic, type: STRING, qos }, inbox.take);
       const args = { domain, topic, count: 0, rate: 50, liveliness: kind, 'liveliness-lease': 400 };
       const talker = cast.peer(this, 'pub', { args });
+      // On a busy machine it may be missed for a moment before.
+      let isAlive = true;
+      participant.on('liveliness', ({ alive, remote }) => {
+        assert.equal(remote.topic, topic);
+        isAlive = alive;
+      });
       await inbox.until(1);
-      const changed = once(participant, 'liveliness');
       talker.pause();
-      const [{ alive, remote }] = await changed;
-      assert.deepEqual([alive, remote.topic], [false, topic]);
-      const changedAgain = once(participant, 'liveliness');
+      while (isAlive) await once(participant, 'liveliness');
       talker.resume();
-      assert.equal((await changedAgain)[0].alive, true);
+      while (!isAlive) await once(participant, 'liveliness');
     });
 
   it('sees that a talker which has to show it itself does not write', async function () {
