@@ -114,23 +114,27 @@ describe('participants among themselves', function () {
     const topic = freshTopic();
     const endpointData = Buffer.from('typehash=x;');
     const writer = a.createWriter({ topic, type: STRING, qos: TRANSIENT_LOCAL, userData: endpointData });
-    const b = await cast.participant({ domain });
-    const [[participant], [endpoint]]: [RemoteParticipant[], RemoteEndpoint[]] = (await Promise.all([
-      once(b, 'participant'),
-      once(b, 'endpoint'),
-    ])) as [RemoteParticipant[], RemoteEndpoint[]];
-    assert.deepEqual(participant, { guid: a.guid, vendorId: 0x01fe, name: 'the first', userData });
-    assert.deepEqual(endpoint, {
-      guid: writer.guid,
-      kind: 'writer',
-      topic,
-      type: STRING,
-      qos: announced(TRANSIENT_LOCAL),
-      userData: endpointData,
-      participantGuid: a.guid,
-    });
-    assert.deepEqual(b.participants, [participant]);
-    assert.deepEqual(b.endpoints, [endpoint]);
+    const b = new Participant({ domain, range: 'localhost', interfaces: ['127.0.0.1'] });
+    try {
+      // It may find them while it starts.
+      const found = Promise.all([once(b, 'participant'), once(b, 'endpoint')]);
+      await b.start();
+      const [[participant], [endpoint]] = (await found) as [RemoteParticipant[], RemoteEndpoint[]];
+      assert.deepEqual(participant, { guid: a.guid, vendorId: 0x01fe, name: 'the first', userData });
+      assert.deepEqual(endpoint, {
+        guid: writer.guid,
+        kind: 'writer',
+        topic,
+        type: STRING,
+        qos: announced(TRANSIENT_LOCAL),
+        userData: endpointData,
+        participantGuid: a.guid,
+      });
+      assert.deepEqual(b.participants, [participant]);
+      assert.deepEqual(b.endpoints, [endpoint]);
+    } finally {
+      await b.close();
+    }
   });
 
   it('are told when one announces other user data, once for each change', async () => {
