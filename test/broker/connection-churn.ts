@@ -88,7 +88,8 @@ export class ConnectionChurn {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => {});
     await once(socket, 'connect');
-    const closed = once(socket, 'close');
+    // `once` would reject at a reset.
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     await new Promise((resolve) => socket.write(lastWords(this.#random), resolve));
     if (this.#random.below(2) === 0) socket.resetAndDestroy();
     else socket.destroy();

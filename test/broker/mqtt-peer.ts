@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { ConnackPacket } from '../../src/broker/codec/connack-packet';
 import type { ConnectPacket } from '../../src/broker/codec/connect-packet';
@@ -27,7 +26,7 @@ type PacketOf<T extends Packet['type']> = Packet extends infer P
 export class MqttPeer {
   readonly stream: Duplex;
   readonly version: ProtocolVersion;
-  /** Resolves when the stream is closed. */
+  /** Resolves when the stream is closed, also by a failure of the network. */
   readonly closed: Promise<unknown>;
   readonly #received: Packet[] = [];
   #waiting: ((packet: Packet | undefined) => void) | undefined;
@@ -36,7 +35,8 @@ export class MqttPeer {
   constructor(stream: Duplex, version: ProtocolVersion) {
     this.stream = stream;
     this.version = version;
-    this.closed = once(stream, 'close');
+    // `once` would reject at a reset, which the broker's end may cause by closing before it has read all.
+    this.closed = new Promise((resolve) => stream.once('close', resolve));
     const framer = new PacketFramer(1 << 28, (header, bytes, _packetStart, start, end) => {
       this.#deliver(decodePacket(header, bytes, start, end, version));
       return true;
