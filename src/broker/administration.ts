@@ -79,17 +79,17 @@ export class Administration implements AdministrationCalls {
 
   async clients({ clientId, ...page }: ListRequest): Promise<Page<ClientEntry>> {
     const broker = this.#broker;
-    const now = broker.store.clock();
+    const dayOffset = dayOffsetOf(broker.store.clock());
     const wanted = map(broker.clients(), ({ session, details }) =>
-      session.clientId.includes(clientId) ? clientEntry(session, details, now) : undefined,
+      session.clientId.includes(clientId) ? clientEntry(session, details, dayOffset) : undefined,
     );
     return pageOf(wanted, page, (entry) => entry.clientId.length);
   }
 
   async sessions({ clientId, ...page }: ListRequest): Promise<Page<SessionEntry>> {
-    const now = this.#broker.store.clock();
+    const dayOffset = dayOffsetOf(this.#broker.store.clock());
     const wanted = map(this.#broker.sessions(), ({ session, expiresAt, activeAt }) =>
-      session.clientId.includes(clientId) ? sessionEntry(session, expiresAt, activeAt, now) : undefined,
+      session.clientId.includes(clientId) ? sessionEntry(session, expiresAt, activeAt, dayOffset) : undefined,
     );
     return pageOf(wanted, page, ({ clientId: id, subscriptions }) =>
       subscriptions.reduce((sum, { filter }) => sum + filter.length, id.length),
@@ -99,11 +99,12 @@ export class Administration implements AdministrationCalls {
   async topics(page: PageRequest): Promise<Page<PublishedTopic>> {
     const broker = this.#broker;
     const now = broker.store.clock();
+    const dayOffset = dayOffsetOf(now);
     const { entries, ...rest } = pageOf(broker.topics, page, ({ topic }) => topic.length);
     return {
       ...rest,
       entries: entries.map(({ topic, messages, bytes, lastAt }) => ({
-        ...{ topic, messages, bytes, lastAt: timeOf(lastAt, now) },
+        ...{ topic, messages, bytes, lastAt: timeOf(lastAt, dayOffset) },
         subscriptions: broker.subscriptionsTo(topic),
         retained: broker.retention.matching(topic, now, 1).length > 0,
       })),
@@ -197,15 +198,15 @@ function* map<T, U>(all: Iterable<T>, to: (one: T) => U | undefined): Generator<
   }
 }
 
-function clientEntry(session: Session, details: ClientDetails, now: number): ClientEntry {
+function clientEntry(session: Session, details: ClientDetails, dayOffset: number): ClientEntry {
   const { peer, username, version, keepAlive, connectedAt, activeAt } = details;
   return {
     clientId: session.clientId,
     ...(username !== undefined && { username }),
     address: peer.address,
     protocolVersion: version,
-    connectedAt: timeOf(connectedAt, now),
-    idleSince: timeOf(activeAt, now),
+    connectedAt: timeOf(connectedAt, dayOffset),
+    idleSince: timeOf(activeAt, dayOffset),
     keepAlive,
     subscriptions: session.subscriptions.size,
     queued: session.queued,
@@ -217,7 +218,7 @@ function sessionEntry(
   session: Session,
   expiresAt: number | undefined,
   activeAt: number | undefined,
-  now: number,
+  dayOffset: number,
 ): SessionEntry {
   const { clientId, subscriptions, queued, inFlight } = session;
   const listed: SessionEntry['subscriptions'] = [];
@@ -228,8 +229,8 @@ function sessionEntry(
   return {
     clientId,
     connected: session.connected,
-    ...(expiresAt !== undefined && { expiresAt: timeOf(expiresAt, now) }),
-    ...(activeAt !== undefined && { idleSince: timeOf(activeAt, now) }),
+    ...(expiresAt !== undefined && { expiresAt: timeOf(expiresAt, dayOffset) }),
+    ...(activeAt !== undefined && { idleSince: timeOf(activeAt, dayOffset) }),
     subscriptionCount: subscriptions.size,
     subscriptions: listed,
     queued,
@@ -237,9 +238,16 @@ function sessionEntry(
   };
 }
 
-/** Time of day of a time on the broker's clock. */
-function timeOf(time: number, now: number): string {
-  return new Date(Date.now() + time - now).toISOString();
+/**
+ * What makes a time on the broker's clock one of day, where that shows `now`. To be looked at once for an answer: between
+ * two looks a millisecond may pass, by which its times would be apart.
+ */
+function dayOffsetOf(now: number): number {
+  return Date.now() - now;
+}
+
+function timeOf(time: number, dayOffset: number): string {
+  return new Date(dayOffset + time).toISOString();
 }
 
 function checkFilter(filter: string): void {
