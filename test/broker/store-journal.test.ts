@@ -1,14 +1,5 @@
 import assert from 'node:assert/strict';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { joinedParts, Message } from '../../src/broker/message';
@@ -18,8 +9,9 @@ import { type JournalSettings, JournalStore } from '../../src/broker/store/journ
 import type { SessionStore } from '../../src/broker/store/store';
 import { deliveriesOf, StoredState } from '../../src/broker/store/stored-state';
 import { crc32 } from '../../src/journal/checksum';
-import { LOCK_NAME, StoreInUseError } from '../../src/journal/directory-lock';
+import { StoreInUseError } from '../../src/journal/directory-lock';
 import { StoreVersionError } from '../../src/journal/journal-file';
+import { crashImage } from '../journal/crash-image';
 
 const FIRST = '0000000001.journal';
 
@@ -85,15 +77,6 @@ describe('the journal store', () => {
     await store.open(listener);
     stores.push(store);
     return store;
-  }
-
-  /** A copy of the files as a crash would leave them now. */
-  function crashImage(name = 'image'): string {
-    const image = join(folder, name);
-    rmSync(image, { recursive: true, force: true });
-    // Files vanish while a snapshot replaces them only between the steps of this thread.
-    cpSync(directory, image, { recursive: true, filter: (source) => !source.endsWith(LOCK_NAME) });
-    return image;
   }
 
   /** Every kind of change, committed one by one; says what is kept after each, by the size of the file then. */
@@ -346,7 +329,8 @@ describe('the journal store', () => {
       for (let change = next(6); change >= 0; change--) churn(both, sessions, next, turn);
       store.commit();
       reference.commit();
-      const image = crashImage();
+      const image = join(folder, 'image');
+      crashImage(directory, image);
       const names = readdirSync(image);
       if (names.some((file) => file.endsWith('.temporary'))) snapshots++;
       largest = Math.max(

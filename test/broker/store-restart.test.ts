@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AccessSettings } from '../../src/broker/access/access-settings';
@@ -8,7 +8,7 @@ import { ReasonCode } from '../../src/broker/codec/reason-code';
 import type { Limits } from '../../src/broker/limits';
 import { JournalStore } from '../../src/broker/store/journal-store';
 import type { Store } from '../../src/broker/store/store';
-import { LOCK_NAME } from '../../src/journal/directory-lock';
+import { crashImage } from '../journal/crash-image';
 import { BrokerInProcess } from './broker-in-process';
 import { lasting, type MqttPeer } from './mqtt-peer';
 
@@ -52,7 +52,7 @@ describe('a broker with a journal', () => {
   async function crash(limits: Partial<Limits> = {}, access?: AccessSettings): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     const image = join(folder, String(stores.length));
-    cpSync(directory, image, { recursive: true, filter: (source) => !source.endsWith(LOCK_NAME) });
+    crashImage(directory, image);
     directory = image;
     time.monotonic = 77;
     await boot(limits, undefined, access);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
 import { RollingJournal } from '../../src/journal/rolling-journal';
+import { crashImage } from './crash-image';
 
 const PADDING = 'x'.repeat(1000);
 
@@ -166,7 +167,7 @@ describe('rolling journal', function () {
       if (!killable.isHolding) steps = killable.passed;
       else steps = Math.max(steps, step + 1);
       const copy = folder();
-      cpSync(directory, copy, { recursive: true, filter: (path) => !path.endsWith('lock') });
+      crashImage(directory, copy);
       // Before the calls that were held back go on, and more is promised.
       const promisedLast = later;
       const expected = later ?? promised ?? more;
