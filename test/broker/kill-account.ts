@@ -125,6 +125,8 @@ export async function accountOverKills(
       else assert.deepEqual([...new Set(came)], all, topic);
       repeated += came.length - count;
     }
+    // It may be removing files still.
+    await broker.kill();
     const files = readdirSync(folder);
     const bytes = files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
     return { messages: expected, repeated, bytes };
