@@ -18,7 +18,7 @@ describe('a journal on a full disk', function () {
         const command = 'ulimit -f 100 && exec "$@"';
         const directory = join(folder, 'store');
         const given = ['-c', command, 'sh', process.execPath, script, directory, durability];
-        const { stderr } = await promisify(execFile)('sh', given, { timeout: 15_000 });
+        const { stderr } = await promisify(execFile)('sh', given, { timeout: 45_000 });
         assert.equal(stderr, '');
       } finally {
         rmSync(folder, { recursive: true });
