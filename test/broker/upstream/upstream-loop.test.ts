@@ -58,8 +58,9 @@ describe('messages that could go round', function () {
       peer.publish('shared/x', String(at), { qos: 1, packetId: 9 });
     }
     let before = '';
-    // A loop never becomes quiet, and each hop takes far less than this.
-    for (let quiet = 0; quiet < 3; ) {
+    // A loop never becomes quiet. Each message comes to each, however long that takes on a busy machine; what comes
+    // once more comes soon after.
+    for (let quiet = 0; quiet < 3 || counts.flat().includes(0); ) {
       await new Promise((resolve) => setTimeout(resolve, 150));
       const now = JSON.stringify(counts);
       assert.ok(
