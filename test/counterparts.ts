@@ -76,9 +76,13 @@ export function counterpart(test: Mocha.Context, name: CounterpartName): string 
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 
-/** A TCP port of 127.0.0.1 that is free now. */
+const given = new Set<number>();
+
+/** A TCP port of 127.0.0.1 that is free now, and that this process was not given before. */
 export async function freePort(): Promise<number> {
   const port = randomInt(FIRST_PORT, LAST_PORT);
+  if (given.has(port)) return freePort();
+  given.add(port);
   const server = createServer();
   try {
     server.listen(port, '127.0.0.1');
