@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import { mock } from 'node:test';
 import { Connection, type ConnectionSettings, kept } from '../../src/client/connection';
 import { endingAfterEach } from '../ending-after-each';
 import { Inbox, settingsFor } from './observed';
@@ -91,10 +92,16 @@ describe('the payload of a message that is read where the next one will be', () 
   it('stays for who takes a filter up again', async () => {
     const { connection, say } = await start();
     const before = await Inbox.on(connection, 'a');
-    before.close();
-    await say('one', 'two');
     const inbox = new Inbox();
-    connection.subscribe('a', { qos: 1, lent: true }, inbox);
+    // However long that takes here, the filter is kept.
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      before.close();
+      await say('one', 'two');
+      connection.subscribe('a', { qos: 1, lent: true }, inbox);
+    } finally {
+      mock.timers.reset();
+    }
     await inbox.until(({ messages }) => messages.length === 2);
     assert.deepEqual(inbox.texts, ['a=one', 'a=two']);
   });
