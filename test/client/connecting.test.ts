@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { env } from 'node:process';
+import { mock } from 'node:test';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import { Connection, type ConnectionSettings, type PasswordSource } from '../../src/client/connection';
 import { CertificateAuthority } from '../certificates';
@@ -77,19 +78,30 @@ describe('connecting', function () {
 
   it('gives up an attempt that takes too long, before and after the network connection', async () => {
     const silent = keep(createServer(), (server) => server.close());
-    const sockets: Socket[] = [];
-    silent.on('connection', (socket) => sockets.push(keep(socket, (open) => open.destroy())));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const address = silent.address();
     const port = typeof address === 'object' ? address?.port : 0;
-    const mute = connect(`mqtt://127.0.0.1:${port}`, { connectTimeout: 0.05 });
-    const { reason } = await statusOf(mute, ({ state }) => state === 'reconnecting');
-    assert.equal(reason, 'the broker did not answer CONNECT in time');
-    const handshake = connect(`ws://127.0.0.1:${port}`, { connectTimeout: 0.05 });
-    assert.equal(
-      (await statusOf(handshake, ({ state }) => state === 'reconnecting')).reason,
-      'no answer in time',
-    );
+    for (const [scheme, late] of [
+      ['mqtt', 'the broker did not answer CONNECT in time'],
+      ['ws', 'no answer in time'],
+    ]) {
+      const asked = new Promise<void>((resolve) => {
+        silent.once('connection', (socket) => {
+          keep(socket, (open) => open.destroy()).once('data', () => resolve());
+        });
+      });
+      // The time may not be over before it has asked.
+      mock.timers.enable({ apis: ['setTimeout'] });
+      try {
+        const attempt = connect(`${scheme}://127.0.0.1:${port}`, { connectTimeout: 0.05 });
+        await asked;
+        mock.timers.tick(50);
+        const { reason } = await statusOf(attempt, ({ state }) => state === 'reconnecting');
+        assert.equal(reason, late);
+      } finally {
+        mock.timers.reset();
+      }
+    }
   });
 
   for (const [name, open] of [
