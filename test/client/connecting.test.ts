@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -210,7 +210,15 @@ describe('connecting', function () {
         (value) => (env[variable] = value),
         /^password: environment variable .* is not set$/,
       ],
-      [{ file }, (value) => writeFileSync(file, `${value}\n`), /no such file/],
+      [
+        { file },
+        (value) => {
+          // Whole at once: it is read in another thread meanwhile.
+          writeFileSync(`${file}.new`, `${value}\n`);
+          renameSync(`${file}.new`, file);
+        },
+        /no such file/,
+      ],
       [given, (value) => (current = value), /^password: ask again later$/],
     ] as [PasswordSource, (value: string) => void, RegExp][]) {
       passwords.length = 0;
