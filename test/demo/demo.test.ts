@@ -59,6 +59,8 @@ describe('the demo', function () {
     });
     for (const stream of [demo.stdout, demo.stderr]) stream?.on('data', (chunk: Buffer) => (output += chunk));
     const [, port] = await printed(/127\.0\.0\.1:(\d+), MQTT 3\.1\.1 or 5/);
+    // The flows and the editor start beside each other.
+    await printed(/Server now running/);
     client = await connectAsync(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5 });
   });
 
