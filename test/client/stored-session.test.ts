@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 import { Connection, type ConnectionSettings, type QueueSettings } from '../../src/client/connection';
 import { ConnectionPool } from '../../src/client/connection-pool';
 import { freePort } from '../counterparts';
@@ -185,10 +186,16 @@ describe('queue on disk', function () {
     for (const text of ['a', 'b', 'c', 'd']) await connection.publish('t', text, quick);
     const last = connection.publish('t', 'e', { qos: 0, retain: false });
     await broker.until(() => held.length === 2);
-    const closed = connection.close();
-    await broker.until(() => seen.length === 3);
-    for (const release of held.splice(0)) release();
-    await Promise.all([closed, last]);
+    // Closing does not wait long for what is in flight, but as long as that takes here.
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const closed = connection.close();
+      await broker.until(() => seen.length === 3);
+      for (const release of held.splice(0)) release();
+      await Promise.all([closed, last]);
+    } finally {
+      mock.timers.reset();
+    }
     assert.deepEqual(seen, ['a', 'b', 'e', 'bye']);
     const next = await start(acknowledge);
     connect(next.url);
