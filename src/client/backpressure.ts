@@ -12,6 +12,8 @@ export class Backpressure {
   readonly #client: MqttClient;
   readonly #reader: PublishReader;
   #paused = false;
+  /** It was, at some time since the last ping. */
+  #wasPaused = false;
   #pings: NodeJS.Timeout | undefined;
 
   constructor(client: MqttClient, reader: PublishReader) {
@@ -26,25 +28,39 @@ export class Backpressure {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
+    this.#wasPaused = true;
     this.#reader.pause();
-    // Nor would MQTT.js see the PINGRESP without which it ends the connection.
+    if (this.#pings !== undefined) return;
     const period = this.#client.keepalive * 500;
     if (period === 0) return;
-    this.#pings = setInterval(() => {
-      this.#client.sendPing();
-      this.#client.reschedulePing(true);
-    }, period);
+    this.#pings = setInterval(() => this.#ping(), period);
+    this.#ping();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    clearInterval(this.#pings);
     this.#reader.resume();
+  }
+
+  /**
+   * MQTT.js would not see the PINGRESP without which it ends the connection; nor would it in time between pauses that
+   * are shorter than the period, in which little is read.
+   */
+  #ping(): void {
+    // Nothing may be sent behind DISCONNECT.
+    if (!this.#wasPaused || this.#client.disconnecting) {
+      this.close();
+      return;
+    }
+    this.#wasPaused = this.#paused;
+    this.#client.sendPing();
+    this.#client.reschedulePing(true);
   }
 
   /** The connection has ended. */
   close(): void {
     clearInterval(this.#pings);
+    this.#pings = undefined;
   }
 }

@@ -246,6 +246,37 @@ describe('connection to a broker that misbehaves or says no', function () {
     }
   });
 
+  it('is not taken for dead while little is read, behind which its answers to pings are', async () => {
+    const SECOND = 1000;
+    mock.timers.enable({ apis: ['setInterval'] });
+    try {
+      await connect(
+        (received, socket) => {
+          if (received.type === CONNECT) socket.write(CONNACK);
+        },
+        { keepAlive: 1 },
+      );
+      await connected(connection);
+      mock.timers.tick(SECOND);
+      await broker.until((made) => made.of(PINGREQ).length === 1);
+      for (let pause = 0; pause < 20; pause++) {
+        connection.pause();
+        mock.timers.tick(SECOND / 5);
+        connection.resume();
+        mock.timers.tick(SECOND / 5);
+        await new Promise(setImmediate);
+        assert.equal(connection.status.state, 'connected');
+      }
+      // Else the broker would take the client for dead.
+      await broker.until((made) => made.of(PINGREQ).length >= 8);
+      mock.timers.tick(3 * SECOND);
+      const { reason } = await statusOf(connection, ({ state }) => state === 'reconnecting');
+      assert.equal(reason, 'the broker did not answer PINGREQ in time');
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
   it('says why the broker disconnects', async () => {
     await connect((received, socket) => {
       if (received.type === CONNECT) socket.end(Buffer.concat([CONNACK, packet(14, 0, 0x8e, 0)]));
