@@ -170,7 +170,7 @@ export interface PublishOptions {
    * gets it or the connection ends. Left out on MQTT 3.1.1.
    */
   topicAlias?: number;
-  /** Whether the payload is a Buffer whose memory nobody else uses, which is freed when the broker has the message. */
+  /** Whether the payload is a Buffer whose memory nobody else uses, which is freed when the broker has acknowledged it. */
   ownsMemory?: boolean;
 }
 

@@ -102,7 +102,9 @@ export class OutgoingMessage {
       this.#reject(outcome);
       return;
     }
-    if (this.options.ownsMemory && !this.isBeingWritten) freeMemory(this.payload as Buffer);
+    const { qos, ownsMemory } = this.options;
+    // At QoS 0 it may still wait to be written.
+    if (qos > 0 && ownsMemory && !this.isBeingWritten) freeMemory(this.payload as Buffer);
     this.#resolve(outcome);
   }
 }

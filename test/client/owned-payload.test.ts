@@ -35,8 +35,8 @@ describe('a payload whose memory is the connection’s', () => {
     server.close();
   });
 
-  const publish = (payload: Buffer) =>
-    connection.publish(TOPIC, payload, { qos: 1, retain: false, ownsMemory: true });
+  const publish = (payload: Buffer, qos: 0 | 1 = 1) =>
+    connection.publish(TOPIC, payload, { qos, retain: false, ownsMemory: true });
 
   /** Reads as long as the packet with that payload is not whole. */
   const read = (socket: Socket, first: Buffer) =>
@@ -73,5 +73,13 @@ describe('a payload whose memory is the connection’s', () => {
     const payload = (await whole).subarray(-BYTES);
     assert.ok(payload.equals(Buffer.alloc(BYTES, 'image')));
     assert.equal(others.length, 4);
+  });
+
+  it('comes whole at QoS 0, where nobody says when the network has read it', async () => {
+    const socket = await accepted;
+    const received = once(socket, 'data');
+    await publish(Buffer.alloc(8000, 'image'), 0);
+    const [bytes] = (await received) as [Buffer];
+    assert.ok(bytes.subarray(-8000).equals(Buffer.alloc(8000, 'image')));
   });
 });
