@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { topicNameFault } from '../topic/topic-name';
 import type { MessageProperties, Post, PostOutcome } from './connection-settings';
@@ -65,7 +66,13 @@ export class PublishWriter {
     if (isCopied) return;
     message.isBeingWritten = true;
     this.#stream.write(bytes, (error) => {
-      if (!error) message.isBeingWritten = false;
+      if (error) return;
+      const read = () => {
+        message.isBeingWritten = false;
+      };
+      // A stream to another thread says that it has them, and reads them with the next turn of the loop.
+      if (this.#stream instanceof Socket) read();
+      else setImmediate(read);
     });
   }
 

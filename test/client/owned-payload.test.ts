@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { MessageChannel } from 'node:worker_threads';
 import { Connection } from '../../src/client/connection';
+import { PortStream } from '../../src/client/port-stream';
 import { connected, settingsFor } from './observed';
 import { packet } from './scripted-broker';
 
@@ -81,5 +83,37 @@ describe('a payload whose memory is the connection’s', () => {
     await publish(Buffer.alloc(8000, 'image'), 0);
     const [bytes] = (await received) as [Buffer];
     assert.ok(bytes.subarray(-8000).equals(Buffer.alloc(8000, 'image')));
+  });
+
+  it('comes whole to a broker in another thread that acknowledges it before it is handed over', async () => {
+    const { port1, port2 } = new MessageChannel();
+    const near = new Connection({
+      ...settingsFor('mqtt://unused', 5),
+      endpoint: { openStream: () => new PortStream(port1) },
+    });
+    const said = () =>
+      new Promise<Buffer>((resolve) => {
+        port2.on('message', (frame) => frame instanceof ArrayBuffer && resolve(Buffer.from(frame)));
+      });
+    const say = (bytes: Buffer) => port2.postMessage(Uint8Array.from(bytes).buffer);
+    const connect = said();
+    near.open();
+    await connect;
+    say(CONNACK);
+    await connected(near);
+    const small = said();
+    const first = near.publish(TOPIC, 'x', { qos: 1, retain: false });
+    const packetId = (await small).readUInt16BE(4 + TOPIC.length);
+    const acknowledge = (id: number) => say(packet(4, 0, id >> 8, id & 0xff));
+    acknowledge(packetId);
+    await first;
+    const large = said();
+    const payload = Buffer.alloc(20_000, 'image');
+    const published = near.publish(TOPIC, payload, { qos: 1, retain: false, ownsMemory: true });
+    setImmediate(() => acknowledge((packetId % 0xffff) + 1));
+    await published;
+    assert.ok((await large).subarray(-20_000).equals(Buffer.alloc(20_000, 'image')));
+    port2.close();
+    await near.close();
   });
 });
