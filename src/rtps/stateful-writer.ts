@@ -21,6 +21,8 @@ export interface WriterProtocol {
 
 /** A reader that stays behind is not told of again before. */
 const TELL_BEHIND_MS = 10_000;
+/** How long it is told for that an instance is gone: readers that were lost and found again may have it still. */
+const DISPOSAL_MS = 100_000;
 /** How long a reader waits for others of its participant, in milliseconds. */
 const AWAIT_OTHERS_MS = 3000;
 
@@ -102,7 +104,7 @@ export class StatefulWriter {
     });
   }
 
-  /** Tells the readers that an instance is gone. `inlineQos` has its status; it is kept until all know. */
+  /** Tells the readers that an instance is gone, and those that come soon. `inlineQos` has its status. */
   dispose(key: Buffer, inlineQos: Buffer): void {
     this.#disposals.add(this.#last + 1);
     this.#write({ sequence: ++this.#last, timestamp: now(), payload: key, keyOnly: true, inlineQos });
@@ -411,6 +413,7 @@ export class StatefulWriter {
     for (const sequence of transientLocal ? this.#disposals : this.#history.sequences()) {
       if (sequence > acknowledged) break;
       const change = this.#history.get(sequence);
+      if (transientLocal && change !== undefined && millisecondsSince(change.timestamp) < DISPOSAL_MS) break;
       this.#history.remove(sequence);
       this.#disposals.delete(sequence);
       if (change !== undefined) this.#free(change);

@@ -159,30 +159,54 @@ describe('participants among themselves', function () {
     await once(b, 'participant-lost');
   });
 
-  it('keep one that lost them and finds them again', async () => {
-    const domain = freshDomain();
-    const a = await cast.participant({ domain });
-    const b = await cast.participant({ domain });
-    const topic = freshTopic();
-    const writer = a.createWriter({ topic, type: STRING, qos: RELIABLE });
-    const inbox = new Inbox();
-    b.createReader({ topic, type: STRING, qos: RELIABLE }, inbox.take);
-    await Promise.all([once(writer, 'matched'), once(b, 'matched')]);
-    const lostByOther: unknown[] = [];
-    b.on('participant-lost', (participant) => lostByOther.push(participant));
-    // As when nothing of the other came through for its lease.
-    const { key, inlineQos } = encodeDisposal(Pid.participantGuid, b.guid);
-    const message = new MessageWriter(b.guid.slice(0, 24), Buffer.alloc(200));
-    const disposal = { sequence: 2, timestamp: now(), payload: key, keyOnly: true, inlineQos };
-    message.data(EntityId.unknown, EntityId.participantWriter, disposal);
-    const lost = once(a, 'participant-lost');
-    const socket = createSocket('udp4');
-    socket.send(message.message, metatrafficUnicastPort(domain, 0), '127.0.0.1', () => socket.close());
-    await lost;
-    await once(writer, 'matched');
-    writer.write(encodeString('again'));
-    await inbox.until(1);
-    assert.deepEqual(lostByOther, []);
+  describe('of which one loses the other, and finds it again', () => {
+    /** As when nothing of `gone` came through for its lease; resolves when it is lost. */
+    async function lose(participant: Participant, gone: Participant, domain: number) {
+      const { key, inlineQos } = encodeDisposal(Pid.participantGuid, gone.guid);
+      const message = new MessageWriter(gone.guid.slice(0, 24), Buffer.alloc(200));
+      const disposal = { sequence: 2, timestamp: now(), payload: key, keyOnly: true, inlineQos };
+      message.data(EntityId.unknown, EntityId.participantWriter, disposal);
+      const lost = once(participant, 'participant-lost');
+      const socket = createSocket('udp4');
+      socket.send(message.message, metatrafficUnicastPort(domain, 0), '127.0.0.1', () => socket.close());
+      await lost;
+    }
+
+    async function exchanging() {
+      const domain = freshDomain();
+      const a = await cast.participant({ domain });
+      const b = await cast.participant({ domain });
+      const options = { topic: freshTopic(), type: STRING, qos: RELIABLE };
+      const writer = a.createWriter(options);
+      const inbox = new Inbox();
+      b.createReader(options, inbox.take);
+      await Promise.all([once(writer, 'matched'), once(b, 'matched')]);
+      const lostByOther: unknown[] = [];
+      b.on('participant-lost', (participant) => lostByOther.push(participant));
+      return { a, b, options, writer, inbox, lostByOther, lose: () => lose(a, b, domain) };
+    }
+
+    it('go on', async () => {
+      const { writer, inbox, lostByOther, lose } = await exchanging();
+      await lose();
+      await once(writer, 'matched');
+      writer.write(encodeString('again'));
+      await inbox.until(1);
+      assert.deepEqual(lostByOther, []);
+    });
+
+    it('tell the other what was closed meanwhile', async () => {
+      const { a, b, options, writer, lostByOther, lose } = await exchanging();
+      const found = once(b, 'endpoint');
+      const brief = a.createWriter(options);
+      await found;
+      const lost = once(b, 'endpoint-lost');
+      await lose();
+      brief.close();
+      await once(writer, 'matched');
+      assert.equal((await lost)[0].guid, brief.guid);
+      assert.deepEqual(lostByOther, []);
+    });
   });
 
   it('announce nothing any more once they are closed', async () => {
