@@ -17,8 +17,8 @@ export class OutgoingMessage {
   packetId: number | undefined;
   /** It may have arrived before: to be sent with DUP [MQTT-3.3.1-1]. */
   repeated = false;
-  /** The network connection has yet to read the payload: a broker may acknowledge what it has not got. */
-  isBeingWritten = false;
+  /** Network connections that may have yet to read the payload: a broker may acknowledge what it has not got. */
+  unread = 0;
   /** PUBREC has come: the broker owns it, and PUBREL is what is left to send [MQTT-4.3.3-4]. */
   released = false;
   /** Its number in the journal, where it is in one. */
@@ -104,7 +104,7 @@ export class OutgoingMessage {
     }
     const { qos, ownsMemory } = this.options;
     // At QoS 0 it may still wait to be written.
-    if (qos > 0 && ownsMemory && !this.isBeingWritten) freeMemory(this.payload as Buffer);
+    if (qos > 0 && ownsMemory && this.unread === 0) freeMemory(this.payload as Buffer);
     this.#resolve(outcome);
   }
 }

@@ -64,15 +64,10 @@ export class PublishWriter {
     this.gather();
     this.#stream.write(packet);
     if (isCopied) return;
-    message.isBeingWritten = true;
-    this.#stream.write(bytes, (error) => {
-      if (error) return;
-      const read = () => {
-        message.isBeingWritten = false;
-      };
-      // A stream to another thread says that it has them, and reads them with the next turn of the loop.
-      if (this.#stream instanceof Socket) read();
-      else setImmediate(read);
+    message.unread++;
+    this.#stream.write(bytes, () => {
+      // Other streams say so before they read it.
+      if (this.#stream instanceof Socket) message.unread--;
     });
   }
 
