@@ -21,7 +21,7 @@ export interface WriterProtocol {
 
 /** A reader that stays behind is not told of again before. */
 const TELL_BEHIND_MS = 10_000;
-/** How long it is told for that an instance is gone: readers that were lost and found again may have it still. */
+/** How long readers are told that an instance is gone, in milliseconds: who was lost and is found again may have it still. */
 const DISPOSAL_MS = 100_000;
 /** How long a reader waits for others of its participant, in milliseconds. */
 const AWAIT_OTHERS_MS = 3000;
