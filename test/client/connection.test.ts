@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { mock } from 'node:test';
 import { Connection, type ConnectionSettings, type QoS } from '../../src/client/connection';
 import { NotConnectedError, PublishError } from '../../src/client/errors';
 import { MAX_WAITING_BYTES } from '../../src/client/outgoing-queue';
 import { CertificateAuthority } from '../certificates';
+import { timeless } from '../clock';
 import { counterpart, freePort } from '../counterparts';
 import { Mosquitto } from './mosquitto';
 import { connected, Inbox, settingsFor, statusOf } from './observed';
@@ -170,12 +170,7 @@ describe('connection to a real mosquitto', function () {
           connection.publish(`burst/${n}`, 'x', { qos: ((n % 2) + 1) as QoS, retain: false }),
         );
         // However long that takes here.
-        mock.timers.enable({ apis: ['setTimeout'] });
-        try {
-          await connection.close();
-        } finally {
-          mock.timers.reset();
-        }
+        await timeless(() => connection.close());
         await Promise.all(published);
       });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
-import { mock } from 'node:test';
 import { Connection, type ConnectionSettings, kept } from '../../src/client/connection';
+import { timeless } from '../clock';
 import { endingAfterEach } from '../ending-after-each';
 import { Inbox, settingsFor } from './observed';
 import { CONNECT, PUBLISH, packet, ScriptedBroker, SUBSCRIBE, text } from './scripted-broker';
@@ -94,14 +94,11 @@ describe('the payload of a message that is read where the next one will be', () 
     const before = await Inbox.on(connection, 'a');
     const inbox = new Inbox();
     // However long that takes here, the filter is kept.
-    mock.timers.enable({ apis: ['setTimeout'] });
-    try {
+    await timeless(async () => {
       before.close();
       await say('one', 'two');
       connection.subscribe('a', { qos: 1, lent: true }, inbox);
-    } finally {
-      mock.timers.reset();
-    }
+    });
     await inbox.until(({ messages }) => messages.length === 2);
     assert.deepEqual(inbox.texts, ['a=one', 'a=two']);
   });

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { mock } from 'node:test';
 import { Connection } from '../../src/client/connection';
 import { FilterSubscription, Member } from '../../src/client/filter-subscription';
+import { timeless } from '../clock';
 import { Inbox, settingsFor } from './observed';
 import { CONNECT, PUBLISH, packet, ScriptedBroker, SUBSCRIBE, text, UNSUBSCRIBE } from './scripted-broker';
 
@@ -39,15 +40,6 @@ describe('a filter whose last listener has left', function () {
     await connection.ping();
   };
   const answered = () => broker.of(PUBACK).map(({ body }) => body.readUInt16BE(0));
-  /** Runs it while no time passes: a filter is kept, however long it takes here. The connection must be there. */
-  const timeless = async (run: () => Promise<void>) => {
-    mock.timers.enable({ apis: ['setTimeout'] });
-    try {
-      await run();
-    } finally {
-      mock.timers.reset();
-    }
-  };
 
   it('keeps what comes for those who take it up again, each in order, and answers it then', async () => {
     const before = [await Inbox.on(connection, 't'), await Inbox.on(connection, 't')];

@@ -3,6 +3,7 @@ import { mock } from 'node:test';
 import type { PublishOptions } from '../../src/client/connection';
 import { OutgoingMessage } from '../../src/client/outgoing-message';
 import { MAX_WAITING_BYTES, OutgoingQueue } from '../../src/client/outgoing-queue';
+import { clockOfEach } from '../clock';
 
 const message = (text: string, properties?: PublishOptions['properties']): OutgoingMessage =>
   new OutgoingMessage('t', text, { qos: 1, retain: false, ...(properties && { properties }) });
@@ -102,19 +103,7 @@ describe('queue of messages that wait to be sent', () => {
   });
 
   describe('in time', () => {
-    let elapsed = 0;
-    const tick = (ms: number) => {
-      elapsed += ms;
-      mock.timers.tick(ms);
-    };
-    beforeEach(() => {
-      mock.timers.enable({ apis: ['setTimeout'] });
-      mock.method(performance, 'now', () => elapsed);
-    });
-    afterEach(() => {
-      mock.timers.reset();
-      mock.restoreAll();
-    });
+    const tick = clockOfEach();
 
     it('ends what has waited too long, and has room again', async () => {
       const queue = new OutgoingQueue({ expiry: 10 });

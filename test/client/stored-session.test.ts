@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mock } from 'node:test';
 import { Connection, type ConnectionSettings, type QueueSettings } from '../../src/client/connection';
 import { ConnectionPool } from '../../src/client/connection-pool';
+import { timeless } from '../clock';
 import { freePort } from '../counterparts';
 import { Inbox, settingsFor, statusOf } from './observed';
 import {
@@ -187,15 +187,12 @@ describe('queue on disk', function () {
     const last = connection.publish('t', 'e', { qos: 0, retain: false });
     await broker.until(() => held.length === 2);
     // Closing does not wait long for what is in flight, but as long as that takes here.
-    mock.timers.enable({ apis: ['setTimeout'] });
-    try {
+    await timeless(async () => {
       const closed = connection.close();
       await broker.until(() => seen.length === 3);
       for (const release of held.splice(0)) release();
       await Promise.all([closed, last]);
-    } finally {
-      mock.timers.reset();
-    }
+    });
     assert.deepEqual(seen, ['a', 'b', 'e', 'bye']);
     const next = await start(acknowledge);
     connect(next.url);

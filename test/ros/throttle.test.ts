@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mock } from 'node:test';
 import { Deadband, type DeadbandSettings, deadbandFault, numberAt } from '../../src/ros/deadband';
 import { RateLimit, type RatePolicy, rateLimitFault } from '../../src/ros/rate-limit';
 import { Throttle, type ThrottleSettings } from '../../src/ros/throttle';
+import { clockOfEach } from '../clock';
 
 /** What a rate limit does with messages. */
 function limited(policy: RatePolicy, perSecond = 1000) {
@@ -17,19 +17,7 @@ function limited(policy: RatePolicy, perSecond = 1000) {
 }
 
 describe('RateLimit', () => {
-  let now = 0;
-  const wait = (milliseconds: number) => {
-    now += milliseconds;
-    mock.timers.tick(milliseconds);
-  };
-  beforeEach(() => {
-    mock.timers.enable({ apis: ['setTimeout'] });
-    mock.method(performance, 'now', () => now);
-  });
-  afterEach(() => {
-    mock.timers.reset();
-    mock.restoreAll();
-  });
+  const wait = clockOfEach();
 
   it('passes the first at once, and the newest of the others when it is its turn', () => {
     const { limit, passed, dropped } = limited('latest', 5);
